@@ -1,0 +1,101 @@
+# Every target makes .venv and installs requirements.lock first, once.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help setup check repro full test lint format ui lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements.lock
+# Named after the lock's content: git gives every fresh checkout a new time, which says nothing.
+STAMP := $(VENV)/.installed-$(shell cksum < $(LOCK) | tr -s ' ' '-')
+CHECKED := .dvc/tmp/params-checked
+PORT ?= 5000
+
+# DVC starts `python`, and its queue workers start `dvc`; both must be those of .venv.
+outside := $(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+help: ## Show this list
+	@echo 'make <target>, where target is one of'
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  %-8s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP) ## Make .venv and install what requirements.lock pins
+	@:
+
+$(STAMP): export PATH := $(outside)
+$(STAMP):
+	@set -e; \
+	if ! $(BIN)/python -c '' 2>/dev/null; then \
+	    for python in python3.13 python3.12 python3.11 python3 ''; do \
+	        "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
+	    done; \
+	    test -n "$$python" || { echo 'error: no Python 3.11, 3.12 or 3.13 on PATH; install one of them' >&2; exit 2; }; \
+	    echo "Making $(VENV) with $$("$$python" --version)"; \
+	    if command -v uv >/dev/null; then uv venv --quiet --clear --python "$$(command -v "$$python")" $(VENV); \
+	    else "$$python" -m venv --clear $(VENV); fi; \
+	fi; \
+	echo "Installing $(LOCK): $$(grep -c == $(LOCK)) packages, 3 GB, some minutes"; \
+	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
+	else $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r $(LOCK); fi; \
+	$(BIN)/python -c "$$ON_PATH"; \
+	rm -f $(VENV)/.installed-* $(CHECKED); \
+	touch $@
+
+# So that .venv/bin/dvc, started by its path, finds the `python` and the `dvc` beside it too.
+define ON_PATH
+import pathlib, sysconfig
+line = 'import os, sys; os.environ["PATH"] = os.pathsep.join([os.path.join(sys.prefix, "bin"), os.environ.get("PATH", os.defpath)])\n'
+pathlib.Path(sysconfig.get_path("purelib"), "bin_on_path.pth").write_text(line)
+endef
+export ON_PATH
+
+check: $(CHECKED) ## Check params.yaml, all mistakes at once
+	@:
+
+$(CHECKED): params.yaml pipeline/config.py pipeline/sources/__init__.py $(STAMP)
+	@$(BIN)/python -m pipeline check
+	@mkdir -p $(@D) && touch $@
+
+# An unpacked archive is no git repository; DVC works there too once it is told.
+NO_GIT := \# made by make: this folder is no git repository
+define PREPARE
+if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then \
+    if grep -qsF '$(NO_GIT)' .dvc/config.local; then rm .dvc/config.local; fi; \
+elif [ ! -e .dvc/config.local ]; then \
+    printf '%s\n' '$(NO_GIT)' '[core]' '    no_scm = true' > .dvc/config.local; \
+fi
+endef
+
+repro: setup check ## Run what is new or changed, from raw data to report; sample data unless params.yaml says edition: full
+	@$(PREPARE)
+	@$(BIN)/dvc repro
+	@echo; echo 'Report:      reports/index.html (open it in a browser)'
+	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
+
+full: setup check ## The same on the published data (PIPELINE_MIRROR: a folder or address to look in first)
+	@$(BIN)/dvc exp run -S edition=full
+
+test: setup ## Run the tests; those on published data too where PIPELINE_MIRROR is set (ARGS: more for pytest)
+	@$(BIN)/python -m pytest $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
+
+lint: setup ## Check style, types and which module imports which
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## Put imports and layout in order
+	@$(BIN)/ruff check --fix --select I
+	@$(BIN)/ruff format
+
+ui: setup ## Open the MLflow UI on this machine (PORT=5000)
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
+	    $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
+
+lock: ## Renew requirements.lock from pyproject.toml with uv (UPGRADE=--upgrade: newest versions of everything)
+	@uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE) -o $(LOCK)
+
+clean: ## Remove what the tools cached; data, models and .venv stay
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,150 @@
+"""The only command line: python -m pipeline <stage> <name>, and what one asks a trained model."""
+
+import argparse
+import base64
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import Project, here
+from pipeline.errors import DataError, UserError
+
+STAGES = {
+    "download": ("pipeline.stages.download", "run", "a source"),
+    "import": ("pipeline.stages.download", "run_import", "a row of own"),
+    "preprocess": ("pipeline.stages.preprocess", "run", "a data set"),
+    "baseline": ("pipeline.stages.baseline", "run", "a data set"),
+    "train": ("pipeline.stages.train", "run", "an experiment"),
+    "evaluate": ("pipeline.stages.evaluate", "run", "an experiment"),
+    "report": ("pipeline.stages.report", "run", "a data set"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; 0, or 2 after a message about something that the user can put right."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.command in STAGES:
+            module, function, _ = STAGES[arguments.command]
+            getattr(importlib.import_module(module), function)(here(), arguments.name)
+        else:
+            COMMANDS[arguments.command](here(), arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _check(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.stages import check
+
+    check.run(project)
+
+
+def _index(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.stages import index
+
+    index.run(project)
+
+
+def _sync(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.tracking import sync
+
+    print(f"{sync(project)} journals sent to MLflow")
+
+
+def _predict(project: Project, arguments: argparse.Namespace) -> None:
+    for answer in _answers(project, arguments, "sentiment", arguments.text, {}):
+        print(f"{answer['label']}  {answer['probability']:.3f}")
+
+
+def _tag(project: Project, arguments: argparse.Namespace) -> None:
+    for answer in _answers(project, arguments, "pos_tagging", arguments.text, {}):
+        print(" ".join(f"{word}/{tag}" for word, tag in zip(answer["words"], answer["tags"], strict=True)))
+
+
+def _generate(project: Project, arguments: argparse.Namespace) -> None:
+    options = {"length": arguments.length, "temperature": arguments.temperature, "seed": arguments.seed}
+    for answer in _answers(project, arguments, "char_lm", [arguments.prompt], options):
+        print(arguments.prompt + answer["text"])
+
+
+def _forecast(project: Project, arguments: argparse.Namespace) -> None:
+    for answer in _answers(project, arguments, "forecasting", [{}], {"steps": arguments.steps}):
+        print(f"# {answer['unit']}" + (f", from {answer['start']}" if answer["start"] else ""))
+        for value in answer["values"]:
+            print(f"{value:.6g}")
+
+
+def _classify(project: Project, arguments: argparse.Namespace) -> None:
+    pictures = [base64.b64encode(_bytes(Path(path))).decode() for path in arguments.picture]
+    for path, answer in zip(arguments.picture, _answers(project, arguments, "image_rows", pictures, {}), strict=True):
+        print(f"{path}: {answer['label']}  {answer['probability']:.3f}")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; give the path of a PNG or JPEG file") from None
+
+
+def _answers(
+    project: Project, arguments: argparse.Namespace, task: str, inputs: list[Any], options: dict[str, Any]
+) -> list[dict[str, Any]]:
+    from pipeline.serving import Served
+
+    folder = project.model(arguments.experiment) / "model"
+    if not folder.is_dir():
+        trained = sorted(path.name for path in project.model("x").parent.glob("*") if path.is_dir())
+        known = ", ".join(trained) or "none; `dvc repro` trains them"
+        raise DataError(f"{arguments.experiment}: no trained model in {folder}; trained: {known}")
+    served = Served(folder)
+    if served.network.task != task:
+        raise DataError(f"{arguments.experiment} does {served.network.task}; this command needs a {task} model")
+    return served.answer(inputs, options)
+
+
+COMMANDS = {
+    "check": _check,
+    "index": _index,
+    "sync": _sync,
+    "predict": _predict,
+    "tag": _tag,
+    "generate": _generate,
+    "forecast": _forecast,
+    "classify": _classify,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for stage, (_, _, what) in STAGES.items():
+        commands.add_parser(stage, help=f"stage, for {what}").add_argument("name")
+    commands.add_parser("index", help="stage: one page over all data sets")
+    commands.add_parser("check", help="params.yaml checked, left-overs of removed rows cleared away")
+    commands.add_parser("sync", help="send to MLflow what could not be sent when it was made")
+    _asking(commands, "predict", "the class of texts", "text")
+    _asking(commands, "tag", "the part of speech of each word", "text")
+    _asking(commands, "classify", "the class of pictures", "picture")
+    generate = _asking(commands, "generate", "text that goes on after a prompt", None)
+    generate.add_argument("--prompt", default="")
+    generate.add_argument("--length", type=int, default=300, help="characters (default 300)")
+    generate.add_argument("--temperature", type=float, default=0.7, help="0 takes the likeliest (default 0.7)")
+    generate.add_argument("--seed", type=int, default=0)
+    _asking(commands, "forecast", "the next values", None).add_argument("--steps", type=int, default=96)
+    return parser
+
+
+def _asking(commands: Any, name: str, what: str, inputs: str | None) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=f"ask a trained model: {what}")
+    parser.add_argument("experiment")
+    if inputs is not None:
+        parser.add_argument(inputs, nargs="+")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

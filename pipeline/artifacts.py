@@ -1,0 +1,155 @@
+"""Every path of the project, and every load and save. Nothing half-written is ever visible: a file is written under a
+temporary name, synced and renamed; a folder is filled beside its place and swapped in whole."""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.records import Encoded
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where things stand below the project's folder `root`."""
+
+    root: Path
+
+    @property
+    def home(self) -> Path:
+        """The user's checkout: DVC runs queued experiments in throw-away copies, and names the checkout DVC_ROOT."""
+        return Path(os.environ.get("DVC_ROOT") or self.root)
+
+    def raw(self, source: str) -> Path:
+        return self.root / "data" / "raw" / source
+
+    def prepared(self, dataset: str) -> Path:
+        return self.root / "data" / "prepared" / dataset
+
+    def baselines(self, dataset: str) -> Path:
+        return self.root / "data" / "baselines" / dataset
+
+    def model(self, experiment: str) -> Path:
+        return self.root / "data" / "models" / experiment
+
+    def metrics(self, dataset: str, experiment: str) -> Path:
+        return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"
+
+    def predictions(self, dataset: str, experiment: str) -> Path:
+        return self.root / "data" / "predictions" / dataset / experiment
+
+    def curves(self, dataset: str, experiment: str) -> Path:
+        return self.root / "reports" / "curves" / dataset / f"{experiment}.csv"
+
+    def report(self, dataset: str) -> Path:
+        return self.root / "reports" / dataset
+
+    def section(self, dataset: str) -> Path:
+        """The data set's part of the index page, with its pictures inside."""
+        return self.root / "reports" / "sections" / f"{dataset}.html"
+
+    @property
+    def index(self) -> Path:
+        return self.root / "reports" / "index.html"
+
+    @property
+    def summary(self) -> Path:
+        return self.root / "reports" / "summary.json"
+
+
+def here() -> Project:
+    """The project of the current folder; stages and commands run in the project's root."""
+    return Project(Path.cwd())
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of `target` when the block ends well, and vanishes when it does not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    fresh.mkdir()
+    try:
+        yield fresh
+        for path in fresh.rglob("*"):
+            if path.is_file():
+                _sync(path)
+        if target.exists():
+            shutil.rmtree(target)
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def save_bytes(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        fresh.write_bytes(content)
+        _sync(fresh)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def save_text(path: Path, text: str) -> None:
+    save_bytes(path, text.encode())
+
+
+def save_json(path: Path, value: Any) -> None:
+    """Sorted keys and no NaN, so that equal content is equal bytes and every JSON reader takes it."""
+    save_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def load_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found; `dvc repro` makes it") from None
+    except ValueError as error:
+        raise DataError(f"{path}: not a whole JSON file ({error}); `dvc checkout` restores it") from None
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """An .npz without pickles; equal arrays give equal bytes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
+    save_bytes(path, buffer.getvalue())
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found; `dvc repro` makes it") from None
+    except (ValueError, OSError, EOFError, KeyError) as error:
+        raise DataError(f"{path}: not a whole .npz file ({error}); `dvc checkout` restores it") from None
+
+
+def save_encoded(folder: Path, encoded: Encoded) -> None:
+    save_arrays(folder / "arrays.npz", encoded.arrays)
+    save_json(folder / "encoder.json", dict(encoded.encoder))
+    save_json(folder / "summary.json", {"examples": dict(encoded.examples), **encoded.summary})
+
+
+def load_encoded(folder: Path) -> Encoded:
+    summary = load_json(folder / "summary.json")
+    examples = summary.pop("examples")
+    return Encoded(load_arrays(folder / "arrays.npz"), load_json(folder / "encoder.json"), examples, summary)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())

@@ -1,0 +1,93 @@
+"""From a trained experiment's predictions to the figures of reports/metrics/<dataset>/<experiment>.json."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.records import Encoded
+from pipeline.tasks import Task
+from pipeline.tasks.base import cost_of, paired_interval, skill
+
+Figures = dict[str, float]
+Predictions = Mapping[str, NDArray[Any]]
+
+
+def member_key(who: int | str, part: int | str) -> str:
+    """The name in predictions.npz: of a member and a split, or of a baseline and a fold."""
+    return f"{who}-{part}"
+
+
+def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions) -> Any:
+    """Test and validation figures: the mean over the members, each member's own, and their standard deviation."""
+    rows = [
+        {
+            "seed": member["seed"],
+            "fold": member["fold"],
+            **{
+                split: task.score(encoded, split, predictions[member_key(i, split)], member["fold"])
+                for split in ("validation", "test")
+            },
+        }
+        for i, member in enumerate(members)
+    ]
+    for i, row in enumerate(rows):
+        if member_key(i, "free_run") in predictions:
+            row["test"] |= task.score_free_run(encoded, predictions[member_key(i, "free_run")])  # type: ignore[attr-defined]
+    found: dict[str, Any] = {split: _mean([row[split] for row in rows]) for split in ("validation", "test")}
+    if len(rows) > 1:
+        found["members"] = rows
+        found["test_sd"] = {m: float(np.std([row["test"][m] for row in rows], ddof=1)) for m in rows[0]["test"]}
+    return found
+
+
+def _mean(rows: Sequence[Figures]) -> Figures:
+    return {metric: float(np.mean([row[metric] for row in rows])) for metric in rows[0]}
+
+
+def test_losses(
+    task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions
+) -> NDArray[np.float64]:
+    """float64 [test examples]: folds one after another, each averaged over its repeats."""
+    by_fold: dict[int, list[NDArray[Any]]] = {}
+    for i, member in enumerate(members):
+        loss = task.losses(encoded, predictions[member_key(i, "test")], member["fold"])
+        by_fold.setdefault(member["fold"], []).append(loss)
+    return np.concatenate([np.mean(by_fold[fold], axis=0) for fold in sorted(by_fold)])
+
+
+def baseline_losses(task: Task, encoded: Encoded, name: str, predictions: Predictions) -> NDArray[np.float64] | None:
+    """As test_losses, for the baseline `name`; None where it makes no predictions."""
+    folds = range(encoded.summary.get("folds", 1))
+    if member_key(name, 0) not in predictions:
+        return None
+    return np.concatenate([task.losses(encoded, predictions[member_key(name, fold)], fold) for fold in folds])
+
+
+def against_baselines(
+    task: Task,
+    encoded: Encoded,
+    test: Figures,
+    losses: NDArray[Any],
+    baselines: Mapping[str, Figures],
+    rival: Predictions,
+) -> dict[str, Any]:
+    """The best baseline by the headline metric, the skill over it, and the paired interval where it makes predictions.
+
+    losses: of the experiment, from test_losses; rival: the baselines' predictions.
+    """
+    rated = {name: b[task.HEADLINE] for name, b in baselines.items() if task.HEADLINE in b}
+    best = min(rated, key=lambda name: cost_of(task.HEADLINE, baselines[name]))
+    found: dict[str, Any] = {
+        "metric": task.HEADLINE,
+        "score": test[task.HEADLINE],
+        "baseline": best,
+        "baseline_score": rated[best],
+        "skill": skill(task.HEADLINE, test[task.HEADLINE], rated[best]),
+    }
+    theirs = baseline_losses(task, encoded, best, rival)
+    if theirs is not None:
+        difference, low, high = paired_interval(losses, theirs, task.BLOCK)
+        found["loss_difference"] = {"mean": difference, "low": low, "high": high, "level": 0.95}
+    return found

@@ -1,0 +1,277 @@
+"""What a stage wants MLflow to know, as plain data: it can be sent now, or kept in a folder and sent another day."""
+
+import importlib
+import math
+import os
+import platform
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+from pipeline.artifacts import Project, load_json, save_json
+
+MAX_DIGEST = 36  # MLflow's limit; DVC's md5 of a folder, `….dir`, just fits
+PACKAGES = ("tensorflow", "keras", "mlflow", "dvc", "numpy")
+Context = Literal["training", "validation", "test"]
+Status = Literal["FINISHED", "FAILED"]
+
+
+def now() -> int:
+    """Milliseconds since 1970, the clock of MLflow."""
+    return time.time_ns() // 1_000_000
+
+
+class Metric(NamedTuple):
+    """One number of a curve; `timestamp` in milliseconds since 1970."""
+
+    key: str
+    value: float
+    step: int
+    timestamp: int
+
+
+class DatasetInput(NamedTuple):
+    name: str
+    source_uri: str
+    digest: str
+    context: Context
+
+
+class Attachment(NamedTuple):
+    """A file or folder on disk, and the artifact folder that it goes to."""
+
+    path: str
+    into: str
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A trained model in the form that MLflow serves; see Journal.model."""
+
+    name: str
+    folder: str
+    served_by: str
+    package: str
+    example: Any
+    output: Any
+    parameters: dict[str, Any] | None
+    requirements: list[str]
+
+
+@dataclass
+class Content:
+    """All that a journal holds, JSON-able; `start` and `end` in milliseconds since 1970."""
+
+    stage: str
+    run_key: str
+    source: str
+    run_name: str
+    start: int
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+    datasets: list[DatasetInput] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    attachments: list[Attachment] = field(default_factory=list)
+    model: ModelFolder | None = None
+    status: Status | None = None
+    end: int | None = None
+
+
+class Journal:
+    """What one stage logs into the run `run_key` of the MLflow experiment `source`.
+
+    The run is opened by whichever journal arrives first, so every stage of a training gives the same `run_key` (uuid4
+    hex), `source`, `run_name` and `start` (milliseconds since 1970). Raises ValueError for names that cannot be used.
+    """
+
+    def __init__(self, stage: str, run_key: str, source: str, run_name: str, start: int) -> None:
+        if not re.fullmatch(r"[0-9a-f]{32}", run_key):
+            raise ValueError(f"run_key: found {run_key!r}; it must be 32 hex digits, as uuid.uuid4().hex makes them")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", stage):
+            raise ValueError(f"stage: found {stage!r}; it must be one lower-case word, such as 'train'")
+        self.content = Content(stage, run_key, source, run_name, start)
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        self.content.params.update({name: str(value) for name, value in values.items()})
+
+    def tags(self, values: Mapping[str, Any]) -> None:
+        """Values that are None are left out."""
+        self.content.tags.update({name: str(value) for name, value in values.items() if value is not None})
+
+    def metric(self, name: str, value: float, step: int = 0, timestamp: int | None = None) -> None:
+        """Raises ValueError for NaN and infinities: MLflow would store 1.8e308 for the latter."""
+        if not math.isfinite(value):
+            raise ValueError(f"metric {name} at step {step}: found {value}; it must be a finite number")
+        at = now() if timestamp is None else int(timestamp)
+        self.content.metrics.append(Metric(name, float(value), int(step), at))
+
+    def metrics(self, values: Mapping[str, float], step: int = 0, timestamp: int | None = None) -> None:
+        at = now() if timestamp is None else timestamp
+        for name, value in values.items():
+            self.metric(name, value, step, at)
+
+    def dataset(self, name: str, source_uri: str, digest: str, context: Context) -> None:
+        """Data that the run has seen; `digest`: DVC's md5. Raises ValueError if it is empty or too long for MLflow."""
+        if not 0 < len(digest) <= MAX_DIGEST:
+            raise ValueError(f"dataset {name}: digest {digest!r} must have 1 to {MAX_DIGEST} characters")
+        self.content.datasets.append(DatasetInput(name, source_uri, digest, context))
+
+    def text(self, path: str, text: str) -> None:
+        """A text artifact; `path` is its place among the run's artifacts."""
+        self.content.texts[path] = text
+
+    def artifact(self, path: Path, into: str = "") -> None:
+        """A file, or all that a folder holds, into the artifact folder `into`. Raises FileNotFoundError."""
+        self.content.attachments.append(Attachment(_existing(path), into))
+
+    def model(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        served_by: Path,
+        example: Any,
+        output: Any,
+        requirements: Iterable[str],
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The trained model in `folder`, served by the python file `served_by` that ends in `mlflow.models.set_model`.
+
+        That file finds the folder as `context.artifacts["model"]`, and may import `pipeline`, which travels along.
+        `example`, `output`, `parameters`: JSON-able; raw input (a list), what the model answers to it, and the
+        parameters of an answer with their defaults. The signature is made of them, without a prediction.
+        Raises FileNotFoundError.
+        """
+        paths = (_existing(folder), _existing(served_by), _existing(Path(__file__).parent))
+        settings = None if parameters is None else dict(parameters)
+        self.content.model = ModelFolder(name, *paths, example, output, settings, list(requirements))
+
+    def finish(self, status: Status = "FINISHED", end: int | None = None) -> None:
+        """Closes the run, at `end` in milliseconds since 1970 (now, if not given)."""
+        self.content.status, self.content.end = status, now() if end is None else end
+
+    def save(self, folder: Path) -> None:
+        """Into an empty folder, with copies of all files: the stage may be rerun before the journal is sent."""
+        content, model = self.content, self.content.model
+        attachments = [
+            Attachment(_copy(item.path, folder, f"files/{number}"), item.into)
+            for number, item in enumerate(content.attachments)
+        ]
+        if model is not None:
+            model = replace(
+                model,
+                folder=_copy(model.folder, folder, "model/folder"),
+                served_by=_copy(model.served_by, folder, "model/served_by"),
+                package=_copy(model.package, folder, "model/package"),
+            )
+        save_json(folder / "journal.json", asdict(replace(content, attachments=attachments, model=model)))
+
+
+def load(folder: Path) -> Content:
+    """What Journal.save wrote, its paths pointing into `folder`. Raises DataError if it is damaged."""
+    stored = load_json(folder / "journal.json")
+    stored["metrics"] = [Metric(*row) for row in stored["metrics"]]
+    stored["datasets"] = [DatasetInput(*row) for row in stored["datasets"]]
+    stored["attachments"] = [Attachment(str(folder / path), into) for path, into in stored["attachments"]]
+    if stored["model"] is not None:
+        stored["model"].update({key: str(folder / stored["model"][key]) for key in ("folder", "served_by", "package")})
+        stored["model"] = ModelFolder(**stored["model"])
+    return Content(**stored)
+
+
+def _existing(path: Path) -> str:
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: not found, so it cannot be logged")
+    return str(path.absolute())
+
+
+def _copy(path: str, folder: Path, into: str) -> str:
+    source, target = Path(path), folder / into / Path(path).name
+    target.parent.mkdir(parents=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copyfile(source, target)
+    return str(target.relative_to(folder))
+
+
+def environment_tags(project: Project) -> dict[str, str]:
+    """Where a run comes from: git commit, DVC stage and experiment, versions; what cannot be found is left out."""
+    commit = _git(project, "rev-parse", "HEAD")
+    # dvc.lock and the reports change while DVC runs: they say nothing about what was run
+    changes = _git(project, "status", "--porcelain", "--", ".", ":(exclude)dvc.lock", ":(exclude)reports")
+    found = {
+        "python_version": platform.python_version(),
+        "mlflow.source.git.commit": commit,
+        "git_dirty": None if changes is None else str(bool(changes)).lower(),
+        "dvc_stage": os.environ.get("DVC_STAGE"),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        "dvc_baseline": os.environ.get("DVC_EXP_BASELINE_REV"),
+        **{f"{name}_version": _version(name) for name in PACKAGES},
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _git(project: Project, *command: str) -> str | None:
+    # without optional locks, git status never stands in the way of a git command that DVC runs at the same time
+    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    line = ["git", *command]
+    try:
+        done = subprocess.run(
+            line, cwd=project.root, env=quiet, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+class SystemMonitor:
+    """Samples processor and memory while its block runs; `rows` are metrics named as MLflow's System tab wants them."""
+
+    def __init__(self, every: float = 5.0) -> None:
+        """`every`: seconds between two samples."""
+        self.rows: list[Metric] = []
+        self._every = every
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._psutil: Any = importlib.import_module("psutil")  # it has no types
+
+    def __enter__(self) -> Self:
+        self._psutil.cpu_percent()  # the first call only starts the measurement
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+        self._sample()  # so that even a short training has one
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._every):
+            self._sample()
+
+    def _sample(self) -> None:
+        memory, at, step = self._psutil.virtual_memory(), now(), len(self.rows) // 4
+        values = {
+            "cpu_utilization_percentage": self._psutil.cpu_percent(),
+            "system_memory_usage_megabytes": memory.used / 1e6,
+            "system_memory_usage_percentage": memory.percent,
+            "process_memory_megabytes": self._psutil.Process().memory_info().rss / 1e6,
+        }
+        self.rows += [Metric(f"system/{name}", round(value, 1), step, at) for name, value in values.items()]

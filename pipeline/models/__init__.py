@@ -1,0 +1,93 @@
+"""The networks and their training: the only folder that imports TensorFlow and Keras, and the place that quiets them.
+
+A model module offers
+
+- build(network, encoder, batch=None) -> keras.Model: `batch` fixes the batch size, which a stateful network needs;
+- feed(network, encoded, splits, fold) -> Feed: the training batches;
+- loss(network): the Keras loss;
+- predictor(model, network, encoded): a function of (split, fitted_on, fold) that returns, with the model's weights of
+  the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on.
+"""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+from numpy.typing import NDArray
+
+from pipeline.config import named
+from pipeline.records import Encoded
+
+MODELS = {
+    "char_lm": "pipeline.models.char_lm",
+    "sentiment": "pipeline.models.sentiment",
+    "pos_tagging": "pipeline.models.pos_tagging",
+    "forecasting": "pipeline.models.forecasting",
+    "image_rows": "pipeline.models.image_rows",
+}
+
+
+Predictor = Callable[[str, tuple[str, ...], int], NDArray[Any]]
+
+
+class Model(Protocol):
+    def build(self, network: Any, encoder: Any, batch: int | None = None) -> Any: ...
+
+    def feed(self, network: Any, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Any: ...
+
+    def loss(self, network: Any) -> Any: ...
+
+    def predictor(self, model: Any, network: Any, encoded: Encoded) -> Predictor: ...
+
+
+def load_model(task: str) -> Model:
+    return cast(Model, importlib.import_module(named(MODELS, task, "task")))
+
+
+def import_keras() -> ModuleType:
+    """Keras on TensorFlow: start-up chatter off, two threads, deterministic kernels.
+
+    Keras imports scikit-learn and matplotlib for wrappers that are not used here; keeping them out while it is
+    imported saves a third of the start-up time of every training process.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if "keras" in sys.modules:
+        return sys.modules["keras"]
+    spared = [name for name in ("sklearn", "matplotlib") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(spared))  # type: ignore[arg-type]
+    try:
+        with _silent():
+            keras = importlib.import_module("keras")
+    finally:
+        for name in spared:
+            del sys.modules[name]
+    if keras.backend.backend() == "tensorflow":
+        tensorflow = importlib.import_module("tensorflow")
+        tensorflow.config.threading.set_intra_op_parallelism_threads(2)
+        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+        tensorflow.config.experimental.enable_op_determinism()
+    return keras
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Standard error of the C++ side to nowhere: some of its start-up lines come before any log level is read."""
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
+        yield
+        return
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+keras = import_keras()

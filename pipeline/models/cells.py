@@ -1,0 +1,40 @@
+"""The recurrent cells behind the one value `cell`, and how they are stacked, turned around and made stateful."""
+
+from typing import Any
+
+from pipeline.config import Network, named
+from pipeline.models import keras
+
+# Layers, not keras.layers.RNN(cell): only the layers reach the fused kernels where there is a GPU.
+CELLS = {
+    "simple_rnn": keras.layers.SimpleRNN,
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+}
+
+
+def recurrent(network: Network, x: Any, *, sequences: bool) -> Any:
+    """`network.layers` recurrent layers over x, float32 [batch, time, features].
+
+    Returns [batch, time, units], or with `sequences` false the last state [batch, units]; twice the units when
+    bidirectional. A mask on x is passed on, so that padding never reaches a state.
+    """
+    layer = named(CELLS, network.cell, "cell")
+    for i in range(network.layers):
+        options = {
+            "return_sequences": sequences or i < network.layers - 1,
+            "stateful": network.stateful,
+            "recurrent_dropout": network.recurrent_dropout,
+        }
+        one = layer(network.units, **options)
+        x = (keras.layers.Bidirectional(one) if network.bidirectional else one)(x)
+        if network.dropout:
+            x = keras.layers.Dropout(network.dropout)(x)
+    return x
+
+
+def reset_states(model: Any) -> None:
+    """Zero states in every stateful layer; Keras does it for nobody."""
+    for layer in model.layers:
+        if getattr(layer, "stateful", False):
+            layer.reset_states()

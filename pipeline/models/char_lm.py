@@ -1,0 +1,111 @@
+"""Character language models: contiguous streams through truncated backpropagation, with the state carried along."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import CharLmNetwork
+from pipeline.errors import DataError
+from pipeline.models import keras
+from pipeline.models.cells import recurrent, reset_states
+from pipeline.models.compiled import Compiled
+from pipeline.models.fit import Batch, load, trainable
+from pipeline.models.generation import generate
+from pipeline.records import Encoded
+from pipeline.vocabulary import Vocabulary
+
+WARM_UP = 500  # characters read before a split, so that its first character is not predicted from nothing
+CHUNK = 250
+TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2)
+SAMPLE_LENGTH = 300
+PROMPT = 30
+
+
+def build(network: CharLmNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """ids int32 [batch, time] → logits float32 [batch, time, symbols] of each next character."""
+    size = len(encoder["symbols"])
+    ids = keras.Input((None,), batch_size=batch, dtype="int32", name="ids")
+    # Unit variance, as for one-hot input: Keras' default of ±0.05 starts the recurrent layer almost blind.
+    start = keras.initializers.RandomNormal(stddev=1.0)
+    x = keras.layers.Embedding(size, network.embedding, embeddings_initializer=start, name="embedding")(ids)
+    if network.input_dropout:
+        x = keras.layers.Dropout(network.input_dropout, name="input_dropout")(x)
+    x = recurrent(network, x, sequences=True)
+    return keras.Model(ids, keras.layers.Dense(size, name="logits")(x), name="char_lm")
+
+
+class Streams:
+    """The text cut into `batch` contiguous streams, read in parallel in chunks of `time_steps`."""
+
+    def __init__(self, ids: NDArray[np.int16], batch: int, time_steps: int) -> None:
+        self.length = (len(ids) - 1) // batch
+        if self.length < time_steps:
+            raise DataError(
+                f"batch {batch} × time_steps {time_steps} needs {batch * time_steps + 1} characters, the training part"
+                f" has {len(ids)}; lower one of them"
+            )
+        self.ids, self.batch, self.time_steps = ids.astype(np.int32), batch, time_steps
+        self.steps = -(-self.length // time_steps)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        # Another start in each epoch, so that chunk borders do not always cut the same contexts.
+        first = rng.integers(len(self.ids) - self.length * self.batch)
+        used = self.ids[first : first + self.length * self.batch + 1]
+        x = used[:-1].reshape(self.batch, self.length)
+        y = used[1:].reshape(self.batch, self.length)
+        for t in range(0, self.length, self.time_steps):
+            yield x[:, t : t + self.time_steps], y[:, t : t + self.time_steps], None
+
+
+def feed(network: CharLmNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Streams:
+    ids = np.concatenate([encoded.arrays[split] for split in splits])
+    return Streams(ids, network.batch, network.time_steps)
+
+
+def loss(network: CharLmNetwork) -> Any:
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+class predictor:
+    """Bits of each character of a split, read from its start to its end with the state carried.
+
+    `streams` parts of the split are read in parallel, each after the WARM_UP characters that stand before it.
+    """
+
+    def __init__(
+        self, model: Compiled, network: CharLmNetwork, encoded: Encoded, streams: int = len(TEMPERATURES)
+    ) -> None:
+        self.model, self.encoded, self.streams = model, encoded, streams
+        self.twin = Compiled(build(network.model_copy(update={"stateful": True}), encoded.encoder, batch=streams))
+
+    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
+        """float32 [characters]: -log2 of the probability given to each character of the split."""
+        encoded = self.encoded
+        load(self.twin.model, trainable(self.model.model))
+        reset_states(self.twin.model)
+        before = {"validation": ["train"], "test": ["train", "validation"]}[split]
+        context = np.concatenate([encoded.arrays[s] for s in before])[-WARM_UP - 2 :]
+        text = np.concatenate([context, encoded.arrays[split]]).astype(np.int32)
+        ends = len(context) + np.linspace(0, len(encoded.arrays[split]), self.streams + 1).round().astype(int)
+        lengths = np.diff(ends)
+        # Every row is as long as the longest; what a shorter stream reads too much of comes first, as more warm-up.
+        width = int(lengths.max()) + WARM_UP
+        rows = np.stack([text[end - width - 1 : end] for end in ends[1:]])
+        bits = np.concatenate([self._bits(rows[:, t : t + CHUNK + 1]) for t in range(0, width, CHUNK)], axis=1)
+        return np.concatenate([row[-n:] for row, n in zip(bits, lengths, strict=True)])
+
+    def samples(self, seed: int) -> list[dict[str, Any]]:
+        """What the model writes after the first words of the test text, at rising temperatures."""
+        load(self.twin.model, trainable(self.model.model))
+        symbols = Vocabulary(tuple(self.encoded.encoder["symbols"]))
+        prompt = "".join(symbols.decode(self.encoded.arrays["test"][:PROMPT]))
+        texts = generate(self.twin, self.encoded.encoder, prompt, SAMPLE_LENGTH, TEMPERATURES, seed)
+        return [{"prompt": prompt, "temperature": t, "text": x} for t, x in zip(TEMPERATURES, texts, strict=True)]
+
+    def _bits(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        logits = self.twin.predict(ids[:, :-1])
+        logits = logits - logits.max(axis=-1, keepdims=True)
+        picked = np.take_along_axis(logits, ids[:, 1:, None], axis=-1)[..., 0]
+        return np.asarray((np.log(np.exp(logits).sum(axis=-1)) - picked) / np.log(2.0), np.float32)

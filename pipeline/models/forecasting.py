@@ -1,0 +1,202 @@
+"""Forecasters: a recurrent layer over the inputs of each step, one output for each horizon.
+
+Stateful: contiguous streams, the state carried from chunk to chunk. Stateless: the same chunks, shuffled, each from a
+zero state; and a forecast sees `time_steps` steps.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import ForecastingNetwork
+from pipeline.errors import DataError
+from pipeline.models import keras
+from pipeline.models.cells import recurrent, reset_states
+from pipeline.models.compiled import Compiled
+from pipeline.models.fit import Batch, load, trainable
+from pipeline.records import Encoded
+from pipeline.tasks.forecasting import inputs, targets
+from pipeline.tasks.series_features import reach
+
+STREAMS = 8
+WARM_UP = 1_500  # steps read before a split, so that a carried state has forgotten where it began
+CHUNK = 500
+
+
+def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons]."""
+    x = start = keras.Input((None, encoder["features"]), batch_size=batch, name="inputs")
+    x = recurrent(network, x, sequences=True)
+    return keras.Model(start, keras.layers.Dense(len(encoder["horizons"]), name="forecasts")(x), name="forecasting")
+
+
+def loss(network: ForecastingNetwork) -> Any:
+    """Mean absolute or squared error over the targets that are not NaN."""
+    power = {"mae": keras.ops.abs, "mse": keras.ops.square}[network.loss]
+
+    def masked(truth: Any, forecast: Any, sample_weight: Any = None) -> Any:
+        present = keras.ops.logical_not(keras.ops.isnan(truth))
+        error = power(forecast - keras.ops.where(present, truth, 0.0))
+        count = keras.ops.maximum(keras.ops.sum(keras.ops.cast(present, "float32")), 1.0)
+        return keras.ops.sum(keras.ops.where(present, error, 0.0)) / count
+
+    return masked
+
+
+class Chunks:
+    """`batch` chunks of `time_steps` at a time: of contiguous streams when stateful, else of shuffled places."""
+
+    def __init__(self, network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
+        self.network, self.inputs = network, encoded.arrays["inputs"]
+        self.truth = scaled_truth(encoded, splits)
+        self.first, room = reach(encoded.encoder), len(self.truth) - reach(encoded.encoder) - network.time_steps
+        self.length = room // network.batch
+        self.stride = network.time_steps if network.stateful else network.stride or network.time_steps
+        self.steps = room // self.stride // network.batch
+        if self.steps < 1:
+            need = self.first + network.time_steps * (network.batch + 1)
+            raise DataError(
+                f"batch {network.batch} × time_steps {network.time_steps} needs {need} steps, the training part has"
+                f" {len(self.truth)}; lower one of them"
+            )
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        time, batch = self.network.time_steps, self.network.batch
+        first = self.first + rng.integers(self.stride)  # other chunk borders in each epoch
+        if self.network.stateful:
+            starts = first + np.arange(batch) * self.length + np.arange(self.steps)[:, None] * time
+        else:
+            places = np.arange(first, len(self.truth) - time + 1, self.stride)
+            starts = rng.permutation(places)[: self.steps * batch].reshape(self.steps, batch)
+        for row in starts:
+            at = row[:, None] + np.arange(time)
+            truth = self.truth[at]
+            truth[:, : self.network.burn_in] = np.nan
+            yield self.inputs[at], truth, None
+
+
+def scaled_truth(encoded: Encoded, splits: tuple[str, ...]) -> NDArray[np.float32]:
+    """float32 [time up to the end of the splits, horizons]: what to learn at each step, NaN where nothing is known."""
+    parts = [targets(encoded, split) for split in splits]
+    out = np.full((parts[-1][0][-1] + 1, len(encoded.encoder["horizons"])), np.nan)
+    for origins, truth in parts:
+        out[origins] = np.where(np.isnan(truth), out[origins], truth)
+    return np.asarray((out - encoded.encoder["mean"]) / encoded.encoder["sd"], np.float32)
+
+
+def feed(network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Chunks:
+    return Chunks(network, encoded, splits)
+
+
+class predictor:
+    """Forecasts for the origins of a split: carried state, or windows of `time_steps`, as the network was trained."""
+
+    def __init__(self, model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> None:
+        self.model, self.network, self.encoded = model, network, encoded
+        batch = STREAMS if network.stateful else None
+        self.twin = Compiled(build(network, encoded.encoder, batch)) if network.stateful else model
+
+    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
+        """float64 [targets, horizons], in the unit of the series."""
+        origins, _ = targets(self.encoded, split)
+        scaled = self._carried(origins) if self.network.stateful else self._windows(origins)
+        return np.asarray(scaled * self.encoded.encoder["sd"] + self.encoded.encoder["mean"], np.float64)
+
+    def free_run(self) -> NDArray[np.float64] | None:
+        """float64 [steps] from the start of the test part, fed with nothing but itself; None where not asked for."""
+        encoder, values = self.encoded.encoder, self.encoded.arrays["values"]
+        if not encoder["free_run"]:
+            return None
+        model = Compiled(build(self.network, encoder, 1 if self.network.stateful else None))
+        load(model.model, trainable(self.model.model))
+        return roll_out(model, self.network, encoder, values[: encoder["cuts"][1]], 0, encoder["free_run"])
+
+    def _windows(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
+        back = np.arange(-self.network.time_steps + 1, 1)
+        usable = np.maximum(origins, reach(self.encoded.encoder) + self.network.time_steps)
+        rows = [usable[i : i + 1_000, None] + back for i in range(0, len(usable), 1_000)]
+        return np.concatenate([self.twin.predict(self.encoded.arrays["inputs"][at])[:, -1] for at in rows])
+
+    def _carried(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
+        """STREAMS parts of the split in parallel, each after the WARM_UP steps before it (or as many as there are)."""
+        load(self.twin.model, trainable(self.model.model))
+        reset_states(self.twin.model)
+        share = -(-len(origins) // STREAMS)
+        warm = min(WARM_UP, int(origins[0]) - reach(self.encoded.encoder))
+        starts = origins[0] + share * np.arange(STREAMS)
+        at = np.minimum(starts[:, None] + np.arange(-warm, share), origins[-1])
+        chunks = [
+            self.twin.predict(self.encoded.arrays["inputs"][at[:, i : i + CHUNK]]) for i in range(0, at.shape[1], CHUNK)
+        ]
+        scaled = np.concatenate(chunks, axis=1)[:, warm:]
+        return np.asarray(scaled.reshape(-1, scaled.shape[-1])[: len(origins)])
+
+
+def roll_out(
+    model: Compiled,
+    network: ForecastingNetwork,
+    encoder: Mapping[str, Any],
+    past: NDArray[np.float64],
+    first: int,
+    steps: int,
+) -> NDArray[np.float64]:
+    """float64 [steps] after `past`, whose first value is step `first` of the series: the one-step forecast, fed back.
+
+    A stateful model reads the past once and then a step at a time; a stateless one its last `time_steps` each time.
+    """
+    column = encoder["horizons"].index(1)
+    window = reach(encoder) + (WARM_UP if network.stateful else network.time_steps)
+    tail = np.concatenate([past[-window:], np.empty(steps)])
+    known = len(tail) - steps
+    first += len(past) - known
+    reset_states(model.model)
+    fresh = known - reach(encoder)  # rows that the model has not read yet
+    for t in range(known, len(tail)):
+        seen = tail[max(0, t - reach(encoder) - fresh) : t]
+        rows = inputs(seen, {**encoder, "start": _shifted(encoder, first + t - len(seen))})[-fresh:]
+        scaled = model.predict(rows[None].astype(np.float32))[0, -1, column]
+        tail[t] = float(scaled) * encoder["sd"] + encoder["mean"]
+        fresh = 1 if network.stateful else fresh
+    return tail[known:]
+
+
+def _shifted(encoder: Mapping[str, Any], steps: int) -> str | None:
+    """The time of the series' step number `steps`."""
+    if encoder["start"] is None or encoder["step_seconds"] is None:
+        return None
+    return str(np.datetime64(encoder["start"], "s") + np.timedelta64(encoder["step_seconds"] * steps, "s"))
+
+
+def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
+    """The next `steps` values after item["values"], whose first stands at item["start"]; an empty item: after the
+    latest values that the model knows."""
+    encoder, network = served.encoder, served.network
+    if 1 not in encoder["horizons"]:
+        raise DataError("the model has no one-step horizon to roll forward; add 1 to the data set's horizons")
+    past, first = _past(encoder, item)
+    values = roll_out(served.compiled(1 if network.stateful else None), network, encoder, past, first, steps)
+    return {
+        "values": [float(v) for v in values],
+        "unit": encoder["unit"],
+        "start": _shifted(encoder, first + len(past)),
+    }
+
+
+def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], int]:
+    latest = encoder["latest"]
+    if not item:
+        return np.array(latest["values"]), latest["first"]
+    try:
+        values = np.array(item["values"], np.float64)
+    except (TypeError, KeyError, ValueError):
+        raise DataError('a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to go on') from None
+    if values.ndim != 1 or not np.isfinite(values).all() or len(values) <= reach(encoder):
+        raise DataError(
+            f"values: found {values.shape}, {len(values)} numbers; more than {reach(encoder)} are needed, all finite"
+        )
+    if encoder["start"] is None or "start" not in item:
+        return values, 0
+    since = np.datetime64(item["start"], "s").astype(np.int64) - np.datetime64(encoder["start"], "s").astype(np.int64)
+    return values, int(since // encoder["step_seconds"])

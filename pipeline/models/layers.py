@@ -1,0 +1,60 @@
+"""Small layers that several networks share; padding (id 0, or a false mask) never counts in any of them."""
+
+from typing import Any
+
+from pipeline.models import keras
+
+PACKAGE = "pipeline"
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """ids int32 [batch, time, features] → float32 [batch, time, units]: the mean or sum of the features' embeddings.
+
+    Emits the mask [batch, time] of the steps that have any feature.
+    """
+
+    def __init__(self, size: int, units: int, *, mean: bool, stddev: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.size, self.units, self.mean, self.stddev = size, units, mean, stddev
+        start = keras.initializers.RandomNormal(stddev=stddev)
+        self.table = keras.layers.Embedding(size, units, embeddings_initializer=start)
+
+    def build(self, shape: Any) -> None:
+        self.table.build(shape)
+
+    def call(self, ids: Any) -> Any:
+        present = keras.ops.cast(keras.ops.not_equal(ids, 0), "float32")[..., None]
+        total = keras.ops.sum(self.table(ids) * present, axis=2)
+        return total / keras.ops.maximum(keras.ops.sum(present, axis=2), 1.0) if self.mean else total
+
+    def compute_mask(self, ids: Any, previous: Any = None) -> Any:
+        return keras.ops.any(keras.ops.not_equal(ids, 0), axis=-1)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (*shape[:2], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"size": self.size, "units": self.units, "mean": self.mean, "stddev": self.stddev}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class MaxMeanPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """float32 [batch, time, units] → [batch, 2 × units]: the maximum and the mean over the steps of the mask."""
+
+    supports_masking = True
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return keras.ops.concatenate([keras.ops.max(x, axis=1), keras.ops.mean(x, axis=1)], axis=-1)
+        present = keras.ops.cast(mask, "float32")[..., None]
+        largest = keras.ops.max(x * present - 1e9 * (1.0 - present), axis=1)
+        mean = keras.ops.sum(x * present, axis=1) / keras.ops.maximum(keras.ops.sum(present, axis=1), 1.0)
+        return keras.ops.concatenate([largest, mean], axis=-1)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> None:
+        return None
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (shape[0], 2 * shape[2])

@@ -1,0 +1,108 @@
+"""Trains an experiment: one network for each fold and repeat, each from its own seed, all in one process."""
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import ExperimentRows
+from pipeline.models import load_model
+from pipeline.models.compiled import Compiled
+from pipeline.models.fit import Fitted, Weights, fit, optimizer, restart
+from pipeline.records import Encoded
+from pipeline.tasks import load_task
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network. `predictions`: for validation and test, in the form that the task's score() takes.
+
+    `samples`: what it generates, for tasks that generate; `epochs`: passes over the data that its weights saw; `history`: a row for each epoch of the run with validation.
+    """
+
+    seed: int
+    fold: int
+    weights: Weights
+    epochs: int
+    seconds: float
+    parameters: int
+    history: list[dict[str, float]]
+    predictions: Mapping[str, NDArray[Any]]
+    samples: list[dict[str, Any]]
+
+
+def train(network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, label: str) -> list[Member]:
+    """`network.repeats` seeds × the folds of the data set, in this order."""
+    runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
+    trainer = Trainer(network, encoded, epochs)
+    names = [label if len(runs) == 1 else f"{label} [{i}/{len(runs)}]" for i in range(1, len(runs) + 1)]
+    return [trainer.member(s, fold, name) for (s, fold), name in zip(runs, names, strict=True)]
+
+
+class Trainer:
+    """One compiled model that every member is trained in, each from its own seed as if it were alone."""
+
+    def __init__(self, network: ExperimentRows, encoded: Encoded, epochs: int) -> None:
+        self.network, self.encoded, self.epochs = network, encoded, epochs
+        self.task, self.module = load_task(network.task), load_model(network.task)
+        self.compiled = Compiled(self._build(), self.module.loss(network), optimizer(network))
+        self.predict = self.module.predictor(self.compiled, network, encoded)
+
+    def member(self, seed: int, fold: int, label: str) -> Member:
+        """Fit on train with validation; with `refit`, once more from the same seed on both, as long as was best."""
+        started = time.monotonic()
+        fitted_on: tuple[str, ...] = ("train",)
+        fitted = self._fit(seed, fold, fitted_on, None, label)
+        predictions = {"validation": self.predict("validation", fitted_on, fold)}
+        history = fitted.history
+        if self.network.refit:
+            fitted_on = ("train", "validation")
+            fitted = self._fit(seed, fold, fitted_on, fitted.best_epoch, f"{label} (refit)")
+        seconds = time.monotonic() - started
+        predictions["test"] = self.predict("test", fitted_on, fold)
+        free_run = self.predict.free_run() if hasattr(self.predict, "free_run") else None
+        if free_run is not None:
+            predictions["free_run"] = free_run
+        size = int(sum(np.prod(w.shape) for w in fitted.weights))
+        samples = self.predict.samples(seed) if hasattr(self.predict, "samples") else []
+        return Member(seed, fold, fitted.weights, fitted.best_epoch, seconds, size, history, predictions, samples)
+
+    def _build(self) -> Any:
+        return self.module.build(
+            self.network, self.encoded.encoder, self.network.batch if self.network.stateful else None
+        )
+
+    def _fit(self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str) -> Fitted:
+        # Keras draws the seeds of initialisers and dropout from Python's generator. Its set_random_seed would also seed
+        # TensorFlow's own, which nothing here uses, and have every graph optimised anew: two seconds a member.
+        random.seed(seed)
+        restart(self.compiled, self._build())
+
+        def validate() -> dict[str, float]:
+            return self.task.score(self.encoded, "validation", self.predict("validation", splits, fold), fold)
+
+        return fit(
+            self.compiled,
+            self.module.feed(self.network, self.encoded, splits, fold),
+            self.network,
+            seed=seed,
+            epochs=self.epochs,
+            stop=refit,
+            validate=validate if refit is None else None,
+            monitor=self.task.MONITOR,
+            label=label,
+        )
+
+
+def mean_history(members: list[Member]) -> list[dict[str, float]]:
+    """A row for each epoch: the mean over the members that trained as long."""
+    longest = max((m.history for m in members), key=len)
+    rows = []
+    for i, first in enumerate(longest):
+        same = [m.history[i] for m in members if i < len(m.history)]
+        rows.append({name: float(np.mean([row[name] for row in same])) for name in first})
+    return rows

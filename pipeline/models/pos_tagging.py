@@ -1,0 +1,89 @@
+"""Taggers: a row of features for each word, a recurrent layer over the sentence, one softmax at each word."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import PosTaggingNetwork
+from pipeline.models import Predictor, buckets, keras
+from pipeline.models.cells import recurrent
+from pipeline.models.compiled import Compiled
+from pipeline.models.fit import Batch
+from pipeline.models.layers import BagEmbedding
+from pipeline.records import Encoded
+from pipeline.tasks.base import SPLITS
+from pipeline.tasks.pos_tagging import SLOTS, known_counts
+
+EMBEDDING_SD = 0.15
+SLOT_IDS = np.arange(1, len(SLOTS) + 1, dtype=np.int32)  # each slot's "unknown"
+
+
+def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
+    ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")
+    x = BagEmbedding(encoder["size"], network.embedding, mean=False, stddev=EMBEDDING_SD, name="embedding")(ids)
+    if network.input_dropout:
+        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
+    x = recurrent(network, x, sequences=True)
+    return keras.Model(ids, keras.layers.Dense(len(encoder["tags"]), name="tags")(x), name="pos_tagging")
+
+
+class Sentences:
+    """The sentences of some splits in buckets of similar length; padding has weight 0."""
+
+    def __init__(self, network: PosTaggingNetwork, encoded: Encoded, splits: Sequence[str]) -> None:
+        self.network = network
+        self.counts = known_counts(encoded, splits)
+        which = np.isin(encoded.arrays["split"][0], [SPLITS.index(name) for name in splits])
+        self.sentences = rows(encoded, which, self.counts)
+        offsets = encoded.arrays["offsets"]
+        self.tags = [encoded.arrays["tags"][offsets[i] : offsets[i + 1]] for i in np.flatnonzero(which)]
+        self.lengths = np.array([len(sentence) for sentence in self.sentences])
+        self.steps = -(-len(self.sentences) // network.batch)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        for group in buckets.batches(self.lengths, self.network.batch, rng):
+            ids = buckets.pad([self.sentences[i] for i in group])
+            if self.network.word_dropout:
+                hidden = buckets.drop_rare(ids, self.counts, self.network.word_dropout, rng) & (ids > 0)
+                ids = np.where(hidden, SLOT_IDS, ids)
+            tags = buckets.pad([self.tags[i] for i in group], fill=-1).astype(np.int32)
+            yield ids, np.maximum(tags, 0), (tags >= 0).astype(np.float32)
+
+
+def rows(encoded: Encoded, which: NDArray[np.bool_], counts: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """int32 [words, slots] of each chosen sentence; what was not fitted is its slot's unknown."""
+    features, offsets = encoded.arrays["features"], encoded.arrays["offsets"]
+    features = np.where((counts[features] == 0) & (features > 0), SLOT_IDS, features)
+    return [features[offsets[i] : offsets[i + 1]] for i in np.flatnonzero(which)]
+
+
+def loss(network: PosTaggingNetwork) -> Any:
+    # Weighted mean: with the default one, padding would count in the denominator.
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+
+
+def feed(network: PosTaggingNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Sentences:
+    return Sentences(network, encoded, splits)
+
+
+def predictor(model: Compiled, network: PosTaggingNetwork, encoded: Encoded) -> Predictor:
+    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.int16]:
+        """int16 [words of the split]: tag ids in reading order."""
+        counts = known_counts(encoded, fitted_on)
+        which = encoded.arrays["split"][0] == SPLITS.index(split)
+        return np.concatenate(tag_ids(model, rows(encoded, which, counts)))
+
+    return predict
+
+
+def tag_ids(model: Compiled, sentences: Sequence[NDArray[np.int32]], batch: int = 64) -> list[NDArray[np.int16]]:
+    """int16 [words] for each sentence, in their order."""
+    out: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(sentences)
+    for group in buckets.batches(np.array([len(s) for s in sentences]), batch, None):
+        logits = model.predict(buckets.pad([sentences[i] for i in group]))
+        for i, row in zip(group, logits, strict=True):
+            out[i] = row[: len(sentences[i])].argmax(axis=-1).astype(np.int16)
+    return out

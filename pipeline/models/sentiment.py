@@ -1,0 +1,96 @@
+"""Classifiers of texts: bags of word features, a recurrent layer, maximum and mean over time, one softmax."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import SentimentNetwork
+from pipeline.models import Predictor, buckets, keras
+from pipeline.models.cells import recurrent
+from pipeline.models.compiled import Compiled
+from pipeline.models.fit import Batch
+from pipeline.models.layers import BagEmbedding, MaxMeanPool
+from pipeline.records import Encoded
+from pipeline.tasks.base import SPLITS
+from pipeline.tasks.sentiment import UNKNOWN_ID, known_counts
+
+EMBEDDING_SD = 0.1
+
+
+def build(network: SentimentNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """ids int32 [batch, words, features] → probabilities float32 [batch, classes]."""
+    ids = keras.Input((None, None), batch_size=batch, dtype="int32", name="ids")
+    x = BagEmbedding(encoder["size"], network.embedding, mean=True, stddev=EMBEDDING_SD, name="embedding")(ids)
+    mean = MaxMeanPool(name="word_pool")(x)[:, network.embedding :]
+    if network.input_dropout:
+        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
+    x = recurrent(network, x, sequences=True)
+    x = keras.layers.Concatenate(name="features")([MaxMeanPool(name="pool")(x), mean])
+    if network.dropout:
+        x = keras.layers.Dropout(network.dropout, name="dropout")(x)
+    out = keras.layers.Dense(len(encoder["label_names"]), activation="softmax", name="classes")(x)
+    return keras.Model(ids, out, name="sentiment")
+
+
+class Texts:
+    """The texts of some splits in buckets of similar length; features below `min_count` there are left out."""
+
+    def __init__(self, network: SentimentNetwork, encoded: Encoded, splits: Sequence[str], fold: int) -> None:
+        self.network = network
+        self.counts = known_counts(encoded, splits, fold)
+        which = np.isin(encoded.arrays["split"][fold], [SPLITS.index(name) for name in splits])
+        self.texts = rows(encoded, which, self.counts)
+        self.labels = encoded.arrays["labels"][which]
+        self.lengths = np.array([len(text) for text in self.texts])
+        self.steps = -(-len(self.texts) // network.batch)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        for group in buckets.batches(self.lengths, self.network.batch, rng):
+            ids = buckets.pad([self.texts[i] for i in group])
+            if self.network.word_dropout:
+                ids = self._without_rare(ids, rng)
+            yield ids, self.labels[group], None
+
+    def _without_rare(self, ids: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
+        present = ids.any(axis=-1)
+        ids = np.where(buckets.drop_rare(ids, self.counts, self.network.word_dropout, rng), 0, ids)
+        ids[..., 0] = np.where(present & ~ids.any(axis=-1), UNKNOWN_ID, ids[..., 0])
+        return ids
+
+
+def rows(encoded: Encoded, which: NDArray[np.bool_], counts: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """int32 [words, features] of each chosen text, with only the features that were fitted."""
+    features, offsets = encoded.arrays["features"], encoded.arrays["offsets"]
+    features = np.where(counts[features] > 0, features, 0)
+    features[:, 0] = np.where(features.any(axis=1), features[:, 0], UNKNOWN_ID)
+    return [features[offsets[i] : offsets[i + 1]] for i in np.flatnonzero(which)]
+
+
+def loss(network: SentimentNetwork) -> Any:
+    return keras.losses.SparseCategoricalCrossentropy()
+
+
+def feed(network: SentimentNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Texts:
+    return Texts(network, encoded, splits, fold)
+
+
+def predictor(model: Compiled, network: SentimentNetwork, encoded: Encoded) -> Predictor:
+    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
+        """float32 [texts of the split, classes]: probabilities."""
+        counts = known_counts(encoded, fitted_on, fold)
+        return probabilities(model, rows(encoded, encoded.arrays["split"][fold] == SPLITS.index(split), counts))
+
+    return predict
+
+
+def probabilities(model: Compiled, texts: Sequence[NDArray[np.int32]], batch: int = 128) -> NDArray[np.float32]:
+    """float32 [texts, classes], in the order of the texts."""
+    out: NDArray[np.float32] | None = None
+    for group in buckets.batches(np.array([len(text) for text in texts]), batch, None):
+        p = model.predict(buckets.pad([texts[i] for i in group]))
+        out = np.zeros((len(texts), p.shape[1]), np.float32) if out is None else out
+        out[group] = p
+    assert out is not None
+    return out

@@ -1,0 +1,90 @@
+"""What flows between the stages: one frozen record for each kind of raw data, and the encoded form of a data set.
+
+Records hold what a file says, before any split, vocabulary or scaling; `findings` counts what a reader noticed on the
+way (duplicate lines, masked slots …), so that a report can show it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Findings = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TextCorpus:
+    """One running text, line ends as ``\\n``, nothing else changed."""
+
+    text: str
+    findings: Findings = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts with one class each. `labels`: int32 [examples], an index into `label_names`."""
+
+    texts: tuple[str, ...]
+    labels: NDArray[np.int32]
+    label_names: tuple[str, ...]
+    findings: Findings = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaggedSentences:
+    """Sentences of words with a tag each. `documents`: the file that a sentence stands in, one per sentence."""
+
+    words: tuple[tuple[str, ...], ...]
+    tags: tuple[tuple[str, ...], ...]
+    documents: tuple[str, ...]
+    findings: Findings = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Evenly spaced numbers.
+
+    `values`: float64 [time], in `unit`. `valid`: bool [time], False where a value is not to be trusted (it is then
+    neither a target nor scored). `start`: ISO time of values[0]; `step_seconds`: spacing; None and None for a series
+    without a clock.
+    """
+
+    values: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+    unit: str
+    start: str | None = None
+    step_seconds: int | None = None
+    findings: Findings = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images with one class each.
+
+    `pixels`: uint8 [examples, height, width, channels]; `labels`: int32 [examples]; `is_test`: bool [examples], the
+    published test part, or None where the publisher made no split.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int32]
+    label_names: tuple[str, ...]
+    is_test: NDArray[np.bool_] | None
+    findings: Findings = field(default_factory=dict)
+
+
+Record = TextCorpus | LabelledTexts | TaggedSentences | Series | Images
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A data set ready for training: arrays by name, and the JSON-able `encoder` that turns raw input into the same.
+
+    `examples`: how many examples each split holds; `summary`: what a person wants to know about the data set.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+    encoder: Mapping[str, Any]
+    examples: Mapping[str, int]
+    summary: Mapping[str, Any]

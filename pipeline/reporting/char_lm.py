@@ -1,0 +1,51 @@
+"""Character language model: what it writes, and where in the test text it is surprised."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.reporting import charts
+from pipeline.reporting.charts import Line
+from pipeline.reporting.elements import Element, Passage, Passages, Picture
+from pipeline.reporting.material import Experiment, Material
+from pipeline.reporting.wording import count
+
+POINTS = 400
+
+
+def figures(material: Material) -> list[Element]:
+    written = [_written(row) for row in material.experiments if row.samples]
+    return [*written, _along_the_text(material)]
+
+
+def _written(row: Experiment) -> Passages:
+    passages = [Passage(f"temperature {s['temperature']:g}", s["prompt"], s["text"]) for s in row.samples]
+    caption = "It was given the words in bold and wrote the rest. Low temperatures play safe, high ones take risks."
+    return Passages(f"What {row.name} writes", passages, caption)
+
+
+def _along_the_text(material: Material) -> Picture:
+    drawn = [(row.name, row.test_predictions()[0], False) for row in material.experiments]
+    best = material.best_baseline()
+    if best:
+        drawn.append((f"{best[0]} (baseline)", best[1][0], True))
+    width = max(1, len(drawn[0][1]) // 20)
+    rows = [Line(name, *smoothed(bits, width), rival=rival) for name, bits, rival in drawn]
+    return Picture(
+        "bits-along-the-text",
+        "Surprise along the test text",
+        "Bits per character along the test text: "
+        + "; ".join(f"{n} {bits.mean():.3f} on average" for n, bits, _ in drawn),
+        charts.lines(rows, "position in the test text (characters)", "bits per character", wide=True),
+        f"Mean over {count(width)} neighbouring characters; lower is better.",
+        wide=True,
+    )
+
+
+def smoothed(values: NDArray[np.floating], width: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Positions and moving averages over `width` values: at most about POINTS of them."""
+    sums = np.cumsum([0.0, *values.astype(np.float64)])
+    means = (sums[width:] - sums[:-width]) / width
+    at = np.arange(0, len(means), max(1, len(means) // POINTS))
+    return at + width / 2, means[at]

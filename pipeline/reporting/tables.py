@@ -1,0 +1,163 @@
+"""The tables: numbers to the right, each beside what it is measured against."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pipeline.reporting import wording
+from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, against_baseline, pairs
+from pipeline.reporting.elements import Cell, Table
+from pipeline.reporting.material import Material
+from pipeline.tasks.base import cost_of
+
+NBSP = "\N{NO-BREAK SPACE}"
+MARKS = {BETTER: "good", WORSE: "bad", UNCLEAR: "even", "": ""}
+OVERALL = (
+    "experiment", "data set", "cell", "test score", "best baseline", "skill", "against the baseline", "parameters",
+    "training", "epochs",
+)  # fmt: skip
+
+
+def overall(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each experiment of every data set, from its metrics file."""
+    return Table("All experiments", OVERALL, [_overall_row(metrics) for metrics in rows])
+
+
+def _overall_row(metrics: Mapping[str, Any]) -> list[Cell]:
+    against = metrics["against_baseline"]
+    metric = against["metric"]
+    return [
+        Cell(metrics["experiment"], badge=badge(metrics)),
+        Cell(metrics["dataset"], note=wording.TASKS.get(metrics["task"], metrics["task"])),
+        Cell(wording.CELLS.get(metrics["cell"], metrics["cell"])),
+        Cell(score(metrics, metric), number=True, note=f"{wording.label(metric)} {wording.direction(metric)}"),
+        Cell(wording.value(metric, against["baseline_score"]), number=True, note=against["baseline"]),
+        Cell(wording.skill(against["skill"]), number=True),
+        verdict(against_baseline(metrics)),
+        Cell(wording.count(metrics["parameters"]), number=True),
+        Cell(wording.duration(metrics["train_seconds"]), number=True),
+        Cell(wording.count(metrics["epochs"]), number=True, note=networks(metrics)),
+    ]
+
+
+def score(metrics: Mapping[str, Any], metric: str) -> str:
+    """The test figure, with its standard deviation over the networks where there are several."""
+    return wording.value(metric, metrics["test"][metric], metrics.get("test_sd", {}).get(metric))
+
+
+def badge(metrics: Mapping[str, Any]) -> str:
+    labels = ["sample data"] * (metrics["edition"] == "sample") + ["chapter's split"] * (
+        metrics["protocol"] == "chapter"
+    )
+    return ", ".join(labels)
+
+
+def networks(metrics: Mapping[str, Any]) -> str:
+    """How many networks a figure is the mean of: "5 folds", "3 seeds", "5 folds × 3 seeds", or nothing for one."""
+    folds = len({member["fold"] for member in metrics["members"]})
+    seeds = len({member["seed"] for member in metrics["members"]})
+    return " × ".join([f"{folds} folds"] * (folds > 1) + [f"{seeds} seeds"] * (seeds > 1))
+
+
+def verdict(comparison: Comparison, words: Mapping[str, str] | None = None) -> Cell:
+    """The verdict in words over the difference and its interval; without an interval only the difference."""
+    found = comparison.verdict
+    return Cell((words or {}).get(found, found) or "no interval", note=interval(comparison), mark=MARKS[found])
+
+
+def interval(comparison: Comparison) -> str:
+    """Its two halves stay whole when a line breaks."""
+    metric, low, high = comparison.metric, comparison.low, comparison.high
+    grain = None if low is None or high is None else max(high - low, abs(comparison.difference) / 100)
+    middle = f"{wording.difference(metric, comparison.difference, grain)} {wording.unit(metric)}"
+    if low is None or high is None:
+        return middle
+    ends = f"[{wording.difference(metric, low, grain)}, {wording.difference(metric, high, grain)}]"
+    return f"{middle} {ends.replace(' ', NBSP)}"
+
+
+def scores(material: Material) -> list[Table]:
+    """Every metric of every experiment and baseline, the best by the headline metric first; horizons apart."""
+    metrics = [material.headline, *(m for m in material.experiments[0].metrics["test"] if m != material.headline)]
+    at_horizons = [m for m in metrics if re.search(r"_h\d+$", m)]
+    overall = [m for m in metrics if m not in at_horizons]
+    tables = [_scores("Scores", material, overall, _spread_caption(material))]
+    if len(material.encoded.encoder.get("horizons", ())) > 1:
+        tables.append(_scores("Scores by horizon", material, at_horizons, "h4: the value 4 steps ahead."))
+    return tables
+
+
+def _scores(title: str, material: Material, metrics: Sequence[str], caption: str) -> Table:
+    ours = {row.name: row.metrics for row in material.experiments}
+    order = ranked(material)
+    rows = []
+    for name, is_ours in order:
+        found = ours[name]["test"] if is_ours else material.baselines[name]
+        spread = ours[name].get("test_sd", {}) if is_ours else {}
+        shown = [wording.value(m, found[m], spread.get(m)) if m in found else "–" for m in metrics]
+        first = Cell(name, badge=badge(ours[name])) if is_ours else Cell(name, note="baseline")
+        rows.append([first, *(Cell(text, number=True) for text in shown)])
+    header = ("test figures", *(f"{wording.label(m)} {wording.direction(m)}" for m in metrics))
+    return Table(title, header, rows, caption, frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours))
+
+
+def ranked(material: Material) -> list[tuple[str, bool]]:
+    """(name, whether it is an experiment) of experiments and baselines, the best first."""
+    metric = material.headline
+    costs = [(cost_of(metric, row.metrics["test"]), row.name, True) for row in material.experiments]
+    costs += [(cost_of(metric, found), name, False) for name, found in material.baselines.items() if metric in found]
+    return [(name, ours) for _, name, ours in sorted(costs, key=lambda row: (row[0], not row[2], row[1]))]
+
+
+def _spread_caption(material: Material) -> str:
+    repeated = [f"{row.name}: {networks(row.metrics)}" for row in material.experiments if networks(row.metrics)]
+    return f"± is the standard deviation over networks ({'; '.join(repeated)})." if repeated else ""
+
+
+def pairwise(material: Material) -> Table | None:
+    """Every two experiments side by side; None where there is only one."""
+    rows = []
+    for a, b, comparison in pairs(material):
+        words = {BETTER: f"{a.name} better", WORSE: f"{b.name} better"}
+        shown = verdict(comparison, words)
+        # Green for either: a better one is good news whichever it is.
+        shown = replace(shown, mark=shown.mark and ("even" if comparison.verdict == UNCLEAR else "good"))
+        rows.append([Cell(f"{a.name} − {b.name}"), shown, Cell(comparison.basis)])
+    header = (f"difference of {wording.label(material.headline)}", "verdict [95 % interval]", "interval over")
+    caption = (
+        "Over seeds: Student's t of the paired differences; would other trainings come out the same way? Over test "
+        "examples: paired block bootstrap; would another test set? Each pair is judged by itself: of many equal pairs, "
+        "about one in twenty is called different by chance."
+    )
+    return Table("Experiments against each other", header, rows, caption) if rows else None
+
+
+def cost(material: Material) -> Table:
+    header = ("experiment", "parameters", "training", "epochs", "networks", "MLflow run")
+    rows = [
+        [
+            Cell(row.name, note=wording.CELLS.get(row.metrics["cell"], row.metrics["cell"])),
+            Cell(wording.count(row.metrics["parameters"]), number=True),
+            Cell(wording.duration(row.metrics["train_seconds"]), number=True),
+            Cell(wording.count(row.metrics["epochs"]), number=True),
+            Cell(networks(row.metrics) or "1"),
+            Cell(str(row.metrics.get("run_id") or "–")[:8]),
+        ]
+        for row in material.experiments
+    ]
+    return Table("Cost", header, rows, "Training is the time of all networks together.")
+
+
+def markdown(table: Table) -> str:
+    """The table for a terminal, a pull request or a README."""
+    aligned = ["--:" if cell.number else "---" for cell in table.rows[0]] if table.rows else ["---"] * len(table.header)
+    lines = [table.header, aligned, *([_flat(cell) for cell in row] for row in table.rows)]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n\n".join(part for part in (f"## {table.title}", body, table.caption) if part) + "\n"
+
+
+def _flat(cell: Cell) -> str:
+    extras = [text for text in (cell.badge, cell.note) if text]
+    text = f"{cell.text} ({'; '.join(extras)})" if extras else cell.text
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,130 @@
+"""What each stage tells MLflow of a training: one run, opened by train, to which evaluate and report add."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.artifacts import Project
+from pipeline.config import ExperimentRows, named
+from pipeline.journal import Journal, Metric, environment_tags
+
+SERVED_BY = Path(__file__).with_name("served_model.py")
+PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "mlflow")
+CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
+# For the signature of the served model: raw input, the form of the answer, and the options with their defaults.
+EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
+    "char_lm": (["once upon a time"], [{"text": "…"}], {"length": 300, "temperature": 0.7, "seed": 0}),
+    "sentiment": (["I love it"], [CLASS], None),
+    "pos_tagging": (["The old man the boat ."], [{"words": ["The"], "tags": ["DT"]}], None),
+    "forecasting": ([{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}], [{"values": [3.0]}], {"steps": 96}),
+    "image_rows": (["iVBORw0KGgo="], [CLASS], None),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The identity of one training, kept in run.json: `key` is ours, and known before MLflow has seen anything."""
+
+    key: str
+    source: str
+    name: str
+    start: int
+
+    def journal(self, stage: str) -> Journal:
+        return Journal(stage, self.key, self.source, self.name, self.start)
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "Run":
+        """From the content of run.json."""
+        return cls(record["run_key"], record["source"], record["name"], record["start"])
+
+
+def display_name(experiment: str, row: ExperimentRows) -> str:
+    """What the run is called in MLflow's lists: the experiment and what one compares it by."""
+    extras = [f"{row.layers} layers"] * (row.layers > 1) + ["bidirectional"] * row.bidirectional
+    extras += ["stateful"] * row.stateful
+    return " · ".join([experiment, f"{row.cell} {row.units}", *extras])
+
+
+def training(
+    project: Project,
+    run: Run,
+    row: ExperimentRows,
+    facts: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    system: Sequence[Metric],
+) -> Journal:
+    """The journal of the train stage, without its model: parameters, tags, curves, data."""
+    journal = run.journal("train")
+    journal.params({**row.model_dump(mode="json"), "seed": facts["seed"], "parameters": facts["parameters"]})
+    journal.tags(environment_tags(project))
+    kinds = ("experiment", "source", "dataset", "task", "cell", "edition", "protocol")
+    journal.tags({kind: facts[kind] for kind in kinds})
+    journal.tags({"backend": "tensorflow", "mlflow.user": "pipeline"})
+    at = run.start
+    for line in history:
+        at += round(1000 * line["seconds"])
+        journal.metrics({k: v for k, v in line.items() if k != "epoch"}, step=int(line["epoch"]), timestamp=at)
+    journal.metrics({"train_seconds": facts["train_seconds"], "parameters": facts["parameters"]})
+    for metric in system:
+        journal.metric(*metric)
+    prepared = project.prepared(facts["dataset"]).relative_to(project.root)
+    journal.dataset(facts["dataset"], str(prepared), data_hash(project, prepared), "training")
+    return journal
+
+
+def add_model(journal: Journal, folder: Path, experiment: str, task: str) -> None:
+    """The model's folder with its signature, example and pinned requirements."""
+    example, output, options = named(EXAMPLES, task, "task")
+    pins = [f"{package}=={metadata.version(package)}" for package in PACKAGES]
+    journal.model(
+        folder,
+        experiment,
+        served_by=SERVED_BY,
+        example=example,
+        output=output,
+        requirements=pins,
+        parameters=options,
+    )
+
+
+def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
+    """The journal of the evaluate stage: test and validation figures, the baselines', skill, and a note to read."""
+    journal = run.journal("evaluate")
+    journal.metrics({f"test_{name}": value for name, value in metrics["test"].items()})
+    journal.metrics({f"best_validation_{name}": value for name, value in metrics["validation"].items()})
+    for baseline, figures in metrics["baselines"].items():
+        journal.metrics({f"baseline/{plain(baseline)}/{name}": value for name, value in figures.items()})
+    against = metrics["against_baseline"]
+    journal.metrics({"baseline_score": against["baseline_score"]})
+    note = (
+        f"{metrics['experiment']} on {metrics['dataset']}: test {against['metric']} {against['score']:.4f}, "
+        f"{against['baseline']} {against['baseline_score']:.4f}."
+    )
+    if against["skill"] is not None:
+        journal.metrics({"skill": against["skill"]})
+        note += f" Skill {against['skill']:+.1%}."
+    journal.tags({"mlflow.note.content": note + (" **Sample data.**" if metrics["edition"] == "sample" else "")})
+    return journal
+
+
+def plain(name: str) -> str:
+    """A baseline's name with only what MLflow allows in a metric's name."""
+    return "".join(c if c.isalnum() or c in " -." else "_" for c in name)
+
+
+def data_hash(project: Project, path: Path) -> str:
+    """DVC's hash of an output, from dvc.lock; "unknown" where no stage has recorded it."""
+    try:
+        lock = yaml.load((project.root / "dvc.lock").read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, yaml.YAMLError):
+        return "unknown"
+    for stage in (lock or {}).get("stages", {}).values():
+        for out in stage.get("outs", []):
+            if out["path"] == path.as_posix():
+                return str(out["md5"])
+    return "unknown"

@@ -1,0 +1,111 @@
+"""Reading archives without trusting them: members are checked, capped and streamed, and nothing is extracted to disk.
+
+An archive with an unsafe member is refused as a whole: absolute names, `..`, backslashes, links, devices, duplicates.
+"""
+
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from pipeline.errors import DataError
+
+BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, tarfile.TarError, zipfile.BadZipFile)
+MAX_MEMBERS = 200_000
+CHUNK = 1 << 20
+
+
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip archive whose member names are all safe; DataError for a broken or unsafe one."""
+    with _told(path), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        for member in members:
+            _refuse_unsafe(path, member.filename)
+            if (member.external_attr >> 16) & 0o170000 == 0o120000:
+                raise DataError(f"{path}: unsafe member {member.filename!r} (a symbolic link); nothing was read")
+        _refuse_repeats(path, [member.filename for member in members])
+        yield archive
+
+
+def stream_zip_member(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> IO[bytes]:
+    """Member `name` as a binary stream; DataError when it is missing or declares more than `limit` bytes."""
+    try:
+        member = archive.getinfo(name)
+    except KeyError:
+        shown = ", ".join(archive.namelist()[:5])
+        raise DataError(f"{path}: no member {name!r} in the archive; it holds {shown or 'nothing'}") from None
+    if member.file_size > limit:
+        raise DataError(f"{path}: member {name!r} declares {member.file_size:,} bytes, more than {limit:,}")
+    # zipfile stops at the declared size and then compares the CRC, so a lie in the header cannot swell the stream.
+    return archive.open(member)
+
+
+def read_zip_member(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """The bytes of member `name`, at most `limit`."""
+    with stream_zip_member(path, archive, name, limit) as stream:
+        return stream.read()
+
+
+def stream_tar(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each regular file of a .tar.xz or .tar.gz, in stored order; no file may pass `limit` bytes."""
+    with _told(path), _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+        seen: set[str] = set()
+        for member in archive:
+            _refuse_unsafe(path, member.name)
+            if member.isdir():
+                continue
+            if not member.isreg():
+                raise DataError(f"{path}: unsafe member {member.name!r} (a link or device); nothing more was read")
+            if member.name in seen:
+                raise DataError(f"{path}: unsafe archive, member {member.name!r} occurs twice")
+            if member.size > limit:
+                raise DataError(f"{path}: member {member.name!r} declares {member.size:,} bytes, more than {limit:,}")
+            seen.add(member.name)
+            if len(seen) > MAX_MEMBERS:
+                raise DataError(f"{path}: more than {MAX_MEMBERS:,} members")
+            yield member.name, _content(archive, member)
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    stream = archive.extractfile(member)
+    content = b"" if stream is None else stream.read()
+    if len(content) != member.size:
+        raise EOFError(f"member {member.name} ends after {len(content)} of {member.size} bytes")
+    return content
+
+
+def _decompressed(path: Path) -> IO[bytes]:
+    # Not tarfile's own r|xz: it takes a compressed stream that stops early for the end of the archive.
+    return cast(IO[bytes], lzma.open(path) if path.name.endswith(".xz") else gzip.open(path))
+
+
+def _refuse_unsafe(path: Path, name: str) -> None:
+    parts = name.split("/")
+    if not name or name.startswith("/") or ".." in parts or any(c in name for c in "\\\0:"):
+        raise DataError(f"{path}: unsafe member {name!r} (leads out of the archive); nothing was read from it")
+
+
+def _refuse_repeats(path: Path, names: list[str]) -> None:
+    if len(names) > MAX_MEMBERS:
+        raise DataError(f"{path}: {len(names):,} members, more than {MAX_MEMBERS:,}")
+    if len(set(names)) < len(names):
+        twice = next(name for name in sorted(names) if names.count(name) > 1)
+        raise DataError(f"{path}: unsafe archive, member {twice!r} occurs twice")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns what a broken archive raises into a DataError that names file and size."""
+    try:
+        yield
+    except BROKEN as error:
+        raise DataError(
+            f"{path}: the archive is truncated or damaged at {path.stat().st_size:,} bytes ({error}); "
+            "delete it and run the download again"
+        ) from error

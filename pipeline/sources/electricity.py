@@ -1,0 +1,152 @@
+r"""Electricity load of one Portuguese client, every 15 minutes from 2011 to 2014 (client MT_251).
+
+From the UCI set "ElectricityLoadDiagrams20112014" (A. Trindade, 2015), CC BY 4.0. Two forms:
+
+LD_250.npy   this one client, NumPy v1 float64 [140256]. "250" is the zero-based column after the time stamp, and so
+             the client headed MT_251.
+LD2011_2014.txt.zip   all 370 clients; LD2011_2014.txt inside, semicolons, decimal commas, 711 MB, streamed:
+
+    "";"MT_001";"MT_002";…
+    "2011-01-01 00:15:00";0;0;…;56,2907536061428;…
+
+Every day has 96 slots in local time. On the last Sunday of March the hour from 01:00 does not exist and its four slots
+hold the client's floor (2012–2014); on the last Sunday of October they hold two hours added up. Such slots are marked
+not valid in all years, 2011 too, where the values look ordinary: the calendar decides, not the value.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.records import Series
+from pipeline.sources.archive import open_zip, stream_zip_member
+from pipeline.sources.card import Card, RawFile, find_file
+
+GENERATED = False
+FILES = ("LD_250.npy", "LD2011_2014.txt.zip")
+MEMBER = "LD2011_2014.txt"
+COLUMN = 251  # the time stamp is column 0
+CLIENT = b'"MT_251"'
+START = datetime(2011, 1, 1, 0, 15)
+STEP = timedelta(minutes=15)
+MEMBER_LIMIT = 1_000_000_000
+LINE_LIMIT = 65_536
+SAMPLE_POINTS = 100 * 96
+FLOOR = 0.668091929449492
+QUANTUM = 0.534473543559594
+
+CARD = Card(
+    title="Electricity load, client MT_251",
+    about="One client's load in kW, 140,256 quarter hours from 2011-01-01 00:15 to 2015-01-01 00:00.",
+    homepage="https://archive.ics.uci.edu/dataset/321/electricityloaddiagrams20112014",
+    licence="CC BY 4.0 (UCI Machine Learning Repository)",
+    example='"2011-01-01 00:15:00";…;56,2907536061428;… (column MT_251)',
+    forms=(
+        (
+            RawFile(
+                "LD_250.npy",
+                sha256="eea4e90a91f04075bb18086880c840d4b7ac7842512407d16243d0c9bee317ce",
+                size=1_122_176,
+                url=None,
+                magic=b"\x93NUMPY",
+            ),
+        ),
+        (
+            RawFile(
+                "LD2011_2014.txt.zip",
+                sha256=None,
+                size=None,
+                url="https://archive.ics.uci.edu/static/public/321/electricityloaddiagrams20112014.zip",
+                magic=b"PK\x03\x04",
+                member=MEMBER,
+                member_sha256="d51565f2cb5a6b768d06ba1bbd3c084c6e2f3aab07f00c6f2dcb80e90175124b",
+            ),
+        ),
+    ),
+)
+
+
+def read(folder: Path) -> Series:
+    """The load in kW, float64 [time]; DataError for another shape, a gap in the time stamps, values not finite."""
+    path = find_file(folder, FILES)
+    values = _from_array(path) if path.suffix == ".npy" else _from_zip(path)
+    if not np.isfinite(values).all():
+        raise DataError(f"{path}: {int((~np.isfinite(values)).sum())} values are not finite, expected none")
+    valid = np.ones(values.shape, dtype=np.bool_)
+    valid[clock_change_slots(len(values))] = False
+    findings = {
+        "points": len(values),
+        "clock_change_slots_masked": int((~valid).sum()),
+        "zeros": int((values == 0).sum()),
+    }
+    return Series(values, valid, "kW", START.isoformat(), int(STEP.total_seconds()), findings)
+
+
+def clock_change_slots(points: int) -> NDArray[np.intp]:
+    """Indices of the slots 01:00, 01:15, 01:30, 01:45 of the last Sundays of March and October, below `points`."""
+    hours = [_last_sunday(year, month) + timedelta(hours=1) for year in range(2011, 2100) for month in (3, 10)]
+    slots = [int((hour - START) / STEP) + quarter for hour in hours for quarter in range(4)]
+    return np.array([slot for slot in slots if slot < points], dtype=np.intp)
+
+
+def sample(folder: Path, seed: int) -> None:
+    """Writes LD_250.npy with 100 days: a daily and a weekly wave, slow noise, the real file's steps and floor."""
+    random = np.random.default_rng(seed)
+    minutes = 15 * (np.arange(SAMPLE_POINTS) + 1)
+    hour, day = minutes / 60 % 24, minutes // (24 * 60)
+    weekend = np.isin((day + 5) % 7, (5, 6))  # 2011-01-01 was a Saturday
+    wave = 62 - 22 * np.cos((hour - 4) * np.pi / 12) + 9 * np.sin((hour - 1) * np.pi / 4) - 14 * weekend
+    noise = np.zeros(SAMPLE_POINTS)
+    for i, step in enumerate(random.normal(0.0, 3.0, SAMPLE_POINTS)):
+        noise[i] = 0.7 * noise[i - 1] + step
+    values = FLOOR + QUANTUM * np.round(np.maximum(wave + noise, 0.0) / QUANTUM)
+    values[clock_change_slots(SAMPLE_POINTS)] = FLOOR
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "LD_250.npy", values, allow_pickle=False)
+
+
+def _last_sunday(year: int, month: int) -> datetime:
+    last = datetime(year, month, 31)
+    return last - timedelta(days=(last.weekday() + 1) % 7)
+
+
+def _from_array(path: Path) -> NDArray[np.float64]:
+    try:
+        # Mapped, so that a header that promises more than the file holds is refused instead of allocated.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{path}: not a whole NumPy array, {path.stat().st_size:,} bytes ({error})") from error
+    if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.ndim != 1 or not array.size:
+        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "no single array"
+        raise DataError(f"{path}: found {found}, expected float64 [time] with at least one value")
+    return np.array(array)
+
+
+def _from_zip(path: Path) -> NDArray[np.float64]:
+    values: list[float] = []
+    with open_zip(path) as archive, stream_zip_member(path, archive, MEMBER, MEMBER_LIMIT) as stream:
+        header = stream.readline(LINE_LIMIT).rstrip(b"\r\n").split(b";")
+        if len(header) <= COLUMN or header[COLUMN] != CLIENT:
+            raise DataError(f"{path}: {MEMBER} has {len(header)} columns, expected {CLIENT.decode()} at {COLUMN}")
+        while line := stream.readline(LINE_LIMIT):
+            values.append(_value(path, len(values), line))
+    if not values:
+        raise DataError(f"{path}: {MEMBER} has no line below its header")
+    return np.array(values, dtype=np.float64)
+
+
+def _value(path: Path, index: int, line: bytes) -> float:
+    fields = line.rstrip(b"\r\n").split(b";", COLUMN + 1)
+    expected = START + index * STEP
+    stamp = fields[0].strip(b'"').decode("ascii", "replace")
+    if stamp != str(expected):
+        raise DataError(f"{path}: {MEMBER} line {index + 2} is stamped {stamp[:30]!r}, expected '{expected}'")
+    try:
+        return float(fields[COLUMN].replace(b",", b"."))
+    except (ValueError, IndexError):
+        raise DataError(
+            f"{path}: {MEMBER} line {index + 2} has no number in column {COLUMN}, expected e.g. '56,29'"
+        ) from None

@@ -1,0 +1,198 @@
+"""A tenth of the Penn Treebank: sentences of the Wall Street Journal with a part of speech for each word.
+
+(C) 1995 University of Pennsylvania / LDC; the fragment that NLTK distributes, for non-commercial use only, not to be
+passed on. treebank.zip holds 199 files treebank/combined/wsj_NNNN.mrg of bracketed trees; the innermost brackets are
+`(tag word)`, and the tag -NONE- marks traces that nobody wrote. The beginning of wsj_0001.mrg:
+
+    ( (S
+        (NP-SBJ
+          (NP (NNP Pierre) (NNP Vinken) )
+          (, ,)
+"""
+
+import io
+import re
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.records import TaggedSentences
+from pipeline.sources.archive import open_zip, read_zip_member
+from pipeline.sources.card import Card, RawFile, find_file
+
+GENERATED = False
+FILE = "treebank.zip"
+TREES = re.compile(r"treebank/combined/wsj_\d{4}\.mrg")
+TOKEN = re.compile(r"[()]|[^\s()]+")
+TRACE = "-NONE-"
+MEMBER_LIMIT = 10_000_000
+
+CARD = Card(
+    title="Penn Treebank fragment (NLTK)",
+    about="3,914 tagged sentences from 199 Wall Street Journal files of 1989.",
+    homepage="https://www.nltk.org/nltk_data/",
+    licence="(C) 1995 LDC / University of Pennsylvania; non-commercial use only, no redistribution",
+    example="(NP (NNP Pierre) (NNP Vinken) )",
+    forms=(
+        (
+            RawFile(
+                FILE,
+                sha256="9da92d76c3666cfb6cddeaed0f7e86b344cce0f0928a286d439e555f19c37399",
+                size=1_740_034,
+                url="https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages/corpora/treebank.zip",
+                magic=b"PK\x03\x04",
+            ),
+        ),
+    ),
+)
+
+Pairs = list[tuple[str, str]]
+
+
+def read(folder: Path) -> TaggedSentences:
+    """All sentences without traces, `documents` being the file names; DataError for unbalanced or untagged trees."""
+    path = find_file(folder, (FILE,))
+    sentences: list[Pairs] = []
+    documents: list[str] = []
+    with open_zip(path) as archive:
+        names = sorted(name for name in archive.namelist() if TREES.fullmatch(name))
+        if not names:
+            raise DataError(f"{path}: no member like treebank/combined/wsj_0001.mrg in the archive")
+        for name in names:
+            found = _sentences(path, name, read_zip_member(path, archive, name, MEMBER_LIMIT))
+            sentences += found
+            documents += [PurePosixPath(name).name] * len(found)
+    spoken = [[pair for pair in sentence if pair[1] != TRACE] for sentence in sentences]
+    kept = [i for i, sentence in enumerate(spoken) if sentence]
+    return TaggedSentences(
+        words=tuple(tuple(word for word, _ in spoken[i]) for i in kept),
+        tags=tuple(tuple(tag for _, tag in spoken[i]) for i in kept),
+        documents=tuple(documents[i] for i in kept),
+        findings=_findings(sentences, spoken, len(names)),
+    )
+
+
+def _findings(sentences: list[Pairs], spoken: list[Pairs], files: int) -> dict[str, int]:
+    tokens, kept = sum(map(len, sentences)), sum(map(len, spoken))
+    return {
+        "files": files,
+        "sentences": len(sentences),
+        "tokens": tokens,
+        "traces_dropped": tokens - kept,
+        "sentences_of_traces_only": sum(not sentence for sentence in spoken),
+        "repeated_sentences": len(spoken) - len({tuple(sentence) for sentence in spoken}),
+    }
+
+
+def _sentences(path: Path, name: str, content: bytes) -> list[Pairs]:
+    try:
+        return parse_trees(content.decode("ascii"))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"{path}: {name}: {error}; expected trees such as ( (S (NP (NNP Pierre)) (. .)) )") from error
+
+
+def parse_trees(text: str) -> list[Pairs]:
+    """(word, tag) pairs of each outermost bracket, traces included; ValueError where brackets do not fit."""
+    trees: list[Pairs] = []
+    depth = 0
+    pending: list[str] = []  # what stands between the last two brackets: [tag, word] at a leaf
+    for token in TOKEN.findall(text):
+        if token == "(":
+            if depth == 0:
+                trees.append([])
+            depth, pending = depth + 1, []
+        elif token == ")":
+            depth -= 1
+            if depth < 0:
+                raise ValueError(f"a closing bracket too many after tree {len(trees)}")
+            if len(pending) == 2:
+                trees[-1].append((pending[1], pending[0]))
+            elif pending:
+                raise ValueError(f"{' '.join(pending)!r} in tree {len(trees)} is no (tag word)")
+            pending = []
+        elif depth == 0:
+            raise ValueError(f"{token!r} stands outside of any tree")
+        else:
+            pending.append(token)
+    if depth:
+        raise ValueError(f"the text ends inside tree {len(trees)}, {depth} brackets are open")
+    return trees
+
+
+STEMS = ("blor", "trask", "fend", "mip", "gral", "sunt", "pavel", "dorm", "kest", "wib", "lant", "rusk", "tolv", "neb")
+LEXICON: dict[str, tuple[str, ...]] = {
+    "DT": ("the", "a", "this", "every"),
+    "IN": ("of", "in", "with", "by", "for"),
+    "CC": ("and", "or", "but"),
+    "PRP": ("he", "she", "it", "they"),
+    "MD": ("will", "may", "could"),
+    "CD": ("61", "two", "1,500", "3.5", "1989"),
+    "TO": ("to",),
+    ".": (".", ".", ".", "?"),
+    ",": (",",),
+}
+SUFFIXES = {
+    "NN": ["tion", "ness", "ment", "er"],
+    "NNS": ["tions", "ments", "ers"],
+    "JJ": ["ous", "able", "ive", "al"],
+    "RB": ["ly", "edly"],
+    "VB": ["ize", "ate"],
+    "VBD": ["ized", "ated"],
+    "VBZ": ["izes", "ates"],
+    "VBG": ["izing", "ating"],
+    "VBN": ["ized", "ated"],
+    "NNP": ["ville", "son", "burg"],
+    "JJR": ["ier"],
+}
+GRAMMAR: dict[str, tuple[str, ...]] = {
+    "S": ("NP-SBJ VP .", "NP-SBJ VP .", "PP , NP-SBJ VP .", "NP-SBJ VP , CC NP-SBJ VP ."),
+    "NP-SBJ": ("DT NN", "DT JJ NN", "NNP NNP", "PRP", "JJ NNS", "NNP"),
+    "NP": ("DT NN", "DT JJ NN", "NNP", "CD NNS", "NNS", "DT JJR NN", "DT NN PP"),
+    "VP": ("VBD NP", "VBZ NP PP", "MD VB NP", "VBD RB", "VBZ VBN PP", "VBD S-INF", "VBZ VBG NP", "RB VBD NP"),
+    "S-INF": ("-NONE- TO VB NP",),
+    "PP": ("IN NP",),
+}
+README = "Sample data in the shape of the Penn Treebank fragment: made-up words, trees from a small grammar.\n"
+
+
+def sample(folder: Path, seed: int) -> None:
+    """Writes treebank.zip: 30 files, 400 trees, 20 tags, traces, made-up words whose suffix tells the tag."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / FILE, "w", zipfile.ZIP_DEFLATED) as archive:
+        _write(archive, "treebank/README", README)
+        _write(archive, "treebank/combined/README", README)
+        for number in range(1, 31):
+            trees = [f"\n( {_tree('S', random, 1)} )" for _ in range(14 if number <= 10 else 13)]
+            _write(archive, f"treebank/combined/wsj_{number:04d}.mrg", "".join(trees) + "\n")
+
+
+def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:
+    # A ZipInfo made by hand has a fixed date, so that equal seeds give equal bytes.
+    member = zipfile.ZipInfo(name)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(member, "w") as stream, io.TextIOWrapper(stream, encoding="ascii", newline="\n") as text_stream:
+        text_stream.write(text)
+
+
+def _tree(symbol: str, random: np.random.Generator, depth: int) -> str:
+    if symbol not in GRAMMAR:
+        return f"({symbol} {_word(symbol, random)})"
+    rules = GRAMMAR[symbol]
+    children = rules[int(random.integers(len(rules)))].split()
+    indent = "\n" + "  " * depth
+    return f"({symbol} {indent.join(_tree(child, random, depth + 1) for child in children)} )"
+
+
+def _word(tag: str, random: np.random.Generator) -> str:
+    if tag == TRACE:
+        return "*-1"
+    if tag in LEXICON:
+        return LEXICON[tag][int(random.integers(len(LEXICON[tag])))]
+    # The more syllables, the rarer the word: some are seen in one file only.
+    syllables = 1 + int(random.random() < 0.4)
+    stem = "".join(STEMS[int(random.integers(len(STEMS)))] for _ in range(syllables))
+    word = stem + SUFFIXES[tag][int(random.integers(len(SUFFIXES[tag])))]
+    return word.capitalize() if tag == "NNP" else word

@@ -1,0 +1,179 @@
+"""Short opinions on books and films, positive or negative: the training file of the Kaggle competition SI650.
+
+University of Michigan, SI650 (2011). Licence unclear: competition data of sentences from the web, some sexually
+explicit. Kaggle wants an account, so the file cannot be fetched without one. Of 7,086 lines only 1,410 are distinct
+sentences, and one of those carries both labels. Two forms, both `label<TAB>sentence`, UTF-8, LF:
+
+training.txt                 as published
+umich-sentiment-train.txt    as a book's repository had it: 103 lines with UTF-8 encoded twice, repaired here
+
+    1	The Da Vinci Code book is just awesome.
+"""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.records import LabelledTexts
+from pipeline.sources.card import Card, RawFile, find_file
+
+GENERATED = False
+PUBLISHED = "training.txt"
+TWICE_ENCODED = "umich-sentiment-train.txt"
+LABELS = ("negative", "positive")
+MALFORMED_SHARE = 0.01
+
+CARD = Card(
+    title="UMICH SI650 sentiment",
+    about="7,086 lines of opinion, 1,410 distinct sentences, positive or negative.",
+    homepage="https://www.kaggle.com/c/si650winter11",
+    licence="Unclear (Kaggle in-class competition data)",
+    example="1\tThe Da Vinci Code book is just awesome.",
+    forms=(
+        (
+            RawFile(
+                PUBLISHED,
+                sha256="f62739660ffa9233cae138557dda4f5dac9865aef352645881240e9045df23d9",
+                size=447_540,
+                url=None,
+                magic=b"1\t",
+            ),
+        ),
+        (
+            RawFile(
+                TWICE_ENCODED,
+                sha256="8e9aed3f76ddc6db6564f28f2de15fd9d65c07c1e56846787ea7c961d6b098e9",
+                size=448_075,
+                url=None,
+                magic=b"1\t",
+            ),
+        ),
+    ),
+    how_to_get="Kaggle gives training.txt to members only: log in at https://www.kaggle.com/c/si650winter11, open the "
+    "Data page, accept the rules and download training.txt",
+)
+
+
+@dataclass
+class _Rows:
+    texts: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    malformed: list[tuple[int, str]] = field(default_factory=list)
+    repaired: int = 0
+
+
+def read(folder: Path) -> LabelledTexts:
+    """All sentences in file order, repeats included; malformed lines are dropped and counted, refused above 1 %."""
+    path = find_file(folder, (PUBLISHED, TWICE_ENCODED))
+    rows = _Rows()
+    # Split at LF alone: str.splitlines() would also cut at U+0085 and others that stand inside sentences.
+    lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        _add(rows, number, line.removesuffix(b"\r"), twice_encoded=path.name == TWICE_ENCODED)
+    _judge(path, rows.malformed, len(lines))
+    labels = np.array(rows.labels, dtype=np.int32)
+    return LabelledTexts(tuple(rows.texts), labels, LABELS, _findings(rows, len(lines)))
+
+
+def _add(rows: _Rows, number: int, line: bytes, *, twice_encoded: bool) -> None:
+    try:
+        label, text = parse_line(line)
+    except ValueError as error:
+        rows.malformed.append((number, str(error)))
+        return
+    mended = mend(text) if twice_encoded else text
+    rows.repaired += mended != text
+    rows.labels.append(label)
+    rows.texts.append(mended)
+
+
+def parse_line(line: bytes) -> tuple[int, str]:
+    """Label and sentence of one line; ValueError says what is wrong with it."""
+    try:
+        fields = line.decode("utf-8").split("\t")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.object[error.start]:#04x} is not UTF-8") from None
+    if len(fields) != 2:
+        raise ValueError("no tab" if len(fields) == 1 else f"{len(fields) - 1} tabs")
+    if fields[0] not in ("0", "1"):
+        raise ValueError(f"label {fields[0][:20]!r}")
+    if not fields[1].strip():
+        raise ValueError("no sentence")
+    return int(fields[0]), fields[1]
+
+
+def mend(text: str) -> str:
+    """`text` with a second UTF-8 encoding (by way of Windows-1252) undone; unchanged where that is not what it has."""
+    if text.isascii():
+        return text
+    # In this file a non-breaking space that followed "Â" was flattened to a plain one.
+    for candidate in (text, text.replace("Â ", "Â\xa0")):
+        try:
+            return b"".join(_byte(character) for character in candidate).decode("utf-8")
+        except UnicodeError:
+            continue
+    return text
+
+
+def _byte(character: str) -> bytes:
+    try:
+        return character.encode("windows-1252")
+    except UnicodeEncodeError:
+        return character.encode("latin-1")  # the five codes that Windows-1252 leaves undefined
+
+
+def _judge(path: Path, malformed: list[tuple[int, str]], lines: int) -> None:
+    if not malformed:
+        return
+    shown = "; ".join(f"line {number}: {what}" for number, what in malformed[:3])
+    found = f"{path}: {len(malformed)} of {lines} lines are not 'label<TAB>sentence' with label 0 or 1 ({shown})"
+    if len(malformed) > MALFORMED_SHARE * lines:
+        raise DataError(f"{found}; at most {MALFORMED_SHARE:.0%} are tolerated. Right: 1<TAB>I love it.")
+    logging.getLogger(__name__).warning("%s; dropped", found)
+
+
+def _findings(rows: _Rows, lines: int) -> dict[str, int]:
+    distinct_lines = set(zip(rows.labels, rows.texts, strict=True))
+    sentences = Counter(text for _, text in distinct_lines)
+    return {
+        "lines": lines,
+        "distinct_sentences": len(sentences),
+        "repeated_lines": len(rows.texts) - len(distinct_lines),
+        "sentences_with_both_labels": sum(count > 1 for count in sentences.values()),
+        "malformed_lines_dropped": len(rows.malformed),
+        "mojibake_lines_repaired": rows.repaired,
+    }
+
+
+OPENINGS = ("", "", "honestly , ", "Well ... ", "oh and ", "for me ", "I think that ", "as always ", "my mother says ")
+THINGS = ("the Copper Lantern book", "Night Ferry", "The Copper Lantern", "that Night Ferry film", "Paper Mountain")
+POSITIVE = ("is awesome", "was great", "made me smile", "is a beautiful story", "deserves its prize", "is not bad")
+NEGATIVE = ("is awful", "was boring", "made me yawn", "is a stupid story", "deserves no prize", "is not good")
+ENDINGS = (".", "!", "...", " , really .", " and I ’ m sure of it .", " \x85 you know .", " , like the first one .")
+
+
+def sample(folder: Path, seed: int) -> None:
+    """Writes training.txt: about 900 lines, 350 distinct sentences, one with both labels, 2 % with the wrong one."""
+    random = np.random.default_rng(seed)
+    lines = ["1\tThe Copper Lantern book is awesome."]
+    seen: dict[str, int] = {}
+    while len(seen) < 350:
+        label = int(random.integers(2))
+        verdicts = POSITIVE if label else NEGATIVE
+        parts = [str(random.choice(words)) for words in (OPENINGS, THINGS, verdicts, ENDINGS)]
+        sentence = f"{parts[0]}{parts[1]} {parts[2]}{parts[3]}"
+        seen.setdefault(sentence, label ^ int(random.random() < 0.02))
+    distinct = [f"{label}\t{sentence}" for sentence, label in seen.items()]
+    # A few sentences are repeated many times over and most hardly at all, as in the real file.
+    weights = 1 / np.arange(1, len(distinct) + 1)
+    repeats = random.choice(len(distinct), size=548, p=weights / weights.sum())
+    lines += distinct + [distinct[i] for i in repeats]
+    lines.append(f"{1 - seen[distinct[7][2:]]}\t{distinct[7][2:]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PUBLISHED).write_bytes(("\n".join(lines[:1] + sorted(lines[1:], reverse=True)) + "\n").encode("utf-8"))

@@ -1,0 +1,10 @@
+"""The DVC stages, a module each: parse, load, call, save; the work is done by the layers below."""
+
+from pipeline import config
+from pipeline.artifacts import Project
+from pipeline.sources import SOURCES
+
+
+def parameters(project: Project) -> config.Params:
+    """params.yaml, checked as a whole before any stage works."""
+    return config.load(project.root, SOURCES)

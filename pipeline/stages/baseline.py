@@ -1,0 +1,21 @@
+"""baseline@<dataset>: what naive methods score on the same test rows."""
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.config import named
+from pipeline.evaluation import member_key
+from pipeline.stages import parameters
+from pipeline.tasks import load_task
+
+
+def run(project: Project, name: str) -> None:
+    row = named(parameters(project).datasets, name, "datasets")
+    task = load_task(row.task)
+    encoded = artifacts.load_encoded(project.prepared(name))
+    found = task.baselines(encoded)
+    predictions = {member_key(key, fold): p for key, b in found.items() for fold, p in enumerate(b.predictions)}
+    with artifacts.new_folder(project.baselines(name)) as fresh:
+        artifacts.save_json(fresh / "metrics.json", {key: dict(b.metrics) for key, b in found.items()})
+        artifacts.save_arrays(fresh / "predictions.npz", predictions)
+    for key, b in found.items():
+        print(f"{name}: {key}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in b.metrics.items()))

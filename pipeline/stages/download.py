@@ -1,0 +1,41 @@
+"""download@<source>: the published files, verified, or their small look-alikes in the sample edition.
+
+import@<name> does the same for the user's own file.
+"""
+
+import os
+import shutil
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.config import named
+from pipeline.download import fetch
+from pipeline.sources import load_source
+from pipeline.stages import parameters
+
+MANIFEST = "download.json"
+
+
+def run(project: Project, name: str) -> None:
+    params = parameters(project)
+    reader = named(params.sources, name, "sources").reader
+    source = load_source(reader)
+    folder = project.raw(name)
+    if params.edition == "full" and not source.GENERATED:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        files = fetch(reader, source.CARD, folder, os.environ.get("PIPELINE_MIRROR"))
+        edition = "full"
+    else:
+        with artifacts.new_folder(folder) as fresh:
+            source.sample(fresh, params.seed)
+        files, edition = [], "full" if source.GENERATED else "sample"
+    artifacts.save_json(folder / MANIFEST, {"edition": edition, "source": name, "files": files})
+    print(f"{name}: {edition} edition in data/raw/{name}")
+
+
+def run_import(project: Project, name: str) -> None:
+    row = named(parameters(project).own, name, "own")
+    with artifacts.new_folder(project.raw(name)) as fresh:
+        shutil.copyfile(project.root / row.path, fresh / (project.root / row.path).name)
+    print(f"{name}: {row.path} in data/raw/{name}")

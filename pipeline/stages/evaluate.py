@@ -1,0 +1,32 @@
+"""evaluate@<experiment>: the stored predictions scored, beside the baselines."""
+
+from pipeline import artifacts, evaluation, runs
+from pipeline.artifacts import Project
+from pipeline.stages import parameters
+from pipeline.tasks import load_task
+from pipeline.tracking import spool
+
+
+def run(project: Project, name: str) -> None:
+    row = parameters(project).experiment(name)
+    task = load_task(row.task)
+    encoded = artifacts.load_encoded(project.prepared(row.dataset))
+    folder, rivals = project.model(name), project.baselines(row.dataset)
+    fit, record = artifacts.load_json(folder / "fit.json"), artifacts.load_json(folder / "run.json")
+    predictions = artifacts.load_arrays(project.predictions(row.dataset, name) / "predictions.npz")
+    baselines = artifacts.load_json(rivals / "metrics.json")
+    found = evaluation.figures(task, encoded, fit["members"], predictions)
+    losses = evaluation.test_losses(task, encoded, fit["members"], predictions)
+    against = evaluation.against_baselines(
+        task, encoded, found["test"], losses, baselines, artifacts.load_arrays(rivals / "predictions.npz")
+    )
+    identity = {"run_id": record["run_id"], "model_id": record["model_id"]}
+    metrics = {**fit, **found, "baselines": baselines, "against_baseline": against, **identity}
+    artifacts.save_json(project.metrics(row.dataset, name), metrics)
+    spool(runs.evaluation(runs.Run.of(record), metrics), project)
+    gain = "" if against["skill"] is None else f"; skill {against['skill']:+.1%}"
+    print(
+        f"{name}: test {against['metric']} {against['score']:.4f}; {against['baseline']} {against['baseline_score']:.4f}"
+        + gain
+        + (" (sample data)" if fit["edition"] == "sample" else "")
+    )

@@ -1,0 +1,28 @@
+"""preprocess@<dataset>: the raw files read, split and encoded for a task."""
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.config import named
+from pipeline.records import Encoded
+from pipeline.sources import load_own_reader, load_source
+from pipeline.stages import parameters
+from pipeline.stages.download import MANIFEST
+from pipeline.tasks import load_task
+
+
+def run(project: Project, name: str) -> None:
+    params = parameters(project)
+    row = named(params.datasets, name, "datasets")
+    folder = project.raw(row.source)
+    if row.source in params.own:
+        edition, record = "full", load_own_reader(params.own[row.source].reader).read(folder)
+    else:
+        edition = artifacts.load_json(folder / MANIFEST)["edition"]
+        record = load_source(params.sources[row.source].reader).read(folder)
+    encoded = load_task(row.task).encode(record, row, params.seed)
+    facts = {"edition": edition, "source": row.source, "dataset": name, "task": row.task, "protocol": row.protocol}
+    with artifacts.new_folder(project.prepared(name)) as fresh:
+        artifacts.save_encoded(
+            fresh, Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts})
+        )
+    print(f"{name}: " + ", ".join(f"{count} {split}" for split, count in encoded.examples.items()))

@@ -1,0 +1,86 @@
+"""train@<experiment>: the networks of an experiment fitted, their predictions and everything inference needs."""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+from pipeline import artifacts, runs
+from pipeline.artifacts import Project
+from pipeline.config import ExperimentRows
+from pipeline.errors import TrainingError
+from pipeline.evaluation import member_key
+from pipeline.journal import SystemMonitor, now
+from pipeline.records import Encoded
+from pipeline.stages import parameters
+from pipeline.tasks import load_task
+from pipeline.tracking import deliver
+
+
+def run(project: Project, name: str) -> None:
+    params = parameters(project)
+    row = params.experiment(name)
+    encoded = artifacts.load_encoded(project.prepared(row.dataset))
+    epochs = min(row.epochs, row.sample_epochs) if params.edition == "sample" else row.epochs
+    record = runs.Run(uuid.uuid4().hex, encoded.summary["source"], runs.display_name(name, row), now())
+    # Late: importing TensorFlow takes seconds, and a mistake in params.yaml must not wait for it.
+    from pipeline.models import members
+
+    try:
+        with SystemMonitor() as monitor:
+            trained = members.train(row, encoded, seed=params.seed, epochs=epochs, label=name)
+    except TrainingError:
+        failed = record.journal("train")
+        failed.params(row.model_dump(mode="json"))
+        failed.finish("FAILED")
+        deliver(failed, project)
+        raise
+    facts = _facts(name, row, encoded, params.seed, epochs, trained)
+    history = members.mean_history(trained)
+    with artifacts.new_folder(project.predictions(row.dataset, name)) as folder:
+        predictions = {member_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
+        artifacts.save_arrays(folder / "predictions.npz", predictions)
+        artifacts.save_json(folder / "samples.json", trained[0].samples)
+    artifacts.save_text(project.curves(row.dataset, name), _csv(history))
+    with artifacts.new_folder(project.model(name)) as folder:
+        _save_model(folder / "model", row, encoded, trained)
+        artifacts.save_json(folder / "fit.json", facts)
+        journal = runs.training(project, record, row, facts, history, monitor.rows)
+        runs.add_model(journal, folder / "model", name, row.task)
+        journal.finish()
+        delivered = deliver(journal, project)
+        identity = {"run_key": record.key, "source": record.source, "name": record.name, "start": record.start}
+        artifacts.save_json(folder / "run.json", {**identity, **journal.content.tags, **delivered._asdict()})
+
+
+def _save_model(folder: Path, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:
+    for i, member in enumerate(trained):
+        weights = {f"{j:03d}": w for j, w in enumerate(member.weights)}
+        artifacts.save_arrays(folder / "weights" / f"{i}.npz", weights)
+    fitted_on = ("train", "validation") if row.refit else ("train",)
+    artifacts.save_json(folder / "network.json", row.model_dump(mode="json"))
+    artifacts.save_json(folder / "encoder.json", load_task(row.task).fitted(encoded, fitted_on, trained[0].fold))
+
+
+def _facts(
+    name: str, row: ExperimentRows, encoded: Encoded, seed: int, epochs: int, trained: list[Any]
+) -> dict[str, Any]:
+    """What reports/metrics/<dataset>/<experiment>.json says of the training."""
+    return {
+        "experiment": name,
+        **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
+        "edition": "sample" if epochs < row.epochs else encoded.summary["edition"],
+        "cell": row.cell,
+        "seed": seed,
+        "parameters": trained[0].parameters,
+        "train_seconds": round(sum(m.seconds for m in trained), 3),
+        "epochs": max(m.epochs for m in trained),
+        "examples": dict(encoded.examples),
+        "members": [
+            {"seed": m.seed, "fold": m.fold, "epochs": m.epochs, "seconds": round(m.seconds, 3)} for m in trained
+        ],
+    }
+
+
+def _csv(history: list[dict[str, float]]) -> str:
+    lines = [",".join(history[0]), *(",".join(f"{value:.6g}" for value in row.values()) for row in history)]
+    return "\n".join(lines) + "\n"

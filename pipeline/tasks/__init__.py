@@ -1,0 +1,50 @@
+"""What is learnt from a record, one file per task, NumPy only: encode, score, baselines.
+
+A task module offers
+
+- HEADLINE: the metric that experiments are compared by; MONITOR: the one that chooses the epoch on validation;
+- encode(record, row, seed) -> Encoded: split first, then fit vocabulary and scaling on the training part;
+- fitted(encoded, fitted_on, fold) -> the encoder that goes with a model which was fitted on those splits;
+- score(encoded, split, predictions, fold) -> {metric: value};
+- losses(encoded, predictions, fold) -> float [examples]: what each test example costs, lower is better, and BLOCK, how
+  many neighbours depend on each other: for paired comparisons;
+- baselines(encoded) -> {name: Baseline}: what a naive method scores on the same test rows. Their settings are chosen on
+  the validation part, then they are fitted on everything before the test.
+"""
+
+import importlib
+from typing import Any, Protocol, cast
+
+from numpy.typing import NDArray
+
+from pipeline.config import named
+from pipeline.records import Encoded
+from pipeline.tasks.base import Baseline
+
+TASKS = {
+    "char_lm": "pipeline.tasks.char_lm",
+    "sentiment": "pipeline.tasks.sentiment",
+    "pos_tagging": "pipeline.tasks.pos_tagging",
+    "forecasting": "pipeline.tasks.forecasting",
+    "image_rows": "pipeline.tasks.image_rows",
+}
+
+
+class Task(Protocol):
+    HEADLINE: str
+    MONITOR: str
+    BLOCK: int
+
+    def encode(self, record: Any, row: Any, seed: int) -> Encoded: ...
+
+    def fitted(self, encoded: Encoded, fitted_on: tuple[str, ...], fold: int) -> dict[str, Any]: ...
+
+    def score(self, encoded: Encoded, split: str, predictions: NDArray[Any], fold: int) -> dict[str, float]: ...
+
+    def losses(self, encoded: Encoded, predictions: NDArray[Any], fold: int) -> NDArray[Any]: ...
+
+    def baselines(self, encoded: Encoded) -> dict[str, Baseline]: ...
+
+
+def load_task(name: str) -> Task:
+    return cast(Task, importlib.import_module(named(TASKS, name, "task")))

@@ -1,0 +1,69 @@
+"""What every task uses: the names of the splits, which way a metric points, comparison, what a baseline leaves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPLITS = ("train", "validation", "test")
+HIGHER_IS_BETTER = frozenset({"accuracy", "f1", "token_accuracy", "oov_accuracy", "sentence_accuracy", "top1_accuracy"})
+EXACT = 1e-9  # an error below this is rounding
+
+
+def cost_of(metric: str, figures: Mapping[str, float]) -> float:
+    """The metric turned so that lower is better."""
+    return -figures[metric] if metric in HIGHER_IS_BETTER else figures[metric]
+
+
+def skill(metric: str, value: float, baseline: float) -> float | None:
+    """The share of the baseline's error that is gone: 1 is perfect, 0 is no better, negative is worse; None where the
+    baseline makes no error to compare with.
+
+    Of an accuracy the error is what is missing to 1; every other metric is an error itself.
+    """
+    if metric in HIGHER_IS_BETTER:
+        value, baseline = 1.0 - value, 1.0 - baseline
+    return 1.0 - value / baseline if baseline > EXACT else None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A naive method's test figures, and its test predictions for each fold in the form that `score` takes, if any."""
+
+    metrics: Mapping[str, float]
+    predictions: Sequence[NDArray[Any]] = ()
+
+
+def paired_interval(
+    ours: NDArray[Any], theirs: NDArray[Any], block: int, draws: int = 2_000, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Mean of ours - theirs with its interval, from a moving-block bootstrap of the paired differences.
+
+    ours, theirs: float [examples] losses of the same examples in the same order; block: neighbouring examples that are
+    drawn together because they depend on each other (Künsch 1989), 1 for independent ones.
+    """
+    difference = np.asarray(ours, np.float64) - np.asarray(theirs, np.float64)
+    n, width = len(difference), max(1, min(block, len(difference) // 5))
+    sums = np.convolve(difference, np.ones(width), "valid")  # of the block that starts at each example
+    rng = np.random.default_rng(0)
+    blocks = -(-n // width)
+    means = np.array([sums[rng.integers(len(sums), size=blocks)].mean() / width for _ in range(draws)])
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(difference.mean()), float(low), float(high)
+
+
+def pack(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Texts as arrays: `text` uint8 [bytes] in UTF-8, `text_offsets` int64 [texts + 1]."""
+    raw = [text.encode() for text in texts]
+    return {
+        "text": np.frombuffer(b"".join(raw), np.uint8),
+        "text_offsets": np.cumsum([0, *map(len, raw)]),
+    }
+
+
+def unpack(arrays: Mapping[str, NDArray[Any]], which: NDArray[np.integer[Any]]) -> list[str]:
+    """The texts at the positions `which` of packed arrays."""
+    text, offsets = arrays["text"], arrays["text_offsets"]
+    return [text[offsets[i] : offsets[i + 1]].tobytes().decode() for i in which]

@@ -1,0 +1,179 @@
+"""Forecasting: the values `horizons` steps ahead, from the series so far.
+
+Split by time of the target; scaling, and everything else that is fitted, from the training part only. Masked slots are
+filled for input, and never a target.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import ForecastingData
+from pipeline.errors import DataError
+from pipeline.records import Encoded, Series
+from pipeline.tasks.base import SPLITS, Baseline
+from pipeline.tasks.series_features import calendar_features, lag_features, reach
+
+HEADLINE = "mase"
+MONITOR = "mase"
+BLOCK = 96
+MIN_TARGETS = 50
+
+Floats = NDArray[np.float64]
+
+
+def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
+    """Arrays: values float64 [time], in the unit of the series; valid bool [time]; inputs float32 [time, features],
+    what the network is given at each step, NaN where the past does not reach back far enough.
+
+    encoder["cuts"]: where validation and test begin.
+    """
+    del seed  # the split is by time
+    n = len(record.values)
+    cuts = [round(n * (1 - row.validation - row.test)), round(n * (1 - row.test))]
+    encoder: dict[str, Any] = {
+        "horizons": list(row.horizons),
+        "seasons": list(row.seasons),
+        "season_means": row.season_means,
+        "calendar": row.calendar and record.start is not None,
+        "lags": row.lags,
+        "free_run": row.free_run,
+        "unit": record.unit,
+        "start": record.start,
+        "step_seconds": record.step_seconds,
+        "cuts": cuts,
+    }
+    _check_length(row.source, n, cuts, encoder)
+    values = filled(record.values, record.valid, encoder)
+    trained = record.values[: cuts[0]][record.valid[: cuts[0]]]
+    if trained.std() == 0:
+        raise DataError(f"{row.source}: the series is constant on the training part; there is nothing to forecast")
+    encoder |= {"mean": float(trained.mean()), "sd": float(trained.std())}
+    encoder["scale"] = _naive_error(values[: cuts[0]], row.seasons[0] if row.seasons else 1)
+    arrays = {"values": values, "valid": record.valid, "inputs": inputs(values, encoder).astype(np.float32)}
+    encoder["features"] = arrays["inputs"].shape[1]
+    bounds = dict(zip(SPLITS, zip([0, *cuts], [*cuts, n], strict=True), strict=True))
+    summary = {"masked": int(np.sum(~record.valid)), "findings": dict(record.findings)}
+    return Encoded(arrays, encoder, {name: end - start for name, (start, end) in bounds.items()}, summary)
+
+
+def _check_length(source: str, n: int, cuts: list[int], encoder: Mapping[str, Any]) -> None:
+    need = reach(encoder) + max(encoder["horizons"]) + MIN_TARGETS
+    smallest = min(cuts[0] - reach(encoder), cuts[1] - cuts[0], n - cuts[1])
+    if smallest < max(encoder["horizons"]) + MIN_TARGETS:
+        raise DataError(
+            f"{source}: {n} points are too few: the past that a forecast looks at and the longest horizon need {need}"
+            " in the training part, and as many as the horizon in each other part; shorten seasons or horizons"
+        )
+
+
+def filled(values: Floats, valid: NDArray[np.bool_], encoder: Mapping[str, Any]) -> Floats:
+    """float64 [time]: a masked value is replaced by the one a season before (the last one, where there is none)."""
+    out = values.copy()
+    season: int = (encoder["seasons"] or [1])[0]
+    for i in np.flatnonzero(~valid):
+        out[i] = out[i - season] if i >= season else out[max(int(i) - 1, 0)]
+    return out
+
+
+def _naive_error(values: Floats, season: int) -> float:
+    """The in-sample mean absolute error of the seasonal naive forecast, the unit of MASE (Hyndman & Koehler 2006)."""
+    return float(np.mean(np.abs(values[season:] - values[:-season])))
+
+
+def inputs(values: Floats, encoder: Mapping[str, Any]) -> Floats:
+    """float64 [time, features]: the scaled value, what stood a season before each target, the target's calendar."""
+    scaled = (values - encoder["mean"]) / encoder["sd"]
+    blocks = [scaled[:, None], lag_features(scaled, encoder)]
+    if encoder["calendar"]:
+        blocks.append(calendar_features(len(values), encoder))
+    return np.concatenate(blocks, axis=1)
+
+
+def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
+    """The encoder, and the latest values, from which a forecast starts when none are given."""
+    tail = max(4 * reach(encoded.encoder), 2_000)
+    values = encoded.arrays["values"]
+    end = {"first": max(0, len(values) - tail), "values": [float(v) for v in values[-tail:]]}
+    return {**encoded.encoder, "latest": end}
+
+
+def targets(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], Floats]:
+    """(origins int64 [targets], truth float64 [targets, horizons]): the value `horizon` steps after each origin.
+
+    NaN where the target stands outside the split or is masked, or where the past of the origin is too short.
+    """
+    values, valid, horizons = encoded.arrays["values"], encoded.arrays["valid"], encoded.encoder["horizons"]
+    start, end = bounds(encoded, split)
+    origins = np.arange(max(start - max(horizons), reach(encoded.encoder)), end - min(horizons))
+    truth = np.full((len(origins), len(horizons)), np.nan)
+    for j, horizon in enumerate(horizons):
+        at = origins + horizon
+        inside = (at >= start) & (at < end)
+        inside[inside] = valid[at[inside]]
+        truth[inside, j] = values[at[inside]]
+    return origins, truth
+
+
+def bounds(encoded: Encoded, split: str) -> tuple[int, int]:
+    """First step of the split, and the one after its last."""
+    edges = [0, *encoded.encoder["cuts"], len(encoded.arrays["values"])]
+    i = SPLITS.index(split)
+    return edges[i], edges[i + 1]
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: float [targets, horizons] in the unit, for the origins of targets().
+
+    MAE and RMSE in the unit; MASE: MAE over the in-sample error of the seasonal naive forecast; Theil's U: RMSE over
+    that of "the last value stays". For each horizon (…_h4), and the mean over the horizons.
+    """
+    origins, truth = targets(encoded, split)
+    last = encoded.arrays["values"][origins]
+    found: dict[str, float] = {}
+    for j, horizon in enumerate(encoded.encoder["horizons"]):
+        error = predictions[:, j] - truth[:, j]
+        rmse = float(np.sqrt(np.nanmean(error**2)))
+        naive = float(np.sqrt(np.nanmean((last - truth[:, j]) ** 2)))
+        mae = float(np.nanmean(np.abs(error)))
+        found |= {f"mae_h{horizon}": mae, f"rmse_h{horizon}": rmse}
+        found |= {f"mase_h{horizon}": mae / encoded.encoder["scale"], f"theil_u_h{horizon}": rmse / naive}
+    horizons = encoded.encoder["horizons"]
+    means = {m: float(np.mean([found[f"{m}_h{h}"] for h in horizons])) for m in ("mae", "rmse", "mase", "theil_u")}
+    return means | found
+
+
+def score_free_run(encoded: Encoded, values: NDArray[Any]) -> dict[str, float]:
+    """`values`: float [steps], forecasts from the start of the test part that were fed with nothing but themselves."""
+    start, _ = bounds(encoded, "test")
+    truth = encoded.arrays["values"][start : start + len(values)]
+    return {"free_run_max_error": float(np.max(np.abs(values - truth)))}
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats:
+    """Each test origin's absolute error in units of MASE, the mean over its horizons."""
+    _, truth = targets(encoded, "test")
+    error = np.abs(predictions - truth) / encoded.encoder["scale"]
+    return np.asarray(np.nanmean(error[~np.isnan(truth).all(axis=1)], axis=1), np.float64)
+
+
+def baselines(encoded: Encoded) -> dict[str, Baseline]:
+    """Last value; the value a season before; linear autoregressions with the network's inputs, least squares and L1."""
+    from pipeline.tasks.linear_series import linear_forecasts, linear_free_run
+
+    values, horizons = encoded.arrays["values"], encoded.encoder["horizons"]
+    origins, _ = targets(encoded, "test")
+    found = {"last value": np.repeat(values[origins, None], len(horizons), axis=1)}
+    for season in encoded.encoder["seasons"]:
+        back = [h - season * -(-h // season) for h in horizons]
+        found[f"season {season}"] = values[origins[:, None] + np.array(back)]
+    found |= linear_forecasts(encoded, origins)
+    baselines = {}
+    for name, predictions in found.items():
+        metrics = score(encoded, "test", predictions)
+        if encoded.encoder["free_run"] and name == "linear (least squares)":
+            metrics |= score_free_run(encoded, linear_free_run(encoded))
+        baselines[name] = Baseline(metrics, (predictions,))
+    return baselines

@@ -1,0 +1,187 @@
+"""Part-of-speech tagging: one tag for each word of a sentence.
+
+Split by document, so that no text stands on both sides. Every word is described by a fixed row of features: itself, its
+ends, its beginnings, its shape. No padding and no trace ever counts in a figure.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import PosTaggingData
+from pipeline.errors import DataError
+from pipeline.records import Encoded, TaggedSentences
+from pipeline.tasks.base import SPLITS, Baseline, pack, unpack
+
+HEADLINE = "token_accuracy"
+MONITOR = "token_accuracy"
+BLOCK = 25  # words of one sentence depend on each other
+SLOTS = ("word", *(f"suffix{k}" for k in (1, 2, 3, 4)), *(f"prefix{k}" for k in (1, 2, 3)), "shape", "case")
+FIRST_ID = 1 + len(SLOTS)  # 0 is padding, then each slot's own "unknown"
+
+
+def features(words: Sequence[str]) -> list[list[str]]:
+    """[words][slots] strings; "" where a word is too short for a slot."""
+    return [_word_features(word, first=i == 0) for i, word in enumerate(words)]
+
+
+def _word_features(word: str, *, first: bool) -> list[str]:
+    low = re.sub(r"[0-9]", "0", word.lower())
+    shape = re.sub(r"[0-9]", "d", re.sub(r"[a-z]", "x", re.sub(r"[A-Z]", "X", word)))
+    case = ("first " if first else "") + ("upper" if word.isupper() else "title" if word[:1].isupper() else "lower")
+    case += " digit" * any(c.isdigit() for c in word) + " dash" * ("-" in word[1:])
+    ends = [low[-k:] if len(low) >= k else "" for k in (1, 2, 3, 4)]
+    starts = [low[:k] if len(low) >= k else "" for k in (1, 2, 3)]
+    return [low, *ends, *starts, re.sub(r"(.)\1+", r"\1", shape), case]
+
+
+def encode_words(words: Sequence[str], encoder: Mapping[str, Any]) -> NDArray[np.int32]:
+    """int32 [words, slots] of a raw sentence; an unlisted feature becomes its slot's unknown."""
+    return _look_up(features(words), encoder["ids"])
+
+
+def _look_up(rows: Sequence[Sequence[str]], ids: Mapping[str, int]) -> NDArray[np.int32]:
+    out = np.zeros((len(rows), len(SLOTS)), np.int32)
+    for i, row in enumerate(rows):
+        for slot, value in enumerate(row):
+            out[i, slot] = ids.get(f"{SLOTS[slot]}={value}", 1 + slot) if value else 0
+    return out
+
+
+def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
+    """Arrays: features int32 [words, slots] with offsets int64 [sentences + 1], tags int16 [words],
+    split int8 [1, sentences], counts int32 [1, 2, vocabulary]: how often a feature stands in the training part, and in
+    training and validation part together.
+    """
+    del seed  # the split is by the order of the documents
+    split = _split(record.documents, row)
+    rows = [features(sentence) for sentence in record.words]
+    names = sorted({f"{SLOTS[i]}={v}" for sentence in rows for word in sentence for i, v in enumerate(word) if v})
+    ids = {name: i for i, name in enumerate(names, start=FIRST_ID)}
+    flat = _look_up([word for sentence in rows for word in sentence], ids)
+    part = np.repeat(split, [len(sentence) for sentence in rows])
+    counts = np.stack([_count(flat[part == 0], len(ids)), _count(flat[part <= 1], len(ids))])[None]
+    tags = sorted({t for s, p in zip(record.tags, split, strict=True) for t in s if p <= 1})
+    tag_ids = {tag: i for i, tag in enumerate(tags)}
+    arrays = {
+        "features": flat,
+        "offsets": np.cumsum([0, *map(len, rows)]),
+        # A tag that only the test part has can never be right, and must not be: -1.
+        "tags": np.array([tag_ids.get(t, -1) for s in record.tags for t in s], np.int16),
+        "split": split[None],
+        "counts": counts,
+        **pack([word for sentence in record.words for word in sentence]),
+    }
+    encoder = {"ids": ids, "size": len(ids) + FIRST_ID, "tags": tags, "min_count": row.min_count}
+    examples = {name: int(np.sum(split == i)) for i, name in enumerate(SPLITS)}
+    words = {f"{name}_words": int(np.sum(part == i)) for i, name in enumerate(SPLITS)}
+    summary = {"documents": len(set(record.documents)), "tags": len(tags), **words, "findings": dict(record.findings)}
+    return Encoded(arrays, encoder, examples, summary)
+
+
+def _split(documents: Sequence[str], row: PosTaggingData) -> NDArray[np.int8]:
+    """int8 [sentences]: 0 train, 1 validation, 2 test; the last documents are the test."""
+    names = list(dict.fromkeys(documents))
+    if len(names) < 5:
+        raise DataError(f"{row.source}: {len(names)} documents; splitting by document needs at least 5")
+    tests, validations = round(len(names) * row.test), round(len(names) * row.validation)
+    first_test = len(names) - tests
+    part = {n: 2 if i >= first_test else 1 if i >= first_test - validations else 0 for i, n in enumerate(names)}
+    return np.array([part[d] for d in documents], np.int8)
+
+
+def _count(flat: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+    return np.bincount(flat.ravel(), minlength=size + FIRST_ID).astype(np.int32)
+
+
+def known_counts(encoded: Encoded, fitted_on: Sequence[str]) -> NDArray[np.int32]:
+    """int32 [vocabulary]: how often each feature stands in the fitted sentences; 0 for those below min_count."""
+    counts = encoded.arrays["counts"][0, 1 if "validation" in fitted_on else 0]
+    return np.where(counts >= encoded.encoder["min_count"], counts, 0)
+
+
+def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
+    """The encoder with only the features that the model was fitted on."""
+    counts = known_counts(encoded, fitted_on)
+    return {**encoded.encoder, "ids": {s: i for s, i in encoded.encoder["ids"].items() if counts[i]}}
+
+
+def in_split(encoded: Encoded, split: str) -> NDArray[np.bool_]:
+    """bool [words]: whether the word stands in the split."""
+    return np.repeat(encoded.arrays["split"][0] == SPLITS.index(split), np.diff(encoded.arrays["offsets"]))
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: int [words of the split], tag ids in reading order.
+
+    oov_accuracy: of the words that no sentence before this split holds (for the test: neither training nor validation).
+    """
+    arrays = encoded.arrays
+    right = predictions == arrays["tags"][in_split(encoded, split)]
+    unknown = _unknown(encoded, split)
+    lengths = np.diff(arrays["offsets"])[arrays["split"][0] == SPLITS.index(split)]
+    wrong = np.add.reduceat(~right, np.cumsum([0, *lengths[:-1]]))
+    found = {"token_accuracy": float(right.mean()), "sentence_accuracy": float(np.mean(wrong == 0))}
+    return found | ({"oov_accuracy": float(right[unknown].mean())} if unknown.any() else {})
+
+
+def _unknown(encoded: Encoded, split: str) -> NDArray[np.bool_]:
+    """bool [words of the split]: whether no sentence before the split holds this very word."""
+    words = np.array(unpack(encoded.arrays, np.arange(len(encoded.arrays["tags"]))))
+    before = [in_split(encoded, name) for name in SPLITS[: SPLITS.index(split)]]
+    return ~np.isin(words[in_split(encoded, split)], words[np.any(before, axis=0)])
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
+    """1 for each test word that is given the wrong tag, else 0."""
+    return np.asarray(predictions != encoded.arrays["tags"][in_split(encoded, "test")], np.float64)
+
+
+def baselines(encoded: Encoded) -> dict[str, Baseline]:
+    """Each word's most frequent tag, and NLTK's averaged perceptron (five passes)."""
+    sentences = {name: _sentences(encoded, name) for name in SPLITS}
+    before = sentences["train"] + sentences["validation"]
+    test = [[word for word, _ in sentence] for sentence in sentences["test"]]
+    methods = {"most frequent tag": _most_frequent, "averaged perceptron": _perceptron}
+    found = {}
+    for name, method in methods.items():
+        ids = {tag: i for i, tag in enumerate(encoded.encoder["tags"])}
+        predictions = np.array([ids[tag] for tag in method(before, test)], np.int16)
+        found[name] = Baseline(score(encoded, "test", predictions), (predictions,))
+    return found
+
+
+Tagged = list[list[tuple[str, str]]]
+
+
+def _sentences(encoded: Encoded, split: str) -> Tagged:
+    arrays, tags = encoded.arrays, encoded.encoder["tags"]
+    words = unpack(arrays, np.arange(len(arrays["tags"])))
+    pairs = [(w, tags[t] if t >= 0 else "") for w, t in zip(words, arrays["tags"], strict=True)]
+    offsets = arrays["offsets"]
+    return [pairs[offsets[i] : offsets[i + 1]] for i in np.flatnonzero(arrays["split"][0] == SPLITS.index(split))]
+
+
+def _most_frequent(before: Tagged, test: list[list[str]]) -> list[str]:
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for sentence in before:
+        for word, tag in sentence:
+            seen[word][tag] += 1
+    overall = Counter(tag for sentence in before for _, tag in sentence).most_common(1)[0][0]
+    best = {word: counts.most_common(1)[0][0] for word, counts in seen.items()}
+    return [best.get(word, overall) for sentence in test for word in sentence]
+
+
+def _perceptron(before: Tagged, test: list[list[str]]) -> list[str]:
+    import random
+
+    from nltk.tag.perceptron import PerceptronTagger
+
+    random.seed(0)  # the tagger shuffles its training sentences with the module's own generator
+    tagger = PerceptronTagger(load=False)
+    tagger.train([list(sentence) for sentence in before], nr_iter=5)
+    return [tag for sentence in test for _, tag in tagger.tag(sentence)]

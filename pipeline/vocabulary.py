@@ -1,0 +1,53 @@
+"""Symbols and their ids: built from the training part only, ordered by content, stored as JSON beside the model."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+PAD, UNKNOWN = "<pad>", "<unk>"
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """`symbols[i]` has id i. With `reserved`, id 0 is padding and id 1 stands for every symbol that is not listed."""
+
+    symbols: tuple[str, ...]
+    ids: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", {symbol: i for i, symbol in enumerate(self.symbols)})
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __contains__(self, symbol: str) -> bool:
+        return symbol in self.ids
+
+    def encode(self, symbols: Iterable[str]) -> NDArray[np.int32]:
+        """int32 [symbols]; an unlisted symbol gets the id of UNKNOWN, or KeyError where nothing is reserved."""
+        unknown = self.ids.get(UNKNOWN)
+        if unknown is None:
+            return np.array([self.ids[s] for s in symbols], np.int32)
+        return np.array([self.ids.get(s, unknown) for s in symbols], np.int32)
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        return [self.symbols[i] for i in ids]
+
+
+def build(symbols: Iterable[str], *, min_count: int = 1, reserved: bool = True) -> Vocabulary:
+    """The symbols that occur at least `min_count` times, most frequent first, ties in order of code points."""
+    counts = Counter(symbols)
+    kept: Sequence[str] = sorted((s for s in counts if counts[s] >= min_count), key=lambda s: (-counts[s], s))
+    return Vocabulary((PAD, UNKNOWN, *kept) if reserved else tuple(kept))
+
+
+def bags(features: Sequence[Sequence[str]], ids: Mapping[str, int], width: int | None = None) -> NDArray[np.int32]:
+    """The features of each token as ids: int32 [tokens, width], unlisted ones left out, padded on the right with 0."""
+    known = [[ids[f] for f in token if f in ids] for token in features]
+    out = np.zeros((len(known), width or max(map(len, known), default=1) or 1), np.int32)
+    for row, token in zip(out, known, strict=True):
+        row[: len(token)] = token[: len(row)]
+    return out

@@ -1,0 +1,178 @@
+"""A small project with results on every task, made without a network: predictions are the truth with noise."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts, config, evaluation
+from pipeline.artifacts import Project
+from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
+from pipeline.sources import SOURCES
+from pipeline.stages import index, report
+from pipeline.tasks import load_task
+from pipeline.tasks.base import SPLITS
+from pipeline.tasks.forecasting import targets
+from pipeline.tasks.pos_tagging import in_split
+
+ATTACK = "<script>alert('x')</script>"
+PARAMS = """
+seed: 1
+edition: sample
+cell: null
+sources:
+  alice: {reader: alice}
+  umich: {reader: umich}
+  treebank: {reader: treebank}
+  electricity: {reader: electricity}
+  digits: {reader: digits}
+own: {}
+datasets:
+  alice: {source: alice, task: char_lm, ascii_only: false}
+  umich: {source: umich, task: sentiment, folds: 3}
+  treebank: {source: treebank, task: pos_tagging}
+  electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [24]}
+  digits: {source: digits, task: image_rows}
+experiments:
+  alice: {dataset: alice, task: char_lm}
+  umich: {dataset: umich, task: sentiment}
+  treebank: {dataset: treebank, task: pos_tagging}
+  electricity: {dataset: electricity, task: forecasting, repeats: 3}
+  electricity-lstm: {dataset: electricity, task: forecasting, cell: lstm, repeats: 3}
+  digits: {dataset: digits, task: image_rows}
+  digits-lstm: {dataset: digits, task: image_rows, cell: lstm}
+"""
+NOISE = {"alice": 0.3, "umich": 0.4, "treebank": 0.2, "electricity": 0.1, "electricity-lstm": 0.5, "digits": 0.05}
+
+
+def records(rng: np.random.Generator) -> dict[str, Any]:
+    words = ["the", "old", "man", "$", "boat", "``", "sails"]
+    tags = ["DT", "JJ", "NN", "$", "NN", "``", "VBZ"]
+    orders = [rng.permutation(7) for _ in range(60)]
+    opinions = (*(f"text {i} is {'good' if i % 2 else 'bad'}" for i in range(58)), f"{ATTACK} is bad", "more is good")
+    steps = np.arange(1500)
+    return {
+        "alice": TextCorpus(f"{ATTACK} said the cat & the hat. " * 60, {"lines": 60}),
+        "umich": LabelledTexts(opinions, np.arange(60, dtype=np.int32) % 2, ("negative", "positive"), {"lines": 99}),
+        "treebank": TaggedSentences(
+            tuple(tuple(words[i] for i in o) for o in orders),
+            tuple(tuple(tags[i] for i in o) for o in orders),
+            tuple(f"file{i // 3:02d}" for i in range(60)),
+        ),
+        "electricity": Series(
+            50 + 10 * np.sin(steps * 2 * np.pi / 24) + rng.normal(size=1500), steps != 1400, "kW", None, None
+        ),
+        "digits": Images(
+            rng.integers(0, 256, (200, 8, 8, 1), dtype=np.uint8),
+            np.arange(200, dtype=np.int32) % 4,
+            ("zero", "one", "two", "three_$x$"),
+            None,
+        ),
+    }
+
+
+def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float, rng: np.random.Generator) -> Any:
+    """The truth with noise, in the form that the task's score() takes."""
+    arrays, part = encoded.arrays, SPLITS.index(split)
+    if task == "char_lm":
+        return np.abs(rng.normal(2, noise, len(arrays[split]))).astype(np.float32)
+    if task == "forecasting":
+        _, truth = targets(encoded, split)
+        return np.nan_to_num(truth) + rng.normal(0, 10 * noise, truth.shape)
+    if task == "pos_tagging":
+        truth = arrays["tags"][in_split(encoded, split)]
+        wrong = rng.random(len(truth)) < noise
+        return np.where(wrong, (truth + 1) % len(encoded.encoder["tags"]), truth)
+    truth = arrays[f"{split}_y"] if task == "image_rows" else arrays["labels"][arrays["split"][fold] == part]
+    scores = np.eye(len(encoded.encoder["label_names"]))[truth] + rng.normal(0, 3 * noise, (len(truth), 1)) * [
+        (-1) ** c for c in range(len(encoded.encoder["label_names"]))
+    ]
+    return np.exp(2 * scores) / np.exp(2 * scores).sum(axis=1, keepdims=True)
+
+
+def add_results(project: Project, params: config.Params, name: str, rng: np.random.Generator) -> None:
+    """What train and evaluate would have left of an experiment."""
+    row = params.experiment(name)
+    task, encoded = load_task(row.task), artifacts.load_encoded(project.prepared(row.dataset))
+    folds, rivals = encoded.summary.get("folds", 1), project.baselines(row.dataset)
+    members = [{"seed": 1 + r, "fold": f} for r in range(row.repeats) for f in range(folds)]
+    made = {
+        evaluation.member_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
+        for i, m in enumerate(members)
+        for split in ("validation", "test")
+    }
+    baselines = artifacts.load_json(rivals / "metrics.json")
+    found = evaluation.figures(task, encoded, members, made)
+    losses = evaluation.test_losses(task, encoded, members, made)
+    rival = artifacts.load_arrays(rivals / "predictions.npz")
+    against = evaluation.against_baselines(task, encoded, found["test"], losses, baselines, rival)
+    metrics: dict[str, Any] = {
+        "experiment": name, **{k: encoded.summary[k] for k in ("source", "dataset", "task", "edition", "protocol")},
+        "cell": row.cell, "parameters": 12345, "train_seconds": 12.3, "epochs": 3, "examples": dict(encoded.examples),
+        "seed": 1, "members": members, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
+        "model_id": None,
+    }  # fmt: skip
+    artifacts.save_json(project.metrics(row.dataset, name), metrics)
+    folder = project.predictions(row.dataset, name)
+    artifacts.save_arrays(folder / "predictions.npz", made)
+    samples = [{"prompt": "the <b>", "temperature": t, "text": f"cat {ATTACK}"} for t in (0.5, 1.0)]
+    artifacts.save_json(folder / "samples.json", samples if row.task == "char_lm" else [])
+    curve = f"epoch,loss,val_{task.MONITOR},seconds\n1,2.0,0.5,1\n2,1.5,0.6,1\n3,1.2,0.7,1\n"
+    artifacts.save_text(project.curves(row.dataset, name), curve)
+
+
+def add_dataset(project: Project, params: config.Params, name: str, record: Any, rng: np.random.Generator) -> None:
+    """What preprocess and baseline would have left; digits are real data, everything else is a sample."""
+    row = params.datasets[name]
+    task = load_task(row.task)
+    encoded = task.encode(record, row, 1)
+    edition = "full" if name == "digits" else "sample"
+    facts = {"edition": edition, "source": name, "dataset": name, "task": row.task, "protocol": row.protocol}
+    encoded = Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts})
+    artifacts.save_encoded(project.prepared(name), encoded)
+    folds = range(encoded.summary.get("folds", 1))
+    naive = [predictions(row.task, encoded, "test", fold, 0.35, rng) for fold in folds]
+    scores = [task.score(encoded, "test", p, fold) for fold, p in zip(folds, naive, strict=True)]
+    figures = {"naive <b>": {metric: float(np.mean([s[metric] for s in scores])) for metric in scores[0]}}
+    artifacts.save_json(project.baselines(name) / "metrics.json", figures)
+    artifacts.save_arrays(
+        project.baselines(name) / "predictions.npz",
+        {evaluation.member_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
+    )
+
+
+def build(root: Path) -> tuple[Project, config.Params]:
+    """The project before any report."""
+    root.mkdir()
+    (root / "params.yaml").write_text(PARAMS)
+    project, params, rng = Project(root), config.load(root, SOURCES), np.random.default_rng(1)
+    for name, record in records(rng).items():
+        add_dataset(project, params, name, record, rng)
+    for name in params.experiments:
+        add_results(project, params, name, rng)
+    return project, params
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Every report and the index made; to be looked at, not changed."""
+    project, params = build(tmp_path_factory.mktemp("reporting") / "project")
+    for dataset in params.datasets:
+        report.run(project, dataset)
+    index.run(project)
+    return project
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    """A copy to change."""
+    shutil.copytree(finished.root, tmp_path / "project")
+    return Project(tmp_path / "project")
+
+
+def metrics_of(project: Project) -> dict[str, Mapping[str, Any]]:
+    found = [artifacts.load_json(path) for path in (project.root / "reports" / "metrics").rglob("*.json")]
+    return {metrics["experiment"]: metrics for metrics in found}

@@ -1,0 +1,93 @@
+"""Verdicts: whose side an interval is on, and what it comes from."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pipeline import config
+from pipeline.artifacts import Project
+from pipeline.reporting import material
+from pipeline.reporting.comparison import (
+    BETTER,
+    T_QUANTILES,
+    UNCLEAR,
+    WORSE,
+    Comparison,
+    against_baseline,
+    of_losses,
+    pairs,
+    t_interval,
+)
+from pipeline.reporting.material import Material
+from pipeline.reporting.tables import interval
+from pipeline.sources import SOURCES
+
+
+def load(project: Project, dataset: str) -> Material:
+    return material.load(project, dataset, config.load(project.root, SOURCES).experiments_on(dataset))
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "verdict"),
+    [
+        ("accuracy", 0.01, 0.02, BETTER),
+        ("accuracy", -0.02, -0.01, WORSE),
+        ("bits_per_char", -0.2, -0.1, BETTER),
+        ("bits_per_char", 0.1, 0.2, WORSE),
+        ("mase", -0.1, 0.2, UNCLEAR),
+        ("mase", 0.0, 0.2, UNCLEAR),
+    ],
+)
+def test_the_verdict_follows_the_interval(metric: str, low: float, high: float, verdict: str) -> None:
+    assert Comparison(metric, (low + high) / 2, low, high).verdict == verdict
+
+
+def test_without_an_interval_there_are_only_numbers() -> None:
+    metrics = {"against_baseline": {"metric": "bits_per_char", "score": 2.0, "baseline_score": 2.5}}
+    found = against_baseline(metrics)
+    assert found.verdict == ""
+    assert interval(found) == "−0.50 bits per character"
+
+
+def test_losses_are_turned_the_way_the_metric_points() -> None:
+    turned = of_losses("accuracy", -0.028, -0.05, -0.008)
+    assert (turned.difference, turned.low, turned.high) == (0.028, 0.008, 0.05)
+    assert turned.verdict == BETTER
+    assert interval(turned).replace("\N{NO-BREAK SPACE}", " ") == "+2.8 points [+0.8, +5.0]"
+    assert of_losses("mase", -0.1, -0.2, -0.05).verdict == BETTER
+
+
+def test_repeated_experiments_are_compared_over_their_seeds(finished: Project) -> None:
+    ((a, b, found),) = pairs(load(finished, "electricity"))
+    assert found.basis == "3 seeds"
+    scores = [[m["test"][a.headline] for m in row.metrics["members"]] for row in (a, b)]
+    differences = np.subtract(*scores)
+    half = 4.303 * differences.std(ddof=1) / math.sqrt(3)
+    assert found.difference == pytest.approx(differences.mean())
+    assert (found.low, found.high) == pytest.approx((differences.mean() - half, differences.mean() + half))
+
+
+def test_single_trainings_are_compared_over_the_test_examples(finished: Project) -> None:
+    ((a, b, found),) = pairs(load(finished, "digits"))
+    assert found.basis == "test examples"
+    ours, theirs = (row.metrics["test"]["top1_accuracy"] for row in (a, b))
+    assert found.difference == pytest.approx(ours - theirs)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= found.difference <= found.high
+
+
+def test_an_experiment_alone_has_no_pair(finished: Project) -> None:
+    assert pairs(load(finished, "umich")) == []
+
+
+def test_t_interval_against_a_known_example() -> None:
+    mean, half = t_interval([1.0, 2.0, 3.0, 4.0])
+    assert mean == 2.5
+    assert half == pytest.approx(3.182 * 1.2909944 / 2)
+
+
+def test_between_the_rows_of_the_table_the_interval_is_the_wider_one() -> None:
+    values = [float(v) for v in range(18)]  # 17 degrees of freedom stand between 15 and 20
+    assert t_interval(values)[1] == pytest.approx(T_QUANTILES[15] * np.std(values, ddof=1) / math.sqrt(18))

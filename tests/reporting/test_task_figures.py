@@ -1,0 +1,140 @@
+"""Every task has its figures, and they show what is in the predictions."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import config
+from pipeline.artifacts import Project
+from pipeline.reporting import TASK_FIGURES, charts, forecasting, load_figures, material, pos_tagging
+from pipeline.reporting.char_lm import smoothed
+from pipeline.reporting.elements import Element, Passages, Picture, Sentences, Table
+from pipeline.reporting.sentiment import pooled
+from pipeline.sources import SOURCES
+from pipeline.tasks import TASKS
+
+DATASETS = {
+    "char_lm": "alice",
+    "sentiment": "umich",
+    "pos_tagging": "treebank",
+    "forecasting": "electricity",
+    "image_rows": "digits",
+}
+
+
+def load(project: Project, task: str) -> material.Material:
+    dataset = DATASETS[task]
+    return material.load(project, dataset, config.load(project.root, SOURCES).experiments_on(dataset))
+
+
+def drawn(project: Project, task: str) -> dict[str, Element]:
+    return {e.title: e for e in load_figures(task)(load(project, task))}
+
+
+def test_every_task_has_figures_and_is_tested_here() -> None:
+    assert TASK_FIGURES.keys() == TASKS.keys() == DATASETS.keys()
+
+
+@pytest.mark.parametrize("task", DATASETS)
+def test_pictures_are_whole_and_described(finished: Project, task: str) -> None:
+    elements = list(drawn(finished, task).values())
+    pictures = [e for e in elements if isinstance(e, Picture)]
+    assert pictures
+    assert len({picture.name for picture in pictures}) == len(pictures)
+    for picture in pictures:
+        image = Image.open(io.BytesIO(picture.png))
+        image.load()
+        assert image.width >= 600
+        assert len(np.unique(np.asarray(image.convert("L")))) > 3, "an empty picture"
+        assert len(picture.alt) > 20
+        assert len(picture.png) < 300_000
+
+
+def test_generated_text_stands_at_each_temperature(finished: Project) -> None:
+    element = drawn(finished, "char_lm")["What alice writes"]
+    assert isinstance(element, Passages)
+    assert [p.label for p in element.passages] == ["temperature 0.5", "temperature 1"]
+
+
+def test_smoothing_keeps_the_mean_and_the_place() -> None:
+    at, means = smoothed(np.array([0.0, 0.0, 3.0, 3.0], np.float32), 2)
+    assert at.tolist() == [1, 2, 3]
+    assert means.tolist() == [0, 1.5, 3]
+
+
+def test_all_folds_are_pooled_and_the_worst_mistake_comes_first(finished: Project) -> None:
+    found = load(finished, "sentiment")
+    answers = pooled(found, found.experiments[0])
+    assert sorted(answers.where) == list(range(60))
+    wrong = answers.picked != answers.truth
+    table = next(e for e in drawn(finished, "sentiment").values() if isinstance(e, Table))
+    assert f"of {wrong.sum()} mistakes among 60" in table.caption
+    shown = [float(row[3].text.removesuffix(" %")) for row in table.rows]
+    assert shown == sorted(shown, reverse=True)
+    assert shown[0] == pytest.approx(100 * answers.probabilities[wrong].max(), abs=0.05)
+
+
+def test_confused_tags_count_mistakes_only() -> None:
+    counts = pos_tagging.confused_tags(np.array([0, 0, 1, -1]), np.array([0, 1, 1, 0]), 3)
+    assert counts.tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_sentences_with_the_most_mistakes_come_first(finished: Project) -> None:
+    element = next(e for e in drawn(finished, "pos_tagging").values() if isinstance(e, Sentences))
+    mistakes = [sum(bool(note) for _, note in sentence) for sentence in element.sentences]
+    assert mistakes[0] > 0
+    assert mistakes == sorted(mistakes, reverse=True)
+
+
+def test_masked_targets_do_not_count() -> None:
+    truth = np.array([[1.0, 2.0], [np.nan, 4.0]])
+    assert forecasting.absolute_errors(truth, np.array([[2.0, 2.0], [9.0, 7.0]])) == [1.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("steps", "seconds", "words"),
+    [
+        (1, None, "1 step"),
+        (4, None, "4 steps"),
+        (1, 900, "15 min"),
+        (4, 900, "1 h"),
+        (96, 900, "1 day"),
+        (192, 900, "2 days"),
+    ],
+)
+def test_horizons_in_words(steps: int, seconds: int | None, words: str) -> None:
+    assert forecasting.ahead(steps, seconds) == words
+
+
+@pytest.mark.parametrize("name", ["$x^{$", "``", "日本", "_hidden"])
+def test_names_are_never_read_as_mathematics(name: str) -> None:
+    assert charts.matrix(np.eye(2, dtype=np.int64), [name, "b"])
+    assert charts.lines([charts.Line(name, [1, 2], [1, 2]), charts.Line("b", [1], [1])], "x", "$y$")
+
+
+def test_figures_need_no_network_library(finished: Project) -> None:
+    code = (
+        "import sys; from pipeline.stages import report, index; from pipeline.artifacts import here;"
+        "report.run(here(), 'electricity'); index.run(here());"
+        "print([m for m in ('tensorflow', 'keras', 'mlflow', 'sklearn', 'scipy', 'pandas', 'matplotlib.pyplot')"
+        " if m in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=finished.root, env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_index_draws_nothing() -> None:
+    code = "import sys; import pipeline.stages.index; print('matplotlib' in sys.modules)"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,104 @@
+"""electricity: both forms give the same series; the clock-change slots are masked."""
+
+import zipfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.sources import electricity
+
+START = datetime(2011, 1, 1, 0, 15)
+
+
+def _line(index: int, value: str, stamp: datetime | None = None) -> str:
+    stamp = stamp or START + timedelta(minutes=15 * index)
+    return ";".join([f'"{stamp}"', *["0"] * 250, value, *["7,5"] * 119])
+
+
+def _official(folder: Path, *lines: str, columns: int = 370, member: str = "LD2011_2014.txt") -> Path:
+    header = ";".join(['""', *(f'"MT_{i:03d}"' for i in range(1, columns + 1))])
+    with zipfile.ZipFile(folder / "LD2011_2014.txt.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(member, "\r\n".join([header, *lines]) + "\r\n")
+        archive.writestr("__MACOSX/._LD2011_2014.txt", "resource fork")
+    return folder
+
+
+def test_both_forms_give_the_same_series(tmp_path: Path) -> None:
+    values = np.array([56.2907536061428, 57.8995181894121, 0.0, 43.0])
+    (tmp_path / "npy").mkdir()
+    (tmp_path / "zip").mkdir()
+    np.save(tmp_path / "npy" / "LD_250.npy", values)
+    lines = [_line(i, repr(float(value)).replace(".", ",")) for i, value in enumerate(values)]
+    official = electricity.read(_official(tmp_path / "zip", *lines))
+    array = electricity.read(tmp_path / "npy")
+    assert official.values.tolist() == array.values.tolist() == values.tolist()
+    assert official.findings == array.findings == {"points": 4, "clock_change_slots_masked": 0, "zeros": 1}
+    assert (official.unit, official.start, official.step_seconds) == ("kW", "2011-01-01T00:15:00", 900)
+
+
+def test_clock_change_slots_are_those_of_the_calendar() -> None:
+    slots = electricity.clock_change_slots(140_256)
+    stamps = [START + timedelta(minutes=15 * int(slot)) for slot in slots]
+    assert len(stamps) == 32
+    assert {stamp.strftime("%H:%M") for stamp in stamps} == {"01:00", "01:15", "01:30", "01:45"}
+    days = sorted({stamp.strftime("%Y-%m-%d") for stamp in stamps})
+    assert days == [
+        "2011-03-27", "2011-10-30", "2012-03-25", "2012-10-28", "2013-03-31", "2013-10-27", "2014-03-30", "2014-10-26",
+    ]  # fmt: skip
+
+
+def test_sample_has_daily_and_weekly_waves_and_the_floor_in_march(tmp_path: Path) -> None:
+    electricity.sample(tmp_path, 42)
+    record = electricity.read(tmp_path)
+    masked = record.values[~record.valid]
+    assert masked.tolist() == [electricity.FLOOR] * 4
+    assert len(record.values) == 9_600
+    days = record.values[: 96 * 98]
+    for lag in (96, 672):
+        assert np.corrcoef(days[lag:], days[:-lag])[0, 1] > 0.6
+    assert np.corrcoef(days[48:], days[:-48])[0, 1] < 0
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((3, 2)), r"found float64 \[3, 2\], expected float64 \[time\]"),
+        (np.zeros(3, dtype=np.float32), r"found float32 \[3\]"),
+        (np.zeros(0), "at least one value|not a whole NumPy array"),
+        (np.array([1.0, np.nan]), "1 values are not finite"),
+    ],
+)
+def test_other_arrays_are_refused(array: np.ndarray, message: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "LD_250.npy", array)
+    with pytest.raises(DataError, match=f"LD_250.npy: .*({message})"):
+        electricity.read(tmp_path)
+
+
+def test_an_array_of_objects_is_not_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "LD_250.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match="not a whole NumPy array"):
+        electricity.read(tmp_path)
+
+
+def test_a_gap_in_the_time_stamps_is_named(tmp_path: Path) -> None:
+    late = _line(1, "1", START + timedelta(hours=1))
+    with pytest.raises(DataError, match="line 3 is stamped '2011-01-01 01:15:00', expected '2011-01-01 00:30:00'"):
+        electricity.read(_official(tmp_path, _line(0, "1,5"), late))
+
+
+@pytest.mark.parametrize("value", ["", "n/a", "1.000,5"])
+def test_what_is_no_number_is_named(value: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 3 has no number in column 251"):
+        electricity.read(_official(tmp_path, _line(0, "1,5"), _line(1, value)))
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r'LD2011_2014\.txt has 101 columns, expected "MT_251"'):
+        electricity.read(_official(tmp_path, columns=100))
+    with pytest.raises(DataError, match="has no line below its header"):
+        electricity.read(_official(tmp_path))
+    with pytest.raises(DataError, match=r"no member 'LD2011_2014.txt'.* holds other.txt"):
+        electricity.read(_official(tmp_path, member="other.txt"))

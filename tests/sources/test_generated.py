@@ -1,0 +1,70 @@
+"""cosine and digits: computed or shipped, the same in both editions."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.sources import cosine, digits
+
+
+def test_cosine_survives_the_file_bit_for_bit(tmp_path: Path) -> None:
+    cosine.sample(tmp_path, 0)
+    record = cosine.read(tmp_path)
+    assert record.values.tolist() == [math.cos(i) for i in range(2000)]
+    assert record.valid.all()
+    assert (record.start, record.step_seconds) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x,y\n0,1\n", "line 1 is 'x,y', expected 'index,value'"),
+        ("index,value\n", "no values below the header"),
+        ("index,value\n0,1\n1,one\n", "line 3 is '1,one'"),
+        ("index,value\n0,1\n2,0.5\n", "line 3 is '2,0.5', expected index 1"),
+        ("index,value\n0,nan\n", "line 2 is '0,nan', expected index 0 and a finite value"),
+        ("index,value\n0\n", "line 2 is '0', expected e.g. '0,1'"),
+    ],
+)
+def test_cosine_names_the_line(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "cosine.csv").write_text(content)
+    with pytest.raises(DataError, match=message):
+        cosine.read(tmp_path)
+
+
+def test_digits_are_those_of_scikit_learn_spread_over_a_byte(tmp_path: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    digits.sample(tmp_path, 0)
+    record = digits.read(tmp_path)
+    assert record.pixels.shape == (1797, 8, 8, 1)
+    assert record.is_test is None
+    assert (record.pixels.min(), record.pixels.max()) == (0, 255)
+    bunch = load_digits()
+    assert np.array_equal(np.round(record.pixels[..., 0] / 255 * 16), bunch.images)
+    assert np.array_equal(record.labels, bunch.target)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pixels": np.zeros((2, 8, 8), np.uint8)}, "arrays 'pixels' and 'labels'"),
+        ({"pixels": np.zeros((2, 8, 7), np.uint8), "labels": np.zeros(2, np.uint8)}, r"found pixels uint8 \[2, 8, 7\]"),
+        ({"pixels": np.full((2, 8, 8), 17, np.uint8), "labels": np.zeros(2, np.uint8)}, "ink levels"),
+        ({"pixels": np.array([{}], dtype=object), "labels": np.zeros(2, np.uint8)}, "not an .npz file"),
+    ],
+)
+def test_digits_refuse_other_arrays(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "digits.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        digits.read(tmp_path)
+
+
+def test_digits_refuse_a_single_array(tmp_path: Path) -> None:
+    with (tmp_path / "digits.npz").open("wb") as stream:
+        np.save(stream, np.zeros(3))
+    with pytest.raises(DataError, match=r"not an \.npz file"):
+        digits.read(tmp_path)

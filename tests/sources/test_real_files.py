@@ -1,0 +1,86 @@
+"""Facts of the published files; needs a mirror folder with them: PIPELINE_MIRROR=… pytest -m real."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.sources import SOURCES, alice, cifar10, electricity, load_source, treebank, umich
+from pipeline.verify import fault_of
+
+MIRROR = os.environ.get("PIPELINE_MIRROR", "")
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not Path(MIRROR).is_dir() or not MIRROR, reason="PIPELINE_MIRROR names no folder of real files"),
+]
+
+
+def _mirrored() -> Iterator[tuple[str, int, int]]:
+    for name in SOURCES:
+        for i, form in enumerate(load_source(name).CARD.forms):
+            yield from ((name, i, j) for j in range(len(form)))
+
+
+@pytest.mark.parametrize(("name", "form", "number"), list(_mirrored()))
+def test_mirrored_files_are_the_pinned_ones(name: str, form: int, number: int) -> None:
+    file = load_source(name).CARD.forms[form][number]
+    path = Path(MIRROR) / name / file.name
+    if not path.exists():
+        pytest.skip(f"the mirror has no {name}/{file.name}")
+    assert path.read_bytes()[: len(file.magic)] == file.magic
+    assert fault_of(path, file) is None
+
+
+def test_alice_has_42_symbols_in_lower_case_ascii() -> None:
+    text = alice.read(Path(MIRROR) / "alice").text
+    assert len({c for c in text.lower() if c.isascii()} - {"\n"}) == 42
+    assert text.startswith("Alice") or "CHAPTER I." in text[:2000]
+    assert "GUTENBERG EBOOK" not in text
+
+
+def test_umich_is_the_same_in_both_forms(tmp_path: Path) -> None:
+    published = umich.read(Path(MIRROR) / "umich")
+    assert len(published.texts) == 7_086
+    assert np.bincount(published.labels).tolist() == [3_091, 3_995]
+    assert published.findings["distinct_sentences"] == 1_410
+    assert published.findings["repeated_lines"] == 5_675
+    assert published.findings["sentences_with_both_labels"] == 1
+    (tmp_path / umich.TWICE_ENCODED).write_bytes((Path(MIRROR) / "umich" / umich.TWICE_ENCODED).read_bytes())
+    other = umich.read(tmp_path)
+    assert other.texts == published.texts
+    assert other.labels.tolist() == published.labels.tolist()
+    assert other.findings["mojibake_lines_repaired"] == 103
+
+
+def test_treebank_counts() -> None:
+    record = treebank.read(Path(MIRROR) / "treebank")
+    assert len(record.words) == 3_914
+    assert record.findings["tokens"] == 100_676
+    assert record.findings["traces_dropped"] == 6_592
+    assert sum(map(len, record.words)) == 94_084
+    assert len({tag for tags in record.tags for tag in tags}) == 45
+    assert len(set(record.documents)) == 199
+    assert max(map(len, record.words)) == 249
+
+
+def test_electricity_masks_the_floor_and_the_doubled_hours() -> None:
+    record = electricity.read(Path(MIRROR) / "electricity")
+    assert len(record.values) == 140_256
+    assert round(record.values.mean(), 3) == 78.063
+    masked = record.values[~record.valid].reshape(8, 4)
+    floor = record.values.min()
+    assert (masked[[2, 4, 6]] == floor).all()
+    assert (record.values[record.valid] > floor).all()
+    october = np.flatnonzero(~record.valid).reshape(8, 4)[[3, 5, 7]]
+    beside = (record.values[october - 4].mean(axis=1) + record.values[october + 4].mean(axis=1)) / 2
+    assert (record.values[october].mean(axis=1) / beside > 1.6).all()
+
+
+def test_cifar10_has_60000_images() -> None:
+    record = cifar10.read(Path(MIRROR) / "cifar10")
+    assert record.pixels.shape == (60_000, 32, 32, 3)
+    assert record.is_test is not None
+    assert np.bincount(record.labels[~record.is_test]).tolist() == [5_000] * 10
+    assert np.bincount(record.labels[record.is_test]).tolist() == [1_000] * 10

@@ -1,0 +1,82 @@
+"""alice and own_text: encodings, line ends, marker lines."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.sources import alice, own_text
+
+MARKERS = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n{}\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n"
+
+
+def _alice(folder: Path, content: bytes) -> Path:
+    (folder / "11-0.txt").write_bytes(content)
+    return folder
+
+
+def test_sample_has_bom_crlf_quotes_and_markers(tmp_path: Path) -> None:
+    alice.sample(tmp_path, 42)
+    raw = (tmp_path / "11-0.txt").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    assert raw.count(b"\r\n") == raw.count(b"\n") == raw.count(b"\r") > 300
+    assert 25_000 < len(raw) < 45_000
+    text = alice.read(tmp_path).text
+    assert text.startswith("CHAPTER I.\n")
+    assert text.endswith("THE END\n")
+    assert {character for character in text if not character.isascii()} == set("“”’")
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_alice_is_the_same_whatever_the_line_ends(line_end: str, bom: bytes, tmp_path: Path) -> None:
+    content = "header\n" + MARKERS.format("\n\none\n\ntwo\x85three\n\n") + "*** START: FULL LICENSE ***\n"
+    _alice(tmp_path, bom + content.replace("\n", line_end).encode())
+    assert alice.read(tmp_path).text == "one\n\ntwo\x85three\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"just a text", "no line '\\*\\*\\* START OF"),
+        (MARKERS.format("x").encode()[:60], "no line '\\*\\*\\* END OF .* in 60 bytes"),
+        (MARKERS.format("\n").encode(), "nothing between"),
+        (b"caf\xe9 " + MARKERS.format("x").encode(), "byte 0xe9 at offset 3 is not UTF-8"),
+    ],
+)
+def test_alice_refuses_other_texts(content: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        alice.read(_alice(tmp_path, content))
+
+
+def test_own_text_takes_any_name_and_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "my book").write_bytes(b"\xef\xbb\xbf" + "naïve\r\nline\rline\n".encode() * 100)
+    record = own_text.read(tmp_path)
+    assert record.text == "naïve\nline\nline\n" * 100
+    assert record.findings == {"characters": 1600, "lines": 300}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"x" * 999, "999 characters, expected at least 1,000"),
+        (b"", "0 characters"),
+        (b" \n" * 5000, "0 characters"),
+        (b"a" * 2000 + b"\xe9t\xe9", "book.txt: not UTF-8, byte 0xe9 at offset 2,000; convert it .*iconv -f"),
+        ("a text".encode("utf-16"), "not UTF-8, byte 0xff at offset 0"),
+        (b"a" * 1500 + b"\0", "NUL character at position 1,500"),
+    ],
+)
+def test_own_text_refuses_with_a_way_out(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        own_text.read(tmp_path)
+
+
+def test_own_text_wants_exactly_one_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found no file, expected exactly one"):
+        own_text.read(tmp_path)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("x" * 2000)
+    with pytest.raises(DataError, match=r"found a.txt, b.txt, expected exactly one"):
+        own_text.read(tmp_path)

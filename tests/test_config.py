@@ -1,0 +1,106 @@
+"""params.yaml: every mistake is reported at once, with its key, what was found and what would be right."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline import config
+from pipeline.config import CELL_NAMES, ConfigError, load
+from pipeline.sources import SOURCES
+
+GOOD = """\
+seed: 42
+edition: sample
+cell: null
+sources:
+  alice: {reader: alice}
+own: {}
+datasets:
+  alice: {source: alice, task: char_lm}
+experiments:
+  alice: {dataset: alice, task: char_lm, learning_rate: 0.003}
+"""
+
+# What is written, and what the message says of it.
+MISTAKES = {
+    "exponent without a point": ("learning_rate: 0.003", "learning_rate: 1e-3", r"learning_rate: .*'1e-3'.*0\.001"),
+    "text for a number": ("seed: 42", "seed: '42'", r"seed: found '42' \(str\); .*integer"),
+    "switch for text": ("cell: null", "cell: NO", r"cell: YAML readers disagree"),
+    "octal": ("seed: 42", "seed: 010", r"seed: YAML readers disagree"),
+    "unknown top-level key": ("seed: 42", "seed: 42\nsed: 1", r"sed: unknown key; did you mean seed\?"),
+    "mistyped key": ("learning_rate", "learning_rat", r"experiments\.alice\.learning_rat: unknown key; did you mean l"),
+    "unheard-of key": ("learning_rate", "zzz", r"experiments\.alice\.zzz: unknown key; known: .*batch"),
+    "unknown cell": ("learning_rate", "cell: gruu, learning_rate", r"cell: found 'gruu'; known: 'simple_rnn', 'lstm'"),
+    "too small": ("learning_rate", "units: 0, learning_rate", r"units: found 0 \(int\); .*greater than or equal to 1"),
+    "too large": ("learning_rate", "epochs: 1000000000, learning_rate", r"epochs: found 1000000000 .*less than"),
+    "negative": ("learning_rate: 0.003", "learning_rate: -1.0", r"learning_rate: found -1\.0"),
+    "not a number": ("learning_rate: 0.003", "learning_rate: .nan", r"learning_rate: "),
+    "infinite": ("learning_rate: 0.003", "learning_rate: .inf", r"learning_rate: found inf"),
+    "missing": ("seed: 42\n", "", r"seed: missing"),
+    "unknown task": ("task: char_lm}", "task: charlm}", r"datasets\.alice\.task: found 'charlm'; known: char_lm"),
+    "task of another": (
+        "dataset: alice, task: char_lm",
+        "dataset: alice, task: sentiment",
+        r"but datasets\.alice\.task is",
+    ),
+    "unknown source": ("source: alice,", "source: alicee,", r"datasets\.alice\.source: found 'alicee'; known: alice"),
+    "unknown reader": ("reader: alice", "reader: alicee", r"sources\.alice\.reader: found 'alicee'; known: .*umich"),
+    "unknown dataset": ("dataset: alice,", "dataset: bob,", r"experiments\.alice\.dataset: found 'bob'; known: alice"),
+    "own file that is not there": (
+        "own: {}",
+        "own: {mine: {path: my/book.txt}}",
+        r"own\.mine\.path: no file 'my/book.txt'",
+    ),
+    "name with a space": ("  alice: {source", "  a lice: {source", r"a lice"),
+    "alias": ("edition: sample", "edition: &e sample\nseed2: *e", r"aliases"),
+    "duplicate key": ("seed: 42", "seed: 42\nseed: 43", r"not valid YAML"),
+    "broken YAML": ("own: {}", "own: {", r"not valid YAML"),
+    "python object": ("seed: 42", "seed: !!python/object:os.system {}", r"not valid YAML"),
+    "bidirectional language model": ("learning_rate", "bidirectional: true, learning_rate", r"predicts the future"),
+    "two ways to clip": ("learning_rate", "clip_norm: 1.0, clip_value: 1.0, learning_rate", r"choose one"),
+    "nothing to train on": ("task: char_lm}", "task: char_lm, test: 0.95}", r"leave nothing to train on"),
+}
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "params.yaml").write_text(text)
+    return folder
+
+
+def test_the_projects_own_params_are_valid() -> None:
+    params = load(Path(__file__).parents[1], SOURCES)
+    assert set(params.sources) == set(SOURCES)
+    assert {row.task for row in params.experiments.values()} == {row.task for row in params.datasets.values()}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_named_with_its_key(name: str, tmp_path: Path) -> None:
+    before, after, message = MISTAKES[name]
+    assert GOOD.count(before) >= 1
+    with pytest.raises(ConfigError, match=message):
+        load(write(tmp_path, GOOD.replace(before, after, 1)), SOURCES)
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("seed: 42", "seed: x").replace("learning_rate: 0.003", "units: -1, cell: x, epohcs: 3")
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text), SOURCES)
+    assert str(caught.value).startswith("params.yaml: 4 mistakes")
+    assert len(re.findall(r"^  \S+: ", str(caught.value), re.MULTILINE)) == 4
+
+
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_the_top_level_cell_swaps_every_experiment(cell: str, tmp_path: Path) -> None:
+    params = load(write(tmp_path, GOOD.replace("cell: null", f"cell: {cell}")), SOURCES)
+    assert params.experiment("alice").cell == cell
+
+
+def test_too_large_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at most"):
+        load(write(tmp_path, GOOD + "#" * config.MAX_BYTES), SOURCES)
+
+
+def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run inside the project"):
+        load(tmp_path, SOURCES)

@@ -1,0 +1,400 @@
+"""Journals reach MLflow whole and once, whatever the store does meanwhile."""
+
+import http.server
+import math
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import tracking
+from pipeline.artifacts import Project
+from pipeline.errors import UserError
+from pipeline.journal import Journal, SystemMonitor, environment_tags, load, now
+from pipeline.tracking import Delivered, deliver, spooled, sync
+
+# mlflow and what it imports warn about each other; none of it is ours
+pytestmark = pytest.mark.filterwarnings("ignore")
+ROOT = Path(__file__).parent.parent
+DIGEST = "0123456789abcdef0123456789abcdef.dir"
+SERVED = """
+import json
+from pathlib import Path
+
+import mlflow
+
+
+class Served(mlflow.pyfunc.PythonModel):
+    def load_context(self, context):
+        self.labels = json.loads((Path(context.artifacts["model"]) / "labels.json").read_text())
+        (Path(context.artifacts["model"]).parent / "loaded").touch()
+
+    def predict(self, context, model_input: list[str], params=None) -> list[dict]:
+        heat = (params or {}).get("temperature")
+        return [{"label": self.labels[text], "temperature": heat} for text in model_input]
+
+
+mlflow.models.set_model(Served())
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    root = tmp_path / "a project"
+    (root / "model").mkdir(parents=True)
+    (root / "model" / "labels.json").write_text('{"good": "positive", "bad": "negative"}')
+    (root / "served.py").write_text(SERVED)
+    return Project(root)
+
+
+@pytest.fixture
+def tables(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, project: Project) -> Project:
+    """A project whose store has its tables already: making them takes MLflow seconds."""
+    made = request.config.stash.get(TABLES, None)
+    if made is None:
+        blank = Project(tmp_path_factory.mktemp("tables"))
+        deliver(journal(), blank)
+        made = request.config.stash[TABLES] = blank.root / "mlflow.db"
+        with sqlite3.connect(made) as database:  # the experiment points to the other folder
+            for table in ("runs", "tags", "experiment_tags"):
+                database.execute(f"delete from {table}")
+            database.execute("delete from experiments where name = 'alice'")
+    (project.root / "mlflow.db").write_bytes(made.read_bytes())
+    return project
+
+
+TABLES = pytest.StashKey[Path]()
+
+
+def journal(stage: str = "train", run_key: str | None = None) -> Journal:
+    return Journal(stage, run_key or uuid.uuid4().hex, "alice", "alice · gru 512", start=1_000)
+
+
+def training(project: Project, run_key: str | None = None) -> Journal:
+    made = journal("train", run_key)
+    made.params({"units": 512, "cell": "gru"})
+    made.tags({"mlflow.note.content": "a note", "task": "char_lm", "absent": None})
+    for epoch in range(3):
+        made.metrics({"loss": 3.0 - epoch, "val_loss": 4.0 - epoch}, step=epoch, timestamp=2_000 + epoch)
+    made.dataset("alice", "https://example.org/alice.txt", DIGEST, "training")
+    made.text("samples/hello.txt", "hello")
+    made.artifact(project.root / "served.py", "code")
+    made.artifact(project.root / "model", "labels")
+    made.model(
+        project.root / "model",
+        "alice-gru",
+        served_by=project.root / "served.py",
+        example=["good", "bad"],
+        output=[{"label": "positive", "temperature": 1.0}],
+        parameters={"temperature": 1.0},
+        requirements=["mlflow==3.17.2"],
+    )
+    made.finish("FINISHED", end=9_000)
+    return made
+
+
+def client_of(project: Project) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking.address(project))
+
+
+def runs_of(project: Project) -> list[Any]:
+    client = client_of(project)
+    experiment = client.get_experiment_by_name("alice")
+    return list(client.search_runs([experiment.experiment_id])) if experiment else []
+
+
+def assert_whole(project: Project) -> Any:
+    """Exactly one run, with all that `training` holds; the run."""
+    client, (run,) = client_of(project), runs_of(project)
+    assert (run.info.status, run.info.start_time, run.info.end_time) == ("FINISHED", 1_000, 9_000)
+    assert run.info.run_name == "alice · gru 512"
+    assert run.data.params == {"units": "512", "cell": "gru"}
+    assert run.data.tags["mlflow.note.content"] == "a note" and "absent" not in run.data.tags
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert [(row.step, row.value, row.timestamp) for row in history] == [(0, 3, 2000), (1, 2, 2001), (2, 1, 2002)]
+    (given,) = client.get_run(run.info.run_id).inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest, given.tags[0].value) == ("alice", DIGEST, "training")
+    artifacts = Path(project.root / "mlartifacts" / "alice" / run.info.run_id / "artifacts")
+    files = {str(path.relative_to(artifacts)) for path in artifacts.rglob("*") if path.is_file()}
+    assert files == {"samples/hello.txt", "code/served.py", "labels/labels.json"}
+    (model,) = client.search_logged_models([run.info.experiment_id])
+    (output,) = client.get_run(run.info.run_id).outputs.model_outputs
+    assert run.data.tags["model_id"] == model.model_id == output.model_id and model.status == "READY"
+    return run
+
+
+@pytest.fixture
+def closed_port() -> Iterator[str]:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+def interrupted(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_delivery_is_whole_and_the_model_answers(tables: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    found = deliver(training(tables), tables)
+    run = assert_whole(tables)
+    assert found == Delivered(run.info.run_id, run.data.tags["model_id"])
+    assert capfd.readouterr() == ("", "") and spooled(tables) == []
+    assert not list((tables.root / "mlartifacts").rglob("loaded")), "logging must not load the model"
+    import mlflow
+
+    model = mlflow.pyfunc.load_model(client_of(tables).get_logged_model(found.model_id).artifact_location)
+    assert [row["label"] for row in model.predict(["good", "bad"])] == ["positive", "negative"]
+    assert model.predict(["bad"], params={"temperature": 0.5})[0]["temperature"] == 0.5
+    signature = model.metadata.signature
+    assert signature.inputs and set(signature.outputs.input_names()) == {"label", "temperature"} and signature.params
+    assert list(model.input_example) == ["good", "bad"]
+    assert "tensorflow" not in sys.modules
+
+
+def test_later_stages_log_into_the_same_run(tables: Project) -> None:
+    first = training(tables)
+    found = deliver(first, tables)
+    later = journal("evaluate", first.content.run_key)
+    later.metrics({"test_accuracy": 0.5})
+    assert deliver(later, tables) == found
+    assert assert_whole(tables).data.metrics["test_accuracy"] == 0.5
+
+
+def test_closed_port_costs_a_warning_and_sync_sends_once(
+    tables: Project, closed_port: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = training(tables)
+    later = journal("evaluate", first.content.run_key)
+    later.metrics({"test_accuracy": 0.5}, timestamp=8_000)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", closed_port)
+    begin = time.monotonic()
+    assert deliver(first, tables) == Delivered(None, None)
+    assert time.monotonic() - begin < 5
+    (line,) = capfd.readouterr().err.splitlines()
+    assert closed_port in line and "python -m pipeline sync" in line and str(spooled(tables)[0]) in line
+    deliver(later, tables)
+    assert [entry.name.split("-")[1] for entry in spooled(tables)] == ["train", "evaluate"]
+    with pytest.raises(UserError, match="2 of 2 journals stay"):
+        sync(tables)
+    (tables.root / "model" / "labels.json").write_text("a rerun has overwritten it")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert (sync(tables), sync(tables)) == (2, 0)
+    run = assert_whole(tables)
+    assert run.data.metrics["test_accuracy"] == 0.5 and spooled(tables) == []
+    labels = tables.root / "mlartifacts" / "alice" / run.info.run_id / "artifacts" / "labels" / "labels.json"
+    assert "positive" in labels.read_text()
+
+
+def test_server_that_answers_only_its_health_check(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Failing(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health" else 503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        begin = time.monotonic()
+        assert deliver(journal(), project) == Delivered(None, None)
+        assert time.monotonic() - begin < 5
+        server.shutdown()
+    assert len(capfd.readouterr().err.splitlines()) == 1 and len(spooled(project)) == 1
+
+
+@pytest.mark.parametrize(
+    "point", ["log_text", "log_model_artifacts", "finalize_logged_model", "log_outputs", "set_tag"]
+)
+def test_killed_on_the_way_and_repeated(tables: Project, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    from mlflow import MlflowClient
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, point, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            deliver(training(tables), tables)
+    assert sync(tables) == 1
+    assert_whole(tables)
+
+
+def test_killed_after_the_last_word(tables: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", lambda path, to: path.replace(to) if path.name[0] == "." else interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            deliver(training(tables), tables)
+    assert (sync(tables), sync(tables)) == (1, 0)
+    assert_whole(tables)
+
+
+def hold(path: Path, seconds: float) -> threading.Thread:
+    """Locks a sqlite file in a thread, and returns when it is locked."""
+    locked = threading.Event()
+
+    def run() -> None:
+        database = sqlite3.connect(path, isolation_level=None)
+        database.execute("begin immediate")
+        locked.set()
+        time.sleep(seconds)
+        database.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    locked.wait()
+    return thread
+
+
+def test_lock_of_three_seconds_is_waited_for(tables: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    thread = hold(tables.root / "mlflow.db", 3)
+    deliver(training(tables), tables)
+    thread.join()
+    assert_whole(tables)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("content", [b"junk " * 100, b"SQLite format 3\0" + b"\xff" * 200])
+def test_unreadable_database_costs_a_warning(
+    project: Project, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (project.root / "mlflow.db").write_bytes(content)
+    assert deliver(journal(), project) == Delivered(None, None)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "mlflow.db" in line and "database" in line and len(spooled(project)) == 1
+    assert (project.root / "mlflow.db").read_bytes() == content
+
+
+def test_store_that_refuses_a_run_costs_one_line(tables: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    with sqlite3.connect(tables.root / "mlflow.db") as database:
+        database.execute("create trigger full before insert on runs begin select raise(abort, 'no room'); end")
+    assert deliver(training(tables), tables) == Delivered(None, None)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "no room" in line and "alice · gru 512" in line
+    with sqlite3.connect(tables.root / "mlflow.db") as database:
+        database.execute("drop trigger full")
+    assert sync(tables) == 1
+    assert_whole(tables)
+
+
+def test_another_process_that_sends_for_too_long(tables: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "TURN_SECONDS", 0.2)
+    (tables.root / "data" / "spool").mkdir(parents=True)
+    with tracking._alone(tables):
+        assert deliver(journal(), tables) == Delivered(None, None)
+    assert sync(tables) == 1
+
+
+def test_two_processes_on_a_fresh_store_under_dvc_root(project: Project, tmp_path: Path) -> None:
+    code = (
+        "import uuid; from pipeline import tracking, artifacts; from pipeline.journal import Journal\n"
+        "made = Journal('train', uuid.uuid4().hex, 'alice', 'a run', 1); made.params({'units': 1}); made.finish()\n"
+        "assert tracking.deliver(made, artifacts.here()).run_id"
+    )
+    environment = {**os.environ, "DVC_ROOT": str(project.root), "PYTHONPATH": str(ROOT)}
+    copies = [tmp_path / "copy1", tmp_path / "copy2"]
+    for copy in copies:
+        copy.mkdir()
+    command = [sys.executable, "-c", code]
+    started = [subprocess.Popen(command, cwd=copy, env=environment, stderr=subprocess.PIPE) for copy in copies]
+    assert [(process.communicate()[1], process.returncode) for process in started] == [(b"", 0)] * 2
+    assert len(runs_of(project)) == 2 and [*copies[0].iterdir(), *copies[1].iterdir()] == []
+
+
+def test_deleted_experiment_and_run_come_back(tables: Project) -> None:
+    first = training(tables)
+    found = deliver(first, tables)
+    client = client_of(tables)
+    client.delete_run(found.run_id)
+    client.delete_experiment(client.get_experiment_by_name("alice").experiment_id)
+    assert deliver(journal("evaluate", first.content.run_key), tables) == found
+    assert_whole(tables)
+
+
+def test_address(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tracking.address(project) == f"sqlite:///{project.root}/mlflow.db"
+    monkeypatch.setenv("DVC_ROOT", "/checkout")
+    assert tracking.address(project) == "sqlite:////checkout/mlflow.db"
+    for given, expected in [
+        ("sqlite:///other.db", "sqlite:////checkout/other.db"),
+        ("sqlite:////else/where.db", "sqlite:////else/where.db"),
+        ("http://server:5000", "http://server:5000"),
+    ]:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+        assert tracking.address(project) == expected
+
+
+def test_reason_names_no_password() -> None:
+    shown = tracking._reason(OSError("postgresql://me:secret@host/db is down\nand more"))
+    assert shown == "OSError: postgresql://host/db is down"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda made: made.metric("loss", math.nan, 3), "loss at step 3"),
+        (lambda made: made.metric("loss", math.inf), "finite"),
+        (lambda made: made.dataset("alice", "x", "0" * 37, "training"), "36 characters"),
+        (lambda made: journal(run_key="x"), "32 hex digits"),
+        (lambda made: journal(stage="no-stage"), "lower-case word"),
+    ],
+)
+def test_what_cannot_be_logged_is_refused_at_once(wrong: Callable[[Journal], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        wrong(journal())
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        journal().artifact(Path("nowhere"))
+
+
+def test_journal_survives_saving(project: Project, tmp_path: Path) -> None:
+    made = training(project)
+    (tmp_path / "saved").mkdir()
+    made.save(tmp_path / "saved")
+    found, kept = load(tmp_path / "saved"), made.content
+    assert (found.metrics, found.datasets, found.params, found.texts) == (
+        kept.metrics,
+        kept.datasets,
+        kept.params,
+        kept.texts,
+    )
+    assert found.model is not None and (Path(found.model.package) / "journal.py").is_file()
+    assert not list((tmp_path / "saved").rglob("__pycache__"))
+
+
+def test_environment_tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_STAGE", "train@alice")
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    assert "git_dirty" not in environment_tags(Project(tmp_path))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run([*git, *command], check=True)
+    (tmp_path / "dvc.lock").touch()
+    clean = environment_tags(Project(tmp_path))
+    assert clean["git_dirty"] == "false" and len(clean["mlflow.source.git.commit"]) == 40
+    assert clean["dvc_stage"] == "train@alice" and "dvc_experiment" not in clean and clean["mlflow_version"]
+    (tmp_path / "params.yaml").touch()
+    assert environment_tags(Project(tmp_path))["git_dirty"] == "true"
+
+
+def test_system_monitor() -> None:
+    begin = now()
+    with SystemMonitor(every=0.05) as monitor:
+        time.sleep(0.2)
+    names = {row.key for row in monitor.rows}
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= names
+    assert len(monitor.rows) >= 2 * len(names) and {row.step for row in monitor.rows} >= {0, 1}
+    assert all(begin <= row.timestamp <= now() and math.isfinite(row.value) for row in monitor.rows)
