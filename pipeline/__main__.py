@@ -18,6 +18,13 @@ STAGES = {
     "train": ("pipeline.stages.train", "run", "an experiment"),
     "evaluate": ("pipeline.stages.evaluate", "run", "an experiment"),
     "report": ("pipeline.stages.report", "run", "a data set"),
+    "index": ("pipeline.stages.index", "run", None),
+    "check": ("pipeline.stages.check", "run", None),
+}
+
+ALONE = {
+    "index": "stage: one page over all data sets",
+    "check": "params.yaml checked, left-overs of removed rows cleared away",
 }
 
 
@@ -27,25 +34,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.command in STAGES:
             module, function, _ = STAGES[arguments.command]
-            getattr(importlib.import_module(module), function)(here(), arguments.name)
+            name = [arguments.name] if "name" in arguments else []
+            getattr(importlib.import_module(module), function)(here(), *name)
         else:
             COMMANDS[arguments.command](here(), arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _check(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.stages import check
-
-    check.run(project)
-
-
-def _index(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.stages import index
-
-    index.run(project)
 
 
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
@@ -107,8 +103,6 @@ def _answers(
 
 
 COMMANDS = {
-    "check": _check,
-    "index": _index,
     "sync": _sync,
     "predict": _predict,
     "tag": _tag,
@@ -122,9 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for stage, (_, _, what) in STAGES.items():
-        commands.add_parser(stage, help=f"stage, for {what}").add_argument("name")
-    commands.add_parser("index", help="stage: one page over all data sets")
-    commands.add_parser("check", help="params.yaml checked, left-overs of removed rows cleared away")
+        one = commands.add_parser(stage, help=f"stage, for {what}" if what else ALONE[stage])
+        if what:
+            one.add_argument("name")
     commands.add_parser("sync", help="send to MLflow what could not be sent when it was made")
     _asking(commands, "predict", "the class of texts", "text")
     _asking(commands, "tag", "the part of speech of each word", "text")

@@ -1,4 +1,4 @@
-"""params.yaml as strict, frozen types. This module is its only reader, and reports every mistake of the file at once."""
+"""params.yaml as strict, frozen types. Its only reader, which reports every mistake at once."""
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
@@ -79,12 +79,15 @@ class SentimentData(DatasetRow):
 
 
 class PosTaggingData(DatasetRow):
-    """Split by document (file), in their order: the last `test` share, and before it the `validation` share."""
+    """Split by document (file), in their order: the last `test` share, and before it the `validation` share.
+
+    `min_words`: an ending, beginning or shape is a feature if at least that many different words have it.
+    """
 
     task: Literal["pos_tagging"]
     validation: Share = 0.1
     test: Share = 0.2
-    min_count: Count = 1
+    min_words: Count = 1
 
 
 class ForecastingData(DatasetRow):
@@ -120,10 +123,11 @@ DatasetRows = CharLmData | SentimentData | PosTaggingData | ForecastingData | Im
 class Network(Row):
     """A network and its training; what every task understands. Lengths are in steps, `epochs` in passes over train.
 
-    `input_dropout`, `dropout`: of what goes into the first and comes out of every recurrent layer; `recurrent_dropout`:
-    of the state in each step, which is slow. `average`: momentum of the average over the steps that validation and test
-    use instead of the last weights. `refit`: train once more on
-    train and validation together, for the number of epochs that was best. `repeats`: with other seeds.
+    `input_dropout`, `dropout`: of what goes into the recurrent layers, and of what comes out of each or of the pooling
+    behind them; `recurrent_dropout`: of the state in each step, which is slow. `average`: momentum of the average over
+    the steps that is used in place of the last weights. `keep`: the weights of the epoch that was best on validation, or
+    of the last one, as suits a schedule that ends at a rate near zero. `refit`: once more on train and validation
+    together, for as many epochs as the kept one. `repeats`: with other seeds.
     """
 
     dataset: Name
@@ -145,6 +149,7 @@ class Network(Row):
     batch: Count = 32
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
     sample_epochs: Annotated[int, Field(ge=1, le=100_000)] = 3
+    keep: Literal["best", "last"] = "best"
     patience: Count | None = None
     refit: bool = False
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
@@ -157,20 +162,28 @@ class CharLmNetwork(Network):
 
 
 class SentimentNetwork(Network):
+    """`word_dropout` a: a feature that the training texts hold n times is hidden with probability a / (a + n)."""
+
     task: Literal["sentiment"]
     embedding: Units = 64
-    word_dropout: Rate = 0.0
+    word_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    label_smoothing: Rate = 0.0
 
 
 class PosTaggingNetwork(Network):
+    """`word_dropout` a: a word that the training sentences hold n times is hidden with probability a / (a + n);
+    `affix_dropout`: the same for its other features."""
+
     task: Literal["pos_tagging"]
     embedding: Units = 64
-    word_dropout: Rate = 0.0
+    word_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    affix_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    label_smoothing: Rate = 0.0
 
 
 class ForecastingNetwork(Network):
-    """For stateless training: windows of `time_steps` begin every `stride` steps (default: one after another), and their
-    first `burn_in` steps only warm the state up."""
+    """For stateless training: windows of `time_steps` begin every `stride` steps (default: one after another), and
+    their first `burn_in` steps only warm the state up."""
 
     task: Literal["forecasting"]
     stride: Count | None = None
@@ -362,6 +375,8 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}.dataset: found {row.dataset!r}; known: {', '.join(sorted(params.datasets))}"
     elif dataset.task != row.task:
         yield f"{key}.task: found {row.task!r}, but datasets.{row.dataset}.task is {dataset.task!r}"
+    if row.keep == "last" and row.patience is not None:
+        yield f"{key}: patience waits for a better epoch, but keep: last takes the last one; choose one"
     if row.clip_norm is not None and row.clip_value is not None:
         yield f"{key}: clip_norm and clip_value are both set; choose one"
     if row.stateful and row.bidirectional:

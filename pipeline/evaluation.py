@@ -8,15 +8,10 @@ from numpy.typing import NDArray
 
 from pipeline.records import Encoded
 from pipeline.tasks import Task
-from pipeline.tasks.base import cost_of, paired_interval, skill
+from pipeline.tasks.base import cost_of, member_key, paired_interval, skill
 
 Figures = dict[str, float]
 Predictions = Mapping[str, NDArray[Any]]
-
-
-def member_key(who: int | str, part: int | str) -> str:
-    """The name in predictions.npz: of a member and a split, or of a baseline and a fold."""
-    return f"{who}-{part}"
 
 
 def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions) -> Any:

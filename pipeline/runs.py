@@ -37,9 +37,14 @@ class Run:
     def journal(self, stage: str) -> Journal:
         return Journal(stage, self.key, self.source, self.name, self.start)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """As it stands in run.json and in the metrics."""
+        return {"run_key": self.key, "source": self.source, "name": self.name, "start": self.start}
+
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "Run":
-        """From the content of run.json."""
+        """From what holds an identity: the content of run.json, or `run` in the metrics."""
         return cls(record["run_key"], record["source"], record["name"], record["start"])
 
 
@@ -109,6 +114,14 @@ def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
         journal.metrics({"skill": against["skill"]})
         note += f" Skill {against['skill']:+.1%}."
     journal.tags({"mlflow.note.content": note + (" **Sample data.**" if metrics["edition"] == "sample" else "")})
+    return journal
+
+
+def report(run: Run, folder: Path, samples: Path) -> Journal:
+    """The journal of the report stage: the data set's figures and tables, and what the model wrote."""
+    journal = run.journal("report")
+    journal.artifact(folder, "report")
+    journal.artifact(samples, "samples")
     return journal
 
 

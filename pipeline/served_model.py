@@ -1,6 +1,6 @@
 """The MLflow model of every task, as code: what `mlflow models serve` and mlflow.pyfunc.load_model load.
 
-Inputs are those of `python -m pipeline`: a list of strings (or of objects, for forecasts); answers are a list of objects.
+Inputs are those of `python -m pipeline`: a list of strings (or of objects, for forecasts); answers are objects.
 """
 
 from pathlib import Path

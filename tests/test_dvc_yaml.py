@@ -15,7 +15,6 @@ from pipeline.__main__ import STAGES
 
 ROOT = Path(__file__).parents[1]
 LINEAR = {f"pipeline/tasks/linear_{kind}.py": "baseline alone runs it" for kind in ("series", "text")}
-KEY_NAMES = {"pipeline/evaluation.py": "nothing of it is used but how arrays are named"}
 
 # Modules that are run but whose edit changes no result, and therefore neither do the modules below them.
 NOWHERE: dict[str, str] = {
@@ -38,11 +37,10 @@ EXCEPT: dict[str, dict[str, str]] = {
         "pipeline/sources/own_text.py": "nothing is read yet",
     },
     "preprocess": {"pipeline/stages/download.py": "nothing of it is used but a file's name", **LINEAR},
-    "baseline": KEY_NAMES,
-    "train": {**KEY_NAMES, **LINEAR},
+    "train": LINEAR,
     "evaluate": LINEAR,
     "report": LINEAR,
-    "index": {**KEY_NAMES, "pipeline/reporting/comparison.py": "only stored comparisons are read"},
+    "index": {"pipeline/reporting/comparison.py": "only stored comparisons are read"},
 }
 # The functions that import a row of a table by its name: only that row's module is run.
 LOOKUPS = {

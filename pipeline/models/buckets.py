@@ -29,9 +29,8 @@ def pad(rows: Sequence[NDArray[Any]], fill: int = 0) -> NDArray[Any]:
 
 
 def drop_rare(
-    ids: NDArray[np.int32], counts: NDArray[np.int32], rarity: float, rng: np.random.Generator
+    ids: NDArray[np.int32], counts: NDArray[np.int32], rarity: float | NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Where to hide an id in training: with probability rarity / (rarity + count), so that the network learns to do
     without the words it will not know (Dyer et al. 2015, after Kiperwasser and Goldberg 2016)."""
-    share = rarity / (rarity + np.maximum(counts, 1))
-    return rng.random(ids.shape) < share[ids]
+    return np.asarray(rng.random(ids.shape) < rarity / (rarity + np.maximum(counts, 1)[ids]))

@@ -28,9 +28,14 @@ def recurrent(network: Network, x: Any, *, sequences: bool) -> Any:
         }
         one = layer(network.units, **options)
         x = (keras.layers.Bidirectional(one) if network.bidirectional else one)(x)
-        if network.dropout:
-            x = keras.layers.Dropout(network.dropout)(x)
+        if i < network.layers - 1:
+            x = dropped(network, x)
     return x
+
+
+def dropped(network: Network, x: Any) -> Any:
+    """x with the network's dropout: between the layers, and by the builder where it belongs behind the last."""
+    return keras.layers.Dropout(network.dropout)(x) if network.dropout else x
 
 
 def reset_states(model: Any) -> None:

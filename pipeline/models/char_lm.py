@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.config import CharLmNetwork
 from pipeline.errors import DataError
 from pipeline.models import keras
-from pipeline.models.cells import recurrent, reset_states
+from pipeline.models.cells import dropped, recurrent, reset_states
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
 from pipeline.models.generation import generate
@@ -32,7 +32,7 @@ def build(network: CharLmNetwork, encoder: Mapping[str, Any], batch: int | None 
     x = keras.layers.Embedding(size, network.embedding, embeddings_initializer=start, name="embedding")(ids)
     if network.input_dropout:
         x = keras.layers.Dropout(network.input_dropout, name="input_dropout")(x)
-    x = recurrent(network, x, sequences=True)
+    x = dropped(network, recurrent(network, x, sequences=True))
     return keras.Model(ids, keras.layers.Dense(size, name="logits")(x), name="char_lm")
 
 

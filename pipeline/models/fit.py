@@ -75,7 +75,7 @@ def fit(
                 figures = {} if validate is None else validate()
                 row |= {f"val_{name}": value for name, value in figures.items()}
                 cost = -epoch if validate is None else _finite(cost_of(monitor, figures), f"{label}: {monitor}")
-                if cost < best:
+                if cost < best or network.keep == "last":
                     best, fitted.best_epoch, fitted.weights = cost, epoch, trainable(model)
             row["seconds"] = time.monotonic() - started
             fitted.history.append(row)

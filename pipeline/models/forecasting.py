@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config import ForecastingNetwork
 from pipeline.errors import DataError
 from pipeline.models import keras
-from pipeline.models.cells import recurrent, reset_states
+from pipeline.models.cells import dropped, recurrent, reset_states
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
 from pipeline.records import Encoded
@@ -28,7 +28,7 @@ CHUNK = 500
 def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons]."""
     x = start = keras.Input((None, encoder["features"]), batch_size=batch, name="inputs")
-    x = recurrent(network, x, sequences=True)
+    x = dropped(network, recurrent(network, x, sequences=True))
     return keras.Model(start, keras.layers.Dense(len(encoder["horizons"]), name="forecasts")(x), name="forecasting")
 
 

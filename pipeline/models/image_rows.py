@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import ImageRowsNetwork
 from pipeline.models import Predictor, keras
-from pipeline.models.cells import recurrent
+from pipeline.models.cells import dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
 from pipeline.models.layers import MaxMeanPool
@@ -32,12 +32,12 @@ def build(network: ImageRowsNetwork, encoder: Mapping[str, Any], batch: int | No
         x = keras.ops.take(x, np.random.default_rng(0).permutation(height), axis=1)
     if network.patch:
         x = _level(network, _patches(x, network.patch))
-        x = _merged(keras.layers.Dropout(network.dropout / 2, name="dropout_level_1")(x))
+        x = _merged(keras.layers.Dropout(network.dropout / 2)(x))
         x = _level(network.model_copy(update={"units": 2 * network.units}), x)
         x = keras.layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]))(x)
     else:
         x = recurrent(network, keras.layers.Reshape((height, width * channels))(x), sequences=True)
-    features = keras.layers.Dropout(network.dropout, name="dropout")(MaxMeanPool(name="pool")(x))
+    features = dropped(network, MaxMeanPool(name="pool")(x))
     out = keras.layers.Dense(len(encoder["label_names"]), name="classes")(features)
     return keras.Model(pixels, out, name="image_rows")
 
@@ -63,11 +63,10 @@ def _merged(x: Any) -> Any:
 
 def _level(network: ImageRowsNetwork, x: Any) -> Any:
     """A recurrent layer along every row of the grid, and one along every column of what comes out."""
-    plain = network.model_copy(update={"dropout": 0.0})
     for axes in ((0, 1, 2, 3), (0, 2, 1, 3)):
         x = keras.ops.transpose(x, axes)
         _, lines, steps, features = x.shape
-        swept = recurrent(plain, keras.ops.reshape(x, (-1, steps, features)), sequences=True)
+        swept = recurrent(network, keras.ops.reshape(x, (-1, steps, features)), sequences=True)
         x = keras.ops.transpose(keras.ops.reshape(swept, (-1, lines, steps, swept.shape[-1])), axes)
     return x
 

@@ -9,14 +9,15 @@ PACKAGE = "pipeline"
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """ids int32 [batch, time, features] → float32 [batch, time, units]: the mean or sum of the features' embeddings.
+    """ids int32 [batch, time, features] → float32 [batch, time, units]: the sum of the features' embeddings; with
+    `scale`, over the root of their number.
 
     Emits the mask [batch, time] of the steps that have any feature.
     """
 
-    def __init__(self, size: int, units: int, *, mean: bool, stddev: float, **options: Any) -> None:
+    def __init__(self, size: int, units: int, *, scale: bool, stddev: float, **options: Any) -> None:
         super().__init__(**options)
-        self.size, self.units, self.mean, self.stddev = size, units, mean, stddev
+        self.size, self.units, self.scale, self.stddev = size, units, scale, stddev
         start = keras.initializers.RandomNormal(stddev=stddev)
         self.table = keras.layers.Embedding(size, units, embeddings_initializer=start)
 
@@ -26,7 +27,7 @@ class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
     def call(self, ids: Any) -> Any:
         present = keras.ops.cast(keras.ops.not_equal(ids, 0), "float32")[..., None]
         total = keras.ops.sum(self.table(ids) * present, axis=2)
-        return total / keras.ops.maximum(keras.ops.sum(present, axis=2), 1.0) if self.mean else total
+        return total / keras.ops.sqrt(keras.ops.maximum(keras.ops.sum(present, axis=2), 1.0)) if self.scale else total
 
     def compute_mask(self, ids: Any, previous: Any = None) -> Any:
         return keras.ops.any(keras.ops.not_equal(ids, 0), axis=-1)
@@ -35,7 +36,7 @@ class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
         return (*shape[:2], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"size": self.size, "units": self.units, "mean": self.mean, "stddev": self.stddev}
+        own = {"size": self.size, "units": self.units, "scale": self.scale, "stddev": self.stddev}
         return {**super().get_config(), **own}
 
 

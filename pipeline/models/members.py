@@ -21,7 +21,8 @@ from pipeline.tasks import load_task
 class Member:
     """One trained network. `predictions`: for validation and test, in the form that the task's score() takes.
 
-    `samples`: what it generates, for tasks that generate; `epochs`: passes over the data that its weights saw; `history`: a row for each epoch of the run with validation.
+    `samples`: what it generates, for tasks that generate. `epochs`: passes over the data that its weights saw.
+    `history`: a row for each epoch of the run with validation.
     """
 
     seed: int

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import PosTaggingNetwork
 from pipeline.models import Predictor, buckets, keras
-from pipeline.models.cells import recurrent
+from pipeline.models.cells import dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
 from pipeline.models.layers import BagEmbedding
@@ -23,10 +23,14 @@ SLOT_IDS = np.arange(1, len(SLOTS) + 1, dtype=np.int32)  # each slot's "unknown"
 def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
     ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")
-    x = BagEmbedding(encoder["size"], network.embedding, mean=False, stddev=EMBEDDING_SD, name="embedding")(ids)
+    x = words = BagEmbedding(encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, name="embedding")(
+        ids
+    )
     if network.input_dropout:
-        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
-    x = recurrent(network, x, sequences=True)
+        x = words = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
+    x = keras.layers.Concatenate(name="context_and_word")(
+        [dropped(network, recurrent(network, x, sequences=True)), words]
+    )
     return keras.Model(ids, keras.layers.Dense(len(encoder["tags"]), name="tags")(x), name="pos_tagging")
 
 
@@ -35,6 +39,7 @@ class Sentences:
 
     def __init__(self, network: PosTaggingNetwork, encoded: Encoded, splits: Sequence[str]) -> None:
         self.network = network
+        self.one_hot = np.eye(len(encoded.encoder["tags"]), dtype=np.float32)
         self.counts = known_counts(encoded, splits)
         which = np.isin(encoded.arrays["split"][0], [SPLITS.index(name) for name in splits])
         self.sentences = rows(encoded, which, self.counts)
@@ -46,11 +51,10 @@ class Sentences:
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         for group in buckets.batches(self.lengths, self.network.batch, rng):
             ids = buckets.pad([self.sentences[i] for i in group])
-            if self.network.word_dropout:
-                hidden = buckets.drop_rare(ids, self.counts, self.network.word_dropout, rng) & (ids > 0)
-                ids = np.where(hidden, SLOT_IDS, ids)
-            tags = buckets.pad([self.tags[i] for i in group], fill=-1).astype(np.int32)
-            yield ids, np.maximum(tags, 0), (tags >= 0).astype(np.float32)
+            rarity = np.where(np.arange(len(SLOTS)) == 0, self.network.word_dropout, self.network.affix_dropout)
+            hidden = buckets.drop_rare(ids, self.counts, rarity, rng) & (ids > 0)
+            tags = buckets.pad([self.tags[i] for i in group], fill=-1)
+            yield np.where(hidden, SLOT_IDS, ids), self.one_hot[tags], (tags >= 0).astype(np.float32)
 
 
 def rows(encoded: Encoded, which: NDArray[np.bool_], counts: NDArray[np.int32]) -> list[NDArray[np.int32]]:
@@ -62,7 +66,9 @@ def rows(encoded: Encoded, which: NDArray[np.bool_], counts: NDArray[np.int32]) 
 
 def loss(network: PosTaggingNetwork) -> Any:
     # Weighted mean: with the default one, padding would count in the denominator.
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+    return keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=network.label_smoothing, reduction="mean_with_sample_weight"
+    )
 
 
 def feed(network: PosTaggingNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Sentences:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import SentimentNetwork
 from pipeline.models import Predictor, buckets, keras
-from pipeline.models.cells import recurrent
+from pipeline.models.cells import dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
 from pipeline.models.layers import BagEmbedding, MaxMeanPool
@@ -22,15 +22,13 @@ EMBEDDING_SD = 0.1
 def build(network: SentimentNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """ids int32 [batch, words, features] → probabilities float32 [batch, classes]."""
     ids = keras.Input((None, None), batch_size=batch, dtype="int32", name="ids")
-    x = BagEmbedding(encoder["size"], network.embedding, mean=True, stddev=EMBEDDING_SD, name="embedding")(ids)
+    x = BagEmbedding(encoder["size"], network.embedding, scale=True, stddev=EMBEDDING_SD, name="embedding")(ids)
     mean = MaxMeanPool(name="word_pool")(x)[:, network.embedding :]
     if network.input_dropout:
         x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
     x = recurrent(network, x, sequences=True)
     x = keras.layers.Concatenate(name="features")([MaxMeanPool(name="pool")(x), mean])
-    if network.dropout:
-        x = keras.layers.Dropout(network.dropout, name="dropout")(x)
-    out = keras.layers.Dense(len(encoder["label_names"]), activation="softmax", name="classes")(x)
+    out = keras.layers.Dense(len(encoder["label_names"]), activation="softmax", name="classes")(dropped(network, x))
     return keras.Model(ids, out, name="sentiment")
 
 
@@ -42,7 +40,8 @@ class Texts:
         self.counts = known_counts(encoded, splits, fold)
         which = np.isin(encoded.arrays["split"][fold], [SPLITS.index(name) for name in splits])
         self.texts = rows(encoded, which, self.counts)
-        self.labels = encoded.arrays["labels"][which]
+        classes = len(encoded.encoder["label_names"])
+        self.labels = np.eye(classes, dtype=np.float32)[encoded.arrays["labels"][which]]
         self.lengths = np.array([len(text) for text in self.texts])
         self.steps = -(-len(self.texts) // network.batch)
 
@@ -69,7 +68,7 @@ def rows(encoded: Encoded, which: NDArray[np.bool_], counts: NDArray[np.int32]) 
 
 
 def loss(network: SentimentNetwork) -> Any:
-    return keras.losses.SparseCategoricalCrossentropy()
+    return keras.losses.CategoricalCrossentropy(label_smoothing=network.label_smoothing)
 
 
 def feed(network: SentimentNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Texts:

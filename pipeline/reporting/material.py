@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
-from pipeline.evaluation import member_key
 from pipeline.records import Encoded
-from pipeline.tasks.base import cost_of
+from pipeline.tasks.base import cost_of, member_key
 
 REQUIRED = (
     "experiment", "dataset", "task", "edition", "protocol", "cell", "parameters", "train_seconds", "epochs", "examples",

@@ -3,9 +3,9 @@
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config import named
-from pipeline.evaluation import member_key
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
+from pipeline.tasks.base import member_key
 
 
 def run(project: Project, name: str) -> None:

@@ -20,13 +20,15 @@ def run(project: Project, name: str) -> None:
     against = evaluation.against_baselines(
         task, encoded, found["test"], losses, baselines, artifacts.load_arrays(rivals / "predictions.npz")
     )
-    identity = {"run_id": record["run_id"], "model_id": record["model_id"]}
-    metrics = {**fit, **found, "baselines": baselines, "against_baseline": against, **identity}
+    identity = runs.Run.of(record)
+    ids = {"run_id": record["run_id"], "model_id": record["model_id"], "run": identity.identity}
+    metrics = {**fit, **found, "baselines": baselines, "against_baseline": against, **ids}
     artifacts.save_json(project.metrics(row.dataset, name), metrics)
-    spool(runs.evaluation(runs.Run.of(record), metrics), project)
+    spool(runs.evaluation(identity, metrics), project)
     gain = "" if against["skill"] is None else f"; skill {against['skill']:+.1%}"
     print(
-        f"{name}: test {against['metric']} {against['score']:.4f}; {against['baseline']} {against['baseline_score']:.4f}"
+        f"{name}: test {against['metric']} {against['score']:.4f}; "
+        f"{against['baseline']} {against['baseline_score']:.4f}"
         + gain
         + (" (sample data)" if fit["edition"] == "sample" else "")
     )

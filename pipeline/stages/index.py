@@ -1,20 +1,32 @@
 """index: one page over all data sets, and the numbers that DVC's tables print."""
 
+import sys
+
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UserError
 from pipeline.reporting import material, pages
 from pipeline.stages import parameters
+from pipeline.tracking import sync
 
 
 def run(project: Project) -> None:
     params = parameters(project)
-    names = {dataset: found for dataset in params.datasets if (found := params.experiments_on(dataset))}
+    names = {dataset: params.experiments_on(dataset) for dataset in params.datasets}
     rows = [material.load_metrics(project, dataset, name) for dataset, found in names.items() for name in found]
     sections = {dataset: _section(project, dataset) for dataset in names}
     artifacts.save_json(project.summary, pages.summary(rows))
     artifacts.save_text(project.index, pages.index(rows, sections))
+    _send(project)
     print(f"reports/index.html: {len(rows)} experiments on {len(names)} data sets")
+
+
+def _send(project: Project) -> None:
+    """What the stages left for MLflow. A store that cannot be reached costs a line, never the report."""
+    try:
+        sync(project)
+    except UserError as error:
+        print(f"tracking: {error}\n`python -m pipeline sync` sends them later", file=sys.stderr)
 
 
 def _section(project: Project, dataset: str) -> str:

@@ -16,13 +16,17 @@ def run(project: Project, name: str) -> None:
     folder = project.raw(row.source)
     if row.source in params.own:
         edition, record = "full", load_own_reader(params.own[row.source].reader).read(folder)
+        card = None
     else:
         edition = artifacts.load_json(folder / MANIFEST)["edition"]
-        record = load_source(params.sources[row.source].reader).read(folder)
+        source = load_source(params.sources[row.source].reader)
+        record, about = source.read(folder), source.CARD
+        card = {key: getattr(about, key) for key in ("title", "about", "licence", "homepage")}
     encoded = load_task(row.task).encode(record, row, params.seed)
-    facts = {"edition": edition, "source": row.source, "dataset": name, "task": row.task, "protocol": row.protocol}
+    facts = {"edition": edition, "dataset": name, "source": row.source, "task": row.task, "protocol": row.protocol}
     with artifacts.new_folder(project.prepared(name)) as fresh:
         artifacts.save_encoded(
-            fresh, Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts})
+            fresh,
+            Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts, "card": card}),
         )
     print(f"{name}: " + ", ".join(f"{count} {split}" for split, count in encoded.examples.items()))

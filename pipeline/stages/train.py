@@ -8,11 +8,11 @@ from pipeline import artifacts, runs
 from pipeline.artifacts import Project
 from pipeline.config import ExperimentRows
 from pipeline.errors import TrainingError
-from pipeline.evaluation import member_key
 from pipeline.journal import SystemMonitor, now
 from pipeline.records import Encoded
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
+from pipeline.tasks.base import member_key
 from pipeline.tracking import deliver
 
 
@@ -48,8 +48,7 @@ def run(project: Project, name: str) -> None:
         runs.add_model(journal, folder / "model", name, row.task)
         journal.finish()
         delivered = deliver(journal, project)
-        identity = {"run_key": record.key, "source": record.source, "name": record.name, "start": record.start}
-        artifacts.save_json(folder / "run.json", {**identity, **journal.content.tags, **delivered._asdict()})
+        artifacts.save_json(folder / "run.json", {**record.identity, **journal.content.tags, **delivered._asdict()})
 
 
 def _save_model(folder: Path, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:

@@ -54,6 +54,11 @@ def paired_interval(
     return float(difference.mean()), float(low), float(high)
 
 
+def member_key(who: int | str, part: int | str) -> str:
+    """The name in predictions.npz: of a member and a split, or of a baseline and a fold."""
+    return f"{who}-{part}"
+
+
 def pack(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Texts as arrays: `text` uint8 [bytes] in UTF-8, `text_offsets` int64 [texts + 1]."""
     raw = [text.encode() for text in texts]

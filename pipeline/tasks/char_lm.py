@@ -108,7 +108,7 @@ def witten_bell_bits(train: Ids, text: Ids, size: int, order: int) -> NDArray[np
 
 
 def _counts(train: NDArray[np.int64], text: NDArray[np.int64], start: int, size: int, k: int) -> tuple[Any, Any, Any]:
-    """For each position from `start`: count of (context of k, character), of the context, and its distinct followers."""
+    """For each position from `start`: counts of (context of k, character), of the context, of its followers."""
     pairs, n = np.unique(_windows(train, size, k + 1), return_counts=True)
     heads, first, followers = np.unique(pairs // size, return_index=True, return_counts=True)
     totals = np.add.reduceat(n, first)

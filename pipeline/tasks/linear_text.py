@@ -1,4 +1,4 @@
-"""Linear baselines for texts: TF-IDF and logistic regression, C chosen on validation, then fitted on all but the test."""
+"""Linear baselines for texts: TF-IDF and logistic regression, C chosen on validation, fitted on all but the test."""
 
 from collections.abc import Callable
 from typing import Any

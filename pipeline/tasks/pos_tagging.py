@@ -20,13 +20,24 @@ from pipeline.tasks.base import SPLITS, Baseline, pack, unpack
 HEADLINE = "token_accuracy"
 MONITOR = "token_accuracy"
 BLOCK = 25  # words of one sentence depend on each other
-SLOTS = ("word", *(f"suffix{k}" for k in (1, 2, 3, 4)), *(f"prefix{k}" for k in (1, 2, 3)), "shape", "case")
+SLOTS = (
+    "word",
+    *(f"suffix{k}" for k in (1, 2, 3, 4, 5)),
+    *(f"prefix{k}" for k in (1, 2, 3, 4)),
+    "shape",
+    "short shape",
+    "case",
+    "last part",
+    "last part's suffix",
+)
+OPENING = ("``", "''", "-LRB-")
 FIRST_ID = 1 + len(SLOTS)  # 0 is padding, then each slot's own "unknown"
 
 
 def features(words: Sequence[str]) -> list[list[str]]:
-    """[words][slots] strings; "" where a word is too short for a slot."""
-    return [_word_features(word, first=i == 0) for i, word in enumerate(words)]
+    """[words][slots] strings; "" where a word has nothing to say for a slot."""
+    first = 1 if words and words[0] in OPENING else 0
+    return [_word_features(word, first=i <= first) for i, word in enumerate(words)]
 
 
 def _word_features(word: str, *, first: bool) -> list[str]:
@@ -34,9 +45,10 @@ def _word_features(word: str, *, first: bool) -> list[str]:
     shape = re.sub(r"[0-9]", "d", re.sub(r"[a-z]", "x", re.sub(r"[A-Z]", "X", word)))
     case = ("first " if first else "") + ("upper" if word.isupper() else "title" if word[:1].isupper() else "lower")
     case += " digit" * any(c.isdigit() for c in word) + " dash" * ("-" in word[1:])
-    ends = [low[-k:] if len(low) >= k else "" for k in (1, 2, 3, 4)]
-    starts = [low[:k] if len(low) >= k else "" for k in (1, 2, 3)]
-    return [low, *ends, *starts, re.sub(r"(.)\1+", r"\1", shape), case]
+    ends = [low[-k:] if len(low) >= k else "" for k in (1, 2, 3, 4, 5)]
+    starts = [low[:k] if len(low) >= k else "" for k in (1, 2, 3, 4)]
+    last = low.rsplit("-", 1)[-1] if "-" in low[1:-1] else ""
+    return [low, *ends, *starts, shape, re.sub(r"(.)\1+", r"\1", shape), case, last, last[-3:]]
 
 
 def encode_words(words: Sequence[str], encoder: Mapping[str, Any]) -> NDArray[np.int32]:
@@ -64,7 +76,7 @@ def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
     ids = {name: i for i, name in enumerate(names, start=FIRST_ID)}
     flat = _look_up([word for sentence in rows for word in sentence], ids)
     part = np.repeat(split, [len(sentence) for sentence in rows])
-    counts = np.stack([_count(flat[part == 0], len(ids)), _count(flat[part <= 1], len(ids))])[None]
+    counts = np.stack([_counts(flat[part <= last], len(ids) + FIRST_ID, row.min_words) for last in (0, 1)])[None]
     tags = sorted({t for s, p in zip(record.tags, split, strict=True) for t in s if p <= 1})
     tag_ids = {tag: i for i, tag in enumerate(tags)}
     arrays = {
@@ -76,7 +88,7 @@ def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
         "counts": counts,
         **pack([word for sentence in record.words for word in sentence]),
     }
-    encoder = {"ids": ids, "size": len(ids) + FIRST_ID, "tags": tags, "min_count": row.min_count}
+    encoder = {"ids": ids, "size": len(ids) + FIRST_ID, "tags": tags}
     examples = {name: int(np.sum(split == i)) for i, name in enumerate(SPLITS)}
     words = {f"{name}_words": int(np.sum(part == i)) for i, name in enumerate(SPLITS)}
     summary = {"documents": len(set(record.documents)), "tags": len(tags), **words, "findings": dict(record.findings)}
@@ -94,14 +106,20 @@ def _split(documents: Sequence[str], row: PosTaggingData) -> NDArray[np.int8]:
     return np.array([part[d] for d in documents], np.int8)
 
 
-def _count(flat: NDArray[np.int32], size: int) -> NDArray[np.int32]:
-    return np.bincount(flat.ravel(), minlength=size + FIRST_ID).astype(np.int32)
+def _counts(flat: NDArray[np.int32], size: int, min_words: int) -> NDArray[np.int32]:
+    """int32 [vocabulary]: how often a feature stands in `flat`; 0 if fewer than `min_words` different words have it."""
+    counts = np.bincount(flat.ravel(), minlength=size).astype(np.int32)
+    pairs = np.unique(
+        np.stack([np.repeat(flat[:, :1], flat.shape[1] - 1, axis=1), flat[:, 1:]], axis=-1).reshape(-1, 2), axis=0
+    )
+    words = np.bincount(pairs[:, 1], minlength=size)
+    words[flat[:, 0]] = min_words
+    return np.where(words >= min_words, counts, 0).astype(np.int32)
 
 
 def known_counts(encoded: Encoded, fitted_on: Sequence[str]) -> NDArray[np.int32]:
-    """int32 [vocabulary]: how often each feature stands in the fitted sentences; 0 for those below min_count."""
-    counts = encoded.arrays["counts"][0, 1 if "validation" in fitted_on else 0]
-    return np.where(counts >= encoded.encoder["min_count"], counts, 0)
+    """int32 [vocabulary]: how often each feature stands in the fitted sentences; 0 for what is no feature there."""
+    return np.asarray(encoded.arrays["counts"][0, 1 if "validation" in fitted_on else 0])
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:

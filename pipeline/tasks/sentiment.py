@@ -48,7 +48,7 @@ def features(tokens: Sequence[str], encoder: Mapping[str, Any]) -> list[list[str
 
 
 def encode_texts(texts: Sequence[str], encoder: Mapping[str, Any]) -> list[NDArray[np.int32]]:
-    """Raw texts as the model sees them: int32 [words, features] each; at least one word, UNKNOWN where none is known."""
+    """Raw texts as the model sees them: int32 [words, features] each; a word without known features is UNKNOWN."""
     encoded = []
     for text in texts:
         bag = vocabulary.bags(features(words(text)[: encoder["max_length"]] or [""], encoder), encoder["ids"])

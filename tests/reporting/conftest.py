@@ -45,7 +45,7 @@ experiments:
   digits: {dataset: digits, task: image_rows}
   digits-lstm: {dataset: digits, task: image_rows, cell: lstm}
 """
-NOISE = {"alice": 0.3, "umich": 0.4, "treebank": 0.2, "electricity": 0.1, "electricity-lstm": 0.5, "digits": 0.05}
+NOISE = {"alice": 0.3, "umich": 0.4, "treebank": 0.2, "electricity": 0.1, "electricity-lstm": 0.5, "digits": 0.25}
 
 
 def records(rng: np.random.Generator) -> dict[str, Any]:

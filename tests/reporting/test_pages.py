@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.errors import ConfigError, DataError
+from pipeline.errors import DataError
 from pipeline.reporting import wording
 from pipeline.stages import index, report
 
@@ -184,15 +184,6 @@ def test_broken_curves_are_named(project: Project, text: str) -> None:
     project.curves("digits", "digits").write_text(text)
     with pytest.raises(DataError, match=r"digits\.csv: (not a table of numbers|no epochs)"):
         report.run(project, "digits")
-
-
-def test_a_data_set_without_experiments_says_so(project: Project) -> None:
-    params = "\n".join(line for line in PARAMS.splitlines() if not line.startswith("  umich: {dataset"))
-    (project.root / "params.yaml").write_text(params)
-    with pytest.raises(ConfigError, match=r"datasets\.umich: no experiment"):
-        report.run(project, "umich")
-    index.run(project)
-    assert "dataset-umich" not in project.index.read_text()
 
 
 def test_a_report_replaces_its_folder_whole(project: Project) -> None:
