@@ -88,7 +88,7 @@ def fit(
 
 def trainable(model: Any) -> Weights:
     """Copies of the trained weights; states and seeds of dropout are not among them."""
-    return [np.array(v) for v in model.trainable_variables]
+    return [np.asarray(v).copy() for v in model.trainable_variables]
 
 
 def load(model: Any, weights: Weights) -> None:
