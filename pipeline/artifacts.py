@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +86,11 @@ def new_folder(target: Path) -> Iterator[Path]:
         for path in fresh.rglob("*"):
             if path.is_file():
                 _sync(path)
+        old = fresh.with_suffix(".old.tmp")
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(old)  # removing it takes time, in which it would be seen in parts
         fresh.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -130,11 +133,11 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise DataError(f"{path}: not found; `dvc repro` makes it") from None
-    except (ValueError, OSError, EOFError, KeyError) as error:
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a whole .npz file ({error}); `dvc checkout` restores it") from None
 
 
@@ -146,6 +149,8 @@ def save_encoded(folder: Path, encoded: Encoded) -> None:
 
 def load_encoded(folder: Path) -> Encoded:
     summary = load_json(folder / "summary.json")
+    if not isinstance(summary, dict) or "examples" not in summary:
+        raise DataError(f"{folder / 'summary.json'}: lacks the key examples; `dvc checkout` restores it")
     examples = summary.pop("examples")
     return Encoded(load_arrays(folder / "arrays.npz"), load_json(folder / "encoder.json"), examples, summary)
 

@@ -34,5 +34,5 @@ def _only_file(folder: Path) -> Path:
     files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
     if len(files) != 1:
         found = ", ".join(p.name for p in files) or "no file"
-        raise DataError(f"{folder}: found {found}, expected exactly one text file")
+        raise DataError(f"{folder}: found {found}, expected exactly one text file; `dvc repro` puts it there")
     return files[0]

@@ -45,7 +45,8 @@ def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
     options = {"lowercase": row.lowercase, "ascii_only": row.ascii_only, "line_ends": row.line_ends}
     text = prepare(record.text, options)
     if len(text) < MIN_CHARACTERS:
-        raise DataError(f"{row.source}: {len(text)} usable characters; at least {MIN_CHARACTERS} are needed")
+        hint = "; ascii_only: false keeps letters beyond ASCII" if row.ascii_only and not record.text.isascii() else ""
+        raise DataError(f"{row.source}: {len(text)} usable characters; at least {MIN_CHARACTERS} are needed{hint}")
     cuts = [round(len(text) * (1 - row.validation - row.test)), round(len(text) * (1 - row.test))]
     parts = dict(zip(SPLITS, (text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]), strict=True))
     symbols = vocabulary.build(parts["train"])

@@ -1,0 +1,209 @@
+"""Files appear whole or not at all, equal content gives equal bytes, and what cannot be read is named with its cure."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts
+from pipeline.artifacts import Project, new_folder, save_arrays, save_bytes, save_json
+from pipeline.errors import DataError
+from pipeline.records import Encoded
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+def test_a_file_is_the_old_one_until_the_new_one_is_whole(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "deep" / "file"
+    save_bytes(path, b"old")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, step, interrupt)
+        save_bytes(path, b"new")
+    assert files(tmp_path) == {"deep/file": b"old"}
+    save_bytes(path, b"new")
+    assert files(tmp_path) == {"deep/file": b"new"}
+
+
+def test_a_file_is_synced_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(artifacts, "_sync", lambda path: seen.append((tmp_path / "file").exists()))
+    save_bytes(tmp_path / "file", b"x")
+    assert seen == [False]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("old", [{}, {"a": b"old", "sub/b": b"old"}])
+def test_a_folder_that_could_not_be_filled_vanishes(
+    error: type[BaseException], old: dict[str, bytes], tmp_path: Path
+) -> None:
+    target = tmp_path / "out"
+    for name, content in old.items():
+        save_bytes(target / name, content)
+
+    def fill() -> None:
+        with new_folder(target) as fresh:
+            (fresh / "a").write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fill()
+    assert target.exists() is bool(old)
+    assert files(tmp_path) == {f"out/{name}": content for name, content in old.items()}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_takes_the_place_of_the_old_one_whole(tmp_path: Path) -> None:
+    target = tmp_path / "parent" / "out"
+    save_bytes(target / "gone", b"old")
+    with new_folder(target) as fresh:
+        assert not list(fresh.iterdir())
+        assert fresh.parent == target.parent, "only within one file system is a rename atomic"
+        save_bytes(fresh / "sub" / "new", b"new")
+        assert files(target) == {"gone": b"old"}
+    assert files(tmp_path) == {"parent/out/sub/new": b"new"}
+    assert not list(target.parent.glob(".*"))
+
+
+def test_the_old_folder_is_never_seen_half_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out"
+    save_bytes(target / "old", b"old")
+    seen: list[dict[str, bytes]] = []
+    monkeypatch.setattr(artifacts.shutil, "rmtree", lambda path, **_: seen.append(files(target)))
+    with new_folder(target) as fresh:
+        save_bytes(fresh / "new", b"new")
+    assert seen
+    assert all(state == {"new": b"new"} for state in seen)
+
+
+def test_temporary_names_are_those_that_git_and_dvc_ignore(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out") as fresh:
+        assert fresh.match(".*.tmp")
+    for name in (".gitignore", ".dvcignore"):
+        assert ".*.tmp" in (Path(__file__).parents[1] / name).read_text(encoding="utf-8").splitlines()
+
+
+def test_equal_arrays_give_equal_bytes_in_whatever_order(tmp_path: Path) -> None:
+    arrays = {"b": np.arange(5, dtype=np.int16), "a": np.eye(3), "text": np.array(["ä", "b"])}
+    save_arrays(tmp_path / "one.npz", arrays)
+    save_arrays(tmp_path / "two.npz", dict(reversed(list(arrays.items()))))
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    stored = artifacts.load_arrays(tmp_path / "one.npz")
+    assert stored.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert stored[name].dtype == array.dtype
+        np.testing.assert_array_equal(stored[name], array)
+
+
+def test_arrays_of_objects_are_neither_written_nor_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    pickled: Any = np.array([{"a": 1}], dtype=object)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        save_arrays(path, {"a": pickled})
+    assert not path.exists()
+    np.savez(path, a=pickled)
+    with pytest.raises(DataError, match=r"a\.npz: not a whole \.npz file"):
+        artifacts.load_arrays(path)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_json_holds_no_number_that_json_does_not_have(number: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        save_json(tmp_path / "a.json", {"value": [number]})
+    assert files(tmp_path) == {}
+
+
+def test_equal_json_gives_equal_bytes(tmp_path: Path) -> None:
+    save_json(tmp_path / "one.json", {"b": 1.5, "a": {"ü": None, "c": [1, 2]}})
+    save_json(tmp_path / "two.json", {"a": {"c": [1, 2], "ü": None}, "b": 1.5})
+    content = (tmp_path / "one.json").read_bytes()
+    assert content == (tmp_path / "two.json").read_bytes()
+    assert content.endswith(b"}\n")
+    assert "ü".encode() in content
+    assert artifacts.load_json(tmp_path / "one.json") == json.loads(content)
+
+
+def test_a_data_set_survives_the_way_through_its_folder(tmp_path: Path) -> None:
+    before = Encoded({"x": np.arange(3)}, {"ids": {"a": 1}}, {"train": 2, "test": 1}, {"source": "s", "findings": {}})
+    artifacts.save_encoded(tmp_path, before)
+    after = artifacts.load_encoded(tmp_path)
+    assert (after.encoder, after.examples, after.summary) == (before.encoder, before.examples, before.summary)
+    np.testing.assert_array_equal(after.arrays["x"], before.arrays["x"])
+
+
+def damage(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 0xFF
+    path.write_bytes(
+        {
+            "empty": b"",
+            "cut": content[: len(content) // 2],
+            "a web page": b"<!DOCTYPE html><title>404</title>",
+            "zeros": bytes(len(content)),
+            "one byte flipped": bytes(flipped),
+            "one array alone": b"\x93NUMPY" + content,
+        }[how]
+    )
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "a web page", "zeros", "one byte flipped", "one array alone"])
+def test_damaged_arrays_are_named_with_the_cure(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    save_arrays(path, {"a": np.arange(1000), "b": np.ones(10)})
+    damage(path, how)
+    with pytest.raises(DataError, match=r"arrays\.npz: not a whole \.npz file .*; `dvc checkout` restores it"):
+        artifacts.load_arrays(path)
+
+
+def test_one_array_instead_of_several_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(3))
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    with pytest.raises(DataError, match=r"a\.npz: not a whole \.npz file"):
+        artifacts.load_arrays(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "a web page", "zeros"])
+def test_damaged_json_is_named_with_the_cure(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "fit.json"
+    save_json(path, {"a": 1, "b": 2})
+    damage(path, how)
+    with pytest.raises(DataError, match=r"fit\.json: not a whole JSON file .*; `dvc checkout` restores it"):
+        artifacts.load_json(path)
+
+
+@pytest.mark.parametrize("load", [artifacts.load_json, artifacts.load_arrays, artifacts.load_encoded])
+def test_what_is_missing_is_named_with_the_cure(load: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere.*: not found; `dvc repro` makes it"):
+        load(tmp_path / "nowhere")
+
+
+def test_a_summary_without_its_parts_is_named(tmp_path: Path) -> None:
+    artifacts.save_encoded(tmp_path, Encoded({"x": np.arange(3)}, {}, {"train": 3}, {}))
+    (tmp_path / "summary.json").write_text("{}")
+    with pytest.raises(DataError, match=r"summary\.json: .*`dvc checkout` restores it"):
+        artifacts.load_encoded(tmp_path)
+
+
+def test_every_path_is_below_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    project = Project(tmp_path)
+    one = [project.raw, project.prepared, project.baselines, project.model, project.report, project.section]
+    two = [project.metrics, project.predictions, project.curves]
+    paths = [path("a") for path in one] + [path("a", "b") for path in two] + [project.index, project.summary]
+    assert len({*paths}) == len(paths)
+    assert all(path.is_relative_to(tmp_path) for path in paths)
+    assert project.home == tmp_path
+    monkeypatch.setenv("DVC_ROOT", "/somewhere")
+    assert project.home == Path("/somewhere")
+    assert project.prepared("a").is_relative_to(tmp_path)
