@@ -137,7 +137,9 @@ ASK = ["predict x text", "tag x text", "generate x", "forecast x", "classify x p
 @pytest.mark.parametrize("command", ASK)
 def test_a_model_that_is_not_there_is_named(command: str, project: Path, refused: Ask) -> None:
     if command.startswith("classify"):
-        assert "picture.png: No such file or directory; give the path of a PNG or JPEG file" in refused(*command.split())
+        assert "picture.png: No such file or directory; give the path of a PNG or JPEG file" in refused(
+            *command.split()
+        )
         (project / "picture.png").write_bytes(b"")
     message = refused(*command.split())
     assert "x: no trained model" in message
@@ -214,8 +216,8 @@ def test_without_a_mirror_the_variable_is_named(
 
 PINNED = load_source("umich").CARD.forms[0][0]
 WRONG = {
-    "a web page": (b"<!DOCTYPE html><title>Log in</title>", r"training\.txt: .*found .*expected"),
-    "a short body": (b"1\tThe Da Vinci", r"training\.txt: .*found 14 bytes, expected 447,540"),
+    "a web page": (b"<!DOCTYPE html><title>Log in</title>", r"training\.txt: .*got HTML, expected "),
+    "a short body": (b"1\tThe Da Vinci", r"training\.txt: .*14 bytes, expected 447,540"),
     "another file of that size": (b"1\t" + bytes(447_538), rf"sha256 .*[0-9a-f]{{64}}, expected {PINNED.sha256}"),
     "nothing": (b"", r"training\.txt: .*0 bytes, expected 447,540"),
 }
@@ -274,9 +276,17 @@ UNUSABLE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "label 2": ("umich", lines(*[b"2\tSo so."] * 20), rf"20 of \d+ lines .*line 2: label '2'; .*at most 1% .*{RIGHT}"),
     "label in words": ("umich", lines(*[b"good\tNice."] * 20), r"line 2: label 'good'"),
     "not UTF-8": ("umich", lines(*[b"1\tNa\xefve."] * 20), r"line 2: byte 0xef is not UTF-8; line 3.*line 4: [^;]*\)"),
-    "one line only": ("umich", lambda b: b.split(b"\n")[0], r"umich: too few texts of a class \(negative 0, positive 1"),
+    "one line only": (
+        "umich",
+        lambda b: b.split(b"\n")[0],
+        r"umich: too few texts of a class \(negative 0, positive 1",
+    ),
     "short series": ("cosine", lambda b: series(*np.cos(np.arange(50))), r"cosine: 50 points are too few: .*shorten"),
-    "constant series": ("cosine", lambda b: series(*[5] * 2000), r"cosine: the series is constant on the training part"),
+    "constant series": (
+        "cosine",
+        lambda b: series(*[5] * 2000),
+        r"cosine: the series is constant on the training part",
+    ),
     "series with a gap": ("cosine", lambda b: b.replace(b"\n7,", b"\n8,", 1), r"cosine\.csv: line 9 is .*index 7"),
     "series with a word": ("cosine", lambda b: b.replace(b"\n0,1\n", b"\n0,one\n"), r"cosine\.csv: line 2 is '0,one'"),
     "series without rows": ("cosine", lambda b: b"index,value\n", r"cosine\.csv: no values below the header"),

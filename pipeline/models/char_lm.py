@@ -91,7 +91,7 @@ class predictor:
         ends = len(context) + np.linspace(0, len(encoded.arrays[split]), self.streams + 1).round().astype(int)
         lengths = np.diff(ends)
         # Every row is as long as the longest; what a shorter stream reads too much of comes first, as more warm-up.
-        width = int(lengths.max()) + WARM_UP
+        width = int(lengths.max()) + min(WARM_UP, len(context) - 2)
         rows = np.stack([text[end - width - 1 : end] for end in ends[1:]])
         bits = np.concatenate([self._bits(rows[:, t : t + CHUNK + 1]) for t in range(0, width, CHUNK)], axis=1)
         return np.concatenate([row[-n:] for row, n in zip(bits, lengths, strict=True)])

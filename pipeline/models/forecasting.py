@@ -56,7 +56,7 @@ class Chunks:
         self.stride = network.time_steps if network.stateful else network.stride or network.time_steps
         self.steps = room // self.stride // network.batch
         if self.steps < 1:
-            need = self.first + network.time_steps * (network.batch + 1)
+            need = self.first + network.time_steps + self.stride * network.batch
             raise DataError(
                 f"batch {network.batch} × time_steps {network.time_steps} needs {need} steps, the training part has"
                 f" {len(self.truth)}; lower one of them"
@@ -114,9 +114,9 @@ class predictor:
         return roll_out(model, self.network, encoder, values[: encoder["cuts"][1]], 0, encoder["free_run"])
 
     def _windows(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
-        back = np.arange(-self.network.time_steps + 1, 1)
-        usable = np.maximum(origins, reach(self.encoded.encoder) + self.network.time_steps)
-        rows = [usable[i : i + 1_000, None] + back for i in range(0, len(usable), 1_000)]
+        # Shorter ones for all where the first origin has less behind it.
+        back = np.arange(-min(self.network.time_steps - 1, int(origins[0]) - reach(self.encoded.encoder)), 1)
+        rows = [origins[i : i + 1_000, None] + back for i in range(0, len(origins), 1_000)]
         return np.concatenate([self.twin.predict(self.encoded.arrays["inputs"][at])[:, -1] for at in rows])
 
     def _carried(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -65,7 +65,8 @@ def _check_length(source: str, n: int, cuts: list[int], encoder: Mapping[str, An
     if smallest < max(encoder["horizons"]) + MIN_TARGETS:
         raise DataError(
             f"{source}: {n} points are too few: the past that a forecast looks at and the longest horizon need {need}"
-            " in the training part, and as many as the horizon in each other part; shorten seasons or horizons"
+            f" in the training part, and {max(encoder['horizons']) + MIN_TARGETS} in each other part; shorten seasons"
+            " or horizons"
         )
 
 

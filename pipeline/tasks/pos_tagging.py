@@ -100,7 +100,11 @@ def _split(documents: Sequence[str], row: PosTaggingData) -> NDArray[np.int8]:
     names = list(dict.fromkeys(documents))
     if len(names) < 5:
         raise DataError(f"{row.source}: {len(names)} documents; splitting by document needs at least 5")
-    tests, validations = round(len(names) * row.test), round(len(names) * row.validation)
+    tests, validations = (max(1, round(len(names) * share)) for share in (row.test, row.validation))
+    if tests + validations >= len(names):
+        raise DataError(
+            f"{row.source}: {len(names)} documents; test and validation take all of them, lower one of them"
+        )
     first_test = len(names) - tests
     part = {n: 2 if i >= first_test else 1 if i >= first_test - validations else 0 for i, n in enumerate(names)}
     return np.array([part[d] for d in documents], np.int8)

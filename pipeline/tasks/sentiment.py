@@ -17,7 +17,7 @@ from pipeline import vocabulary
 from pipeline.config import SentimentData
 from pipeline.errors import DataError
 from pipeline.records import Encoded, LabelledTexts
-from pipeline.tasks.base import SPLITS, Baseline, pack
+from pipeline.tasks.base import EXACT, SPLITS, Baseline, pack
 from pipeline.tasks.linear_text import LINEAR, linear_probabilities
 
 HEADLINE = "accuracy"
@@ -114,24 +114,34 @@ def _check_classes(labels: NDArray[np.int32], names: Sequence[str], row: Sentime
 def _splits(labels: NDArray[np.int32], row: SentimentData, seed: int) -> NDArray[np.int8]:
     """int8 [folds, texts] of TRAIN, VALIDATION, TEST, each class spread evenly."""
     rng = np.random.default_rng(seed)
-    parts = row.folds if row.folds > 1 else round(1 / row.test)
-    fold_of = _stratified(labels, parts, rng)
+    fold_of = _stratified(labels, row.folds, rng) if row.folds > 1 else np.where(_share(labels, row.test, rng), 0, -1)
     split = np.zeros((row.folds, len(labels)), np.int8)
     for fold in range(row.folds):
         rest = np.flatnonzero(fold_of != fold)
-        held_out = _stratified(labels[rest], round(1 / row.validation), rng) == 0
         split[fold, fold_of == fold] = TEST
-        split[fold, rest[held_out]] = VALIDATION
+        split[fold, rest[_share(labels[rest], row.validation, rng)]] = VALIDATION
     return split
 
 
-def _stratified(labels: NDArray[np.int32], parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """int64 [examples]: one of `parts` parts for each, every class dealt out in turn in random order."""
+def _by_class(labels: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int64]:
+    """int64 [examples]: the examples one class after another, each in random order."""
     order = rng.permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
+    return order[np.argsort(labels[order], kind="stable")]
+
+
+def _stratified(labels: NDArray[np.int32], parts: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """int64 [examples]: one of `parts` parts for each, every class dealt out in turn."""
     part = np.empty(len(labels), np.int64)
-    part[order] = np.arange(len(labels)) % parts
+    part[_by_class(labels, rng)] = np.arange(len(labels)) % parts
     return part
+
+
+def _share(labels: NDArray[np.int32], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """bool [examples]: a random `share`, at even distances along the classes, so that each gives as much."""
+    chosen = np.empty(len(labels), np.bool_)
+    reached = np.floor(np.arange(len(labels)) * share + EXACT)
+    chosen[_by_class(labels, rng)] = np.diff(reached, prepend=-1.0) > 0
+    return chosen
 
 
 def _counts(bags: Sequence[Any], ids: Mapping[str, int], split: NDArray[np.int8]) -> NDArray[np.int32]:

@@ -92,9 +92,11 @@ def content(weights: list[NDArray[Any]], folder: Path) -> bytes:
 def twice(request: pytest.FixtureRequest) -> tuple[list[Member], list[Member]]:
     """Seeds 1 and 2 one after the other in one trainer, and 2 and 1 in another."""
     task, found = request.param, []
-    for seeds in ((1, 2), (2, 1)):
-        trainer = Trainer(NETWORKS[task], encoded_of(task), epochs=2)
-        found.append([trainer.member(seed, 0, task) for seed in seeds])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.models.char_lm.SAMPLE_LENGTH", 20)
+        for seeds in ((1, 2), (2, 1)):
+            trainer = Trainer(NETWORKS[task], encoded_of(task), epochs=2)
+            found.append([trainer.member(seed, 0, task) for seed in seeds])
     return found[0], found[1]
 
 
@@ -104,6 +106,7 @@ def test_every_task_is_trained_here() -> None:
 
 def test_the_same_seed_gives_the_same_bytes(twice: tuple[list[Member], list[Member]], tmp_path: Path) -> None:
     (first, other), (_, again) = twice
+    assert first.samples == again.samples
     assert content(first.weights, tmp_path) == content(again.weights, tmp_path)
     assert content(first.weights, tmp_path) != content(other.weights, tmp_path)
     assert [row["loss"] for row in first.history] == [row["loss"] for row in again.history]
@@ -134,6 +137,7 @@ def test_refit_trains_on_train_and_validation_for_as_many_epochs_as_were_best(
     encoded = encoded_of("char_lm")
     network = with_options(NETWORKS["char_lm"], refit=True)
     bits = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr("pipeline.models.char_lm.SAMPLE_LENGTH", 20)
     monkeypatch.setattr("pipeline.tasks.char_lm.score", lambda *_: {"bits_per_char": next(bits)})
     trainer = Trainer(network, encoded, epochs=3)
     refitted = trainer.member(1, 0, "refitted")
@@ -322,7 +326,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> artifacts.Projec
 def test_a_failed_training_publishes_nothing(project: artifacts.Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "wild"]) == 2
     message = capsys.readouterr().err
-    assert re.search(r"error: wild: loss at step \d+ of epoch 1 is (inf|nan)", message) and "Traceback" not in message
+    assert re.search(r"error: wild: loss at step \d+ of epoch \d+ is (inf|nan)", message) and "Traceback" not in message
     assert not project.model("wild").exists()
     assert not project.predictions("cosine", "wild").exists()
     assert not project.curves("cosine", "wild").exists()
@@ -429,11 +433,9 @@ def test_too_large_a_batch_says_what_it_needs_of_a_series(stride: int | None) ->
     assert f"batch {fits + 1} × time_steps 10 needs {need} steps, the training part has {have};" in str(caught.value)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", sorted(set(TASKS) - {"char_lm", "forecasting"}))  # their streams: see above
 def test_an_epoch_trains_on_every_example_once(task: str) -> None:
     encoded = encoded_of(task)
-    if task in ("char_lm", "forecasting"):
-        pytest.skip("streams and windows leave over what does not fill a batch, see above")
     feed = load_model(task).feed(NETWORKS[task], encoded, ("train", "validation"), 0)
     batches = list(feed.batches(np.random.default_rng(0)))
     assert len(batches) == feed.steps

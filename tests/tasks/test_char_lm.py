@@ -1,0 +1,146 @@
+"""Character language models: the split, the figures, and the n-gram model against a plain one."""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+
+from pipeline.config import CharLmData
+from pipeline.errors import DataError
+from pipeline.records import Encoded, TextCorpus
+from pipeline.tasks import char_lm
+from pipeline.tasks.char_lm import witten_bell_bits
+from pipeline.vocabulary import UNKNOWN
+
+
+def row(**changes: object) -> CharLmData:
+    return CharLmData.model_validate({"source": "book", "task": "char_lm", **changes})
+
+
+def text(length: int, alphabet: str = "ab c", seed: int = 0) -> str:
+    return "".join(np.random.default_rng(seed).choice(list(alphabet), length))
+
+
+def ids(length: int, size: int, seed: int) -> np.ndarray:
+    """Symbols that depend on those before them."""
+    rng = np.random.default_rng(seed)
+    out = [0, 1]
+    for _ in range(length):
+        out.append(int((out[-1] + out[-2] * 2 + rng.integers(3)) % size))
+    return np.array(out[2:], np.int16)
+
+
+def plain_witten_bell(train: list[int], context: list[int], size: int, order: int) -> list[float]:
+    """p of every symbol after `context`, counted and interpolated as the definition says."""
+    p = [1.0 / size] * size
+    for k in range(order):
+        followers: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
+        for i in range(k, len(train)):
+            followers[tuple(train[i - k : i])][train[i]] += 1
+        seen = followers[tuple(context[len(context) - k :])]
+        n, t = sum(seen.values()), len(seen)
+        if n:
+            p = [(seen[c] + t * p[c]) / (n + t) for c in range(size)]
+    return p
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5, 8])
+def test_witten_bell_is_the_plain_definition(order: int) -> None:
+    train, following = ids(400, 6, 1), ids(40, 6, 2)
+    following[7] = 6  # a symbol that the training text lacks
+    bits = witten_bell_bits(train, following, 7, order)
+    for i in range(len(following)):
+        context = [*train.tolist(), *following[:i].tolist()]
+        expected = -np.log2(plain_witten_bell(train.tolist(), context, 7, order)[following[i]])
+        assert bits[i] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("order", [1, 3, 6])
+def test_probabilities_of_all_symbols_sum_to_one(order: int) -> None:
+    train = ids(500, 9, 3)
+    rng = np.random.default_rng(4)
+    for _ in range(10):
+        context = rng.integers(0, 11, 8).astype(np.int16)  # contexts that were never seen among them
+        p = [2 ** -witten_bell_bits(train, np.append(context, c).astype(np.int16), 11, order)[-1] for c in range(11)]
+        assert sum(p) == pytest.approx(1.0, abs=1e-12)
+        assert min(p) > 0
+
+
+def test_a_longer_context_helps_where_the_text_has_one() -> None:
+    cycle = np.tile(np.array([0, 1, 0, 2], np.int16), 100)  # after 0 comes 1 or 2, by what stood before it
+    short, long = (witten_bell_bits(cycle, cycle[:40], 3, order).mean() for order in (2, 3))
+    assert long < 0.05 < 0.4 < short
+
+
+def test_bits_are_the_mean_over_the_characters() -> None:
+    encoded = char_lm.encode(TextCorpus(text(2_000)), row(), 0)
+    bits = np.linspace(0, 4, len(encoded.arrays["test"]))
+    assert char_lm.score(encoded, "test", bits) == {"bits_per_char": pytest.approx(2.0)}
+    np.testing.assert_array_equal(char_lm.losses(encoded, bits), bits)
+
+
+def test_the_split_is_contiguous_and_nothing_is_lost() -> None:
+    content = text(3_000, "abcdefgh")
+    encoded = char_lm.encode(TextCorpus(content), row(validation=0.2, test=0.1), 0)
+    symbols = encoded.encoder["symbols"]
+    parts = ["".join(symbols[i] for i in encoded.arrays[split]) for split in ("train", "validation", "test")]
+    assert "".join(parts) == content
+    assert [len(part) for part in parts] == [2_100, 600, 300]
+    assert dict(encoded.examples) == {"train": 2_100, "validation": 600, "test": 300}
+
+
+def test_symbols_come_from_the_training_part_alone() -> None:
+    encoded = char_lm.encode(TextCorpus("ab" * 900 + "zz" * 100), row(), 0)
+    symbols = encoded.encoder["symbols"]
+    assert "z" not in symbols
+    assert set(encoded.arrays["test"]) == {symbols.index(UNKNOWN)}
+    assert encoded.summary["unknown_in_test"] == 200
+
+
+def test_how_a_text_is_prepared() -> None:
+    options = {"lowercase": True, "ascii_only": True, "line_ends": "space"}
+    assert char_lm.prepare(" Süß?\n\n  “No” \n", options) == "s? no"
+    kept = {"lowercase": False, "ascii_only": False, "line_ends": "keep"}
+    assert char_lm.prepare(" Süß?\n\n  “No” \n", kept) == " Süß?\n\n  “No” \n"
+
+
+def test_a_text_that_is_too_short_is_refused() -> None:
+    with pytest.raises(DataError, match="book: 999 usable characters; at least 1000 are needed$"):
+        char_lm.encode(TextCorpus("a" * 999), row(), 0)
+    with pytest.raises(DataError, match="ascii_only: false keeps"):
+        char_lm.encode(TextCorpus("ä" * 2_000), row(), 0)
+
+
+def encoded_from(train: np.ndarray, validation: np.ndarray, test: np.ndarray, size: int) -> Encoded:
+    arrays = {"train": train, "validation": validation, "test": test}
+    return Encoded(arrays, {"symbols": [str(i) for i in range(size)]}, {}, {})
+
+
+def test_the_order_of_the_n_grams_is_chosen_without_the_test() -> None:
+    train, validation, test = ids(3_000, 5, 5), ids(400, 5, 6), ids(400, 5, 7)
+    found = char_lm.baselines(encoded_from(train, validation, test, 7))
+    shuffled = np.random.default_rng(8).permutation(test)
+    (name,) = (name for name in found if name.endswith("-gram"))
+    assert name in char_lm.baselines(encoded_from(train, validation, shuffled, 7))
+    order = int(name.partition("-")[0])
+    by_order = [witten_bell_bits(train, validation, 7, k).mean() for k in range(1, 9)]
+    assert order == 1 + int(np.argmin(by_order))
+    expected = witten_bell_bits(np.concatenate([train, validation]), test, 7, order)
+    np.testing.assert_array_equal(found[name].predictions[0], expected)
+    assert found[name].metrics["bits_per_char"] == pytest.approx(expected.mean())
+
+
+def test_compressors_pay_for_the_test_alone() -> None:
+    part = np.random.default_rng(9).integers(0, 256, 8_000).astype(np.int16)
+    found = char_lm.baselines(encoded_from(part[:6_000], part[6_000:7_000], part[7_000:], 256))
+    for name in ("bz2", "xz"):
+        assert 7.5 < found[name].metrics["bits_per_char"] < 9.5, "random bytes cannot be compressed"
+        assert not found[name].predictions
+
+
+def test_an_alphabet_of_thousands_of_symbols_bounds_the_order() -> None:
+    many = np.arange(6_000, dtype=np.int16) % 3_000
+    found = char_lm.baselines(encoded_from(many[:4_500], many[4_500:5_000], many[5_000:], 3_000))
+    (order,) = (int(name.partition("-")[0]) for name in found if name.endswith("-gram"))
+    assert 3_000**order < 2**63
+    assert all(np.isfinite(b.metrics["bits_per_char"]) for b in found.values())

@@ -1,0 +1,91 @@
+"""Images row by row: figures by hand, stratified parts, scaling from the training part."""
+
+import numpy as np
+import pytest
+
+from pipeline.config import ImageRowsData
+from pipeline.records import Encoded, Images
+from pipeline.tasks import image_rows
+from pipeline.tasks.base import SPLITS
+
+
+def row(**changes: object) -> ImageRowsData:
+    return ImageRowsData.model_validate({"source": "s", "task": "image_rows", **changes})
+
+
+def images(count: int, classes: int = 4, published: bool = False, seed: int = 0) -> Images:
+    rng = np.random.default_rng(seed)
+    is_test = np.arange(count) >= count - count // 5 if published else None
+    names = tuple(f"class {i}" for i in range(classes))
+    labels = rng.integers(0, classes, count).astype(np.int32)
+    return Images(rng.integers(0, 256, (count, 6, 5, 3), dtype=np.uint8), labels, names, is_test)
+
+
+def test_figures_by_hand() -> None:
+    encoded = Encoded({"test_y": np.array([0, 1, 2, 2], np.int32)}, {}, {}, {})
+    p = np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.0, 1.0, 0.0]])
+    found = image_rows.score(encoded, "test", p)
+    assert found["top1_accuracy"] == 0.5
+    assert found["log_loss"] == pytest.approx(-np.mean(np.log([0.7, 0.4, 0.7, 1e-7])))
+    np.testing.assert_array_equal(image_rows.losses(encoded, p), [0, 1, 0, 1])
+
+
+def test_parts_are_disjoint_whole_and_balanced() -> None:
+    record = images(400)
+    encoded = image_rows.encode(record, row(validation=0.1, test=0.25), 3)
+    seen = [image.tobytes() for name in SPLITS for image in encoded.arrays[f"{name}_x"]]
+    assert sorted(seen) == sorted(image.tobytes() for image in record.pixels)
+    for label in range(4):
+        total = np.sum(record.labels == label)
+        tests = np.sum(encoded.arrays["test_y"] == label)
+        assert abs(tests - 0.25 * total) <= 0.5
+        assert abs(np.sum(encoded.arrays["validation_y"] == label) - 0.1 * (total - tests)) <= 0.5
+    assert encoded.summary["repeats_across_splits"] == 0
+    assert dict(encoded.examples) == {name: len(encoded.arrays[f"{name}_y"]) for name in SPLITS}
+
+
+def test_labels_stay_with_their_images() -> None:
+    record = images(100)
+    label_of = {image.tobytes(): label for image, label in zip(record.pixels, record.labels, strict=True)}
+    arrays = image_rows.encode(record, row(), 3).arrays
+    for name in SPLITS:
+        assert [label_of[image.tobytes()] for image in arrays[f"{name}_x"]] == arrays[f"{name}_y"].tolist()
+
+
+def test_the_published_test_part_is_the_test() -> None:
+    record = images(100, published=True)
+    encoded = image_rows.encode(record, row(test=0.5), 3)
+    assert record.is_test is not None
+    np.testing.assert_array_equal(encoded.arrays["test_x"], record.pixels[record.is_test])
+    assert encoded.examples["validation"] == pytest.approx(8, abs=2)
+
+
+def test_repeats_across_the_parts_are_counted() -> None:
+    record = images(100, published=True)
+    record.pixels[-1] = record.pixels[-2] = record.pixels[0]
+    assert image_rows.encode(record, row(), 3).summary["repeats_across_splits"] == 2
+
+
+def test_scaling_comes_from_the_training_part_alone() -> None:
+    record = images(200, published=True)
+    encoded = image_rows.encode(record, row(), 3)
+    train = encoded.arrays["train_x"] / 255.0
+    np.testing.assert_allclose(encoded.encoder["mean"], train.mean(axis=(0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(encoded.encoder["sd"], train.std(axis=(0, 1, 2)), rtol=1e-12)
+    scaled = image_rows.standardised(encoded.arrays["train_x"], encoded.encoder)
+    np.testing.assert_allclose(scaled.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), 1, rtol=1e-5)
+    record.pixels[-40:] = 0
+    assert image_rows.encode(record, row(), 3).encoder == encoded.encoder
+
+
+def test_baselines_by_hand() -> None:
+    record = images(120, classes=2)
+    record.pixels[record.labels == 1, 0, 0] = 255
+    record.pixels[record.labels == 0, 0, 0] = 0
+    encoded = image_rows.encode(record, row(), 3)
+    found = image_rows.baselines(encoded)
+    before = np.concatenate([encoded.arrays["train_y"], encoded.arrays["validation_y"]])
+    most = np.bincount(before).argmax()
+    assert found["majority"].metrics["top1_accuracy"] == pytest.approx(np.mean(encoded.arrays["test_y"] == most))
+    assert found["logistic regression"].metrics["top1_accuracy"] == 1.0

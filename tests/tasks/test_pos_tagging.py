@@ -1,0 +1,133 @@
+"""Part-of-speech tagging: figures by hand, and documents that stay whole."""
+
+import numpy as np
+import pytest
+
+from pipeline.config import PosTaggingData
+from pipeline.errors import DataError
+from pipeline.records import TaggedSentences
+from pipeline.tasks import pos_tagging
+from pipeline.tasks.base import SPLITS
+from pipeline.tasks.pos_tagging import FIRST_ID, SLOTS
+
+
+def row(**changes: object) -> PosTaggingData:
+    return PosTaggingData.model_validate({"source": "s", "task": "pos_tagging", **changes})
+
+
+def small() -> TaggedSentences:
+    """Five documents: three to train, one to validate, one with two sentences to test."""
+    sentences = [
+        "the/D dog/N barks/V",
+        "a/D cat/N",
+        "it/P barks/V",
+        "the/D cat/N runs/V",
+        "the/D man/N runs/V",
+        "x/X it/P",
+    ]
+    pairs = [[pair.split("/") for pair in sentence.split()] for sentence in sentences]
+    return TaggedSentences(
+        tuple(tuple(word for word, _ in sentence) for sentence in pairs),
+        tuple(tuple(tag for _, tag in sentence) for sentence in pairs),
+        ("d1", "d2", "d3", "d4", "d5", "d5"),
+    )
+
+
+def test_figures_by_hand() -> None:
+    encoded = pos_tagging.encode(small(), row(), 0)
+    assert encoded.encoder["tags"] == ["D", "N", "P", "V"]
+    # the test: "the man runs" (D N V) and "x it" (a tag that only the test has, P)
+    assert encoded.arrays["tags"][pos_tagging.in_split(encoded, "test")].tolist() == [0, 1, 3, -1, 2]
+    found = pos_tagging.score(encoded, "test", np.array([0, 1, 3, 1, 2], np.int16))
+    assert found["token_accuracy"] == pytest.approx(4 / 5)
+    assert found["sentence_accuracy"] == pytest.approx(1 / 2)
+    assert found["oov_accuracy"] == pytest.approx(1 / 2), "man and x stand nowhere before; runs stands in validation"
+    worse = pos_tagging.score(encoded, "test", np.array([0, 0, 3, 1, 0], np.int16))
+    assert (worse["token_accuracy"], worse["oov_accuracy"], worse["sentence_accuracy"]) == (2 / 5, 0, 0)
+    np.testing.assert_array_equal(pos_tagging.losses(encoded, np.array([0, 1, 3, 1, 2])), [0, 0, 0, 1, 0])
+
+
+def test_unknown_words_of_the_validation_are_unknown_to_the_training_part() -> None:
+    encoded = pos_tagging.encode(small(), row(), 0)
+    found = pos_tagging.score(encoded, "validation", np.array([0, 1, 0], np.int16))  # "the cat runs"
+    assert found["oov_accuracy"] == 0.0
+    assert found["token_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_a_tag_of_the_test_alone_is_never_right() -> None:
+    encoded = pos_tagging.encode(small(), row(), 0)
+    for tag in range(-1, 4):
+        guess = np.full(5, tag, np.int16)
+        right = np.sum(encoded.arrays["tags"][pos_tagging.in_split(encoded, "test")] == tag)
+        if tag >= 0:
+            assert pos_tagging.score(encoded, "test", guess)["token_accuracy"] == pytest.approx(right / 5)
+
+
+@pytest.mark.parametrize("documents", [5, 6, 9, 30, 199])
+@pytest.mark.parametrize(("validation", "test"), [(0.1, 0.2), (0.01, 0.01), (0.3, 0.3)])
+def test_documents_stay_whole_and_in_order(documents: int, validation: float, test: float) -> None:
+    names = tuple(f"d{i // 3:03d}" for i in range(3 * documents))
+    words = tuple(("a",) for _ in names)
+    encoded = pos_tagging.encode(TaggedSentences(words, words, names), row(validation=validation, test=test), 0)
+    (split,) = encoded.arrays["split"]
+    assert list(split) == sorted(split)
+    assert all(len(set(split[3 * i : 3 * i + 3])) == 1 for i in range(documents))
+    assert all(encoded.examples[name] > 0 for name in SPLITS)
+    assert abs(np.sum(split == 2) / 3 - max(1, documents * test)) <= 0.5
+
+
+def test_too_few_documents_are_refused() -> None:
+    record = small()
+    four = TaggedSentences(record.words[:4], record.tags[:4], record.documents[:4])
+    with pytest.raises(DataError, match="s: 4 documents; splitting by document needs at least 5"):
+        pos_tagging.encode(four, row(), 0)
+    with pytest.raises(DataError, match="5 documents; test and validation take all of them"):
+        pos_tagging.encode(record, row(test=0.8, validation=0.15), 0)
+
+
+def test_features_of_a_word() -> None:
+    first, second = pos_tagging.features(["Mid-1987", "ox"])
+    assert dict(zip(SLOTS, first, strict=True)) == {
+        "word": "mid-0000",
+        "suffix1": "0",
+        "suffix2": "00",
+        "suffix3": "000",
+        "suffix4": "0000",
+        "prefix1": "m",
+        "prefix2": "mi",
+        "prefix3": "mid",
+        "shape": "Xx-d",
+        "case": "first title digit dash",
+    }
+    assert second == ["ox", "x", "ox", "", "", "o", "ox", "", "x", "lower"]
+
+
+def test_raw_words_are_encoded_as_the_stored_ones() -> None:
+    encoded = pos_tagging.encode(small(), row(), 0)
+    np.testing.assert_array_equal(
+        pos_tagging.encode_words(["the", "dog", "barks"], encoded.encoder), encoded.arrays["features"][:3]
+    )
+    unknown = pos_tagging.encode_words(["ZZZZZZ9"], encoded.encoder)[0]
+    assert unknown.tolist() == list(range(1, FIRST_ID))
+
+
+def test_only_fitted_sentences_give_features() -> None:
+    encoded = pos_tagging.encode(small(), row(), 0)
+    train = pos_tagging.fitted(encoded, ("train",))["ids"]
+    both = pos_tagging.fitted(encoded, ("train", "validation"))["ids"]
+    assert "word=dog" in train
+    assert "word=runs" not in train
+    assert "word=runs" in both
+    assert "word=man" not in both
+    twice = pos_tagging.encode(small(), row(min_count=2), 0)
+    assert "word=dog" not in pos_tagging.fitted(twice, ("train",))["ids"]
+    assert "word=barks" in pos_tagging.fitted(twice, ("train",))["ids"]
+
+
+def test_the_most_frequent_tag_by_hand() -> None:
+    encoded = pos_tagging.encode(small(), row(), 0)
+    found = pos_tagging.baselines(encoded)["most frequent tag"]
+    # before the test D, N and V stand three times each; D comes first, and unknown words get it
+    assert found.predictions[0].tolist() == [0, 0, 3, 0, 2]
+    assert found.metrics["token_accuracy"] == pytest.approx(3 / 5)
+    assert found.metrics["oov_accuracy"] == 0.0
