@@ -125,8 +125,8 @@ class Network(Row):
 
     `input_dropout`, `dropout`: of what goes into the recurrent layers, and of what comes out of each or of the pooling
     behind them; `recurrent_dropout`: of the state in each step, which is slow. `average`: momentum of the average over
-    the steps that is used in place of the last weights. `keep`: the weights of the epoch that was best on validation, or
-    of the last one, as suits a schedule that ends at a rate near zero. `refit`: once more on train and validation
+    the steps that is used in place of the last weights. `keep`: the weights of the epoch that was best on validation,
+    or of the last one, as suits a schedule that ends at a rate near zero. `refit`: once more on train and validation
     together, for as many epochs as the kept one. `repeats`: with other seeds.
     """
 

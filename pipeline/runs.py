@@ -49,10 +49,10 @@ class Run:
 
 
 def display_name(experiment: str, row: ExperimentRows) -> str:
-    """What the run is called in MLflow's lists: the experiment and what one compares it by."""
+    """What the run is called in MLflow's lists, which cut names off: what one compares it by first."""
     extras = [f"{row.layers} layers"] * (row.layers > 1) + ["bidirectional"] * row.bidirectional
     extras += ["stateful"] * row.stateful
-    return " · ".join([experiment, f"{row.cell} {row.units}", *extras])
+    return " · ".join([f"{row.cell} {row.units}", *extras, experiment])
 
 
 def training(

@@ -5,7 +5,6 @@ ever comes out of a model file.
 """
 
 import base64
-import binascii
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -40,7 +39,7 @@ class Served:
 
         Raises DataError for input that the task cannot read.
         """
-        return named(ANSWERS, self.network.task, "task")(self, inputs, dict(options or {}))
+        return named(ANSWERS, self.network.task, "task")(self, inputs, dict(options or {})) if len(inputs) else []
 
     def compiled(self, batch: int | None = None, **changes: Any) -> Any:
         """The network with its weights, for batches of `batch`, with some of its parameters changed."""
@@ -61,6 +60,13 @@ def _texts(inputs: Sequence[Any], what: str) -> list[str]:
         if not isinstance(text, str):
             raise DataError(f"input {i}: found {type(text).__name__}; {what} must be text")
     return list(inputs)
+
+
+def _number(options: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
+    value = options.get(name, default)
+    if isinstance(value, int | float) and low <= value <= high:
+        return value
+    raise DataError(f"{name}: found {value!r}; it must be a number from {low} to {high}")
 
 
 def _label(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
@@ -97,12 +103,10 @@ def _continuations(served: Served, inputs: Sequence[Any], options: dict[str, Any
     """prompt → {text}; options length, temperature, seed"""
     from pipeline.models.generation import generate
 
-    length = int(options.get("length", 300))
-    temperature = float(options.get("temperature", 0.7))
-    if not 1 <= length <= MAX_LENGTH or not 0.0 <= temperature <= 10.0:
-        raise DataError(f"length {length} must be 1 to {MAX_LENGTH}, temperature {temperature} 0 to 10")
+    length = int(_number(options, "length", 300, 1, MAX_LENGTH))
+    temperature = _number(options, "temperature", 0.7, 0.0, 10.0)
+    seed = int(_number(options, "seed", 0, 0, 2**63 - 1))
     twin = served.compiled(1, stateful=True)
-    seed = int(options.get("seed", 0))
     return [
         {"text": generate(twin, served.encoder, prompt, length, [temperature], seed)[0]}
         for prompt in _texts(inputs, "a prompt")
@@ -126,7 +130,7 @@ def _pixels(i: int, text: str, shape: Sequence[int]) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(base64.b64decode(text, validate=True))) as picture:
             small = picture.convert("RGB" if channels == 3 else "L").resize((width, height))
             return np.asarray(small, np.uint8).reshape(height, width, channels)
-    except (binascii.Error, UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except (ValueError, UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise DataError(f"input {i}: not a picture file ({error}); give a PNG or JPEG") from None
 
 
@@ -134,7 +138,8 @@ def _forecasts(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -
     """{values, end} → {values}: the next steps; see pipeline.models.forecasting.forecast"""
     from pipeline.models.forecasting import forecast
 
-    return [forecast(served, item, int(options.get("steps", 96))) for item in inputs]
+    steps = int(_number(options, "steps", 96, 1, MAX_LENGTH))
+    return [forecast(served, item, steps) for item in inputs]
 
 
 ANSWERS: dict[str, Callable[[Served, Sequence[Any], dict[str, Any]], list[Answer]]] = {

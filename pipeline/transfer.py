@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
@@ -155,7 +156,7 @@ def _with_right_beginning(chunks: Iterator[bytes], file: RawFile) -> Iterator[by
         if len(head) >= max(64, len(file.magic)):
             break
     if not head:
-        raise Refused("0 bytes")
+        raise Refused(f"0 bytes, expected {f'{file.size:,}' if file.size is not None else _kind(file.magic)}")
     if not head.startswith(file.magic) or _kind(head) == "HTML":
         raise Refused(f"got {_kind(head)}, expected {_kind(file.magic)}")
     return itertools.chain([head], chunks)
@@ -179,7 +180,7 @@ def _cause(error: requests.RequestException) -> str:
         cause = inner
 
 
-def _bar(name: str, done: int, total: int | None) -> "tqdm[None]":
+def _bar(name: str, done: int, total: int | None) -> Any:
     return tqdm(
         desc=name,
         initial=done,

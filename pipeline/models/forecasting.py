@@ -23,6 +23,7 @@ from pipeline.tasks.series_features import reach
 STREAMS = 8
 WARM_UP = 1_500  # steps read before a split, so that a carried state has forgotten where it began
 CHUNK = 500
+TOO_LARGE = 1e30  # the network counts in float32
 
 
 def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
@@ -192,11 +193,22 @@ def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], i
         values = np.array(item["values"], np.float64)
     except (TypeError, KeyError, ValueError):
         raise DataError('a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to go on') from None
-    if values.ndim != 1 or not np.isfinite(values).all() or len(values) <= reach(encoder):
+    if values.ndim != 1 or len(values) <= reach(encoder) or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(
-            f"values: found {values.shape}, {len(values)} numbers; more than {reach(encoder)} are needed, all finite"
+            f"values: found numbers of shape {list(values.shape)}; more than {reach(encoder)} are needed, in one row, "
+            f"all finite and below {TOO_LARGE:g}"
         )
     if encoder["start"] is None or "start" not in item:
         return values, 0
-    since = np.datetime64(item["start"], "s").astype(np.int64) - np.datetime64(encoder["start"], "s").astype(np.int64)
+    since = _time(item["start"]).astype(np.int64) - _time(encoder["start"]).astype(np.int64)
     return values, int(since // encoder["step_seconds"])
+
+
+def _time(text: Any) -> Any:
+    try:
+        time: Any = np.datetime64(text if isinstance(text, str) else "NaT", "s")
+    except ValueError:
+        time = np.datetime64("NaT", "s")
+    if np.isnat(time):
+        raise DataError(f'start: found {text!r}; it must be the time of the first value, e.g. "2026-01-01T00:00"')
+    return time

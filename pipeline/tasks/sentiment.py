@@ -49,12 +49,10 @@ def features(tokens: Sequence[str], encoder: Mapping[str, Any]) -> list[list[str
 
 def encode_texts(texts: Sequence[str], encoder: Mapping[str, Any]) -> list[NDArray[np.int32]]:
     """Raw texts as the model sees them: int32 [words, features] each; a word without known features is UNKNOWN."""
-    encoded = []
-    for text in texts:
-        bag = vocabulary.bags(features(words(text)[: encoder["max_length"]] or [""], encoder), encoder["ids"])
-        bag[~bag.any(axis=1), 0] = UNKNOWN_ID
-        encoded.append(bag)
-    return encoded
+    bags = [features(words(text)[: encoder["max_length"]] or [""], encoder) for text in texts]
+    flat = vocabulary.bags([token for bag in bags for token in bag], encoder["ids"])  # as wide for each text
+    flat[~flat.any(axis=1), 0] = UNKNOWN_ID
+    return np.split(flat, np.cumsum([len(bag) for bag in bags])[:-1])
 
 
 def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:

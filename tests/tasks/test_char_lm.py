@@ -105,7 +105,7 @@ def test_how_a_text_is_prepared() -> None:
 
 
 def test_a_text_that_is_too_short_is_refused() -> None:
-    with pytest.raises(DataError, match="book: 999 usable characters; at least 1000 are needed$"):
+    with pytest.raises(DataError, match=r"book: 999 usable characters; at least 1000 are needed$"):
         char_lm.encode(TextCorpus("a" * 999), row(), 0)
     with pytest.raises(DataError, match="ascii_only: false keeps"):
         char_lm.encode(TextCorpus("ä" * 2_000), row(), 0)

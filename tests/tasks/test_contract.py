@@ -40,8 +40,8 @@ def _images() -> Images:
 
 
 def _series() -> Series:
-    noise = np.random.default_rng(0).normal(size=500)
-    return Series(np.sin(np.arange(500) / 3) + 0.1 * noise, np.arange(500) % 50 != 0, "kW", "2026-01-01T00:00", 900)
+    noise = np.random.default_rng(0).normal(size=700)
+    return Series(np.sin(np.arange(700) / 3) + 0.1 * noise, np.arange(700) % 50 != 0, "kW", "2026-01-01T00:00", 900)
 
 
 # For each task, a small record, and what its data set row says beside source and task.

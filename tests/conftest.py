@@ -1,0 +1,70 @@
+"""A small project in which one experiment for each task was trained: for the tests of what comes after training."""
+
+import warnings
+
+import pytest
+
+from pipeline import config
+from pipeline.artifacts import Project
+from pipeline.sources import SOURCES
+from pipeline.stages import baseline, download, evaluate, preprocess, train
+
+PARAMS = """
+seed: 3
+edition: sample
+cell: null
+sources:
+  alice: {reader: alice}
+  umich: {reader: umich}
+  treebank: {reader: treebank}
+  electricity: {reader: electricity}
+  digits: {reader: digits}
+own: {}
+datasets:
+  alice: {source: alice, task: char_lm}
+  umich: {source: umich, task: sentiment, folds: 2, bigrams: true, char_ngrams: 3, min_count: 2}
+  treebank: {source: treebank, task: pos_tagging}
+  electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [96], calendar: true, lags: 5}
+  digits: {source: digits, task: image_rows}
+experiments:
+  alice:
+    {dataset: alice, task: char_lm, units: 24, embedding: 8, stateful: true, sample_epochs: 1, learning_rate: 0.01,
+     refit: true}
+  umich:
+    {dataset: umich, task: sentiment, units: 8, embedding: 8, bidirectional: true, sample_epochs: 2,
+     learning_rate: 0.02, refit: true}
+  treebank:
+    {dataset: treebank, task: pos_tagging, cell: lstm, units: 8, embedding: 8, bidirectional: true, sample_epochs: 2,
+     learning_rate: 0.02}
+  electricity:
+    {dataset: electricity, task: forecasting, cell: simple_rnn, units: 6, time_steps: 12, batch: 64, sample_epochs: 1,
+     learning_rate: 0.01, repeats: 2}
+  digits: {dataset: digits, task: image_rows, units: 8, augment: true, sample_epochs: 1, learning_rate: 0.01}
+"""
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Downloaded, prepared, trained, evaluated and in MLflow; to be looked at, not changed."""
+    root = tmp_path_factory.mktemp("trained")
+    (root / "params.yaml").write_text(PARAMS)
+    project, params = Project(root), config.load(root, SOURCES)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow and what it imports warn about each other
+        patch.delenv("DVC_ROOT", raising=False)
+        patch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+        for source in params.sources:
+            download.run(project, source)
+        for dataset in params.datasets:
+            preprocess.run(project, dataset)
+            baseline.run(project, dataset)
+        for experiment in params.experiments:
+            train.run(project, experiment)
+            evaluate.run(project, experiment)
+    return project
+
+
+@pytest.fixture(scope="session")
+def experiments(trained: Project) -> dict[str, str]:
+    """The name of the experiment on each task."""
+    return {row.task: name for name, row in config.load(trained.root, SOURCES).experiments.items()}

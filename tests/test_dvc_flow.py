@@ -1,0 +1,298 @@
+"""The whole way through DVC: what runs when something changes, what its tables and plots show, what MLflow holds.
+
+One small project is run once: two experiments on real digits, and one on a text of the user's own, as docs/own-text.md
+describes it.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),
+]  # mlflow and what it imports warn about each other
+ROOT = Path(__file__).parents[1]
+HOW_TO = ROOT / "docs" / "own-text.md"
+EXPERIMENTS = {"rows": "digits", "rows-lstm": "digits", "mybook": "mybook"}
+WORDS = "the old man sat by the sea and told a story of whales that nobody believed but all loved to hear".split()
+PARAMS = """\
+seed: 1
+edition: sample
+cell: null
+sources:
+  digits: {reader: digits}
+own: {}
+datasets:
+  digits: {source: digits, task: image_rows}
+experiments:
+  rows: {dataset: digits, task: image_rows, units: 4, batch: 256, epochs: 2, sample_epochs: 2}
+  rows-lstm: {dataset: digits, task: image_rows, cell: lstm, units: 4, batch: 256, epochs: 2, sample_epochs: 2}
+"""
+
+
+class Flow:
+    """A project folder, and the commands that a user types there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "GIT_"))}
+        kept.pop("PIPELINE_MIRROR", None)
+        who = {f"GIT_{role}_{what}": "a@b.c" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+        settings = {"PATH": path, "DVC_NO_ANALYTICS": "true", "GIT_CONFIG_GLOBAL": os.devnull}
+        self.environment = {**kept, **who, **settings}
+
+    def run(self, *command: str) -> str:
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def dvc(self, *command: str) -> str:
+        return self.run("dvc", *command)
+
+    def read(self, path: str) -> Any:
+        return yaml.safe_load((self.root / path).read_text(encoding="utf-8"))
+
+    def changed(self) -> dict[str, list[Any]]:
+        """By stage, what `dvc status` finds changed."""
+        return json.loads(self.dvc("status", "--json"))  # type: ignore[no-any-return]
+
+
+def described(kind: str) -> list[str]:
+    """The indented blocks of the how-to page that begin with `kind`."""
+    blocks = re.findall(r"(?:^    .*\n)+", HOW_TO.read_text(encoding="utf-8"), re.MULTILINE)
+    return [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in blocks if block.startswith(f"    {kind}")]
+
+
+def params() -> str:
+    """PARAMS with the rows that the how-to page tells to add, the network made small."""
+    (rows,) = described("own:")
+    merged = yaml.safe_load(PARAMS)
+    for table, added in yaml.safe_load(rows).items():
+        merged[table] = {**merged[table], **added}
+    small = {"units": 4, "embedding": 4, "batch": 4, "time_steps": 50, "epochs": 2, "sample_epochs": 2}
+    merged["experiments"]["mybook"] |= small
+    return yaml.safe_dump(merged, sort_keys=False)
+
+
+def book(lines: int) -> str:
+    return "".join(
+        " ".join(WORDS[(i * j * j) % 20] for j in range(1, 11)) + f" {i % 7}.\n" for i in range(1, lines + 1)
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Flow:
+    """The project, run once and committed."""
+    flow = Flow(tmp_path_factory.mktemp("flow") / "a project")
+    shutil.copytree(ROOT / "pipeline", flow.root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, flow.root)
+    (flow.root / "params.yaml").write_text(params())
+    (flow.root / "my").mkdir()
+    (flow.root / "my" / "book.txt").write_text(book(60))
+    flow.run("git", "init", "--quiet")
+    flow.dvc("init", "--quiet")
+    flow.run("git", "add", "--all")
+    flow.run("git", "commit", "--quiet", "--message", "before")
+    flow.dvc("repro")
+    flow.run("git", "add", "--all")
+    flow.run("git", "commit", "--quiet", "--message", "after")
+    return flow
+
+
+@pytest.fixture
+def flow(made: Flow) -> Iterator[Flow]:
+    """The project; what a test does to params.yaml, to the book and to results is undone."""
+    kept = {path: path.read_bytes() for path in (made.root / "params.yaml", made.root / "my" / "book.txt")}
+    yield made
+    for path, content in kept.items():
+        path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def after(made: Flow) -> Mapping[str, set[str]]:
+    """For each stage, those that run after it."""
+    edges = re.findall(r'"(\S+)" -> "(\S+)"', made.dvc("dag", "--dot"))
+    assert edges
+
+    def below(stage: str) -> set[str]:
+        return {stage}.union(*(below(second) for first, second in edges if first == stage))
+
+    return {stage: below(stage) for edge in edges for stage in edge}
+
+
+def edit(flow: Flow, change: Callable[[Any], object]) -> None:
+    content = flow.read("params.yaml")
+    change(content)
+    (flow.root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def stages(*groups: str, of: Mapping[str, Any] = EXPERIMENTS) -> set[str]:
+    return {f"{group}@{name}" for group in groups for name in of}
+
+
+DATASETS = dict.fromkeys(EXPERIMENTS.values())
+
+
+def test_what_is_unchanged_does_not_run(flow: Flow) -> None:
+    assert flow.changed() == {}
+    assert "Running stage" not in flow.dvc("repro", "--dry")
+
+
+def test_git_sees_metrics_and_nothing_that_dvc_keeps(made: Flow) -> None:
+    assert made.run("git", "status", "--porcelain") == ""
+    tracked = set(made.run("git", "ls-files", "reports", "data", "mlflow.db", "mlartifacts").split())
+    metrics = {f"reports/metrics/{dataset}/{name}.json" for name, dataset in EXPERIMENTS.items()}
+    assert tracked == {*metrics, "reports/summary.json"}
+
+
+def test_units_of_one_experiment_rerun_its_branch(flow: Flow, after: Mapping[str, set[str]]) -> None:
+    edit(flow, lambda params: params["experiments"]["rows"].update(units=5))
+    changed = flow.changed()
+    own = {"train@rows", "evaluate@rows", "report@digits", "index"}
+    assert after["train@rows"] == own
+    # a report lists `experiments`, so that one whose row is removed leaves it: reports are all made anew, and only they
+    assert own <= changed.keys() <= own | stages("report", of=DATASETS)
+    assert changed["train@rows"] == [{"changed deps": {"params.yaml": {"experiments.rows": "modified"}}}]
+    would = set(re.findall(r"Running stage '(\S+)'", flow.dvc("repro", "--dry")))
+    assert would == changed.keys()
+    difference = json.loads(flow.dvc("params", "diff", "--json"))
+    assert difference == {"params.yaml": {"experiments.rows.units": {"old": 4, "new": 5}}}
+
+
+def test_a_swapped_cell_reruns_training_and_what_follows(flow: Flow, after: Mapping[str, set[str]]) -> None:
+    edit(flow, lambda params: params.update(cell="gru"))
+    changed = flow.changed().keys()
+    assert changed == stages("train", "evaluate")
+    affected = set().union(*(after[stage] for stage in changed))
+    assert affected == stages("train", "evaluate") | stages("report", of=DATASETS) | {"index"}
+
+
+def test_a_changed_book_reruns_its_own_branch(flow: Flow, after: Mapping[str, set[str]]) -> None:
+    (flow.root / "my" / "book.txt").write_text(book(61))
+    assert flow.changed() == {"import@mybook": [{"changed deps": {"my/book.txt": "modified"}}]}
+    groups = ("import", "preprocess", "baseline", "train", "evaluate", "report")
+    assert after["import@mybook"] == stages(*groups, of={"mybook": None}) | {"index"}
+
+
+def test_a_removed_experiment_leaves_nothing_in_the_reports(made: Flow, tmp_path: Path) -> None:
+    copy = Flow(tmp_path / "copy")
+    shutil.copytree(made.root, copy.root, ignore=shutil.ignore_patterns("mlartifacts"), symlinks=True)
+    edit(copy, lambda params: params["experiments"].pop("rows-lstm"))
+    said = copy.run("python", "-m", "pipeline", "check")
+    gone = ["data/predictions/digits/rows-lstm", "reports/curves/digits/rows-lstm.csv"]
+    gone.append("reports/metrics/digits/rows-lstm.json")
+    assert said.splitlines() == [f"{path}: deleted, params.yaml has no such row any more" for path in gone]
+    assert not any((copy.root / path).exists() for path in gone)
+    assert (copy.root / "reports/metrics/digits/rows.json").exists()
+    assert copy.run("python", "-m", "pipeline", "check") == ""
+    assert {"report@digits", "index"} <= copy.changed().keys() <= stages("report", of=DATASETS) | {"index"}
+    copy.dvc("repro")
+    page = (copy.root / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "rows-lstm" not in page
+    assert copy.read("reports/summary.json").keys() == {"rows", "mybook"}
+
+
+def test_tables_and_plots_of_dvc(made: Flow) -> None:
+    (shown,) = json.loads(made.dvc("metrics", "show", "--json")).values()
+    (summary,) = shown["data"].values()
+    assert shown["data"].keys() == {"reports/summary.json"}
+    columns = {"score", "baseline", "skill", "parameters", "train_seconds"}
+    assert {name: row.keys() for name, row in summary["data"].items()} == dict.fromkeys(EXPERIMENTS, columns)
+    plots = json.loads(made.dvc("plots", "show", "--json"))["data"]
+    assert plots.keys() == {f"reports/curves/{dataset}/{name}.csv" for name, dataset in EXPERIMENTS.items()}
+    for path, (plot,) in plots.items():
+        assert plot["content"]["title"]["text"] == Path(path).stem
+        assert plot["content"]["encoding"]["x"]["field"] == "epoch"
+        assert [row["epoch"] for row in plot["content"]["data"]["values"]] == ["1", "2"]
+
+
+def test_the_page_names_every_experiment(made: Flow) -> None:
+    page = (made.root / "reports" / "index.html").read_text(encoding="utf-8")
+    for name in EXPERIMENTS:
+        assert re.search(rf"\b{name}\b", page), name
+    assert "4-gram" in page or re.search(r"\d-gram", page), "the own text stands beside its baseline"
+    assert not re.search(r"(?:src|href)=[\"']https?://[^\"']+\.(?:js|css|png)", page), "it opens offline"
+    for dataset in DATASETS:
+        assert list((made.root / "reports" / dataset).glob("*.png"))
+
+
+def test_mlflow_holds_one_finished_run_for_each_training(made: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{made.root / 'mlflow.db'}")
+    sources = {e.name: e.experiment_id for e in client.search_experiments() if e.name != "Default"}
+    assert sources.keys() == {"digits", "mybook"}
+    runs = client.search_runs(list(sources.values()))
+    by_name = {run.data.tags["experiment"]: run for run in runs}
+    assert by_name.keys() == EXPERIMENTS.keys() and len(runs) == 3
+    lock = made.read("dvc.lock")["stages"]
+    for name, dataset in EXPERIMENTS.items():
+        run = by_name[name]
+        stored = made.read(f"reports/metrics/{dataset}/{name}.json")
+        assert (run.info.status, run.info.run_id) == ("FINISHED", stored["run_id"])
+        assert run.info.experiment_id == sources[dataset]
+        says = {key: run.data.tags[key] for key in ("dvc_stage", "protocol", "source", "dataset", "task", "cell")}
+        task = "char_lm" if name == "mybook" else "image_rows"
+        where = {"protocol": "honest", "source": dataset, "dataset": dataset, "task": task}
+        assert says == {"dvc_stage": f"train@{name}", "cell": "lstm" if name == "rows-lstm" else "gru", **where}
+        assert run.data.tags["edition"] == stored["edition"] == "full", "digits and own texts are no samples"
+        assert run.data.tags["mlflow.source.git.commit"] == made.run("git", "rev-parse", "HEAD~1").strip()
+        assert run.data.tags["git_dirty"] == "false"
+        assert run.data.params["units"] == "4"
+        for metric, value in stored["test"].items():
+            assert run.data.metrics[f"test_{metric}"] == value
+        for baseline, figures in stored["baselines"].items():
+            for metric, value in figures.items():
+                assert run.data.metrics[f"baseline/{baseline}/{metric}"] == value
+        assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == [1, 2]
+        (data,) = run.inputs.dataset_inputs
+        (prepared,) = lock[f"preprocess@{dataset}"]["outs"]
+        assert (data.dataset.name, data.dataset.digest) == (dataset, prepared["md5"])
+        figures = {Path(file.path).name for file in client.list_artifacts(run.info.run_id, "report")}
+        assert {path.name for path in (made.root / "reports" / dataset).iterdir()} == figures
+        assert client.get_logged_model(stored["model_id"]).status == "READY"
+    assert not [path for path in (made.root / "data" / "spool").iterdir() if path.is_dir()], "all has been sent"
+
+
+def test_the_own_text_goes_on_as_the_how_to_page_says(made: Flow) -> None:
+    (commands,) = described(".venv/bin/python")
+    for command in commands.splitlines():
+        words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', command)]
+        said = made.run("python", *words[1:])
+        prompt = words[words.index("--prompt") + 1]
+        assert said.startswith(prompt)
+        assert len(said) == len(prompt) + int(words[words.index("--length") + 1]) + 1
+
+
+def test_a_queued_experiment_lands_in_the_same_store(made: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Last: it adds a run. DVC runs it in a folder that it throws away afterwards.
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    made.dvc("exp", "run", "--queue", "--name", "swapped", "--set-param", "experiments.mybook.cell=lstm")
+    made.dvc("queue", "start")
+    made.dvc("queue", "logs", "--follow", "swapped")
+    assert re.search(r"swapped .*Success", made.dvc("queue", "status"))
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{made.root / 'mlflow.db'}")
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    (run,) = client.search_runs(ids, "tags.dvc_experiment = 'swapped'")
+    assert (run.info.status, run.data.tags["cell"]) == ("FINISHED", "lstm")
+    assert run.data.metrics["test_bits_per_char"] > 0
+    assert list((made.root / "mlartifacts" / "mybook" / run.info.run_id).rglob("table.md"))
+    shown = json.loads(made.dvc("exp", "show", "--json", "--only-changed", "--all-commits"))
+    assert "swapped" in json.dumps(shown)
