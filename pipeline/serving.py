@@ -7,8 +7,9 @@ ever comes out of a model file.
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +65,9 @@ def _texts(inputs: Sequence[Any], what: str) -> list[str]:
 
 def _number(options: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
     value = options.get(name, default)
-    if isinstance(value, int | float) and low <= value <= high:
-        return value
-    raise DataError(f"{name}: found {value!r}; it must be a number from {low} to {high}")
+    if not (isinstance(value, Real) and low <= cast(float, value) <= high):
+        raise DataError(f"{name}: found {value!r}; it must be a number from {low} to {high}")
+    return cast(float, value)
 
 
 def _label(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:

@@ -360,7 +360,3 @@ def test_what_cannot_be_answered_ends_with_2_and_a_message(
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: ") and "Traceback" not in err
     assert re.search(message, err, re.DOTALL), err
-
-
-def test_a_path_is_not_a_name(in_project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["predict", "missing/../umich", "x"]) == 2

@@ -18,4 +18,4 @@ def run(project: Project, name: str) -> None:
         artifacts.save_json(fresh / "metrics.json", {key: dict(b.metrics) for key, b in found.items()})
         artifacts.save_arrays(fresh / "predictions.npz", predictions)
     for key, b in found.items():
-        print(f"{name}: {key}: " + ", ".join(f"{metric} {value:.4f}" for metric, value in b.metrics.items()))
+        print(f"{name}: {key}: {task.HEADLINE} {b.metrics[task.HEADLINE]:.4f}")

@@ -1,0 +1,63 @@
+"""What the README tells people to type is understood: every make target, stage, command and option exists."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import config
+from pipeline.__main__ import COMMANDS, _parser
+from pipeline.sources import SOURCES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = [line.strip().split("   #")[0].strip() for line in README.splitlines() if line.startswith("    ")]
+ASKED = [line for line in LINES if "-m pipeline" in line]
+
+
+def test_every_make_target_exists() -> None:
+    named = set(re.findall(r"\bmake ([a-z]+)\b", README))
+    assert {"repro", "test", "ui"} <= named
+    for target in named & {"repro", "test", "ui", "check", "full", "setup", "lint"}:
+        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True, timeout=60)
+    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert named <= rules
+
+
+@pytest.mark.parametrize("line", ASKED)
+def test_every_command_to_a_model_is_understood(line: str) -> None:
+    words = shlex.split(line)
+    arguments = _parser().parse_args(words[words.index("pipeline") + 1 :])
+    params = config.load(ROOT, SOURCES)
+    assert arguments.experiment in params.experiments
+
+
+def test_every_way_to_ask_a_model_is_shown() -> None:
+    assert {line.split("pipeline ")[1].split()[0] for line in ASKED} == COMMANDS.keys() - {"sync"}
+
+
+def test_every_experiment_of_params_is_named() -> None:
+    table = README[README.index("| experiment |") : README.index("The *sample* edition")]
+    rows = re.findall(r"^\| ([a-z][^|]*) \|", table, re.MULTILINE)
+    named = set()
+    for row in rows[1:]:
+        first, *others = (name.strip() for name in row.split(","))
+        named |= {first} | {first + name if name.startswith("-") else name for name in others}
+    assert named == config.load(ROOT, SOURCES).experiments.keys()
+
+
+def test_the_rows_for_own_text_are_valid(tmp_path: Path) -> None:
+    block = README[README.index("    own:\n") : README.index("## Where things are")]
+    text = "\n".join(line[4:] for line in block.splitlines())
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my" / "book.txt").write_text("x" * 2_000)
+    (tmp_path / "params.yaml").write_text(f"seed: 1\nedition: sample\ncell: null\nsources: {{}}\n{text}")
+    assert config.load(tmp_path, SOURCES).experiments["mybook"].units == 256
+
+
+def test_every_file_that_is_linked_exists() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert "docs/results.md" in links
+    assert [link for link in links if not (ROOT / link).exists()] == []
