@@ -88,8 +88,9 @@ def params() -> str:
 
 
 def book(lines: int) -> str:
+    words = SENTENCE.split()
     return "".join(
-        " ".join(WORDS[(i * j * j) % 20] for j in range(1, 11)) + f" {i % 7}.\n" for i in range(1, lines + 1)
+        " ".join(words[(i * j * j) % 20] for j in range(1, 11)) + f" {i % 7}.\n" for i in range(1, lines + 1)
     )
 
 
