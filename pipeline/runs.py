@@ -103,7 +103,7 @@ def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
     journal.metrics({f"test_{name}": value for name, value in metrics["test"].items()})
     journal.metrics({f"best_validation_{name}": value for name, value in metrics["validation"].items()})
     for baseline, figures in metrics["baselines"].items():
-        journal.metrics({f"baseline/{plain(baseline)}/{name}": value for name, value in figures.items()})
+        journal.metrics({f"test baselines/{plain(baseline)}/{name}": value for name, value in figures.items()})
     against = metrics["against_baseline"]
     journal.metrics({"baseline_score": against["baseline_score"]})
     note = (

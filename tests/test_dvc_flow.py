@@ -259,7 +259,7 @@ def test_mlflow_holds_one_finished_run_for_each_training(made: Flow, monkeypatch
             assert run.data.metrics[f"test_{metric}"] == value
         for baseline, figures in stored["baselines"].items():
             for metric, value in figures.items():
-                assert run.data.metrics[f"baseline/{baseline}/{metric}"] == value
+                assert run.data.metrics[f"test baselines/{baseline}/{metric}"] == value
         assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == [1, 2]
         (data,) = run.inputs.dataset_inputs
         (prepared,) = lock[f"preprocess@{dataset}"]["outs"]
