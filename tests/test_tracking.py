@@ -148,6 +148,7 @@ def interrupted(*_: Any, **__: Any) -> None:
 
 
 def test_delivery_is_whole_and_the_model_answers(tables: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    imported = "tensorflow" in sys.modules  # by another test
     found = deliver(training(tables), tables)
     run = assert_whole(tables)
     assert found == Delivered(run.info.run_id, run.data.tags["model_id"])
@@ -161,7 +162,7 @@ def test_delivery_is_whole_and_the_model_answers(tables: Project, capfd: pytest.
     signature = model.metadata.signature
     assert signature.inputs and set(signature.outputs.input_names()) == {"label", "temperature"} and signature.params
     assert list(model.input_example) == ["good", "bad"]
-    assert "tensorflow" not in sys.modules
+    assert ("tensorflow" in sys.modules) == imported
 
 
 def test_later_stages_log_into_the_same_run(tables: Project) -> None:

@@ -113,7 +113,7 @@ def add_results(project: Project, params: config.Params, name: str, rng: np.rand
         "experiment": name, **{k: encoded.summary[k] for k in ("source", "dataset", "task", "edition", "protocol")},
         "cell": row.cell, "parameters": 12345, "train_seconds": 12.3, "epochs": 3, "examples": dict(encoded.examples),
         "seed": 1, "members": members, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
-        "model_id": None,
+        "model_id": None, "run": {"run_key": "0" * 32, "source": name, "name": name, "start": 1},
     }  # fmt: skip
     artifacts.save_json(project.metrics(row.dataset, name), metrics)
     folder = project.predictions(row.dataset, name)
