@@ -1,238 +1,19 @@
-"""params.yaml as strict, frozen types. Its only reader, which reports every mistake at once."""
+"""Reads params.yaml: its only reader, which reports every mistake at once."""
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
+from pipeline.rows import DatasetRows, ExperimentRows, OwnRow, Params, SourceRow
 
 MAX_BYTES = 64_000
-Value = TypeVar("Value")
-Cell = Literal["simple_rnn", "lstm", "gru"]
-CELL_NAMES: tuple[str, ...] = get_args(Cell)
-Edition = Literal["sample", "full"]
-Protocol = Literal["honest", "chapter"]
-
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Units = Annotated[int, Field(ge=1, le=4096)]
-Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
-Positive = Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-Steps = Annotated[tuple[Count, ...], Field(strict=False)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-
-
-class Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class SourceRow(Row):
-    """A published source: `reader` is a row of the SOURCES table."""
-
-    reader: str
-
-
-class OwnRow(Row):
-    """The user's own data: `path` is relative to the project, `reader` says what kind of file it is."""
-
-    path: str
-    reader: Literal["own_text"] = "own_text"
-
-
-class DatasetRow(Row):
-    source: Name
-    protocol: Protocol = "honest"
-
-
-class CharLmData(DatasetRow):
-    """One running text, split into three contiguous parts. `line_ends`: kept as symbols, or joined by one space."""
-
-    task: Literal["char_lm"]
-    lowercase: bool = True
-    ascii_only: bool = True
-    line_ends: Literal["keep", "space"] = "space"
-    validation: Share = 0.1
-    test: Share = 0.1
-
-
-class SentimentData(DatasetRow):
-    """`folds`: every text is tested once in k-fold cross-validation; 1 for a single split with `test` as its share.
-
-    `char_ngrams`: the longest n-grams of letters that a word is described by; 0 for none.
-    """
-
-    task: Literal["sentiment"]
-    folds: Annotated[int, Field(ge=1, le=20)] = 1
-    validation: Share = 0.1
-    test: Share = 0.2
-    drop_duplicates: bool = True
-    min_count: Count = 1
-    max_length: Count = 400
-    bigrams: bool = False
-    char_ngrams: Annotated[int, Field(ge=0, le=8)] = 0
-
-
-class PosTaggingData(DatasetRow):
-    """Split by document (file), in their order: the last `test` share, and before it the `validation` share.
-
-    `min_words`: an ending, beginning or shape is a feature if at least that many different words have it.
-    """
-
-    task: Literal["pos_tagging"]
-    validation: Share = 0.1
-    test: Share = 0.2
-    min_words: Count = 1
-
-
-class ForecastingData(DatasetRow):
-    """`horizons` and `seasons` in steps; split by time; `calendar`: time of day and day of week of the target.
-
-    `season_means`: the inputs hold not only the value a season before the target, but the mean over several seasons.
-    `lags`: how many of the last values the linear baselines see; `free_run`: forecast that many steps of the test part
-    from nothing but the forecasts themselves.
-    """
-
-    task: Literal["forecasting"]
-    horizons: Annotated[Steps, Field(min_length=1)] = (1,)
-    seasons: Steps = ()
-    season_means: bool = False
-    calendar: bool = False
-    lags: Annotated[int, Field(ge=1, le=1_000)] = 20
-    free_run: Annotated[int, Field(ge=0, le=10_000)] = 0
-    validation: Share = 0.1
-    test: Share = 0.2
-
-
-class ImageRowsData(DatasetRow):
-    """`validation` (and `test`, where the publisher made no split) as stratified shares of the images."""
-
-    task: Literal["image_rows"]
-    validation: Share = 0.1
-    test: Share = 0.2
-
-
-DatasetRows = CharLmData | SentimentData | PosTaggingData | ForecastingData | ImageRowsData
-
-
-class Network(Row):
-    """A network and its training; what every task understands. Lengths are in steps, `epochs` in passes over train.
-
-    `input_dropout`, `dropout`: of what goes into the recurrent layers, and of what comes out of each or of the pooling
-    behind them; `recurrent_dropout`: of the state in each step, which is slow. `average`: momentum of the average over
-    the steps that is used in place of the last weights. `keep`: the weights of the epoch that was best on validation,
-    or of the last one, as suits a schedule that ends at a rate near zero. `refit`: once more on train and validation
-    together, for as many epochs as the kept one. `repeats`: with other seeds.
-    """
-
-    dataset: Name
-    cell: Cell = "gru"
-    layers: Annotated[int, Field(ge=1, le=8)] = 1
-    units: Units = 64
-    bidirectional: bool = False
-    stateful: bool = False
-    dropout: Rate = 0.0
-    input_dropout: Rate = 0.0
-    recurrent_dropout: Rate = 0.0
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
-    learning_rate: Positive = 0.001
-    schedule: Literal["constant", "cosine"] = "constant"
-    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    clip_norm: Positive | None = None
-    clip_value: Positive | None = None
-    average: Rate = 0.0
-    batch: Count = 32
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
-    sample_epochs: Annotated[int, Field(ge=1, le=100_000)] = 3
-    keep: Literal["best", "last"] = "best"
-    patience: Count | None = None
-    refit: bool = False
-    repeats: Annotated[int, Field(ge=1, le=100)] = 1
-
-
-class CharLmNetwork(Network):
-    task: Literal["char_lm"]
-    embedding: Units = 64
-    time_steps: Count = 100
-
-
-class SentimentNetwork(Network):
-    """`word_dropout` a: a feature that the training texts hold n times is hidden with probability a / (a + n)."""
-
-    task: Literal["sentiment"]
-    embedding: Units = 64
-    word_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
-    label_smoothing: Rate = 0.0
-
-
-class PosTaggingNetwork(Network):
-    """`word_dropout` a: a word that the training sentences hold n times is hidden with probability a / (a + n);
-    `affix_dropout`: the same for its other features."""
-
-    task: Literal["pos_tagging"]
-    embedding: Units = 64
-    word_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
-    affix_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
-    label_smoothing: Rate = 0.0
-
-
-class ForecastingNetwork(Network):
-    """For stateless training: windows of `time_steps` begin every `stride` steps (default: one after another), and
-    their first `burn_in` steps only warm the state up."""
-
-    task: Literal["forecasting"]
-    stride: Count | None = None
-    burn_in: Annotated[int, Field(ge=0, le=100_000)] = 0
-    time_steps: Count = 96
-    loss: Literal["mae", "mse"] = "mae"
-
-
-class ImageRowsNetwork(Network):
-    """`patch`: 0 reads whole rows; else patches of that many pixels, row by row and column by column.
-
-    `augment`: images mirrored and shifted at random; `permute_rows`: a control, rows in a fixed wrong order.
-    """
-
-    task: Literal["image_rows"]
-    patch: Annotated[int, Field(ge=0, le=64)] = 0
-    permute_rows: bool = False
-    augment: bool = False
-    label_smoothing: Rate = 0.0
-
-
-ExperimentRows = CharLmNetwork | SentimentNetwork | PosTaggingNetwork | ForecastingNetwork | ImageRowsNetwork
-
-
-class Params(Row):
-    """The whole of params.yaml. `cell`: swaps the cell of every experiment, or null."""
-
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
-    edition: Edition
-    cell: Cell | None
-    sources: dict[Name, SourceRow]
-    own: dict[Name, OwnRow]
-    datasets: dict[Name, Annotated[DatasetRows, Field(discriminator="task")]]
-    experiments: dict[Name, Annotated[ExperimentRows, Field(discriminator="task")]]
-
-    def experiment(self, name: str) -> ExperimentRows:
-        """The row `name`, with the top-level `cell` put in where it is set."""
-        row = named(self.experiments, name, "experiments")
-        return row if self.cell is None else row.model_copy(update={"cell": self.cell})
-
-    def experiments_on(self, dataset: str) -> list[str]:
-        return [name for name, row in self.experiments.items() if row.dataset == dataset]
-
-
-def named(table: Mapping[str, Value], name: str, what: str) -> Value:
-    """The row `name` of a table, or a ConfigError that lists the known ones."""
-    if name not in table:
-        raise ConfigError(f"{what}.{name}: no such row; known: {', '.join(sorted(table))}")
-    return table[name]
 
 
 def load(root: Path, readers: Collection[str]) -> Params:
@@ -306,7 +87,7 @@ def _leaves(key: str, here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
 def _sentence(error: Any, raw: Any) -> str:
     """One pydantic error as `full.key: what was found, what would be right`."""
     where = [part for part in error["loc"] if part not in ("[key]",)]
-    tasks = {"char_lm", "sentiment", "pos_tagging", "forecasting", "image_rows"}
+    tasks = {task for row in get_args(DatasetRows) for task in get_args(row.model_fields["task"].annotation)}
     if len(where) > 2 and where[0] in ("datasets", "experiments") and where[2] in tasks:
         del where[2]  # the tag that pydantic puts in for the kind of row
     key = ".".join(str(part) for part in where)

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from pipeline.artifacts import Project
-from pipeline.config import ExperimentRows, named
 from pipeline.journal import Journal, Metric, environment_tags
+from pipeline.rows import ExperimentRows, named
 
 SERVED_BY = Path(__file__).with_name("served_model.py")
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "mlflow")

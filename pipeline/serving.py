@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from pipeline import artifacts
-from pipeline.config import ExperimentRows, named
 from pipeline.errors import DataError
+from pipeline.rows import ExperimentRows, named
 
 Answer = dict[str, Any]
 MAX_LENGTH = 100_000

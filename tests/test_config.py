@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import config
-from pipeline.config import CELL_NAMES, ConfigError, load
+from pipeline.config import ConfigError, load
+from pipeline.rows import CELL_NAMES
 from pipeline.sources import SOURCES
 
 GOOD = """\

@@ -22,6 +22,7 @@ NOWHERE: dict[str, str] = {
     "pipeline/__main__.py": "the command line",
     "pipeline/artifacts.py": "where files stand and how they are written, not what is in them",
     "pipeline/config.py": "checks params.yaml, whose values DVC compares itself",
+    "pipeline/rows.py": "the types of params.yaml, whose values DVC compares itself",
     "pipeline/errors.py": "the kinds of errors",
     "pipeline/journal.py": "what MLflow is told is no output",
     "pipeline/runs.py": "what MLflow is told is no output",

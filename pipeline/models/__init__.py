@@ -19,8 +19,8 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from pipeline.config import named
 from pipeline.records import Encoded
+from pipeline.rows import named
 
 MODELS = {
     "char_lm": "pipeline.models.char_lm",

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.config import Network, named
 from pipeline.models import keras
+from pipeline.rows import Network, named
 
 # Layers, not keras.layers.RNN(cell): only the layers reach the fused kernels where there is a GPU.
 CELLS = {

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import CharLmNetwork
 from pipeline.errors import DataError
 from pipeline.models import keras
 from pipeline.models.cells import dropped, recurrent, reset_states
@@ -14,6 +13,7 @@ from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
 from pipeline.models.generation import generate
 from pipeline.records import Encoded
+from pipeline.rows import CharLmNetwork
 from pipeline.vocabulary import Vocabulary
 
 WARM_UP = 500  # characters read before a split, so that its first character is not predicted from nothing

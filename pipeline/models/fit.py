@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipeline.config import Network
 from pipeline.errors import TrainingError
 from pipeline.models import keras
 from pipeline.models.cells import reset_states
 from pipeline.models.compiled import Compiled
+from pipeline.rows import Network
 from pipeline.tasks.base import cost_of
 
 WARM_UP = 0.05  # share of the steps in which a cosine schedule rises to the learning rate

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import ForecastingNetwork
 from pipeline.errors import DataError
 from pipeline.models import keras
 from pipeline.models.cells import dropped, recurrent, reset_states
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
 from pipeline.records import Encoded
+from pipeline.rows import ForecastingNetwork
 from pipeline.tasks.forecasting import inputs, targets
 from pipeline.tasks.series_features import reach
 

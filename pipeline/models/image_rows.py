@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import ImageRowsNetwork
 from pipeline.models import Predictor, keras
 from pipeline.models.cells import dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
 from pipeline.models.layers import MaxMeanPool
 from pipeline.records import Encoded
+from pipeline.rows import ImageRowsNetwork
 
 SHIFT = 3
 MERGE = 2

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import ExperimentRows
 from pipeline.models import load_model
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Fitted, Weights, fit, optimizer, restart
 from pipeline.records import Encoded
+from pipeline.rows import ExperimentRows
 from pipeline.tasks import load_task
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import SentimentNetwork
 from pipeline.models import Predictor, buckets, keras
 from pipeline.models.cells import dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
 from pipeline.models.layers import BagEmbedding, MaxMeanPool
 from pipeline.records import Encoded
+from pipeline.rows import SentimentNetwork
 from pipeline.tasks.base import SPLITS
 from pipeline.tasks.sentiment import UNKNOWN_ID, known_counts
 

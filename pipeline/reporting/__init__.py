@@ -8,8 +8,8 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pipeline.config import named
 from pipeline.reporting.elements import Element
+from pipeline.rows import named
 
 TASK_FIGURES = {
     "char_lm": "pipeline.reporting.char_lm",

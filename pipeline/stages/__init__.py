@@ -2,9 +2,10 @@
 
 from pipeline import config
 from pipeline.artifacts import Project
+from pipeline.rows import Params
 from pipeline.sources import SOURCES
 
 
-def parameters(project: Project) -> config.Params:
+def parameters(project: Project) -> Params:
     """params.yaml, checked as a whole before any stage works."""
     return config.load(project.root, SOURCES)

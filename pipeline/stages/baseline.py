@@ -2,7 +2,7 @@
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.config import named
+from pipeline.rows import named
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
 from pipeline.tasks.base import member_key

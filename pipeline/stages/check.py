@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.artifacts import Project
-from pipeline.config import Params
+from pipeline.rows import Params
 from pipeline.stages import parameters
 
 

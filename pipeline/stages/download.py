@@ -8,8 +8,8 @@ import shutil
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.config import named
 from pipeline.download import fetch
+from pipeline.rows import named
 from pipeline.sources import load_source
 from pipeline.stages import parameters
 

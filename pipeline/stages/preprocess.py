@@ -2,8 +2,8 @@
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.config import named
 from pipeline.records import Encoded
+from pipeline.rows import named
 from pipeline.sources import load_own_reader, load_source
 from pipeline.stages import parameters
 from pipeline.stages.download import MANIFEST

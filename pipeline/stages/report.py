@@ -2,9 +2,9 @@
 
 from pipeline import artifacts, runs
 from pipeline.artifacts import Project
-from pipeline.config import named
 from pipeline.reporting import material, pages, sections
 from pipeline.reporting.elements import Picture
+from pipeline.rows import named
 from pipeline.stages import parameters
 from pipeline.tracking import spool
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from pipeline import artifacts, runs
 from pipeline.artifacts import Project
-from pipeline.config import ExperimentRows
 from pipeline.errors import TrainingError
 from pipeline.journal import SystemMonitor, now
 from pipeline.records import Encoded
+from pipeline.rows import ExperimentRows
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
 from pipeline.tasks.base import member_key

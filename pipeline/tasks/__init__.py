@@ -17,8 +17,8 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from pipeline.config import named
 from pipeline.records import Encoded
+from pipeline.rows import named
 from pipeline.tasks.base import Baseline
 
 TASKS = {

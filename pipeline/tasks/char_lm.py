@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import vocabulary
-from pipeline.config import CharLmData
 from pipeline.errors import DataError
 from pipeline.records import Encoded, TextCorpus
+from pipeline.rows import CharLmData
 from pipeline.tasks.base import SPLITS, Baseline
 
 HEADLINE = "bits_per_char"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import ForecastingData
 from pipeline.errors import DataError
 from pipeline.records import Encoded, Series
+from pipeline.rows import ForecastingData
 from pipeline.tasks.base import SPLITS, Baseline
 from pipeline.tasks.series_features import calendar_features, lag_features, reach
 

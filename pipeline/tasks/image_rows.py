@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import ImageRowsData
 from pipeline.records import Encoded, Images
+from pipeline.rows import ImageRowsData
 from pipeline.tasks.base import SPLITS, Baseline
 
 HEADLINE = "top1_accuracy"

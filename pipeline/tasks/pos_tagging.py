@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import PosTaggingData
 from pipeline.errors import DataError
 from pipeline.records import Encoded, TaggedSentences
+from pipeline.rows import PosTaggingData
 from pipeline.tasks.base import SPLITS, Baseline, pack, unpack
 
 HEADLINE = "token_accuracy"

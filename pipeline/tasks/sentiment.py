@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import vocabulary
-from pipeline.config import SentimentData
 from pipeline.errors import DataError
 from pipeline.records import Encoded, LabelledTexts
+from pipeline.rows import SentimentData
 from pipeline.tasks.base import EXACT, SPLITS, Baseline, pack
 from pipeline.tasks.linear_text import LINEAR, linear_probabilities
 

@@ -7,17 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.config import (
-    CELL_NAMES,
-    CharLmNetwork,
-    ForecastingNetwork,
-    PosTaggingNetwork,
-    SentimentNetwork,
-)
 from pipeline.models import buckets, char_lm, forecasting, keras, pos_tagging, sentiment
 from pipeline.models.cells import CELLS, recurrent, reset_states
 from pipeline.models.fit import load, trainable
 from pipeline.models.layers import BagEmbedding, MaxMeanPool
+from pipeline.rows import CELL_NAMES, CharLmNetwork, ForecastingNetwork, PosTaggingNetwork, SentimentNetwork
 from pipeline.tasks.pos_tagging import SLOTS
 
 UNITS, FEATURES, VOCABULARY = 5, 3, 40

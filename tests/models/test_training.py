@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import artifacts, config, tracking
+from pipeline import artifacts, rows, tracking
 from pipeline.__main__ import main
 from pipeline.errors import DataError, TrainingError
 from pipeline.journal import load as load_journal
@@ -48,29 +48,27 @@ def record_of(task: str) -> Any:
 
 
 DATA: dict[str, Any] = {
-    "char_lm": config.CharLmData(source="made-up", task="char_lm"),
-    "sentiment": config.SentimentData(source="made-up", task="sentiment", bigrams=True, char_ngrams=3),
-    "pos_tagging": config.PosTaggingData(source="made-up", task="pos_tagging"),
-    "forecasting": config.ForecastingData(source="made-up", task="forecasting", horizons=(1, 3), seasons=(25,)),
-    "image_rows": config.ImageRowsData(source="made-up", task="image_rows"),
+    "char_lm": rows.CharLmData(source="made-up", task="char_lm"),
+    "sentiment": rows.SentimentData(source="made-up", task="sentiment", bigrams=True, char_ngrams=3),
+    "pos_tagging": rows.PosTaggingData(source="made-up", task="pos_tagging"),
+    "forecasting": rows.ForecastingData(source="made-up", task="forecasting", horizons=(1, 3), seasons=(25,)),
+    "image_rows": rows.ImageRowsData(source="made-up", task="image_rows"),
 }
 SMALL: dict[str, Any] = {"dataset": "made-up", "units": 4, "batch": 8, "learning_rate": 0.01, "dropout": 0.3}
 NETWORKS: dict[str, Any] = {
-    "char_lm": config.CharLmNetwork(
+    "char_lm": rows.CharLmNetwork(
         **SMALL, task="char_lm", embedding=4, stateful=True, input_dropout=0.2, time_steps=40, clip_norm=1.0
     ),
-    "sentiment": config.SentimentNetwork(
+    "sentiment": rows.SentimentNetwork(
         **SMALL, task="sentiment", embedding=4, bidirectional=True, word_dropout=0.5, average=0.9, schedule="cosine"
     ),
-    "pos_tagging": config.PosTaggingNetwork(
+    "pos_tagging": rows.PosTaggingNetwork(
         **SMALL, task="pos_tagging", cell="lstm", embedding=4, bidirectional=True, word_dropout=0.5, input_dropout=0.2
     ),
-    "forecasting": config.ForecastingNetwork(
+    "forecasting": rows.ForecastingNetwork(
         **SMALL, task="forecasting", cell="simple_rnn", layers=2, time_steps=10, optimizer="rmsprop"
     ),
-    "image_rows": config.ImageRowsNetwork(
-        **SMALL, task="image_rows", augment=True, optimizer="adamw", weight_decay=0.05
-    ),
+    "image_rows": rows.ImageRowsNetwork(**SMALL, task="image_rows", augment=True, optimizer="adamw", weight_decay=0.05),
 }
 
 
@@ -174,15 +172,15 @@ class Line:
         self.weights.append(trainable(self.compiled.model)[0])
 
 
-def linear(**options: Any) -> tuple[config.Network, Compiled]:
-    network = config.Network(**{"dataset": "made-up", "optimizer": "sgd", "learning_rate": 0.01, **options})
+def linear(**options: Any) -> tuple[rows.Network, Compiled]:
+    network = rows.Network(**{"dataset": "made-up", "optimizer": "sgd", "learning_rate": 0.01, **options})
     x = keras.Input((INPUTS,))
     model = keras.Model(x, keras.layers.Dense(1, use_bias=False)(x))
     load(model, [np.array([[1.0], [-2.0], [0.5]], np.float32)])
     return network, Compiled(model, keras.losses.MeanSquaredError(), optimizer(network))
 
 
-def trained(network: config.Network, compiled: Compiled, feed: Line, epochs: int = 1, **options: Any) -> Any:
+def trained(network: rows.Network, compiled: Compiled, feed: Line, epochs: int = 1, **options: Any) -> Any:
     defaults = {"validate": None, "monitor": "rmse", "label": "line", "seed": 1}
     return fit(compiled, feed, network, epochs=epochs, **{**defaults, **options})
 

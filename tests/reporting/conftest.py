@@ -11,6 +11,7 @@ import pytest
 from pipeline import artifacts, config, evaluation
 from pipeline.artifacts import Project
 from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
+from pipeline.rows import Params
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 from pipeline.tasks import load_task
@@ -93,7 +94,7 @@ def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float
     return np.exp(2 * scores) / np.exp(2 * scores).sum(axis=1, keepdims=True)
 
 
-def add_results(project: Project, params: config.Params, name: str, rng: np.random.Generator) -> None:
+def add_results(project: Project, params: Params, name: str, rng: np.random.Generator) -> None:
     """What train and evaluate would have left of an experiment."""
     row = params.experiment(name)
     task, encoded = load_task(row.task), artifacts.load_encoded(project.prepared(row.dataset))
@@ -124,7 +125,7 @@ def add_results(project: Project, params: config.Params, name: str, rng: np.rand
     artifacts.save_text(project.curves(row.dataset, name), curve)
 
 
-def add_dataset(project: Project, params: config.Params, name: str, record: Any, rng: np.random.Generator) -> None:
+def add_dataset(project: Project, params: Params, name: str, record: Any, rng: np.random.Generator) -> None:
     """What preprocess and baseline would have left; digits are real data, everything else is a sample."""
     row = params.datasets[name]
     task = load_task(row.task)
@@ -144,7 +145,7 @@ def add_dataset(project: Project, params: config.Params, name: str, record: Any,
     )
 
 
-def build(root: Path) -> tuple[Project, config.Params]:
+def build(root: Path) -> tuple[Project, Params]:
     """The project before any report."""
     root.mkdir()
     (root / "params.yaml").write_text(PARAMS)

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from pipeline.config import CharLmData
 from pipeline.errors import DataError
 from pipeline.records import Encoded, TextCorpus
+from pipeline.rows import CharLmData
 from pipeline.tasks import char_lm
 from pipeline.tasks.char_lm import witten_bell_bits
 from pipeline.vocabulary import UNKNOWN

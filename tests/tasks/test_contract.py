@@ -10,9 +10,9 @@ import pytest
 from pydantic import TypeAdapter
 
 import pipeline.tasks
-from pipeline.config import DatasetRows
 from pipeline.errors import ConfigError
 from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
+from pipeline.rows import DatasetRows
 from pipeline.tasks import TASKS, Task, load_task
 from pipeline.tasks.base import HIGHER_IS_BETTER, SPLITS, cost_of, paired_interval, skill
 from pipeline.tasks.forecasting import targets

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import ForecastingData
 from pipeline.errors import DataError
 from pipeline.records import Encoded, Series
+from pipeline.rows import ForecastingData
 from pipeline.tasks import forecasting
 from pipeline.tasks.forecasting import targets
 from pipeline.tasks.linear_series import _least_absolute, _least_squares, linear_forecasts, linear_free_run

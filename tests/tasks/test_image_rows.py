@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.config import ImageRowsData
 from pipeline.records import Encoded, Images
+from pipeline.rows import ImageRowsData
 from pipeline.tasks import image_rows
 from pipeline.tasks.base import SPLITS
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.config import SentimentData
 from pipeline.errors import DataError
 from pipeline.records import Encoded, LabelledTexts
+from pipeline.rows import SentimentData
 from pipeline.tasks import sentiment
 from pipeline.tasks.base import SPLITS, unpack
 from pipeline.tasks.sentiment import TEST, TRAIN, VALIDATION
