@@ -79,7 +79,7 @@ def _from_places(
 def _candidates(name: str, card: Card, mirror: str | None) -> Iterator[tuple[Form, list[Address]]]:
     if mirror:
         for form in card.forms:
-            yield form, [_in_mirror(mirror, name, file) for file in form]
+            yield form, [_in_mirror(mirror, card.folder or name, file) for file in form]
     for form in card.forms:
         urls: list[Address] = [file.url for file in form if file.url is not None]
         if len(urls) == len(form):
@@ -169,7 +169,7 @@ def _remove_others(folder: Path, wanted: set[str]) -> None:
 
 
 def _story(name: str, card: Card, failures: list[str]) -> str:
-    names = " or ".join(", ".join(f"{name}/{file.name}" for file in form) for form in card.forms)
+    names = " or ".join(", ".join(f"{card.folder or name}/{file.name}" for file in form) for form in card.forms)
     way = f"\n{card.how_to_get}." if card.how_to_get else ""
     tried = "".join(f"\n  {failure}" for failure in failures)
     return (

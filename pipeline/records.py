@@ -24,12 +24,18 @@ class TextCorpus:
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Texts with one class each. `labels`: int32 [examples], an index into `label_names`."""
+    """Texts with one class each. `labels`: int32 [examples], an index into `label_names`.
+
+    `is_test`: bool [examples], the published test part, or None where the publisher made no split. `groups`: int32
+    [examples], texts that belong together (reviews of one film) and should stand on one side of a split, or None.
+    """
 
     texts: tuple[str, ...]
     labels: NDArray[np.int32]
     label_names: tuple[str, ...]
     findings: Findings = field(default_factory=dict)
+    is_test: NDArray[np.bool_] | None = None
+    groups: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,12 @@ class TaggedSentences:
 
 @dataclass(frozen=True)
 class Series:
-    """Evenly spaced numbers.
+    """Numbers in the order of time.
 
     `values`: float64 [time], in `unit`. `valid`: bool [time], False where a value is not to be trusted (it is then
     neither a target nor scored). `start`: ISO time of values[0]; `step_seconds`: spacing; None and None for a series
-    without a clock.
+    without a clock, or without even steps. `extras`: other columns by name, float64 [time] each. `dates`:
+    datetime64[D] [time] of a series that is not evenly spaced, such as trading days.
     """
 
     values: NDArray[np.float64]
@@ -57,6 +64,8 @@ class Series:
     start: str | None = None
     step_seconds: int | None = None
     findings: Findings = field(default_factory=dict)
+    extras: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    dates: NDArray[np.datetime64] | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ class RawFile:
 
 @dataclass(frozen=True)
 class Card:
-    """`forms`: the alternatives in which the same data is published; each is complete by itself."""
+    """`forms`: the alternatives in which the same data is published; each is complete by itself. `folder`: where a
+    mirror keeps them, if not under the source's own name."""
 
     title: str
     about: str
@@ -37,6 +38,7 @@ class Card:
     example: str
     forms: tuple[tuple[RawFile, ...], ...]
     how_to_get: str = ""
+    folder: str = ""
 
 
 def find_file(folder: Path, names: tuple[str, ...]) -> Path:
