@@ -37,6 +37,9 @@ class Source(OwnReader, Protocol):
 SOURCES: dict[str, str] = {
     "cosine": "pipeline.sources.cosine",
     "alice": "pipeline.sources.alice",
+    "sonnets": "pipeline.sources.sonnets",
+    "shakespeare": "pipeline.sources.shakespeare",
+    "warpeace": "pipeline.sources.warpeace",
     "umich": "pipeline.sources.umich",
     "treebank": "pipeline.sources.treebank",
     "electricity": "pipeline.sources.electricity",

@@ -26,7 +26,7 @@ def _mirrored() -> Iterator[tuple[str, int, int]]:
 @pytest.mark.parametrize(("name", "form", "number"), list(_mirrored()))
 def test_mirrored_files_are_the_pinned_ones(name: str, form: int, number: int) -> None:
     file = load_source(name).CARD.forms[form][number]
-    path = Path(MIRROR) / name / file.name
+    path = Path(MIRROR) / (load_source(name).CARD.folder or name) / file.name
     if not path.exists():
         pytest.skip(f"the mirror has no {name}/{file.name}")
     assert path.read_bytes()[: len(file.magic)] == file.magic

@@ -16,13 +16,16 @@ from pipeline.sources import OWN_READERS, SOURCES, load_own_reader, load_source
 RECORDS = {
     "cosine": Series,
     "alice": TextCorpus,
+    "sonnets": TextCorpus,
+    "shakespeare": TextCorpus,
+    "warpeace": TextCorpus,
     "umich": LabelledTexts,
     "treebank": TaggedSentences,
     "electricity": Series,
     "cifar10": Images,
     "digits": Images,
 }
-NOT_SOURCES = {"__init__", "card", "archive"}
+NOT_SOURCES = {"__init__", "card", "archive", "plain_text"}
 
 
 def _bytes(folder: Path) -> dict[str, str]:
@@ -81,7 +84,7 @@ def test_card_is_complete(name: str) -> None:
     source = load_source(name)
     card = source.CARD
     for field in dataclasses.fields(card):
-        assert getattr(card, field.name) or field.name == "how_to_get", field.name
+        assert getattr(card, field.name) or field.name in ("how_to_get", "folder"), field.name
     assert card.homepage.startswith("https://")
     files = [file for form in card.forms for file in form]
     assert bool(files) != source.GENERATED

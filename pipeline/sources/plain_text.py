@@ -1,0 +1,52 @@
+"""What the sources of plain running text share: decoding, and invented words for their samples."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.records import TextCorpus
+
+BOM = b"\xef\xbb\xbf"
+ONSETS = ("b", "br", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "st", "t", "th", "v", "w")
+VOWELS = ("a", "e", "i", "o", "u", "ea", "ou")
+CODAS = ("", "", "n", "r", "s", "t", "ll", "nd", "st")
+SMALL = ("the", "and", "of", "to", "a", "in", "he", "her", "that", "was", "with", "not", "as", "his", "for", "my")
+WORDS = 400
+
+
+def read_corpus(path: Path) -> TextCorpus:
+    """The whole file as text with ``\\n`` line ends, without its byte order mark; DataError where it is not UTF-8."""
+    raw = path.read_bytes()
+    try:
+        text = raw.removeprefix(BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise DataError(f"{path}: byte {byte:#04x} at offset {error.start:,} is not UTF-8, expected UTF-8") from error
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    findings = {
+        "characters": len(text),
+        "lines": text.count("\n"),
+        "non_ascii_characters": sum(not character.isascii() for character in text),
+    }
+    return TextCorpus(text, findings)
+
+
+def invented_words(random: np.random.Generator) -> Iterator[str]:
+    """Without end: made-up words of one to three syllables, some often and most seldom, among common small ones."""
+    syllables = [
+        [f"{random.choice(ONSETS)}{random.choice(VOWELS)}{random.choice(CODAS)}" for _ in range(random.integers(1, 4))]
+        for _ in range(WORDS)
+    ]
+    lexicon = [*SMALL, *("".join(parts) for parts in syllables)]
+    shares = 1.0 / (np.arange(len(lexicon)) + 2.0)
+    shares /= shares.sum()
+    while True:
+        yield from (lexicon[i] for i in random.choice(len(lexicon), size=500, p=shares))
+
+
+def invented_line(words: Iterator[str], length: int, end: str) -> str:
+    """`length` words as one line with a capital and `end` behind it."""
+    text = " ".join(next(words) for _ in range(length))
+    return f"{text[0].upper()}{text[1:]}{end}"

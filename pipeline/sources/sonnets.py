@@ -1,0 +1,61 @@
+"""Shakespeare's Sonnets, 154 poems of fourteen lines.
+
+Public domain; the file as a book's repository (MIT) had it: ASCII, CRLF, title and author above, poems apart by an
+empty line:
+
+    From fairest creatures we desire increase,
+    That thereby beauty's rose might never die,
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.records import TextCorpus
+from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.sources.plain_text import invented_line, invented_words, read_corpus
+
+GENERATED = False
+FILE = "shakespeare_poems.txt"
+SAMPLE_POEMS = 60
+
+CARD = Card(
+    title="Shakespeare’s Sonnets",
+    about="154 poems, 96,000 characters, for character-level language models.",
+    homepage="https://www.gutenberg.org/ebooks/1041",
+    licence="Text in the public domain; the repository of the file MIT",
+    example="From fairest creatures we desire increase,\r\nThat thereby beauty's rose might never die,\r\n",
+    forms=(
+        (
+            RawFile(
+                FILE,
+                sha256="9b007d4bfb0e66b1a3cb3e8070da230b36139fd00005b55899d136e6366e9fc0",
+                size=96_486,
+                url=None,
+                magic=b"\r\nTHE SONNETS",
+            ),
+        ),
+    ),
+    how_to_get="The file is Lesson 06/shakespeare_poems.txt of the book repository "
+    "https://github.com/TrainingByPackt/Deep-Learning-for-Natural-Language-Processing; its form of the text differs "
+    "from Project Gutenberg's",
+    folder="shakespeare",
+)
+
+
+def read(folder: Path) -> TextCorpus:
+    """The poems with ``\\n`` line ends."""
+    return read_corpus(find_file(folder, (FILE,)))
+
+
+def sample(folder: Path, seed: int) -> None:
+    """Writes shakespeare_poems.txt: about 35 kB of invented poems of fourteen lines."""
+    random = np.random.default_rng(seed)
+    words = invented_words(random)
+    poems = []
+    for _ in range(SAMPLE_POEMS):
+        ends = [",", ",", ":", "."] * 3 + [",", "."]
+        poems.append("\n".join(invented_line(words, int(random.integers(6, 9)), end) for end in ends))
+    text = "\nTHE SONNETS\n\nsample data, invented\n\n" + "\n\n".join(poems) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_bytes(text.replace("\n", "\r\n").encode("ascii"))
