@@ -84,3 +84,13 @@ def test_cifar10_has_60000_images() -> None:
     assert record.is_test is not None
     assert np.bincount(record.labels[~record.is_test]).tolist() == [5_000] * 10
     assert np.bincount(record.labels[record.is_test]).tolist() == [1_000] * 10
+
+
+@pytest.mark.parametrize(
+    ("name", "characters", "symbols"),
+    [("warpeace", 3_196_212, 82), ("shakespeare", 1_115_394, 65), ("sonnets", 94_019, 61)],
+)
+def test_plain_texts_have_their_characters(name: str, characters: int, symbols: int) -> None:
+    source = load_source(name)
+    text = source.read(Path(MIRROR) / (source.CARD.folder or name)).text
+    assert (len(text), len(set(text))) == (characters, symbols)

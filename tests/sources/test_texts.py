@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.sources import alice, own_text
+from pipeline.sources import alice, own_text, shakespeare, sonnets, warpeace
 
 MARKERS = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n{}\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n"
 
@@ -80,3 +80,28 @@ def test_own_text_wants_exactly_one_file(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x" * 2000)
     with pytest.raises(DataError, match=r"found a.txt, b.txt, expected exactly one"):
         own_text.read(tmp_path)
+
+
+PLAIN = {"warpeace": warpeace, "shakespeare": shakespeare, "sonnets": sonnets}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_texts_are_read_whole_with_plain_line_ends(name: str, tmp_path: Path) -> None:
+    source = PLAIN[name]
+    (tmp_path / source.FILE).write_bytes(b"\xef\xbb\xbfone\r\ntwo \x27caf\xc3\xa9\x27\n")
+    record = source.read(tmp_path)
+    assert record.text == "one\ntwo 'café'\n"
+    assert record.findings == {"characters": 15, "lines": 2, "non_ascii_characters": 1}
+    (tmp_path / source.FILE).write_bytes(b"caf\xe9")
+    with pytest.raises(DataError, match="byte 0xe9 at offset 3 is not UTF-8"):
+        source.read(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "line_end"), [("warpeace", b"\r\n"), ("shakespeare", b"\n"), ("sonnets", b"\r\n")])
+def test_samples_of_plain_texts_have_the_form_of_the_published_ones(name: str, line_end: bytes, tmp_path: Path) -> None:
+    source = PLAIN[name]
+    source.sample(tmp_path, 42)
+    raw = (tmp_path / source.FILE).read_bytes()
+    assert raw.startswith(source.CARD.forms[0][0].magic)
+    assert raw.count(line_end) == raw.count(b"\n") and 20_000 < len(raw) < 80_000
+    assert raw.isascii() or name == "warpeace"
