@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.errors import ConfigError
 
 Value = TypeVar("Value")
-Cell = Literal["simple_rnn", "lstm", "gru"]
+Cell = Literal["simple_rnn", "lstm", "gru", "peephole_lstm", "coupled_lstm"]
 CELL_NAMES: tuple[str, ...] = get_args(Cell)
 Edition = Literal["sample", "full"]
 Protocol = Literal["honest", "chapter"]

@@ -1,15 +1,19 @@
 """The recurrent cells behind the one value `cell`, and how they are stacked, turned around and made stateful."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pipeline.models import keras
+from pipeline.models.lstm_variants import coupled_lstm, peephole_lstm
 from pipeline.rows import Network, named
 
-# Layers, not keras.layers.RNN(cell): only the layers reach the fused kernels where there is a GPU.
-CELLS = {
+# Keras' own as layers, not as keras.layers.RNN(cell): only the layers reach the fused kernels where there is a GPU.
+CELLS: dict[str, Callable[..., Any]] = {
     "simple_rnn": keras.layers.SimpleRNN,
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
+    "peephole_lstm": peephole_lstm,
+    "coupled_lstm": coupled_lstm,
 }
 
 

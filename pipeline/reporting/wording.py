@@ -25,7 +25,13 @@ TASKS = {
     "forecasting": "forecasting",
     "image_rows": "images row by row",
 }
-CELLS = {"simple_rnn": "simple RNN", "lstm": "LSTM", "gru": "GRU"}
+CELLS = {
+    "simple_rnn": "simple RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "peephole_lstm": "LSTM with peepholes",
+    "coupled_lstm": "LSTM with coupled gates",
+}
 
 
 def label(metric: str) -> str:

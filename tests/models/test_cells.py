@@ -44,11 +44,27 @@ def gru(x: Floats, states: States, kernel: Floats, over: Floats, bias: Floats) -
     return [update * states[0] + (1 - update) * np.tanh(new + sigmoid(r + r_state) * new_state)]
 
 
+def peephole_lstm(x: Floats, states: States, kernel: Floats, over: Floats, bias: Floats, peepholes: Floats) -> States:
+    """Gers and Schmidhuber 2000: input and forget gate see the old memory, the output gate the new one."""
+    i, f, new, o = np.split(x @ kernel + states[0] @ over + bias, 4, axis=-1)
+    memory = sigmoid(f + peepholes[1] * states[1]) * states[1] + sigmoid(i + peepholes[0] * states[1]) * np.tanh(new)
+    return [sigmoid(o + peepholes[2] * memory) * np.tanh(memory), memory]
+
+
+def coupled_lstm(x: Floats, states: States, kernel: Floats, over: Floats, bias: Floats) -> States:
+    """Greff et al. 2017: what is written is what is forgotten."""
+    i, new, o = np.split(x @ kernel + states[0] @ over + bias, 3, axis=-1)
+    memory = (1 - sigmoid(i)) * states[1] + sigmoid(i) * np.tanh(new)
+    return [sigmoid(o) * np.tanh(memory), memory]
+
+
 # One step of each cell, and how many arrays its state has.
 ORACLES: dict[str, tuple[Callable[..., States], int]] = {
     "simple_rnn": (simple_rnn, 1),
     "lstm": (lstm, 2),
     "gru": (gru, 1),
+    "peephole_lstm": (peephole_lstm, 2),
+    "coupled_lstm": (coupled_lstm, 2),
 }
 
 
