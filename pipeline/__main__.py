@@ -50,6 +50,19 @@ def _sync(project: Project, arguments: argparse.Namespace) -> None:
     print(f"{sync(project)} journals sent to MLflow")
 
 
+def _systems(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline import artifacts, systems
+    from pipeline.stages import parameters
+
+    rows = parameters(project).experiments
+    paths = {name: project.metrics(row.dataset, name) for name, row in rows.items()}
+    found = {name: artifacts.load_json(path) for name, path in paths.items() if path.is_file()}
+    for system, title, lines in systems.status(found):
+        print(f"{system:4} {title}")
+        for name, known in lines:
+            print(f"       {name:36} {known}".rstrip())
+
+
 def _predict(project: Project, arguments: argparse.Namespace) -> None:
     for answer in _answers(project, arguments, "sentiment", arguments.text, {}):
         print(f"{answer['label']}  {answer['probability']:.3f}")
@@ -103,6 +116,7 @@ def _answers(
 
 
 COMMANDS = {
+    "systems": _systems,
     "sync": _sync,
     "predict": _predict,
     "tag": _tag,
@@ -120,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         if what:
             one.add_argument("name")
     commands.add_parser("sync", help="send to MLflow what could not be sent when it was made")
+    commands.add_parser("systems", help="the systems of the textbook chapters: their experiments and figures")
     _asking(commands, "predict", "the class of texts", "text")
     _asking(commands, "tag", "the part of speech of each word", "text")
     _asking(commands, "classify", "the class of pictures", "picture")

@@ -66,6 +66,10 @@ class Project:
         return self.root / "reports" / "index.html"
 
     @property
+    def chapters(self) -> Path:
+        return self.root / "reports" / "chapters.md"
+
+    @property
     def summary(self) -> Path:
         return self.root / "reports" / "summary.json"
 

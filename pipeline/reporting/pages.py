@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.reporting import wording
+from pipeline.reporting import chapters, wording
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, against_baseline
 from pipeline.reporting.elements import Element
 from pipeline.reporting.material import Material
@@ -30,6 +30,7 @@ def section(material: Material, elements: Sequence[Element]) -> str:
         labels=sorted({label for row in material.experiments if (label := badge(row.metrics))}),
         splits=SPLITS,
         examples=material.encoded.examples,
+        flaws=material.facts.get("flaws", ()),
         counts=numbers(material.facts),
         story=story(material),
         elements=elements,
@@ -43,6 +44,7 @@ def index(rows: Sequence[Mapping[str, Any]], sections: Mapping[str, str]) -> str
         sample=any(row["edition"] == "sample" for row in rows),
         all_sample=all(row["edition"] == "sample" for row in rows),
         table=overall(rows),
+        chapters=chapters.table({row["experiment"]: row for row in rows}),
         tally=tally(rows),
         sections={name: Markup(html) for name, html in sections.items()},
     )

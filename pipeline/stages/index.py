@@ -5,7 +5,7 @@ import sys
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import DataError, UserError
-from pipeline.reporting import material, pages
+from pipeline.reporting import chapters, material, pages, tables
 from pipeline.stages import parameters
 from pipeline.tracking import sync
 
@@ -17,6 +17,7 @@ def run(project: Project) -> None:
     sections = {dataset: _section(project, dataset) for dataset in names}
     artifacts.save_json(project.summary, pages.summary(rows))
     artifacts.save_text(project.index, pages.index(rows, sections))
+    artifacts.save_text(project.chapters, tables.markdown(chapters.table({row["experiment"]: row for row in rows})))
     _send(project)
     print(f"reports/index.html: {len(rows)} experiments on {len(names)} data sets")
 

@@ -1,0 +1,268 @@
+"""The nineteen systems of the textbook chapters that this project reproduces, and where each of them runs.
+
+A line holds what the chapter printed, the experiments that repeat its protocol with its flaws, the experiment that
+answers the same question honestly, and one sentence on why the figures differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+EXACT = 1e-9  # figures that differ by less are the same
+Metrics = Mapping[str, Any]  # the content of a reports/metrics/<dataset>/<experiment>.json
+
+
+@dataclass(frozen=True)
+class Line:
+    """`printed`: the chapter's own words or figure, compared with `split`'s `metric` of the first of `chapter`.
+
+    `value`, `tolerance`: the printed figure as a number, and how far from it counts as the same; None where no figure
+    was printed; `at_most`: whatever is lower counts too. `chapter`, `honest`: experiments. `where`: for what is shown by something else than an experiment.
+    """
+
+    system: str
+    title: str
+    printed: str
+    chapter: tuple[str, ...] = ()
+    honest: tuple[str, ...] = ()
+    why: str = ""
+    metric: str = ""
+    split: str = "test"
+    value: float | None = None
+    tolerance: float = 0.0
+    at_most: bool = False
+    where: str = ""
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        return (*self.chapter, *self.honest)
+
+    def reading(self, metrics: Metrics) -> float:
+        """What the chapter's protocol gives here, of the metrics of one of `chapter`."""
+        return float(metrics[self.split][self.metric])
+
+    def matches(self, metrics: Metrics) -> bool | None:
+        """Whether the printed figure was met, within its tolerance; None where none was printed."""
+        if self.value is None:
+            return None
+        beyond = self.reading(metrics) - self.value
+        return (beyond if self.at_most else abs(beyond)) <= self.tolerance + EXACT
+
+
+LINES: tuple[Line, ...] = (
+    Line(
+        "S1",
+        "Alice, simple RNN over ten characters",
+        "no figure: spells, but loops",
+        ("alice-chapter",),
+        ("alice",),
+        "The chapter holds nothing out, so its figure is of the text it was trained on.",
+        "bits_per_char",
+    ),
+    Line(
+        "S2",
+        "UMICH sentiment, LSTM",
+        "about 99 % accuracy",
+        ("umich-chapter",),
+        ("umich",),
+        "Most test sentences stand word for word in the training part; without repeats the task is harder.",
+        "accuracy",
+        value=0.99,
+        tolerance=0.01,
+    ),
+    Line(
+        "S3",
+        "Penn Treebank sample, encoder and decoder",
+        "“works well after one epoch”",
+        ("treebank-chapter", "treebank-chapter-lstm", "treebank-chapter-bilstm"),
+        ("treebank",),
+        "Nine of ten counted cells are padding, right by default; words alone are counted honestly.",
+        "padded_accuracy",
+    ),
+    Line(
+        "S4",
+        "Electricity load, stateless LSTM",
+        "scaled RMSE about 0.062",
+        ("electricity-chapter",),
+        ("electricity-stateless",),
+        "The target is a step late, scaling saw the test, zeros are tested; the baseline was never printed.",
+        "scaled_rmse",
+        value=0.062,
+        tolerance=0.006,
+    ),
+    Line(
+        "S4",
+        "Electricity load, stateful LSTM",
+        "scaled RMSE about 0.059",
+        ("electricity-chapter-stateful",),
+        ("electricity-stateful",),
+        "The chapter carries its state over gaps; over contiguous streams stateful is no better than stateless.",
+        "scaled_rmse",
+        value=0.059,
+        tolerance=0.006,
+    ),
+    Line(
+        "S5",
+        "IMDb, LSTM; stacked; bidirectional",
+        "test accuracy 86 %",
+        ("imdb-chapter-lstm", "imdb-chapter-lstm-stacked", "imdb-chapter-lstm-bidirectional"),
+        ("imdb",),
+        "Ten epochs without regularisation learn the training part by heart.",
+        "accuracy",
+        value=0.86,
+        tolerance=0.015,
+    ),
+    Line(
+        "S6",
+        "Dow Jones, price from past prices",
+        "R² 0.9 on test",
+        ("djia-chapter",),
+        ("djia",),
+        "Of prices, “tomorrow as today” has a higher R² on the same rows; of returns nothing is left.",
+        "r2",
+        value=0.9,
+        tolerance=0.06,
+    ),
+    Line(
+        "S7",
+        "War and Peace, LSTM",
+        "no figure: 500 characters from a prompt",
+        ("warpeace-chapter",),
+        ("warpeace",),
+        "The chapter shows the loss of training batches; here the last tenth of the novel is held out.",
+        "bits_per_char",
+    ),
+    Line(
+        "S8",
+        "IMDb GRU across frameworks",
+        "a table of training times",
+        ("imdb-chapter-gru",),
+        (),
+        "Seconds belong to a machine: docs/frameworks.md times one network on the back ends of Keras.",
+        "accuracy",
+        "validation",
+    ),
+    Line(
+        "S9",
+        "CIFAR-10 row by row, simple RNN",
+        "an illustration",
+        ("cifar10-chapter",),
+        ("cifar10",),
+        "The chapter’s validation is its test, and a small network reads whole rows.",
+        "top1_accuracy",
+    ),
+    Line(
+        "S10",
+        "Microsoft share price, LSTM",
+        "test RMSE 3.52 USD",
+        ("msft-chapter",),
+        ("msft",),
+        "An error in dollars says nothing beside that of “tomorrow as today” on the same days.",
+        "rmse",
+        value=3.52,
+        tolerance=0.6,
+    ),
+    Line(
+        "S11",
+        "Cosine, from scratch",
+        "RMSE 0.569",
+        ("cosine-chapter",),
+        ("cosine-from-scratch",),
+        "The printed code cannot run; the same algorithm, trained to its end, follows the wave.",
+        "rmse",
+        value=0.569,
+        at_most=True,
+    ),
+    Line("S12", "One step of a GRU by hand", "the values", where="pipeline/reference, tests/reference"),
+    Line(
+        "S13",
+        "IMDb, GRU on 500 words",
+        "validation accuracy about 87 % at the best epoch",
+        ("imdb-chapter-gru",),
+        ("imdb",),
+        "The figure is the best of ten looks at the validation part; the test part was not asked.",
+        "accuracy",
+        "validation",
+        value=0.87,
+        tolerance=0.015,
+    ),
+    Line(
+        "S14",
+        "IMDb, simple RNN on 500 words",
+        "clearly below the GRU",
+        ("imdb-chapter-simple-rnn",),
+        ("imdb",),
+        "A simple RNN forgets the beginning of 500 words, and padding in front is all that it reads of short texts.",
+        "accuracy",
+        "validation",
+    ),
+    Line(
+        "S15",
+        "Shakespeare’s Sonnets, GRU over 40 characters",
+        "no figure: valid words, no meaning",
+        ("sonnets-chapter",),
+        ("sonnets",),
+        "Nothing is held out; overlapping windows repeat each character a dozen times.",
+        "bits_per_char",
+    ),
+    Line("S16", "Your own text", "your own style", where="docs/own-text.md"),
+    Line(
+        "S17",
+        "Topologies",
+        "described",
+        honest=(
+            "umich",
+            "treebank",
+            "treebank-stacked",
+            "treebank-encoder-decoder",
+            "treebank-attention",
+            "digits-one-to-many",
+            "electricity-day-direct",
+            "electricity-day-decoder",
+            "electricity-stateful",
+            "electricity-stateless",
+        ),
+        why="Many to one, to many in step, one to many, encoder and decoder, attention, several steps ahead, stacked.",
+    ),
+    Line(
+        "S18",
+        "Vanishing and exploding gradients",
+        "described",
+        honest=("sonnets-simple-rnn", "sonnets-lstm", "sonnets-gru"),
+        why="Measured: the norm of the loss’s gradient by distance in time, before and after training.",
+    ),
+    Line(
+        "S19",
+        "Variants of the cell",
+        "“no clear gain”",
+        honest=("sonnets-peephole-lstm", "sonnets-coupled-lstm", "sonnets-lstm"),
+        why="Two more rows of the cell table, compared with the plain LSTM on the same text.",
+    ),
+)
+
+
+def named_experiments() -> list[str]:
+    """Every experiment of the table, once."""
+    return list(dict.fromkeys(name for line in LINES for name in line.experiments))
+
+
+def status(found: Mapping[str, Metrics]) -> Sequence[tuple[str, str, list[tuple[str, str]]]]:
+    """(system, title, [(experiment, what is known of it)]) for each line; found: metrics by experiment."""
+    return [
+        (
+            line.system,
+            line.title,
+            [(name, _known(line, name, found.get(name))) for name in line.experiments] or [(line.where, "")],
+        )
+        for line in LINES
+    ]
+
+
+def _known(line: Line, name: str, metrics: Metrics | None) -> str:
+    if metrics is None:
+        return f"not run yet: dvc repro evaluate@{name}"
+    against = metrics["against_baseline"]
+    known = f"{against['metric']} {against['score']:.4g}, {against['baseline']} {against['baseline_score']:.4g}"
+    if name in line.chapter:
+        known = f"{line.split} {line.metric} {line.reading(metrics):.4g}; printed: {line.printed}"
+    return known + (" (sample data)" if metrics["edition"] == "sample" else "")
