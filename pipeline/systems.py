@@ -17,7 +17,8 @@ class Line:
     """`printed`: the chapter's own words or figure, compared with `split`'s `metric` of the first of `chapter`.
 
     `value`, `tolerance`: the printed figure as a number, and how far from it counts as the same; None where no figure
-    was printed; `at_most`: whatever is lower counts too. `chapter`, `honest`: experiments. `where`: for what is shown by something else than an experiment.
+    was printed. `at_most`: whatever is lower counts too. `chapter`, `honest`: experiments. `where`: for what is shown
+    by something else than an experiment.
     """
 
     system: str

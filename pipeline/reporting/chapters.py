@@ -18,13 +18,13 @@ HEADER = (
     "why they differ",
 )
 CAPTION = (
-    "The chapter’s protocol is repeated with its flaws; every baseline is scored on the very rows and by the very metric "
-    "of the figure beside it. Honest figures are those of the experiments without a label."
+    "The chapter’s protocol is repeated with its flaws; every baseline is scored on the very rows and by the very "
+    "metric of the figure beside it. Green: the printed figure is met; red: it is not."
 )  # fmt: skip
 
 
 def table(rows: Mapping[str, Mapping[str, Any]]) -> Table:
-    """A row for each line of SYSTEMS that names experiments; rows: metrics by experiment, as far as there are any."""
+    """A row for each line of LINES that names experiments; rows: metrics by experiment, as far as there are any."""
     shown = [_row(line, rows) for line in LINES if any(name in rows for name in line.experiments)]
     return Table("What the chapters printed, and what holds", HEADER, shown, CAPTION)
 
