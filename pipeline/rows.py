@@ -150,9 +150,12 @@ class Network(Row):
 
 
 class CharLmNetwork(Network):
+    """`gradients`: measure how the gradient changes with its distance in time."""
+
     task: Literal["char_lm"]
     embedding: Units = 64
     time_steps: Count = 100
+    gradients: bool = False
 
 
 class SentimentNetwork(Network):

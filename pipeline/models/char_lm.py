@@ -12,6 +12,7 @@ from pipeline.models.cells import dropped, recurrent, reset_states
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
 from pipeline.models.generation import generate
+from pipeline.models.gradients import by_state
 from pipeline.records import Encoded
 from pipeline.rows import CharLmNetwork
 from pipeline.vocabulary import Vocabulary
@@ -21,6 +22,8 @@ CHUNK = 250
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2)
 SAMPLE_LENGTH = 300
 PROMPT = 30
+GRADIENT_STEPS = 100
+GRADIENT_BATCH = 16
 
 
 def build(network: CharLmNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
@@ -77,7 +80,7 @@ class predictor:
     def __init__(
         self, model: Compiled, network: CharLmNetwork, encoded: Encoded, streams: int = len(TEMPERATURES)
     ) -> None:
-        self.model, self.encoded, self.streams = model, encoded, streams
+        self.model, self.network, self.encoded, self.streams = model, network, encoded, streams
         self.twin = Compiled(build(network.model_copy(update={"stateful": True}), encoded.encoder, batch=streams))
 
     def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
@@ -95,6 +98,17 @@ class predictor:
         rows = np.stack([text[end - width - 1 : end] for end in ends[1:]])
         bits = np.concatenate([self._bits(rows[:, t : t + CHUNK + 1]) for t in range(0, width, CHUNK)], axis=1)
         return np.concatenate([row[-n:] for row, n in zip(bits, lengths, strict=True)])
+
+    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
+        """`gradients` float64 [STATES, time], where they are asked for; see pipeline.models.gradients."""
+        if not self.network.gradients:
+            return {}
+        model = build(self.network.model_copy(update={"stateful": False}), self.encoded.encoder)
+        text, width = self.encoded.arrays["validation"].astype(np.int32), GRADIENT_STEPS + 1
+        starts = np.linspace(0, len(text) - width, GRADIENT_BATCH).astype(int)
+        rows = np.stack([text[start : start + width] for start in starts])
+        weights = trainable(model), trainable(self.model.model)
+        return {"gradients": by_state(model, *weights, rows[:, :-1], rows[:, 1:], self.network.clip_norm or 1.0)}
 
     def samples(self, seed: int) -> list[dict[str, Any]]:
         """What the model writes after the first words of the test text, at rising temperatures."""

@@ -105,14 +105,15 @@ class predictor:
         scaled = self._carried(origins) if self.network.stateful else self._windows(origins)
         return np.asarray(scaled * self.encoded.encoder["sd"] + self.encoded.encoder["mean"], np.float64)
 
-    def free_run(self) -> NDArray[np.float64] | None:
-        """float64 [steps] from the start of the test part, fed with nothing but itself; None where not asked for."""
+    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
+        """free_run: float64 [steps] from the start of the test part, fed with nothing but itself; where asked for."""
         encoder, values = self.encoded.encoder, self.encoded.arrays["values"]
         if not encoder["free_run"]:
-            return None
+            return {}
         model = Compiled(build(self.network, encoder, 1 if self.network.stateful else None))
         load(model.model, trainable(self.model.model))
-        return roll_out(model, self.network, encoder, values[: encoder["cuts"][1]], 0, encoder["free_run"])
+        past = values[: encoder["cuts"][1]]
+        return {"free_run": roll_out(model, self.network, encoder, past, 0, encoder["free_run"])}
 
     def _windows(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
         # Shorter ones for all where the first origin has less behind it.

@@ -19,7 +19,8 @@ from pipeline.tasks import load_task
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network. `predictions`: for validation and test, in the form that the task's score() takes.
+    """One trained network. `predictions`: for validation and test, in the form that the task's score() takes, and what
+    else the predictor has to show.
 
     `samples`: what it generates, for tasks that generate. `epochs`: passes over the data that its weights saw.
     `history`: a row for each epoch of the run with validation.
@@ -65,9 +66,8 @@ class Trainer:
             fitted = self._fit(seed, fold, fitted_on, fitted.best_epoch, f"{label} (refit)")
         seconds = time.monotonic() - started
         predictions["test"] = self.predict("test", fitted_on, fold)
-        free_run = self.predict.free_run() if hasattr(self.predict, "free_run") else None
-        if free_run is not None:
-            predictions["free_run"] = free_run
+        if hasattr(self.predict, "extras"):
+            predictions |= self.predict.extras(fitted_on, fold)
         size = int(sum(np.prod(w.shape) for w in fitted.weights))
         samples = self.predict.samples(seed) if hasattr(self.predict, "samples") else []
         return Member(seed, fold, fitted.weights, fitted.best_epoch, seconds, size, history, predictions, samples)

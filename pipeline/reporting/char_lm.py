@@ -5,24 +5,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.reporting import charts
+from pipeline.reporting import charts, wording
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Passage, Passages, Picture
 from pipeline.reporting.material import Experiment, Material
 from pipeline.reporting.wording import count
+from pipeline.tasks.base import member_key
 
 POINTS = 400
+SMALLEST = 1e-12  # what is drawn in place of zero
 
 
 def figures(material: Material) -> list[Element]:
     written = [_written(row) for row in material.experiments if row.samples]
-    return [*written, _along_the_text(material)]
+    return [*written, *_gradients(material), _along_the_text(material)]
 
 
 def _written(row: Experiment) -> Passages:
     passages = [Passage(f"temperature {s['temperature']:g}", s["prompt"], s["text"]) for s in row.samples]
     caption = "It was given the words in bold and wrote the rest. Low temperatures play safe, high ones take risks."
     return Passages(f"What {row.name} writes", passages, caption)
+
+
+def _gradients(material: Material) -> list[Picture]:
+    """For each state of the weights, a line for each experiment that measured it."""
+    key = member_key(0, "gradients")
+    found = {
+        row.name: np.maximum(row.predictions[key], SMALLEST) for row in material.experiments if key in row.predictions
+    }
+    if not found:
+        return []
+    titles = ("newly built", "trained", "newly built, recurrent weights × 3", "the same, clipped by norm")
+    steps = np.arange(len(next(iter(found.values()))[0]))
+    rows = [(title, [Line(name, steps, norms[i]) for name, norms in found.items()]) for i, title in enumerate(titles)]
+    said = "; ".join(
+        f"{name} {wording.plain(norms[0, 0])} and {wording.plain(norms[0, -1])}, "
+        f"trained {wording.plain(norms[1, 0])} and {wording.plain(norms[1, -1])}"
+        for name, norms in found.items()
+    )
+    return [
+        Picture(
+            "gradients",
+            "How far back the loss reaches",
+            f"Norm of the gradient at distance 0 and at distance {steps[-1]}: {said}",
+            charts.panels(rows, "distance in time (characters)", "gradient norm", log=True),
+            "Norm of the gradient of one character’s loss with respect to the input so many characters before, mean "
+            "over a batch of the validation text. Falling lines are vanishing gradients, rising ones exploding; "
+            "clipping lowers a line as a whole and changes no slope.",
+            wide=True,
+        )
+    ]
 
 
 def _along_the_text(material: Material) -> Picture:

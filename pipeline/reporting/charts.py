@@ -77,15 +77,20 @@ def lines(rows: Sequence[Line], x_label: str, y_label: str, *, wide: bool = Fals
     return png[0]
 
 
-def panels(rows: Sequence[tuple[str, Sequence[Line]]], x_label: str, y_label: str) -> bytes:
-    """Wide panels under one another, one for each (title, lines); the first one's legend counts for all."""
+def panels(rows: Sequence[tuple[str, Sequence[Line]]], x_label: str, y_label: str, *, log: bool = False) -> bytes:
+    """Wide panels under one another, one for each (title, lines); the first one's legend counts for all.
+
+    `log`: y by powers of ten, with the same limits in all panels.
+    """
     with canvas(WIDE, 0.5 + 2.1 * len(rows)) as (figure, png):
-        grid = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
+        grid = figure.subplots(len(rows), 1, sharex=True, sharey=log, squeeze=False)[:, 0]
         for axes, (title, drawn) in zip(grid, rows, strict=True):
             _draw_lines(axes, drawn)
             axes.set_title(title, loc="left", fontsize=9)
             axes.set(ylabel=y_label)
             axes.margins(x=0.01)
+            if log:
+                axes.set_yscale("log")
         grid[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows[0][1]), borderaxespad=0.2)
         grid[-1].set(xlabel=x_label)
     return png[0]

@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.reporting import chapters, wording
+from pipeline.reporting import wording
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, against_baseline
-from pipeline.reporting.elements import Element
+from pipeline.reporting.elements import Element, Table
 from pipeline.reporting.material import Material
 from pipeline.reporting.tables import badge, interval, overall, ranked
 from pipeline.tasks.base import SPLITS
@@ -37,14 +37,14 @@ def section(material: Material, elements: Sequence[Element]) -> str:
     )
 
 
-def index(rows: Sequence[Mapping[str, Any]], sections: Mapping[str, str]) -> str:
+def index(rows: Sequence[Mapping[str, Any]], chapters: Table, sections: Mapping[str, str]) -> str:
     """The whole page. rows: the metrics of every experiment; sections: HTML by data set, from section()."""
     return _render(
         "index.html",
         sample=any(row["edition"] == "sample" for row in rows),
         all_sample=all(row["edition"] == "sample" for row in rows),
         table=overall(rows),
-        chapters=chapters.table({row["experiment"]: row for row in rows}),
+        chapters=chapters,
         tally=tally(rows),
         sections={name: Markup(html) for name, html in sections.items()},
     )

@@ -16,8 +16,9 @@ def run(project: Project) -> None:
     rows = [material.load_metrics(project, dataset, name) for dataset, found in names.items() for name in found]
     sections = {dataset: _section(project, dataset) for dataset in names}
     artifacts.save_json(project.summary, pages.summary(rows))
-    artifacts.save_text(project.index, pages.index(rows, sections))
-    artifacts.save_text(project.chapters, tables.markdown(chapters.table({row["experiment"]: row for row in rows})))
+    printed = chapters.table({row["experiment"]: row for row in rows})
+    artifacts.save_text(project.index, pages.index(rows, printed, sections))
+    artifacts.save_text(project.chapters, tables.markdown(printed))
     _send(project)
     print(f"reports/index.html: {len(rows)} experiments on {len(names)} data sets")
 
