@@ -180,9 +180,11 @@ class PosTaggingNetwork(Network):
 
 class ForecastingNetwork(Network):
     """For stateless training: windows of `time_steps` begin every `stride` steps (default: one after another), and
-    their first `burn_in` steps only warm the state up."""
+    their first `burn_in` steps only warm the state up. `topology`: all horizons at once from the same state (direct),
+    or one after another by a second recurrent layer (decoder)."""
 
     task: Literal["forecasting"]
+    topology: Literal["direct", "decoder"] = "direct"
     stride: Count | None = None
     burn_in: Annotated[int, Field(ge=0, le=100_000)] = 0
     time_steps: Count = 96

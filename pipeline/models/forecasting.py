@@ -15,10 +15,11 @@ from pipeline.models import keras
 from pipeline.models.cells import dropped, recurrent, reset_states
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
+from pipeline.models.layers import FoldSteps, UnfoldSteps
 from pipeline.records import Encoded
 from pipeline.rows import ForecastingNetwork
 from pipeline.tasks.forecasting import inputs, targets
-from pipeline.tasks.series_features import reach
+from pipeline.tasks.series_features import lag_columns, reach
 
 STREAMS = 8
 WARM_UP = 1_500  # steps read before a split, so that a carried state has forgotten where it began
@@ -27,10 +28,32 @@ TOO_LARGE = 1e30  # the network counts in float32
 
 
 def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons]."""
-    x = start = keras.Input((None, encoder["features"]), batch_size=batch, name="inputs")
-    x = dropped(network, recurrent(network, x, sequences=True))
-    return keras.Model(start, keras.layers.Dense(len(encoder["horizons"]), name="forecasts")(x), name="forecasting")
+    """inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons].
+
+    topology direct: one output for each horizon. decoder: at every step a second recurrent layer unrolls what the first
+    one knows over the horizons, one after another, and is told the seasons before each of them.
+    """
+    start = keras.Input((None, encoder["features"]), batch_size=batch, name="inputs")
+    x = dropped(network, recurrent(network, start, sequences=True))
+    if network.topology == "decoder":
+        out = _decoded(network, encoder, start, x)
+    else:
+        out = keras.layers.Dense(len(encoder["horizons"]), name="forecasts")(x)
+    return keras.Model(start, out, name="forecasting")
+
+
+def _decoded(network: ForecastingNetwork, encoder: Mapping[str, Any], start: Any, x: Any) -> Any:
+    """x float32 [batch, time, units], the encoder's outputs → [batch, time, horizons]."""
+    horizons = len(encoder["horizons"])
+    steps = keras.layers.RepeatVector(horizons, name="repeat")(FoldSteps(name="fold")(x))
+    columns = lag_columns(encoder)
+    if columns:
+        seasons = FoldSteps(name="fold_seasons")(start[:, :, 1 : 1 + columns])
+        seasons = keras.layers.Reshape((horizons, columns // horizons), name="seasons")(seasons)
+        steps = keras.layers.Concatenate(name="decoder_inputs")([steps, seasons])
+    one_layer = network.model_copy(update={"stateful": False, "layers": 1})
+    out = keras.layers.Dense(1, name="forecasts")(dropped(network, recurrent(one_layer, steps, sequences=True)))
+    return UnfoldSteps(name="unfold")([out, start])
 
 
 def loss(network: ForecastingNetwork) -> Any:

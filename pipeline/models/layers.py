@@ -41,6 +41,31 @@ class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
+class FoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """float32 [batch, time, units] → [batch × time, units]: every step an example of its own."""
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.reshape(x, (-1, x.shape[-1]))
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (None, shape[-1])
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class UnfoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """[folded float32 [batch × time, outputs, 1], like [batch, time, …]] → [batch, time, outputs]."""
+
+    def call(self, pair: Any) -> Any:
+        folded, like = pair
+        batch, time = keras.ops.shape(like)[:2]
+        return keras.ops.reshape(folded, (batch, time, folded.shape[1]))
+
+    def compute_output_shape(self, shapes: Any) -> Any:
+        folded, like = shapes
+        return (*like[:2], folded[1])
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class MaxMeanPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
     """float32 [batch, time, units] → [batch, 2 × units]: the maximum and the mean over the steps of the mask."""
 

@@ -33,6 +33,11 @@ def lag_features(scaled: Floats, encoder: Mapping[str, Any]) -> Floats:
     return np.column_stack(columns) if columns else np.empty((len(scaled), 0))
 
 
+def lag_columns(encoder: Mapping[str, Any]) -> int:
+    """How many columns lag_features has; those of a horizon stand together."""
+    return len(encoder["horizons"]) * len(encoder["seasons"]) * (2 if encoder["season_means"] else 1)
+
+
 def _lag(values: Floats, steps: int) -> Floats:
     """values[t - steps], NaN before the start."""
     return np.concatenate([np.full(steps, np.nan), values[: len(values) - steps]])

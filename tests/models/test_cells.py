@@ -280,3 +280,39 @@ def test_buckets_hold_every_sequence_once_beside_others_of_its_length() -> None:
         assert max(map(len, groups)) == 16 and len(groups) == 7
         padding = sum(int(lengths[g].max()) * len(g) for g in groups) / lengths.sum()
         assert padding < 1.3  # in random order it is about 1.9
+
+
+DAY = {"features": 1 + 4 + 3, "horizons": [2, 4], "seasons": [5, 7], "season_means": False}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_decoder_unrolls_the_horizons_one_after_another(cell: str) -> None:
+    net = ForecastingNetwork(dataset="made-up", task="forecasting", cell=cell, units=UNITS, topology="decoder")
+    model, x = randomised(forecasting.build(net, DAY)), numbers(3, 6, DAY["features"])
+    out = run(model, x)
+    assert out.shape == (3, 6, 2)
+    # A step's forecasts depend on it and the steps before it, not on later ones, nor on other examples.
+    x[0, 4:] += 1.0
+    np.testing.assert_array_equal(run(model, x)[0, :4], out[0, :4])
+    np.testing.assert_array_equal(run(model, x)[1:], out[1:])
+    # The season before the second horizon is read when the second horizon is decoded, after the first one.
+    x[1, 5, 3] += 1.0
+    changed = run(model, x)[1, 5] != out[1, 5]
+    assert changed.all(), "the encoder reads all inputs"
+    later = numbers(3, 6, DAY["features"])
+    decoder = keras.Model(model.get_layer("decoder_inputs").output, model.get_layer("forecasts").output)
+    steps = np.array(keras.Model(model.input, model.get_layer("decoder_inputs").output)(later))
+    first = run(decoder, steps)
+    steps[:, 1] += 1.0
+    np.testing.assert_array_equal(run(decoder, steps)[:, 0], first[:, 0])
+    assert (run(decoder, steps)[:, 1] != first[:, 1]).all()
+    steps[:, 0] += 1.0
+    assert (run(decoder, steps)[:, 0] != first[:, 0]).all()
+
+
+def test_a_decoder_is_told_the_seasons_of_each_horizon() -> None:
+    net = ForecastingNetwork(dataset="made-up", task="forecasting", units=UNITS, topology="decoder")
+    model, x = forecasting.build(net, DAY), numbers(1, 2, DAY["features"])
+    steps = np.asarray(keras.Model(model.input, model.get_layer("decoder_inputs").output)(x)).reshape(2, 2, -1)
+    np.testing.assert_array_equal(steps[:, 0, UNITS:], x[0, :, 1:3])
+    np.testing.assert_array_equal(steps[:, 1, UNITS:], x[0, :, 3:5])
