@@ -156,6 +156,8 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}.dataset: found {row.dataset!r}; known: {', '.join(sorted(params.datasets))}"
     elif dataset.task != row.task:
         yield f"{key}.task: found {row.task!r}, but datasets.{row.dataset}.task is {dataset.task!r}"
+    if row.task == "char_lm" and row.gradients and row.backend != "tensorflow":
+        yield f"{key}.gradients: measured with backend tensorflow only"
     if row.keep == "last" and row.patience is not None:
         yield f"{key}: patience waits for a better epoch, but keep: last takes the last one; choose one"
     if row.clip_norm is not None and row.clip_value is not None:

@@ -121,7 +121,8 @@ class Network(Row):
     behind them; `recurrent_dropout`: of the state in each step, which is slow. `average`: momentum of the average over
     the steps that is used in place of the last weights. `keep`: the weights of the epoch that was best on validation,
     or of the last one, as suits a schedule that ends at a rate near zero. `refit`: once more on train and validation
-    together, for as many epochs as the kept one. `repeats`: with other seeds.
+    together, for as many epochs as the kept one. `repeats`: with other seeds. `backend`: what Keras computes with;
+    jax and torch must be installed beside it.
     """
 
     dataset: Name
@@ -147,6 +148,7 @@ class Network(Row):
     patience: Count | None = None
     refit: bool = False
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    backend: Literal["tensorflow", "jax", "torch"] = "tensorflow"
 
 
 class CharLmNetwork(Network):

@@ -69,7 +69,7 @@ def training(
     journal.tags(environment_tags(project))
     kinds = ("experiment", "source", "dataset", "task", "cell", "edition", "protocol")
     journal.tags({kind: facts[kind] for kind in kinds})
-    journal.tags({"backend": "tensorflow", "mlflow.user": "pipeline"})
+    journal.tags({"backend": row.backend, "mlflow.user": "pipeline"})
     at = run.start
     for line in history:
         at += round(1000 * line["seconds"])

@@ -19,6 +19,7 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
+from pipeline.errors import ConfigError
 from pipeline.records import Encoded
 from pipeline.rows import named
 
@@ -31,6 +32,7 @@ MODELS = {
 }
 
 
+INSTALL = "install it into .venv as docs/frameworks.md says, or set backend: tensorflow"
 Predictor = Callable[[str, tuple[str, ...], int], NDArray[Any]]
 
 
@@ -63,6 +65,8 @@ def import_keras() -> ModuleType:
     try:
         with _silent():
             keras = importlib.import_module("keras")
+    except ImportError as error:
+        raise ConfigError(f"backend: {os.environ['KERAS_BACKEND']} cannot be imported ({error}); {INSTALL}") from None
     finally:
         for name in spared:
             del sys.modules[name]

@@ -1,7 +1,8 @@
 """One traced graph for training and one for predicting, whatever the lengths of the batches.
 
 Keras' own train_on_batch traces the graph anew for each new shape, which costs seconds every time; with sequences of
-different lengths that is longer than the training itself. Here the free dimensions stay free in the one trace.
+different lengths that is longer than the training itself. Here the free dimensions stay free in the one trace. On
+other back ends than TensorFlow it is train_on_batch after all.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.models import keras
 
 Arrays = Any
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 
 class Compiled:
@@ -28,11 +30,13 @@ class Compiled:
     def train(self, x: Arrays, y: Arrays, weights: Arrays | None) -> float:
         """One step on a batch; its loss before the step."""
         if self._train is None:
-            self._train = self._traced_training(np.asarray(y), weights)
+            self._train = self._traced_training(np.asarray(y), weights) if ON_TENSORFLOW else self._keras_training()
         return float(self._train(x, y) if weights is None else self._train(x, y, weights))
 
     def predict(self, x: Arrays) -> NDArray[Any]:
         """The network's output for one batch."""
+        if not ON_TENSORFLOW:
+            return np.asarray(self.model.predict_on_batch(x))
         if self._predict is None:
             import tensorflow as tf
 
@@ -41,6 +45,15 @@ class Compiled:
 
             self._predict = tf.function(forward, input_signature=[self._input()], autograph=False)
         return np.asarray(self._predict(x))
+
+    def _keras_training(self) -> Callable[..., Any]:
+        self.model.compile(optimizer=self.optimizer, loss=self.loss)
+
+        def step(x: Any, y: Any, weights: Any = None) -> Any:
+            self.model.reset_metrics()  # else the loss would be the mean of all steps so far
+            return self.model.train_on_batch(x, y, sample_weight=weights)
+
+        return step
 
     def _traced_training(self, y: NDArray[Any], weights: Arrays | None) -> Callable[..., Any]:
         import tensorflow as tf

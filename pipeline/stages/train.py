@@ -1,5 +1,6 @@
 """train@<experiment>: the networks of an experiment fitted, their predictions and everything inference needs."""
 
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def run(project: Project, name: str) -> None:
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     epochs = min(row.epochs, row.sample_epochs) if params.edition == "sample" else row.epochs
     record = runs.Run(uuid.uuid4().hex, encoded.summary["source"], runs.display_name(name, row), now())
+    os.environ["KERAS_BACKEND"] = row.backend
     # Late: importing TensorFlow takes seconds, and a mistake in params.yaml must not wait for it.
     from pipeline.models import members
 
