@@ -162,6 +162,8 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}: patience waits for a better epoch, but keep: last takes the last one; choose one"
     if row.clip_norm is not None and row.clip_value is not None:
         yield f"{key}: clip_norm and clip_value are both set; choose one"
+    if row.task == "image_rows" and row.topology == "one_to_many" and (row.bidirectional or row.patch or row.augment):
+        yield f"{key}.topology: one_to_many draws row after row; bidirectional, patch and augment must stay unset"
     if row.stateful and row.bidirectional:
         yield f"{key}: stateful and bidirectional exclude each other: the backward pass would need the future"
     if row.task == "forecasting" and row.burn_in >= row.time_steps:

@@ -197,9 +197,11 @@ class ImageRowsNetwork(Network):
     """`patch`: 0 reads whole rows; else patches of that many pixels, row by row and column by column.
 
     `augment`: images mirrored and shifted at random; `permute_rows`: a control, rows in a fixed wrong order.
+    `topology`: from an image's rows to its label, or from a label to the rows of an image.
     """
 
     task: Literal["image_rows"]
+    topology: Literal["many_to_one", "one_to_many"] = "many_to_one"
     patch: Annotated[int, Field(ge=0, le=64)] = 0
     permute_rows: bool = False
     augment: bool = False

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models import Predictor, keras
+from pipeline.models import drawing, keras
 from pipeline.models.cells import dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
@@ -22,7 +22,8 @@ def build(network: ImageRowsNetwork, encoder: Mapping[str, Any], batch: int | No
     """pixels uint8 [batch, height, width, channels] → logits float32 [batch, classes].
 
     patch 0: one sequence of whole rows. Else overlapping patches, swept along rows, then along columns, then again over
-    groups of 2 × 2 with twice the units (ReNet, Visin et al. 2015).
+    groups of 2 × 2 with twice the units (ReNet, Visin et al. 2015). topology one_to_many: the logits are the
+    logarithms of how likely the image is under each class; see pipeline.models.drawing.
     """
     height, width, channels = encoder["shape"]
     pixels = keras.Input((height, width, channels), batch_size=batch, dtype="uint8", name="pixels")
@@ -30,6 +31,8 @@ def build(network: ImageRowsNetwork, encoder: Mapping[str, Any], batch: int | No
     x = (keras.ops.cast(pixels, "float32") - offset) / scale
     if network.permute_rows:
         x = keras.ops.take(x, np.random.default_rng(0).permutation(height), axis=1)
+    if network.topology == "one_to_many":
+        return keras.Model(pixels, drawing.likelihoods(network, encoder, x, pixels), name="image_rows")
     if network.patch:
         x = _level(network, _patches(x, network.patch))
         x = _merged(keras.layers.Dropout(network.dropout / 2)(x))
@@ -101,6 +104,8 @@ def augmented(x: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
 
 
 def loss(network: ImageRowsNetwork) -> Any:
+    if network.topology == "one_to_many":
+        return drawing.negative_log_likelihood
     return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=network.label_smoothing)
 
 
@@ -108,12 +113,21 @@ def feed(network: ImageRowsNetwork, encoded: Encoded, splits: tuple[str, ...], f
     return Pictures(network, encoded, splits)
 
 
-def predictor(model: Compiled, network: ImageRowsNetwork, encoded: Encoded) -> Predictor:
-    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
-        """float32 [images of the split, classes]: probabilities."""
-        return probabilities(model, encoded.arrays[f"{split}_x"], mirrored=network.augment)
+class predictor:
+    """Probabilities of the classes, and for a network that draws, what it draws."""
 
-    return predict
+    def __init__(self, model: Compiled, network: ImageRowsNetwork, encoded: Encoded) -> None:
+        self.model, self.network, self.encoded = model, network, encoded
+
+    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
+        """float32 [images of the split, classes]"""
+        return probabilities(self.model, self.encoded.arrays[f"{split}_x"], mirrored=self.network.augment)
+
+    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
+        """`drawn` uint8 [classes, images, height, width, channels], each from nothing but its label."""
+        if self.network.topology != "one_to_many":
+            return {}
+        return {"drawn": drawing.draw(self.model.model, self.encoded.encoder)}
 
 
 def probabilities(model: Compiled, pixels: NDArray[np.uint8], *, mirrored: bool) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from pipeline.reporting.classes import Answers, confusion
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.material import Experiment, Material
 from pipeline.reporting.wording import count
+from pipeline.tasks.base import member_key
 
 MISTAKES, AT_RANDOM = 18, 24
 
@@ -18,12 +19,35 @@ def figures(material: Material) -> list[Element]:
     row, arrays, names = material.experiments[0], material.encoded.arrays, material.encoded.encoder["label_names"]
     probabilities = row.test_predictions()[0]
     answers = Answers(np.arange(len(probabilities)), arrays["test_y"], probabilities)
-    shown: list[Element] = [confusion(row, answers, names)]
+    shown: list[Element] = [*_drawn(material), confusion(row, answers, names)]
     worst = answers.worst(MISTAKES)
     if len(worst):
         shown.append(_mistakes(row, arrays["test_x"], answers, worst, names))
     chosen = np.sort(np.random.default_rng(0).permutation(len(probabilities))[:AT_RANDOM])
     return [*shown, _at_random(row, arrays["test_x"], answers, chosen, names)]
+
+
+def _drawn(material: Material) -> list[Picture]:
+    """What networks draw that are given nothing but a label."""
+    key = member_key(0, "drawn")
+    names = material.encoded.encoder["label_names"]
+    found = [(row.name, row.predictions[key]) for row in material.experiments if key in row.predictions]
+    return [
+        Picture(
+            f"drawn-{name}",
+            f"Drawn by {name} from a single label",
+            f"{drawn.shape[1]} drawings of each of the classes {', '.join(names)}",
+            charts.sheet(
+                drawn.reshape(-1, *drawn.shape[2:]),
+                [label for label in names for _ in range(drawn.shape[1])],
+                [False] * (len(names) * drawn.shape[1]),
+                columns=drawn.shape[1],
+            ),
+            "Each image was drawn row after row, from its label and the rows above.",
+            photo=True,
+        )
+        for name, drawn in found
+    ]
 
 
 def _mistakes(row: Experiment, images: Any, answers: Answers, worst: NDArray[np.int64], names: Any) -> Picture:
