@@ -438,9 +438,9 @@ def test_a_tag_is_the_same_alone_and_in_a_padded_batch() -> None:
     rng = np.random.default_rng(0)
     load(model, [rng.normal(0, 0.5, w.shape).astype(np.float32) for w in trainable(model)])
     together = tagging_model.predictor(Compiled(model), network, encoded)("test", ("train",), 0)
-    rows = tagging_model.rows(encoded, encoded.arrays["split"][0] == 2, pos_tagging.known_counts(encoded, ("train",)))
-    assert len({len(row) for row in rows}) > 3
-    alone = np.concatenate([np.asarray(model(row[None]))[0].argmax(axis=-1) for row in rows])
+    found = tagging_model.rows(encoded, encoded.arrays["split"][0] == 2, pos_tagging.known_counts(encoded, ("train",)))
+    assert len({len(row) for row in found}) > 3
+    alone = np.concatenate([np.asarray(model(row[None]))[0].argmax(axis=-1) for row in found])
     assert len(set(alone.tolist())) > 1 and np.array_equal(together, alone)
     score = pos_tagging.score(encoded, "test", together)
     truth = encoded.arrays["tags"][pos_tagging.in_split(encoded, "test")]
