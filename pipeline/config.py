@@ -145,6 +145,8 @@ def _inconsistent(params: Params, root: Path, readers: Collection[str]) -> Itera
             yield f"datasets.{name}: no experiment uses it; add one, or remove the row"
         if dataset.validation + getattr(dataset, "test", 0.0) >= 1.0:
             yield f"datasets.{name}: validation + test leave nothing to train on; their sum must be below 1"
+        if dataset.task == "sentiment" and dataset.max_features is not None and dataset.folds > 1:
+            yield f"datasets.{name}.max_features: folds have no training part in common to count in; folds must be 1"
     for name, row in params.experiments.items():
         yield from _inconsistent_experiment(name, row, params)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.records import Encoded
 from pipeline.tasks import Task
-from pipeline.tasks.base import cost_of, member_key, paired_interval, skill
+from pipeline.tasks.base import cost_of, mcnemar, member_key, paired_interval, skill
 
 Figures = dict[str, float]
 Predictions = Mapping[str, NDArray[Any]]
@@ -68,7 +68,8 @@ def against_baselines(
     baselines: Mapping[str, Figures],
     rival: Predictions,
 ) -> dict[str, Any]:
-    """The best baseline by the headline metric, the skill over it, and the paired interval where it makes predictions.
+    """The best baseline by the headline metric, the skill over it, and the paired interval where it makes predictions;
+    McNemar's test as well where independent examples are right or wrong.
 
     losses: of the experiment, from test_losses; rival: the baselines' predictions.
     """
@@ -85,4 +86,7 @@ def against_baselines(
     if theirs is not None:
         difference, low, high = paired_interval(losses, theirs, task.BLOCK)
         found["loss_difference"] = {"mean": difference, "low": low, "high": high, "level": 0.95}
+        test_of_pairs = mcnemar(losses, theirs) if task.BLOCK == 1 else None
+        if test_of_pairs is not None:
+            found["mcnemar"] = test_of_pairs
     return found

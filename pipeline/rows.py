@@ -56,9 +56,12 @@ class CharLmData(DatasetRow):
 
 
 class SentimentData(DatasetRow):
-    """`folds`: every text is tested once in k-fold cross-validation; 1 for a single split with `test` as its share.
+    """`folds`: every text is tested once in k-fold cross-validation; 1 for a single split with `test` as its share, or
+    with the publisher's test part where there is one.
 
-    `char_ngrams`: the longest n-grams of letters that a word is described by; 0 for none.
+    `max_features`: only so many, those that stand in most training texts. `cut`: of a text with more than `max_length`
+    words, keep the head, or head and tail in equal parts. `char_ngrams`: the longest n-grams of letters that a word is
+    described by; 0 for none.
     """
 
     task: Literal["sentiment"]
@@ -67,7 +70,9 @@ class SentimentData(DatasetRow):
     test: Share = 0.2
     drop_duplicates: bool = True
     min_count: Count = 1
+    max_features: Count | None = None
     max_length: Count = 400
+    cut: Literal["head", "both_ends"] = "head"
     bigrams: bool = False
     char_ngrams: Annotated[int, Field(ge=0, le=8)] = 0
 

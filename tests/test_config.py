@@ -60,6 +60,11 @@ MISTAKES = {
     "python object": ("seed: 42", "seed: !!python/object:os.system {}", r"not valid YAML"),
     "bidirectional language model": ("learning_rate", "bidirectional: true, learning_rate", r"predicts the future"),
     "two ways to clip": ("learning_rate", "clip_norm: 1.0, clip_value: 1.0, learning_rate", r"choose one"),
+    "a vocabulary of no training part": (
+        "task: char_lm}",
+        "task: sentiment, folds: 2, max_features: 9}",
+        r"datasets\.alice\.max_features: folds have no training part in common .*; folds must be 1",
+    ),
     "nothing to train on": ("task: char_lm}", "task: char_lm, test: 0.95}", r"leave nothing to train on"),
 }
 

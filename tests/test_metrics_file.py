@@ -107,6 +107,13 @@ def test_baselines_stand_beside_the_figures(task: str, trained: Project, experim
     interval = against["loss_difference"]
     assert interval["low"] <= interval["mean"] <= interval["high"]
     assert (interval["mean"] < 0) == (against["skill"] > 0)
+    # Only where examples are right or wrong, and one says nothing of the next.
+    assert ("mcnemar" in against) == (task in ("sentiment", "image_rows"))
+    if "mcnemar" in against:
+        pairs, tested = against["mcnemar"], _tested(task, artifacts.load_encoded(trained.prepared(experiments[task])))
+        gain = pairs["only_ours_right"] - pairs["only_baseline_right"]
+        assert gain == pytest.approx(-interval["mean"] * tested, abs=1e-6)
+        assert 0 <= pairs["p"] <= 1
 
 
 @pytest.mark.parametrize("task", TASKS)

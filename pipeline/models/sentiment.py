@@ -61,10 +61,11 @@ class Texts:
 
 def rows(encoded: Encoded, which: NDArray[np.bool_], counts: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     """int32 [words, features] of each chosen text, with only the features that were fitted."""
-    features, offsets = encoded.arrays["features"], encoded.arrays["offsets"]
-    features = np.where(counts[features] > 0, features, 0)
-    features[:, 0] = np.where(features.any(axis=1), features[:, 0], UNKNOWN_ID)
-    return [features[offsets[i] : offsets[i + 1]] for i in np.flatnonzero(which)]
+    features, lengths = encoded.arrays["features"], np.diff(encoded.arrays["offsets"])
+    chosen = features[np.repeat(which, lengths)]  # a copy of what is asked for, not of the whole data set
+    chosen[counts[chosen] == 0] = 0
+    chosen[~chosen.any(axis=1), 0] = UNKNOWN_ID
+    return [chosen[end - n : end] for end, n in zip(np.cumsum(lengths[which]), lengths[which], strict=True)]
 
 
 def loss(network: SentimentNetwork) -> Any:

@@ -82,7 +82,7 @@ def scores(material: Material) -> list[Table]:
     metrics = [material.headline, *(m for m in material.experiments[0].metrics["test"] if m != material.headline)]
     at_horizons = [m for m in metrics if re.search(r"_h\d+$", m)]
     overall = [m for m in metrics if m not in at_horizons]
-    tables = [_scores("Scores", material, overall, _spread_caption(material))]
+    tables = [_scores("Scores", material, overall, _scores_caption(material))]
     if len(material.encoded.encoder.get("horizons", ())) > 1:
         tables.append(_scores("Scores by horizon", material, at_horizons, "h4: the value 4 steps ahead."))
     return tables
@@ -110,9 +110,21 @@ def ranked(material: Material) -> list[tuple[str, bool]]:
     return [(name, ours) for _, name, ours in sorted(costs, key=lambda row: (row[0], not row[2], row[1]))]
 
 
-def _spread_caption(material: Material) -> str:
+def _scores_caption(material: Material) -> str:
     repeated = [f"{row.name}: {networks(row.metrics)}" for row in material.experiments if networks(row.metrics)]
-    return f"± is the standard deviation over networks ({'; '.join(repeated)})." if repeated else ""
+    spread = f"± is the standard deviation over networks ({'; '.join(repeated)})." if repeated else ""
+    return " ".join(filter(None, [spread, *(mcnemar(row.metrics) for row in material.experiments)]))
+
+
+def mcnemar(metrics: Mapping[str, Any]) -> str:
+    """McNemar's test of an experiment and its best baseline as a sentence; "" where it was not made."""
+    against = metrics["against_baseline"]
+    if "mcnemar" not in against:
+        return ""
+    found, rival = against["mcnemar"], against["baseline"]
+    ours, theirs = (wording.count(found[f"only_{who}_right"]) for who in ("ours", "baseline"))
+    p = f"p = {found['p']:.4f}" if found["p"] >= 0.0001 else "p < 0.0001"
+    return f"Only {metrics['experiment']} is right on {ours} test examples, only {rival} on {theirs}; McNemar's {p}."
 
 
 def pairwise(material: Material) -> Table | None:

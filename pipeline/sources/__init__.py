@@ -45,6 +45,7 @@ SOURCES: dict[str, str] = {
     "electricity": "pipeline.sources.electricity",
     "cifar10": "pipeline.sources.cifar10",
     "digits": "pipeline.sources.digits",
+    "imdb": "pipeline.sources.imdb",
 }
 
 OWN_READERS: dict[str, str] = {

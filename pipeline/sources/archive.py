@@ -3,15 +3,16 @@
 An archive with an unsafe member is refused as a whole: absolute names, `..`, backslashes, links, devices, duplicates.
 """
 
+import bz2
 import gzip
 import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from pipeline.errors import DataError
 
@@ -52,8 +53,13 @@ def read_zip_member(path: Path, archive: zipfile.ZipFile, name: str, limit: int)
         return stream.read()
 
 
-def stream_tar(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each regular file of a .tar.xz or .tar.gz, in stored order; no file may pass `limit` bytes."""
+def stream_tar(
+    path: Path, limit: int, wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each regular file of a .tar.xz, .tar.bz2 or .tar.gz, in stored order.
+
+    No file whose name is `wanted` may pass `limit` bytes; the others are checked in all else, and skipped.
+    """
     with _told(path), _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         seen: set[str] = set()
         for member in archive:
@@ -64,12 +70,13 @@ def stream_tar(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
                 raise DataError(f"{path}: unsafe member {member.name!r} (a link or device); nothing more was read")
             if member.name in seen:
                 raise DataError(f"{path}: unsafe archive, member {member.name!r} occurs twice")
-            if member.size > limit:
+            if wanted(member.name) and member.size > limit:
                 raise DataError(f"{path}: member {member.name!r} declares {member.size:,} bytes, more than {limit:,}")
             seen.add(member.name)
             if len(seen) > MAX_MEMBERS:
                 raise DataError(f"{path}: more than {MAX_MEMBERS:,} members")
-            yield member.name, _content(archive, member)
+            if wanted(member.name):
+                yield member.name, _content(archive, member)
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -82,7 +89,8 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 def _decompressed(path: Path) -> IO[bytes]:
     # Not tarfile's own r|xz: it takes a compressed stream that stops early for the end of the archive.
-    return cast(IO[bytes], lzma.open(path) if path.name.endswith(".xz") else gzip.open(path))
+    openers: dict[str, Callable[[Path], Any]] = {".xz": lzma.open, ".bz2": bz2.open, ".gz": gzip.open}
+    return cast(IO[bytes], openers[path.suffix](path))
 
 
 def _refuse_unsafe(path: Path, name: str) -> None:
@@ -104,7 +112,10 @@ def _told(path: Path) -> Iterator[None]:
     """Turns what a broken archive raises into a DataError that names file and size."""
     try:
         yield
-    except BROKEN as error:
+    except (*BROKEN, OSError) as error:
+        # bz2 raises a bare OSError for bad data; one of the system has a number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise DataError(
             f"{path}: the archive is truncated or damaged at {path.stat().st_size:,} bytes ({error}); "
             "delete it and run the download again"

@@ -1,5 +1,6 @@
 """What every task uses: the names of the splits, which way a metric points, comparison, what a baseline leaves."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,22 @@ def paired_interval(
     means = np.array([sums[rng.integers(len(sums), size=blocks)].mean() / width for _ in range(draws)])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(difference.mean()), float(low), float(high)
+
+
+def mcnemar(ours: NDArray[Any], theirs: NDArray[Any]) -> dict[str, float] | None:
+    """How many examples only one of two methods gets right, and the two-sided p of that if both were as good (McNemar
+    1947): from the binomial distribution for fewer than 25 such examples, else from χ² with continuity correction.
+
+    ours, theirs: losses [examples] of the same independent examples, 0 for right and 1 for wrong; None for others.
+    """
+    if not all(np.isin(losses, (0, 1)).all() for losses in (ours, theirs)):
+        return None
+    b, c = int(np.sum(ours < theirs)), int(np.sum(ours > theirs))
+    if b + c < 25:
+        p = min(1.0, 2 * sum(math.comb(b + c, i) for i in range(min(b, c) + 1)) / 2 ** (b + c))
+    else:
+        p = math.erfc(math.sqrt(max(0, abs(b - c) - 1) ** 2 / (b + c) / 2))
+    return {"only_ours_right": b, "only_baseline_right": c, "p": p}
 
 
 def member_key(who: int | str, part: int | str) -> str:

@@ -1,11 +1,10 @@
 """Sentiment: one class for each text.
 
 Duplicates are folded together before the split (a random split of texts that repeat would test on what was trained).
-Every word is a bag of features: itself, the pair with the word before it, and its character n-grams, so that words that
-were never seen still say something.
+Where the publisher made a test part it is the test, as it is; training texts that stand in it are left out, and the
+validation part is made of whole groups (all reviews of a film). See word_features for what a word is described by.
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +17,8 @@ from pipeline.errors import DataError
 from pipeline.records import Encoded, LabelledTexts
 from pipeline.rows import SentimentData
 from pipeline.tasks.base import EXACT, SPLITS, Baseline, pack
-from pipeline.tasks.linear_text import LINEAR, linear_probabilities
+from pipeline.tasks.linear_text import linear_predictions
+from pipeline.tasks.word_features import Bags, Tokens, bags, cut, features, tokenised, words
 
 HEADLINE = "accuracy"
 MONITOR = "log_loss"
@@ -28,31 +28,12 @@ UNKNOWN_ID = 1
 FIRST_ID = 2
 
 
-def words(text: str) -> list[str]:
-    """Lower-case words without punctuation; an apostrophe joins what it stands between."""
-    return re.findall(r"\w+", re.sub(r"['’]", "", text.lower()))
-
-
-def features(tokens: Sequence[str], encoder: Mapping[str, Any]) -> list[list[str]]:
-    """The features of each word: itself; with `bigrams`, the pair; character n-grams of 2 to `char_ngrams` letters."""
-    found, before = [], "<s>"
-    for word in tokens:
-        bag = [word] + ([f"{before} {word}"] if encoder["bigrams"] else [])
-        framed = f"<{word}>"
-        grams = (
-            f"#{framed[i : i + n]}" for n in range(2, encoder["char_ngrams"] + 1) for i in range(len(framed) - n + 1)
-        )
-        found.append(bag + list(dict.fromkeys(grams)))
-        before = word
-    return found
-
-
 def encode_texts(texts: Sequence[str], encoder: Mapping[str, Any]) -> list[NDArray[np.int32]]:
     """Raw texts as the model sees them: int32 [words, features] each; a word without known features is UNKNOWN."""
-    bags = [features(words(text)[: encoder["max_length"]] or [""], encoder) for text in texts]
-    flat = vocabulary.bags([token for bag in bags for token in bag], encoder["ids"])  # as wide for each text
+    found = [cut(features(words(text) or [""], encoder), encoder) for text in texts]
+    flat = vocabulary.bags([token for bag in found for token in bag], encoder["ids"])  # as wide for each text
     flat[~flat.any(axis=1), 0] = UNKNOWN_ID
-    return np.split(flat, np.cumsum([len(bag) for bag in bags])[:-1])
+    return np.split(flat, np.cumsum([len(bag) for bag in found])[:-1])
 
 
 def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:
@@ -60,45 +41,67 @@ def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:
     split int8 [folds, texts], counts int32 [folds, 2, vocabulary]: in how many texts a feature stands in the training
     part, and in training and validation part together.
     """
-    texts, labels, repeats = _distinct(record) if row.drop_duplicates else (record.texts, record.labels, 0)
-    _check_classes(labels, record.label_names, row)
     encoder: dict[str, Any] = {
         "bigrams": row.bigrams,
         "char_ngrams": row.char_ngrams,
         "max_length": row.max_length,
+        "cut": row.cut,
         "label_names": list(record.label_names),
     }
-    bags = [features(words(text)[: row.max_length] or [""], encoder) for text in texts]
-    symbols = sorted({f for text in bags for token in text for f in token})
-    ids = {symbol: i for i, symbol in enumerate(symbols, start=FIRST_ID)}
-    split = _splits(labels, row, seed)
-    counts = _counts(bags, ids, split)
-    encoder |= {"size": len(ids) + FIRST_ID, "min_count": row.min_count, "ids": ids}
-    flat = [token for text in bags for token in text]
-    arrays = {
-        "features": vocabulary.bags(flat, ids),
-        "offsets": np.cumsum([0, *map(len, bags)]),
+    tokens = tokenised(record.texts)
+    chosen, labels, dropped = _chosen(record, tokens, row)
+    split = _splits(labels, row, seed) if record.is_test is None else _published(record, chosen, labels, row, seed)
+    found = bags(tokens, chosen, encoder)
+    counts = _counts(found, split)
+    kept = _vocabulary(found, counts, row.max_features)
+    encoder |= {"size": len(kept) + FIRST_ID, "min_count": row.min_count}
+    encoder["ids"] = {name: i for i, name in enumerate(kept, start=FIRST_ID)}
+    numbers = np.fromiter(kept.values(), np.int64, len(kept))
+    arrays: dict[str, NDArray[Any]] = {
+        "features": _numbered(found, numbers),
+        "offsets": found.offsets,
         "labels": labels,
         "split": split,
-        "counts": counts,
-        **pack(texts),
+        "counts": np.pad(counts.take(numbers, axis=2), ((0, 0), (0, 0), (FIRST_ID, 0))),
+        **pack([record.texts[i] for i in chosen]),
     }
-    summary = {"folds": row.folds, "texts": len(texts), "repeats_dropped": repeats, "findings": dict(record.findings)}
+    summary = {"folds": row.folds, "texts": len(chosen), **dropped, "findings": dict(record.findings)}
     examples = {name: int(np.sum(split[0] == part)) for part, name in enumerate(SPLITS)}
     return Encoded(arrays, encoder, examples, summary)
 
 
-def _distinct(record: LabelledTexts) -> tuple[Sequence[str], NDArray[np.int32], int]:
-    """Texts that are equal but for case and punctuation once each, with the label that most of them carry."""
-    votes: dict[str, Counter[int]] = {}
-    first: dict[str, str] = {}
-    for text, label in zip(record.texts, record.labels.tolist(), strict=True):
-        key = " ".join(words(text))
-        first.setdefault(key, text)
-        votes.setdefault(key, Counter())[label] += 1
+def _chosen(
+    record: LabelledTexts, tokens: Tokens, row: SentimentData
+) -> tuple[NDArray[np.int64], NDArray[np.int32], dict[str, int]]:
+    """Positions int64 [texts] and labels int32 [texts] of what is used, the published test part last, and how many
+    texts were dropped."""
+    if record.is_test is not None and row.folds > 1:
+        raise DataError(f"{row.source}: has a published test part; folds is {row.folds}, it must be 1")
+    test = np.zeros(len(record.texts), np.bool_) if record.is_test is None else record.is_test
+    first, labels, dropped = np.flatnonzero(~test), record.labels[~test], {"repeats_dropped": 0}
+    if row.drop_duplicates:
+        tested = {tokens.key(i) for i in np.flatnonzero(test).tolist()} - {b""}
+        keys = {i: tokens.key(i) for i in first.tolist()}
+        fresh = {i: key for i, key in keys.items() if key not in tested}
+        first, labels = _distinct(fresh, record.labels)
+        dropped = {"repeats_dropped": len(fresh) - len(first)}
+        if record.is_test is not None:
+            dropped["train_texts_in_test_dropped"] = len(keys) - len(fresh)
+    for part in (labels, record.labels[test]) if test.any() else (labels,):
+        _check_classes(part, record.label_names, row)
+    return np.concatenate([first, np.flatnonzero(test)]), np.concatenate([labels, record.labels[test]]), dropped
+
+
+def _distinct(keys: Mapping[int, bytes], labels: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The first text of each key that is not empty, with the label that most texts of the key carry."""
+    votes: dict[bytes, Counter[int]] = {}
+    first: dict[bytes, int] = {}
+    for i, key in keys.items():
+        first.setdefault(key, i)
+        votes.setdefault(key, Counter())[int(labels[i])] += 1
     kept = [key for key in votes if key]
-    labels = np.array([votes[key].most_common(1)[0][0] for key in kept], np.int32)
-    return [first[key] for key in kept], labels, len(record.texts) - len(kept)
+    winners = [votes[key].most_common(1)[0][0] for key in kept]
+    return np.array([first[key] for key in kept], np.int64), np.array(winners, np.int32)
 
 
 def _check_classes(labels: NDArray[np.int32], names: Sequence[str], row: SentimentData) -> None:
@@ -142,15 +145,63 @@ def _share(labels: NDArray[np.int32], share: float, rng: np.random.Generator) ->
     return chosen
 
 
-def _counts(bags: Sequence[Any], ids: Mapping[str, int], split: NDArray[np.int8]) -> NDArray[np.int32]:
-    counts = np.zeros((len(split), 2, len(ids) + FIRST_ID), np.int32)
-    for text, bag in enumerate(bags):
-        present = np.array(sorted({ids[f] for token in bag for f in token}))
+def _published(
+    record: LabelledTexts, chosen: NDArray[np.int64], labels: NDArray[np.int32], row: SentimentData, seed: int
+) -> NDArray[np.int8]:
+    """int8 [1, texts]: the published test part, and a validation part from the rest."""
+    assert record.is_test is not None
+    rng = np.random.default_rng(seed)
+    split = np.where(record.is_test[chosen], TEST, TRAIN).astype(np.int8)
+    rest = np.flatnonzero(split == TRAIN)
+    if record.groups is None:
+        picked = _share(labels[rest], row.validation, rng)
+    else:
+        picked = _whole_groups(record.groups[chosen[rest]], row.validation, rng)
+    split[rest[picked]] = VALIDATION
+    return split[None]
+
+
+def _whole_groups(groups: NDArray[np.int32], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """bool [examples]: groups in random order until they hold the `share`."""
+    _, of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))
+    before = np.cumsum(sizes[order]) - sizes[order]
+    return np.isin(of, order[before < share * len(groups) - EXACT])
+
+
+def _counts(found: Bags, split: NDArray[np.int8]) -> NDArray[np.int32]:
+    """int32 [folds, 2, features by number]; see encode."""
+    counts = np.zeros((len(split), 2, found.size + 1), np.int32)
+    for text in np.flatnonzero((split != TEST).any(axis=0)):
+        present = np.unique(found.numbers[found.offsets[text] : found.offsets[text + 1]])
         for fold, part in enumerate(split[:, text]):
             if part != TEST:
                 counts[fold, 1, present] += 1
                 counts[fold, 0, present] += part == TRAIN
-    return counts
+    return counts[:, :, :-1]  # without the padding
+
+
+def _vocabulary(found: Bags, counts: NDArray[np.int32], limit: int | None) -> dict[str, int]:
+    """The features in order of their names, with their numbers: all, or the `limit` that stand in most texts of the
+    training part, whatever the others hold."""
+    if limit is None:
+        return _by_name(found, np.setdiff1d(found.numbers, [found.size]).tolist())
+    trained = counts[0, 0]
+    floor = np.sort(trained)[-limit] if limit < len(trained) else 0
+    above = np.flatnonzero(trained > floor).tolist()
+    ties = _by_name(found, np.flatnonzero(trained == floor).tolist() if floor else [])
+    return _by_name(found, [*above, *list(ties.values())[: limit - len(above)]])
+
+
+def _by_name(found: Bags, numbers: Sequence[int]) -> dict[str, int]:
+    return dict(sorted((found.name(i), i) for i in numbers))
+
+
+def _numbered(found: Bags, numbers: NDArray[np.int64]) -> NDArray[np.int32]:
+    """int32 [words, features]: ids in place of numbers; 0 for what is not in the vocabulary."""
+    ids = np.zeros(found.size + 1, np.int32)
+    ids[numbers] = np.arange(FIRST_ID, FIRST_ID + len(numbers))
+    return ids[found.numbers]
 
 
 def known_counts(encoded: Encoded, fitted_on: Sequence[str], fold: int) -> NDArray[np.int32]:
@@ -184,12 +235,13 @@ def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArra
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """Majority class; TF-IDF of words and pairs + logistic regression; the same with character n-grams, tuned."""
+    """Majority class; TF-IDF of words and pairs + logistic regression, plain and tuned; the same with character
+    n-grams where the networks have them; naive Bayes and a support vector machine for two classes."""
     folds = range(encoded.summary["folds"])
-    predicted = {"majority": [_majority(encoded, fold) for fold in folds]}
-    predicted |= {name: [linear_probabilities(encoded, fold, name) for fold in folds] for name in LINEAR}
+    predicted = [{"majority": _majority(encoded, fold), **linear_predictions(encoded, fold)} for fold in folds]
     found = {}
-    for name, predictions in predicted.items():
+    for name in predicted[0]:
+        predictions = [of[name] for of in predicted]
         scores = [score(encoded, "test", p, fold) for fold, p in zip(folds, predictions, strict=True)]
         found[name] = Baseline({m: float(np.mean([s[m] for s in scores])) for m in scores[0]}, predictions)
     return found

@@ -20,7 +20,7 @@ from pipeline.reporting.comparison import (
     t_interval,
 )
 from pipeline.reporting.material import Material
-from pipeline.reporting.tables import interval
+from pipeline.reporting.tables import interval, mcnemar, scores
 from pipeline.sources import SOURCES
 
 
@@ -91,3 +91,19 @@ def test_t_interval_against_a_known_example() -> None:
 def test_between_the_rows_of_the_table_the_interval_is_the_wider_one() -> None:
     values = [float(v) for v in range(18)]  # 17 degrees of freedom stand between 15 and 20
     assert t_interval(values)[1] == pytest.approx(T_QUANTILES[15] * np.std(values, ddof=1) / math.sqrt(18))
+
+
+@pytest.mark.parametrize(("p", "words"), [(0.034, "p = 0.0340"), (0.00012, "p = 0.0001"), (1e-30, "p < 0.0001")])
+def test_mcnemar_is_told_as_a_sentence(p: float, words: str) -> None:
+    found = {"only_ours_right": 1234, "only_baseline_right": 1000, "p": p}
+    metrics = {"experiment": "imdb", "against_baseline": {"baseline": "nb-svm", "mcnemar": found}}
+    told = f"Only imdb is right on 1,234 test examples, only nb-svm on 1,000; McNemar's {words}."
+    assert mcnemar(metrics) == told
+    assert mcnemar({"against_baseline": {"baseline": "last value"}}) == ""
+
+
+def test_mcnemar_stands_below_the_scores_where_it_was_made(finished: Project) -> None:
+    captions = {name: scores(load(finished, name))[0].caption for name in ("umich", "digits", "treebank")}
+    assert captions["umich"].startswith("± is the standard deviation over networks (umich: 3 folds). Only umich is ")
+    assert captions["digits"].count("McNemar's p") == 2
+    assert captions["treebank"] == ""

@@ -1,5 +1,6 @@
 """Unsafe, broken and swollen archives are refused; nothing is ever written."""
 
+import bz2
 import io
 import lzma
 import tarfile
@@ -15,7 +16,8 @@ from pipeline.sources.archive import open_zip, read_zip_member, stream_tar
 
 
 def _tar(path: Path, *members: tarfile.TarInfo) -> Path:
-    with lzma.open(path, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
+    compress = bz2.open if path.suffix == ".bz2" else lzma.open
+    with compress(path, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
         for member in members:
             member.size = 0 if member.issym() or member.islnk() else 3
             archive.addfile(member, io.BytesIO(b"abc"))
@@ -93,19 +95,36 @@ def test_a_member_that_is_not_what_its_header_says_is_refused(damage: Callable[[
         read_zip_member(path, archive, "member", 10_000)
 
 
-@pytest.mark.parametrize("name", ["a.tar.xz", "a.tar.gz"])
+def test_members_that_are_not_wanted_are_skipped_but_checked(tmp_path: Path) -> None:
+    path = _tar(tmp_path / "a.tar.bz2", _info("large"), _info("x"))
+    assert [name for name, _ in stream_tar(path, 3, wanted=lambda name: name == "x")] == ["x"]
+    assert list(stream_tar(path, 3)) == [("large", b"abc"), ("x", b"abc")]
+    with pytest.raises(DataError, match="'large' declares 3 bytes"):
+        list(stream_tar(path, 2, wanted=lambda name: name == "large"))
+    assert list(stream_tar(path, 2, wanted=lambda name: False)) == []
+    for bad in (_info("../up"), _info("up", type=tarfile.SYMTYPE, linkname="/etc/passwd")):
+        with pytest.raises(DataError, match="unsafe member"):
+            list(stream_tar(_tar(tmp_path / "b.tar.bz2", bad), 3, wanted=lambda name: False))
+
+
+@pytest.mark.parametrize("name", ["a.tar.xz", "a.tar.gz", "a.tar.bz2"])
 def test_what_is_no_archive_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"<html>no archive</html>")
     with pytest.raises(DataError, match=f"{name}: the archive is truncated or damaged at 23 bytes"):
         list(stream_tar(tmp_path / name, 10))
 
 
-def test_every_cut_of_a_tar_is_noticed(tmp_path: Path) -> None:
-    whole = _tar(tmp_path / "a.tar.xz", *(_info(f"m{i}") for i in range(20))).read_bytes()
+@pytest.mark.parametrize("kind", ["xz", "bz2"])
+def test_every_cut_of_a_tar_is_noticed(kind: str, tmp_path: Path) -> None:
+    whole = _tar(tmp_path / f"a.tar.{kind}", *(_info(f"m{i}") for i in range(20))).read_bytes()
+    path = tmp_path / f"cut.tar.{kind}"
     for cut in range(1, len(whole) - 30, 7):
-        (tmp_path / "cut.tar.xz").write_bytes(whole[:cut])
+        path.write_bytes(whole[:cut])
         with pytest.raises(DataError, match="truncated"):
-            list(stream_tar(tmp_path / "cut.tar.xz", 10))
+            list(stream_tar(path, 10))
+    path.write_bytes(whole[:100] + bytes([whole[100] ^ 255]) + whole[101:])
+    with pytest.raises(DataError, match="damaged"):
+        list(stream_tar(path, 10))
 
 
 def test_a_missing_member_is_answered_with_what_is_there(tmp_path: Path) -> None:

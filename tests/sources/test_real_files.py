@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.sources import SOURCES, alice, cifar10, electricity, load_source, treebank, umich
+from pipeline.sources import SOURCES, alice, cifar10, electricity, imdb, load_source, treebank, umich
 from pipeline.verify import fault_of
 
 MIRROR = os.environ.get("PIPELINE_MIRROR", "")
@@ -94,3 +94,23 @@ def test_plain_texts_have_their_characters(name: str, characters: int, symbols: 
     source = load_source(name)
     text = source.read(Path(MIRROR) / (source.CARD.folder or name)).text
     assert (len(text), len(set(text))) == (characters, symbols)
+
+
+def test_imdb_repeats_and_films_are_the_published_ones() -> None:
+    record = imdb.read(Path(MIRROR) / "imdb")
+    assert record.is_test is not None
+    assert record.groups is not None
+    for half in (record.is_test, ~record.is_test):
+        assert np.bincount(record.labels[half]).tolist() == [12_500] * 2
+        assert np.bincount(record.groups[half]).max() == 30
+    assert sum(len(text.encode()) for text in record.texts) == 65_483_508
+    assert sum("<br" in text for text in record.texts) == 29_200
+    assert record.findings == {
+        "reviews": 50_000,
+        "exact_repeats": 418,
+        "exact_repeats_in_train": 96,
+        "exact_repeats_in_test": 199,
+        "texts_in_train_and_test": 123,
+        "films": 7_036,
+        "films_in_train_and_test": 1,
+    }

@@ -24,6 +24,7 @@ RECORDS = {
     "electricity": Series,
     "cifar10": Images,
     "digits": Images,
+    "imdb": LabelledTexts,
 }
 NOT_SOURCES = {"__init__", "card", "archive", "plain_text"}
 

@@ -14,10 +14,10 @@ from pipeline.errors import ConfigError
 from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.rows import DatasetRows
 from pipeline.tasks import TASKS, Task, load_task
-from pipeline.tasks.base import HIGHER_IS_BETTER, SPLITS, cost_of, paired_interval, skill
+from pipeline.tasks.base import HIGHER_IS_BETTER, SPLITS, cost_of, mcnemar, paired_interval, skill
 from pipeline.tasks.forecasting import targets
 
-HELPERS = {"__init__", "base", "linear_series", "linear_text", "series_features"}
+HELPERS = {"__init__", "base", "linear_series", "linear_text", "series_features", "word_features"}
 
 
 def _words(i: int) -> str:
@@ -195,6 +195,40 @@ def test_the_sign_of_a_difference() -> None:
     np.testing.assert_allclose(paired_interval(bad, good, 1)[0], -mean)
     assert paired_interval(good, good, 5) == (0.0, 0.0, 0.0)
     assert paired_interval(good, bad, 1) == (mean, low, high), "the same draws each time"
+
+
+def right_and_wrong(b: int, c: int, same: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of two methods of which the first alone is right b times and the second alone c times."""
+    ours, theirs = [0] * b + [1] * c + [0, 1] * same, [1] * b + [0] * c + [0, 1] * same
+    return np.array(ours, float), np.array(theirs, float)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "p"),
+    [
+        (1, 9, 22 / 1024),  # 2 × (1 + 10) / 2¹⁰
+        (9, 1, 22 / 1024),
+        (0, 5, 2 / 32),
+        (0, 0, 1.0),
+        (4, 4, 1.0),
+        (12, 12, 1.0),
+        (6, 18, 0.0226558),  # exact: 24 examples
+        (5, 20, 0.0051103),  # χ² = 14² / 25 = 7.84
+        (121, 59, 5.450094e-06),  # χ² = 61² / 180
+        (13, 13, 1.0),  # the correction goes no further than 0
+    ],
+)
+def test_mcnemar_against_known_values(b: int, c: int, p: float) -> None:
+    found = mcnemar(*right_and_wrong(b, c))
+    assert found is not None
+    assert (found["only_ours_right"], found["only_baseline_right"]) == (b, c)
+    assert found["p"] == pytest.approx(p, rel=1e-4)
+
+
+def test_mcnemar_is_for_right_and_wrong_alone() -> None:
+    ours, theirs = right_and_wrong(3, 4)
+    assert mcnemar(ours / 2, theirs) is None, "a mean over several networks"
+    assert mcnemar(ours, theirs + 0.1) is None
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])

@@ -1,14 +1,19 @@
 """Sentiment: figures by hand, splits that are balanced and disjoint, features from fitted texts alone."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from pipeline.errors import DataError
 from pipeline.records import Encoded, LabelledTexts
 from pipeline.rows import SentimentData
-from pipeline.tasks import sentiment
+from pipeline.sources import imdb, umich
+from pipeline.tasks import linear_text, sentiment, word_features
 from pipeline.tasks.base import SPLITS, unpack
-from pipeline.tasks.sentiment import TEST, TRAIN, VALIDATION
+from pipeline.tasks.sentiment import FIRST_ID, TEST, TRAIN, VALIDATION
 
 
 def row(**changes: object) -> SentimentData:
@@ -103,14 +108,167 @@ def test_most_repeats_decide_on_the_label() -> None:
     assert encoded.arrays["labels"][0] == 1
 
 
+def published(seed: int = 0, films: bool = True, **changes: object) -> tuple[LabelledTexts, Encoded]:
+    """200 texts of 40 films to learn from, of which 0 to 4 say the same, 5 to 9 stand in the test, 10 says nothing;
+    100 texts as the test, of which the last two say the same and nothing."""
+    texts = [f"film{i // 5} text{i} is {'good' if i % 2 else 'bad'}" for i in range(300)]
+    texts[1:5] = [texts[0].upper(), f"{texts[0]}!", f"<br />{texts[0]}", f"{texts[0]}, "]
+    texts[5:10] = texts[200:205]
+    texts[10], texts[298:] = "?!", ["!", "?"]
+    groups = np.arange(300, dtype=np.int32) // 5 if films else None
+    labels = np.arange(300, dtype=np.int32) % 2
+    given = LabelledTexts(tuple(texts), labels, ("negative", "positive"), {}, np.arange(300) >= 200, groups)
+    return given, sentiment.encode(given, row(**changes), seed)
+
+
+def test_the_published_test_part_is_the_test_as_it_is() -> None:
+    given, encoded = published()
+    (split,) = encoded.arrays["split"]
+    assert encoded.examples["test"] == 100
+    assert unpack(encoded.arrays, np.flatnonzero(split == TEST)) == list(given.texts[200:])
+    np.testing.assert_array_equal(encoded.arrays["labels"][split == TEST], given.labels[200:])
+
+
+def test_what_stands_in_the_test_is_not_trained_on() -> None:
+    given, encoded = published()
+    (split,) = encoded.arrays["split"]
+    before = unpack(encoded.arrays, np.flatnonzero(split != TEST))
+    assert before == [given.texts[0], *given.texts[11:200]]
+    assert encoded.arrays["labels"][0] == 0, "three of five say so"
+    assert encoded.summary["train_texts_in_test_dropped"] == 5
+    assert encoded.summary["repeats_dropped"] == 5
+    assert len(published(drop_duplicates=False)[1].arrays["labels"]) == 300
+
+
+def test_validation_is_made_of_whole_films() -> None:
+    for seed in range(5):
+        _, encoded = published(seed, validation=0.2)
+        (split,) = encoded.arrays["split"]
+        parts = [
+            {text.split()[0].lower() for text in unpack(encoded.arrays, np.flatnonzero(split == part))}
+            for part in (TRAIN, VALIDATION)
+        ]
+        assert not parts[0] & parts[1]
+        assert 0.2 * 190 <= encoded.examples["validation"] < 0.2 * 190 + 5
+    seeds = [published(seed)[1].arrays["split"].tolist() for seed in (1, 1, 2)]
+    assert seeds[0] == seeds[1] != seeds[2]
+
+
+def test_without_films_validation_is_a_share_of_each_class() -> None:
+    _, encoded = published(films=False)
+    (split,), labels = encoded.arrays["split"], encoded.arrays["labels"]
+    assert np.bincount(labels[split == VALIDATION]).tolist() in ([9, 10], [10, 9], [10, 10])
+    assert encoded.examples == {"train": 190 - encoded.examples["validation"], "validation": 19, "test": 100}
+
+
+def test_a_published_test_part_leaves_no_folds() -> None:
+    with pytest.raises(DataError, match="s: has a published test part; folds is 2, it must be 1"):
+        published(folds=2)
+    given, _ = published()
+    labels = np.where(given.is_test, 0, given.labels).astype(np.int32)
+    with pytest.raises(DataError, match=r"\(negative 100, positive 0\)"):
+        sentiment.encode(LabelledTexts(given.texts, labels, given.label_names, {}, given.is_test), row(), 0)
+
+
+def test_the_vocabulary_is_that_of_the_training_part() -> None:
+    _, encoded = published(bigrams=True, max_features=50)
+    (split,) = encoded.arrays["split"]
+    texts = unpack(encoded.arrays, np.flatnonzero(split == TRAIN))
+    stands: dict[str, int] = {}
+    for text in texts:
+        bags = word_features.features(word_features.words(text), encoded.encoder)
+        for feature in {feature for bag in bags for feature in bag}:
+            stands[feature] = stands.get(feature, 0) + 1
+    most = sorted(stands, key=lambda feature: (-stands[feature], feature))[:50]
+    ids = encoded.encoder["ids"]
+    assert list(ids.items()) == list(zip(sorted(most), range(FIRST_ID, FIRST_ID + 50), strict=True))
+    assert encoded.encoder["size"] == 52
+    assert encoded.arrays["counts"].shape == (1, 2, 52)
+    assert [encoded.arrays["counts"][0, 0, ids[f]] for f in most] == [stands[f] for f in most]
+    assert stands[most[-1]] < stands["good"], "rare ones are at the edge, and ties with them"
+
+
+def test_texts_of_the_test_take_no_place_in_the_vocabulary() -> None:
+    given, encoded = published(max_features=1_000)
+    texts = (*given.texts[:200], *(f"qqq{i} www" for i in range(100)))
+    other = sentiment.encode(
+        LabelledTexts(texts, given.labels, given.label_names, {}, given.is_test, given.groups),
+        row(max_features=1_000, drop_duplicates=False), 0,
+    )  # fmt: skip
+    assert not any("qqq" in name or "www" in name for name in other.encoder["ids"])
+    features = other.arrays["features"][other.arrays["offsets"][200] :]
+    assert len(features) == 200
+    assert not features.any(), "unknown, and no rows in the table of embeddings"
+    (split,) = encoded.arrays["split"]
+    trained = {w for t in unpack(encoded.arrays, np.flatnonzero(split == TRAIN)) for w in word_features.words(t)}
+    assert set(encoded.encoder["ids"]) == trained
+
+
+SAMPLES: dict[str, tuple[Any, dict[str, object]]] = {
+    "umich": (umich, {"folds": 5, "bigrams": True, "char_ngrams": 5, "min_count": 2}),
+    "umich-contaminated": (umich, {"drop_duplicates": False, "bigrams": True, "char_ngrams": 5}),
+    "short": (umich, {"max_length": 3, "bigrams": True}),
+    "imdb": (imdb, {"bigrams": True, "max_length": 25, "cut": "both_ends"}),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_numbers_are_what_features_say_one_by_one(name: str, tmp_path: Path) -> None:
+    source, options = SAMPLES[name]
+    source.sample(tmp_path, 1)
+    encoded = sentiment.encode(source.read(tmp_path), row(**options), 1)
+    arrays, encoder = encoded.arrays, encoded.encoder
+    texts = unpack(arrays, np.arange(len(arrays["labels"])))
+    bags = [word_features.cut(word_features.features(word_features.words(t), encoder), encoder) for t in texts]
+    symbols = sorted({feature for text in bags for word in text for feature in word})
+    assert encoder["ids"] == {symbol: i for i, symbol in enumerate(symbols, FIRST_ID)}
+    assert arrays["offsets"].tolist() == np.cumsum([0, *map(len, bags)]).tolist()
+    flat = [[encoder["ids"][feature] for feature in word] for text in bags for word in text]
+    width = max(map(len, flat))
+    assert arrays["features"].dtype == np.int32
+    assert arrays["features"].tolist() == [word + [0] * (width - len(word)) for word in flat]
+    counts = np.zeros_like(arrays["counts"])
+    for fold, split in enumerate(arrays["split"]):
+        for text, part in zip(bags, split, strict=True):
+            present = sorted({encoder["ids"][feature] for word in text for feature in word})
+            counts[fold, 1, present] += part != TEST
+            counts[fold, 0, present] += part == TRAIN
+    np.testing.assert_array_equal(arrays["counts"], counts)
+
+
 def test_features_of_words() -> None:
     encoder = {"bigrams": True, "char_ngrams": 3}
-    assert sentiment.words("Don’t DO it!") == ["dont", "do", "it"]
-    assert sentiment.features(["do", "it"], encoder) == [
+    assert word_features.words("Don’t DO it!<br /><BR>Now") == ["dont", "do", "it", "now"]
+    assert word_features.features(["do", "it"], encoder) == [
         ["do", "<s> do", "#<d", "#do", "#o>", "#<do", "#do>"],
         ["it", "do it", "#<i", "#it", "#t>", "#<it", "#it>"],
     ]
-    assert sentiment.features(["do"], {"bigrams": False, "char_ngrams": 0}) == [["do"]]
+    assert word_features.features(["do"], {"bigrams": False, "char_ngrams": 0}) == [["do"]]
+
+
+@pytest.mark.parametrize(
+    ("cut", "length", "left"),
+    [
+        ("head", 4, [0, 1, 2, 3]),
+        ("both_ends", 4, [0, 1, 8, 9]),
+        ("both_ends", 5, [0, 1, 2, 8, 9]),
+        ("both_ends", 1, [0]),
+        ("both_ends", 9, [0, 1, 2, 3, 4, 6, 7, 8, 9]),
+        ("both_ends", 10, list(range(10))),
+        ("both_ends", 400, list(range(10))),
+    ],
+)
+def test_long_texts_are_cut(cut: str, length: int, left: list[int]) -> None:
+    assert word_features.cut(range(10), {"cut": cut, "max_length": length}) == left
+
+
+def test_a_pair_across_the_cut_is_that_of_the_text() -> None:
+    encoder = {"bigrams": True, "char_ngrams": 0, "cut": "both_ends", "max_length": 2}
+    tokens = word_features.tokenised(["", "a b c d", "d"])
+    found = word_features.bags(tokens, np.arange(3), encoder)
+    names = [[found.name(int(i)) for i in word] for word in found.numbers]
+    assert names == [["", "<s> "], ["a", "<s> a"], ["d", "c d"], ["d", "<s> d"]]
+    assert found.offsets.tolist() == [0, 1, 3, 4]
 
 
 def test_only_fitted_texts_give_features() -> None:
@@ -155,3 +313,57 @@ def test_the_majority_baseline_by_hand() -> None:
     np.testing.assert_allclose(found["majority"].predictions[0][:, 1], np.mean(labels[split != TEST] == 1))
     # the one word that tells the classes apart is among the features
     assert found["tfidf+lr, tuned"].metrics["accuracy"] == 1.0
+
+
+def blobs(count: int = 80) -> Encoded:
+    """Texts whose class hangs on one word of twenty, of a few classes."""
+    rng = np.random.default_rng(0)
+    labels = (np.arange(count) % 2).astype(np.int32)
+    names = [[f"a{i}" for i in range(10)], [f"b{i}" for i in range(10)]]
+    texts = [" ".join([*rng.choice(names[label], 2), *(f"x{i}" for i in rng.integers(30, size=8))]) for label in labels]
+    return sentiment.encode(LabelledTexts(tuple(texts), labels, ("negative", "positive")), row(folds=2), 0)
+
+
+def test_letters_are_a_baseline_where_the_networks_see_them() -> None:
+    plain = sentiment.baselines(sentiment.encode(record(40), row(), 0))
+    letters = sentiment.baselines(sentiment.encode(record(40), row(char_ngrams=3), 0))
+    assert list(plain) == ["majority", "tfidf+lr", "tfidf+lr, tuned", "nb-svm"]
+    assert letters.keys() - plain.keys() == {"tfidf with letters+lr, tuned"}
+
+
+def test_nb_svm_needs_two_classes() -> None:
+    three = LabelledTexts(
+        tuple(f"text{i} of {i % 3}" for i in range(60)), np.arange(60, dtype=np.int32) % 3, tuple("abc")
+    )
+    assert "nb-svm" not in sentiment.baselines(sentiment.encode(three, row(), 0))
+
+
+def test_nb_svm_is_right_where_one_word_decides() -> None:
+    found = sentiment.baselines(blobs())["nb-svm"]
+    assert found.metrics["accuracy"] > 0.9
+    for p in found.predictions:
+        np.testing.assert_allclose(p.sum(axis=1), 1)
+
+
+def test_log_count_ratios_by_hand() -> None:
+    x = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 0]])
+    # class 1 holds the first two texts: 1 + [2, 1, 1] of 7; class 0: 1 + [0, 1, 0] of 4
+    ratios = linear_text._ratios(x, np.array([1, 1, 0], np.int32))
+    np.testing.assert_allclose(ratios, np.log([(3 / 7) / (1 / 4), (2 / 7) / (2 / 4), (2 / 7) / (1 / 4)]))
+
+
+def test_nb_svm_counts_a_word_once() -> None:
+    def encoded(repeat: Callable[[str], str]) -> Encoded:
+        texts = [f"{'good' if i % 2 else 'bad'} thing{i % 5} x{i}" for i in range(80)]
+        changed = [repeat(text) for text in texts]
+        return sentiment.encode(LabelledTexts(tuple(changed), np.arange(80, dtype=np.int32) % 2, ("a", "b")), row(), 0)
+
+    once, often = (sentiment.baselines(encoded(r))["nb-svm"] for r in (str, lambda t: f"{t} {t} {t} {t}"))
+    twice = sentiment.baselines(encoded(lambda t: f"{t} {t}"))["nb-svm"]
+    np.testing.assert_allclose(often.predictions[0], twice.predictions[0])
+    assert once.metrics["accuracy"] == 1.0
+
+
+def test_breaks_of_html_are_no_words_of_the_baselines() -> None:
+    vectoriser = linear_text._vectoriser(letters=False).fit(["One<br />two", "THREE <br>four"])
+    assert sorted(vectoriser.vocabulary_) == ["four", "one", "one two", "three", "three four", "two"]

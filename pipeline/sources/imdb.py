@@ -1,0 +1,207 @@
+"""IMDb reviews: 50,000 opinions on films, half to learn from and half for the test, as many positive as negative.
+
+From A. Maas et al., "Learning Word Vectors for Sentiment Analysis", ACL 2011. No explicit licence; for research, cite
+that paper. One file for each review, named <id>_<rating>.txt: negative up to 4 of 10 points, positive from 7; line
+<id> of urls_pos.txt or urls_neg.txt, counted from 0, is the address of its film. A film has at most 30 reviews in
+a half, and all films but one (tt0406816) stand in one half. UTF-8 with HTML (<br />). Two forms of the same layout:
+
+aclImdb_v1_labelled.tar.bz2   packed anew without the 50,000 reviews that have no rating, and without word counts
+aclImdb_v1.tar.gz             as published; those are skipped here
+
+    aclImdb/train/pos/0_9.txt   Bromwell High is a cartoon comedy. It ran at the same time as some other programs …
+"""
+
+import bz2
+import io
+import re
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.records import LabelledTexts
+from pipeline.sources.archive import stream_tar
+from pipeline.sources.card import Card, RawFile, find_file
+
+GENERATED = False
+REPACKED = "aclImdb_v1_labelled.tar.bz2"
+PUBLISHED = "aclImdb_v1.tar.gz"
+LABELS = ("negative", "positive")
+FOLDERS = ("neg", "pos")
+PARTS = ("train", "test")
+MEMBER_LIMIT = 1_000_000
+REVIEW = re.compile(r"aclImdb/(train|test)/(neg|pos)/(\d{1,6})_(\d{1,2})\.txt")
+URLS = re.compile(r"aclImdb/(train|test)/urls_(neg|pos)\.txt")
+
+CARD = Card(
+    title="IMDb reviews",
+    about="50,000 reviews of films, 25,000 to learn from and 25,000 for the test, positive or negative.",
+    homepage="https://ai.stanford.edu/~amaas/data/sentiment/",
+    licence="No explicit licence; for research, cite Maas et al. 2011",
+    example="aclImdb/train/pos/0_9.txt: one review, UTF-8 with <br />",
+    forms=(
+        (
+            RawFile(
+                REPACKED,
+                sha256="a6148f69477d51c1ba4d4be3780acbb8989092e580af55a3dd8508411278dd65",
+                size=20_206_978,
+                url=None,
+                magic=b"BZh",
+            ),
+        ),
+        (
+            RawFile(
+                PUBLISHED,
+                sha256="c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
+                size=84_125_825,
+                url="https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
+                magic=b"\x1f\x8b",
+            ),
+        ),
+    ),
+)
+
+Key = tuple[str, str, int]  # part, folder and id of a review
+
+
+@dataclass
+class _Members:
+    reviews: dict[Key, str] = field(default_factory=dict)
+    urls: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+
+def read(folder: Path) -> LabelledTexts:
+    """Reviews by part (train first), class and id, whatever their order in the archive; the groups are the films."""
+    path = find_file(folder, (REPACKED, PUBLISHED))
+    found = _Members()
+    for name, content in stream_tar(path, MEMBER_LIMIT, wanted=_is_read):
+        _add(path, found, name, content)
+    keys = sorted(found.reviews, key=lambda key: (PARTS.index(key[0]), FOLDERS.index(key[1]), key[2]))
+    _refuse_gaps(path, keys)
+    texts = tuple(found.reviews[key] for key in keys)
+    labels = np.array([FOLDERS.index(kind) for _, kind, _ in keys], np.int32)
+    is_test = np.array([part == "test" for part, _, _ in keys], np.bool_)
+    films = _films(keys, found.urls)
+    return LabelledTexts(texts, labels, LABELS, _findings(texts, is_test, films), is_test, films)
+
+
+def _is_read(name: str) -> bool:
+    return bool(REVIEW.fullmatch(name) or URLS.fullmatch(name))
+
+
+def _add(path: Path, found: _Members, name: str, content: bytes) -> None:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = content[error.start]
+        raise DataError(f"{path}: {name}: byte {byte:#04x} at offset {error.start:,} is not UTF-8") from None
+    if match := REVIEW.fullmatch(name):
+        part, kind, number, rating = match.groups()
+        if not (7 <= int(rating) <= 10 if kind == "pos" else 1 <= int(rating) <= 4):
+            raise DataError(f"{path}: {name}: rating {rating} in the folder {kind}; neg has 1 to 4, pos 7 to 10")
+        key = (part, kind, int(number))
+        if key in found.reviews:
+            raise DataError(f"{path}: {name}: a second review {number} in {part}/{kind}")
+        found.reviews[key] = text
+    elif match := URLS.fullmatch(name):
+        found.urls[match[1], match[2]] = text.split("\n")
+
+
+def _refuse_gaps(path: Path, keys: Sequence[Key]) -> None:
+    """An archive that lacks a review, or a whole folder of them, is not the published one."""
+    for part, kind in product(PARTS, FOLDERS):
+        ids = {number for *folder, number in keys if folder == [part, kind]}
+        gone = next(number for number in range(len(ids) + 1) if number not in ids)
+        if not ids or gone < len(ids):
+            raise DataError(
+                f"{path}: {len(ids):,} reviews in aclImdb/{part}/{kind}, but none with the id {gone}; "
+                f"expected e.g. aclImdb/{part}/{kind}/{gone}_{9 if kind == 'pos' else 2}.txt"
+            )
+
+
+def _films(keys: Sequence[Key], urls: dict[tuple[str, str], list[str]]) -> NDArray[np.int32]:
+    """int32 [reviews]: the film of each; a review whose film is not told is taken for the only one of its film."""
+    numbers: dict[str | int, int] = {}
+    films = np.empty(len(keys), np.int32)
+    for i, (part, kind, number) in enumerate(keys):
+        lines = urls.get((part, kind), [])
+        url = lines[number].strip() if number < len(lines) else ""
+        films[i] = numbers.setdefault(_address(url) or i, len(numbers))
+    return films
+
+
+def _address(url: str) -> str:
+    """http://www.imdb.com/title/tt0406816/usercomments → tt0406816; another address as it is."""
+    match = re.search(r"/title/(tt\d+)", url)
+    return match[1] if match else url
+
+
+def _findings(texts: Sequence[str], is_test: NDArray[np.bool_], films: NDArray[np.int32]) -> dict[str, int]:
+    """exact_repeats: how many texts are left over when equal ones are counted once, in all and in each half."""
+    halves = [[text for text, t in zip(texts, is_test, strict=True) if t == half] for half in (False, True)]
+    train, test = map(set, halves)
+    return {
+        "reviews": len(texts),
+        "exact_repeats": len(texts) - len(train | test),
+        "exact_repeats_in_train": len(halves[0]) - len(train),
+        "exact_repeats_in_test": len(halves[1]) - len(test),
+        "texts_in_train_and_test": len(train & test),
+        "films": len(np.unique(films)),
+        "films_in_train_and_test": len(np.intersect1d(films[is_test], films[~is_test])),
+    }
+
+
+EACH, FILMS, IN_BOTH = 100, 30, 3
+OPENINGS = ("I saw this with my sister.", "What can I say?", "A friend lent me the tape.", "Well, where to begin…")
+SUBJECTS = ("The plot", "The music", "The leading man", "The ending", "Every second scene", "The camera work")
+PRAISE = ("is wonderful", "kept me awake with joy", "is a small miracle", "isn't bad at all", "deserves a prize")
+BLAME = ("is dreadful", "sent me to sleep", "is a waste of film", "isn't good at all", "deserves no prize")
+FILLERS = ("It runs for two hours.", "The story begins in a harbour town.", "They shot it in winter, I think.",
+           "The cast is the one of the first part.", "There are subtitles &amp; a trailer.")  # fmt: skip
+FACES = {0: (":(", ":-/"), 1: (":)", ";-)")}
+
+
+def sample(folder: Path, seed: int) -> None:
+    """Writes aclImdb_v1_labelled.tar.bz2: 4 × 100 reviews of 30 to 120 words, mixed in their praise, of 30 films each
+    half; five texts stand in both halves, and two stand twice in each."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    with bz2.open(folder / REPACKED, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
+        kept: dict[int, list[str]] = {0: [], 1: []}
+        for part in reversed(PARTS):
+            for label, kind in enumerate(FOLDERS):
+                texts = [_review(label, random) for _ in range(EACH)]
+                texts[-1] = texts[0]
+                texts[1 : 1 + len(kept[label])] = kept[label]
+                kept[label] = texts[EACH // 2 : EACH // 2 + IN_BOTH - label]
+                for number, text in enumerate(texts):
+                    rating = int(random.integers(7, 11) if label else random.integers(1, 5))
+                    _put(archive, f"aclImdb/{part}/{kind}/{number}_{rating}.txt", text)
+                films = np.sort(random.integers(FILMS, size=EACH)) + 1000 * PARTS.index(part)
+                urls = [f"http://www.imdb.com/title/tt{film:07d}/usercomments\n" for film in films]
+                _put(archive, f"aclImdb/{part}/urls_{kind}.txt", "".join(urls))
+
+
+def _review(label: int, random: np.random.Generator) -> str:
+    """One review: mostly of its own opinion, with what others would say, line breaks and here and there a face."""
+    sentences = [str(random.choice(OPENINGS))]
+    while len(" ".join(sentences).split()) < random.integers(30, 105):
+        agrees = random.random() < 0.8
+        verdict = random.choice(PRAISE if agrees == bool(label) else BLAME)
+        opinion = f"{random.choice(SUBJECTS)} {verdict}."
+        sentences.append(opinion if random.random() < 0.5 else str(random.choice(FILLERS)))
+        if random.random() < 0.15:
+            sentences[-1] += "<br /><br />"
+    return " ".join(sentences) + (f" {random.choice(FACES[label])}" if random.random() < 0.2 else "")
+
+
+def _put(archive: tarfile.TarFile, name: str, text: str) -> None:
+    content = text.encode()
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
