@@ -7,7 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.sources import SOURCES, alice, cifar10, electricity, imdb, load_source, treebank, umich
+from pipeline.sources import (
+    SOURCES,
+    alice,
+    cifar10,
+    djia,
+    electricity,
+    imdb,
+    load_source,
+    msft,
+    nasdaq,
+    treebank,
+    umich,
+)
 from pipeline.verify import fault_of
 
 MIRROR = os.environ.get("PIPELINE_MIRROR", "")
@@ -114,3 +126,27 @@ def test_imdb_repeats_and_films_are_the_published_ones() -> None:
         "films": 7_036,
         "films_in_train_and_test": 1,
     }
+
+
+def test_prices_of_the_dow_jones_and_of_microsoft() -> None:
+    dow, share = djia.read(Path(MIRROR) / "djia"), msft.read(Path(MIRROR) / "msft")
+    assert dow.dates is not None and share.dates is not None
+    assert dow.findings["days"] == 24_628 and share.findings["days"] == 1_509
+    assert dow.findings["gaps_of_more_than_4_days"] == 8 and share.findings["gaps_of_more_than_4_days"] == 1
+    first_half = (dow.dates >= np.datetime64("2023-01-01")) & (dow.dates <= np.datetime64("2023-06-30"))
+    assert first_half.sum() == 124
+    assert (share.values < share.extras["close"]).all() and (dow.values == dow.extras["close"]).all()
+
+
+def test_the_file_of_a_chapter_on_the_dow_jones_is_the_nasdaq() -> None:
+    """What the chapter's R² has to be compared with: persistence on its 119 test rows, and on the Dow Jones."""
+    found = {}
+    for source in (djia, nasdaq):
+        record = source.read(Path(MIRROR) / "djia")
+        assert record.dates is not None
+        days = (record.dates >= np.datetime64("2023-01-01")) & (record.dates <= np.datetime64("2023-06-30"))
+        rows = np.flatnonzero(days)[4:-1]
+        close = record.extras["close"]
+        assert len(rows) == 119
+        found[source.FILE] = 1 - np.mean(np.square(close[rows] - close[rows - 1])) / close[rows].var()
+    assert found == {djia.FILE: pytest.approx(0.8230, abs=1e-4), nasdaq.FILE: pytest.approx(0.9635, abs=1e-4)}

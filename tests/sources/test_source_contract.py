@@ -22,11 +22,14 @@ RECORDS = {
     "umich": LabelledTexts,
     "treebank": TaggedSentences,
     "electricity": Series,
+    "djia": Series,
+    "nasdaq": Series,
+    "msft": Series,
     "cifar10": Images,
     "digits": Images,
     "imdb": LabelledTexts,
 }
-NOT_SOURCES = {"__init__", "card", "archive", "plain_text"}
+NOT_SOURCES = {"__init__", "card", "archive", "daily_prices", "plain_text"}
 
 
 def _bytes(folder: Path) -> dict[str, str]:
@@ -119,7 +122,7 @@ def test_missing_and_empty_files_are_named(name: str, tmp_path: Path) -> None:
 
 
 # A plain text does not show that it was cut: the checksum at the download does.
-PLAIN = {"cosine", "umich", "sonnets", "shakespeare", "warpeace"}
+PLAIN = {"cosine", "umich", "nasdaq", "sonnets", "shakespeare", "warpeace"}
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES.keys() - PLAIN))

@@ -1,0 +1,122 @@
+"""What the sources of daily prices share: reading their tables, and random walks for their samples."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.records import Series
+
+MISSING = ("", "-", "null")  # as Yahoo and others write a day on which nothing was traded
+COLUMNS = ("open", "high", "low", "close", "volume")
+LONG_GAP = np.timedelta64(4, "D")  # a weekend with one holiday on either side is no gap
+
+
+def read_prices(path: Path, header: str, unit: str, *, ends_with_newline: bool = True) -> Series:
+    """The days of a table with the columns of `header`. `values`: the adjusted close where there is one, or the close.
+
+    Days with a missing cell are left out and counted. Refused with their line: rows of another shape, cells that are no
+    number, prices that are not positive, dates that do not rise.
+    """
+    raw = path.read_bytes()
+    if ends_with_newline and not raw.endswith(b"\n"):
+        raise DataError(f"{path}: the last line has no end, so the file is not whole; run the download again")
+    lines = raw.decode("utf-8", "replace").splitlines()
+    if lines[0] != header:
+        raise DataError(f"{path}: line 1 is {lines[0][:80]!r}, expected {header!r}")
+    names = header.split(",")[1:]
+    dates: list[np.datetime64] = []
+    rows: list[list[float]] = []
+    missing = 0
+    for number, cells in enumerate(csv.reader(lines[1:]), start=2):
+        where = f"{path}: line {number}"
+        if len(cells) != len(names) + 1:
+            raise DataError(f"{where} has {len(cells)} cells, expected {len(names) + 1}: {header}")
+        if any(cell in MISSING for cell in cells[1:]):
+            missing += 1
+            continue
+        dates.append(_date(where, cells[0], dates))
+        rows.append([_number(where, *pair) for pair in zip(names, cells[1:], strict=True)])
+    if not rows:
+        raise DataError(f"{path}: no day with prices below the header")
+    return _series(np.array(rows), np.array(dates), names, unit, missing)
+
+
+def _date(where: str, cell: str, before: list[np.datetime64]) -> np.datetime64:
+    date: np.datetime64
+    try:
+        date = np.datetime64(cell, "D")
+    except ValueError:
+        date = np.datetime64("NaT", "D")
+    if np.isnat(date):
+        raise DataError(f"{where} begins with {cell[:30]!r}, expected a date such as '2024-02-07'")
+    if before and date <= before[-1]:
+        raise DataError(f"{where} is dated {date}, expected a day after {before[-1]}: each day once, oldest first")
+    return date
+
+
+def _number(where: str, name: str, cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    low = 0.0 if name == "Volume" else math.ulp(0.0)
+    if not (math.isfinite(value) and value >= low):
+        wanted = "a number from 0" if name == "Volume" else "a price above 0"
+        raise DataError(f"{where} has {cell[:30]!r} as {name}, expected {wanted}")
+    return value
+
+
+def _series(
+    table: NDArray[np.float64], dates: NDArray[np.datetime64], names: list[str], unit: str, missing: int
+) -> Series:
+    """table: float64 [time, columns]."""
+    columns = {name.lower(): table[:, i] for i, name in enumerate(names)}
+    values = columns.pop("adj close", columns["close"])
+    findings = {
+        "days": len(dates),
+        "days_with_missing_cells_left_out": missing,
+        "gaps_of_more_than_4_days": int(np.sum(np.diff(dates) > LONG_GAP)),
+        "days_with_close_outside_low_and_high": int(
+            np.sum((columns["close"] > columns["high"]) | (columns["close"] < columns["low"]))
+        ),
+    }
+    return Series(
+        values,
+        np.ones(len(values), np.bool_),
+        unit,
+        findings=findings,
+        extras={name: columns[name] for name in COLUMNS},
+        dates=dates,
+    )
+
+
+def random_walk(seed: int, first: str, days: int, price: float) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
+    """Dates of the weekdays from `first` on, and look-alike columns: calm and wild months, nothing to be foreseen."""
+    random = np.random.default_rng(seed)
+    start = np.busday_offset(np.datetime64(first, "D"), 0, roll="forward")
+    dates = [str(np.busday_offset(start, i)) for i in range(days)]
+    spread = 0.009 * np.exp(0.4 * np.sin(np.arange(days) / 40.0) + random.normal(0.0, 0.2, days))
+    close = price * np.exp(np.cumsum(0.0003 + spread * random.normal(size=days)))
+    before = np.concatenate([[price], close[:-1]])
+    opened = before * np.exp(0.3 * spread * random.normal(size=days))
+    high = np.maximum(opened, close) * np.exp(np.abs(0.4 * spread * random.normal(size=days)))
+    low = np.minimum(opened, close) * np.exp(-np.abs(0.4 * spread * random.normal(size=days)))
+    volume = np.round(3e7 * np.exp(random.normal(0.0, 0.3, days) + 20 * spread))
+    return dates, {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
+
+
+def write_prices(
+    path: Path, header: str, dates: list[str], columns: dict[str, NDArray[np.float64]], digits: int
+) -> None:
+    """The table in the columns of `header`, prices with `digits` decimals, volumes whole."""
+    names = [name.lower() for name in header.split(",")[1:]]
+    lines = [header]
+    for i, date in enumerate(dates):
+        cells = [f"{columns[n][i]:.{0 if n == 'volume' else digits}f}" for n in names]
+        lines.append(",".join([date, *cells]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(("\n".join(lines) + "\n").encode("ascii"))

@@ -1,0 +1,56 @@
+"""Microsoft's share, daily, 2012 to 2017.
+
+As Yahoo Finance gave it, with an adjusted close: the close less the dividends paid since, in proportion. Terms unclear:
+for personal use; fetched by the user. Yahoo adjusts the whole history anew with every dividend, so only this copy has
+this checksum. LF line ends, six decimals:
+
+    Date,Open,High,Low,Close,Adj Close,Volume
+    2012-01-03,26.549999,26.959999,26.389999,26.770000,22.688747,64731500
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.records import Series
+from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.sources.daily_prices import random_walk, read_prices, write_prices
+
+GENERATED = False
+FILE = "MSFT_2012_2017.csv"
+HEADER = "Date,Open,High,Low,Close,Adj Close,Volume"
+SAMPLE_DAYS = 700
+DIVIDENDS = 0.15  # what the adjustment takes off the oldest price
+
+CARD = Card(
+    title="Microsoft, daily",
+    about="Open, high, low, close, adjusted close and volume of 1,509 trading days, 2012-01-03 to 2017-12-29.",
+    homepage="https://finance.yahoo.com/quote/MSFT/history",
+    licence="Unclear (Yahoo Finance: personal use)",
+    example="2012-01-03,26.549999,26.959999,26.389999,26.770000,22.688747,64731500",
+    forms=(
+        (
+            RawFile(
+                FILE,
+                sha256="bc4fbc2cd7b875997fc78abb0b823239af4a66b16b86dc529e703b2728edc368",
+                size=105_688,
+                url=None,
+                magic=b"Date,Open,",
+            ),
+        ),
+    ),
+    how_to_get="the terms of Yahoo Finance let you download the history yourself, and it is adjusted anew with every "
+    "dividend: the pinned file is MSFT_2012_2017.csv as copied at the end of 2017 (1,509 days)",
+)
+
+
+def read(folder: Path) -> Series:
+    """The adjusted close in USD, with the columns as traded as extras."""
+    return read_prices(find_file(folder, (FILE,)), HEADER, "USD")
+
+
+def sample(folder: Path, seed: int) -> None:
+    """Writes MSFT_2012_2017.csv with 700 weekdays of a random walk."""
+    dates, columns = random_walk(seed, "2012-01-03", SAMPLE_DAYS, 27.0)
+    columns["adj close"] = columns["close"] * (1 - DIVIDENDS * np.linspace(1.0, 0.0, SAMPLE_DAYS))
+    write_prices(folder / FILE, HEADER, dates, columns, 6)

@@ -1,0 +1,106 @@
+"""Daily prices: what is forecast, what is left out and counted, and what is refused with its line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.records import Series
+from pipeline.sources import djia, load_source, msft, nasdaq
+
+GOOD = (
+    "2012-01-03,26.5,27.0,26.4,26.8,22.7,64731500",
+    "2012-01-04,26.8,27.5,26.8,27.4,23.2,80516100",
+    "2012-01-09,27.4,27.7,27.3,27.7,23.5,0",
+)
+
+
+def table(folder: Path, *rows: str, header: str = msft.HEADER, end: str = "\n") -> Path:
+    (folder / msft.FILE).write_bytes(("\n".join([header, *rows]) + end).encode())
+    return folder
+
+
+def test_the_adjusted_close_is_forecast_and_the_columns_as_traded_stay(tmp_path: Path) -> None:
+    record = msft.read(table(tmp_path, *GOOD))
+    assert record.values.tolist() == [22.7, 23.2, 23.5]
+    assert {name: column.tolist() for name, column in record.extras.items()} == {
+        "open": [26.5, 26.8, 27.4],
+        "high": [27.0, 27.5, 27.7],
+        "low": [26.4, 26.8, 27.3],
+        "close": [26.8, 27.4, 27.7],
+        "volume": [64731500, 80516100, 0],
+    }
+    assert record.dates is not None and record.dates.dtype == np.dtype("datetime64[D]")
+    assert record.dates.astype(str).tolist() == ["2012-01-03", "2012-01-04", "2012-01-09"]
+    assert (record.unit, record.start, record.step_seconds) == ("USD", None, None)
+
+
+def test_without_an_adjusted_close_the_close_is_forecast(tmp_path: Path) -> None:
+    (tmp_path / djia.FILE).write_text(f"{djia.HEADER}\n1930-02-03,268.4,271.5,264.8,266.5,428572\n")
+    record = djia.read(tmp_path)
+    assert record.values.tolist() == record.extras["close"].tolist() == [266.5]
+    assert record.unit == "points"
+
+
+def test_missing_days_are_left_out_and_gaps_counted(tmp_path: Path) -> None:
+    rows = [*GOOD, "2012-01-10,null,null,null,null,null,null", "2012-01-11,-,1,1,1,1,1", "2012-01-12,1,1,1,1,1,"]
+    found = msft.read(table(tmp_path, *rows)).findings
+    assert found["days"] == 3
+    assert found["days_with_missing_cells_left_out"] == 3
+    assert found["gaps_of_more_than_4_days"] == 1, "five days from the 4th to the 9th"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("2012-01-10,1,1,1,1,1", "line 5 has 6 cells, expected 7"),
+        ("10.01.2012,1,1,1,1,1,1", "line 5 begins with '10.01.2012', expected a date"),
+        (",1,1,1,1,1,1", "line 5 begins with '', expected a date"),
+        ("2012-01-09,1,1,1,1,1,1", "line 5 is dated 2012-01-09, expected a day after 2012-01-09"),
+        ("2012-01-05,1,1,1,1,1,1", "line 5 is dated 2012-01-05, expected a day after 2012-01-09"),
+        ("2012-01-10,1,1,0,1,1,1", "line 5 has '0' as Low, expected a price above 0"),
+        ("2012-01-10,1,1,1,-3,1,1", "line 5 has '-3' as Close, expected a price above 0"),
+        ("2012-01-10,1,nan,1,1,1,1", "line 5 has 'nan' as High"),
+        ("2012-01-10,1,1,1,1,n/a,1", "line 5 has 'n/a' as Adj Close"),
+        ("2012-01-10,1,1,1,1,1,-1", "line 5 has '-1' as Volume, expected a number from 0"),
+    ],
+)
+def test_a_malformed_row_is_refused_with_its_line(row: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"{msft.FILE}: {message}"):
+        msft.read(table(tmp_path, *GOOD, row))
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 1 is 'Day,Price', expected 'Date,Open,"):
+        msft.read(table(tmp_path, "1,2", header="Day,Price"))
+    with pytest.raises(DataError, match="no day with prices below the header"):
+        msft.read(table(tmp_path))
+    with pytest.raises(DataError, match="the last line has no end"):
+        msft.read(table(tmp_path, *GOOD, end=""))
+
+
+@pytest.mark.parametrize(("name", "days"), [("djia", 1_500), ("nasdaq", 1_500), ("msft", 700)])
+def test_samples_look_like_the_real_files(name: str, days: int, tmp_path: Path) -> None:
+    source = load_source(name)
+    source.sample(tmp_path, 42)
+    record = source.read(tmp_path)
+    assert isinstance(record, Series) and record.dates is not None
+    assert record.findings == {
+        "days": days,
+        "days_with_missing_cells_left_out": 0,
+        "gaps_of_more_than_4_days": 0,
+        "days_with_close_outside_low_and_high": 0,
+    }
+    returns = np.diff(np.log(record.extras["close"]))
+    assert 0.005 < returns.std() < 0.02
+    assert abs(np.corrcoef(returns[1:], returns[:-1])[0, 1]) < 3 / np.sqrt(days), "nothing to be foreseen"
+    assert np.corrcoef(np.abs(returns[1:]), np.abs(returns[:-1]))[0, 1] > 0, "calm and wild months"
+    if name == "msft":
+        assert record.values[0] / record.extras["close"][0] == pytest.approx(0.85, abs=1e-3)
+    else:
+        assert record.dates[0] < np.datetime64("2022-01-01") and record.dates[-1] > np.datetime64("2023-06-30")
+
+
+def test_the_files_of_the_nasdaq_lie_with_those_of_the_dow_jones() -> None:
+    assert nasdaq.CARD.folder == "djia"
