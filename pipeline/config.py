@@ -143,7 +143,7 @@ def _inconsistent(params: Params, root: Path, readers: Collection[str]) -> Itera
             yield f"datasets.{name}: the name is taken by a folder of reports; choose another"
         if not params.experiments_on(name):
             yield f"datasets.{name}: no experiment uses it; add one, or remove the row"
-        if dataset.validation + getattr(dataset, "test", 0.0) >= 1.0:
+        if getattr(dataset, "validation", 0.0) + getattr(dataset, "test", 0.0) >= 1.0:
             yield f"datasets.{name}: validation + test leave nothing to train on; their sum must be below 1"
         if dataset.task == "sentiment" and dataset.max_features is not None and dataset.folds > 1:
             yield f"datasets.{name}.max_features: folds have no training part in common to count in; folds must be 1"
@@ -170,7 +170,7 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}: stateful and bidirectional exclude each other: the backward pass would need the future"
     if row.task == "forecasting" and row.burn_in >= row.time_steps:
         yield f"{key}.burn_in: found {row.burn_in}; it must be below time_steps ({row.time_steps})"
-    if row.stateful and row.task not in ("char_lm", "forecasting"):
+    if row.stateful and row.task not in ("char_lm", "forecasting", "scaled_windows"):
         yield f"{key}.stateful: {row.task} has no streams to carry a state along; it must be false"
     if row.bidirectional and row.task in ("char_lm", "forecasting"):
         yield f"{key}.bidirectional: {row.task} predicts the future and must not read it; it must be false"

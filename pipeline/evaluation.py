@@ -31,6 +31,9 @@ def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], 
         if member_key(i, "free_run") in predictions:
             row["test"] |= task.score_free_run(encoded, predictions[member_key(i, "free_run")])  # type: ignore[attr-defined]
     found: dict[str, Any] = {split: _mean([row[split] for row in rows]) for split in ("validation", "test")}
+    if hasattr(task, "score_origins"):
+        tested = [(m["fold"], predictions[member_key(i, "test")]) for i, m in enumerate(members)]
+        found["test"] |= task.score_origins(encoded, tested)
     if len(rows) > 1:
         found["members"] = rows
         found["test_sd"] = {m: float(np.std([row["test"][m] for row in rows], ddof=1)) for m in rows[0]["test"]}

@@ -19,6 +19,7 @@ Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Steps = Annotated[tuple[Count, ...], Field(strict=False)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
@@ -116,7 +117,40 @@ class ImageRowsData(DatasetRow):
     test: Share = 0.2
 
 
-DatasetRows = CharLmData | SentimentData | PosTaggingData | ForecastingData | ImageRowsData
+class ReturnsData(DatasetRow):
+    """`window`: how many days a forecast reads, and how many are left out between the parts. `origins`: the last `test`
+    share in so many blocks, each forecast from what lies before it, of which the last `validation` share validates."""
+
+    task: Literal["returns"]
+    window: Annotated[int, Field(ge=1, le=1_000)] = 20
+    origins: Annotated[int, Field(ge=1, le=20)] = 5
+    validation: Share = 0.1
+    test: Share = 0.2
+
+
+class ScaledWindowsData(DatasetRow):
+    """A chapter's windows. `inputs`: the value itself, the mean of open, high, low and close, or features of past
+    prices and volumes. `scale`: to 0–1 by all values, or standard scores of the training part (the target as it is).
+
+    `target_offset`: steps from the end of the window to the target; 0 for features, which are those of the day before.
+    `preallocated`: a row for each value, zeros where there is no target, and then the split; else split first.
+    `season`: steps, for a baseline. `days`: the first, the first of the test part and the last, in place of `test`.
+    """
+
+    task: Literal["scaled_windows"]
+    inputs: Literal["value", "mean_price", "price_features"] = "value"
+    scale: Literal["minmax", "standard"] = "minmax"
+    window: Annotated[int, Field(ge=1, le=10_000)] = 20
+    target_offset: Annotated[int, Field(ge=0, le=1_000)] = 1
+    preallocated: bool = False
+    season: Count | None = None
+    test: Share = 0.3
+    days: Annotated[tuple[Day, Day, Day] | None, Field(strict=False)] = None
+
+
+DatasetRows = (
+    CharLmData | SentimentData | PosTaggingData | ForecastingData | ImageRowsData | ReturnsData | ScaledWindowsData
+)
 
 
 class Network(Row):
@@ -213,7 +247,30 @@ class ImageRowsNetwork(Network):
     label_smoothing: Rate = 0.0
 
 
-ExperimentRows = CharLmNetwork | SentimentNetwork | PosTaggingNetwork | ForecastingNetwork | ImageRowsNetwork
+class ReturnsNetwork(Network):
+    """Trained on squared errors from a start at "no change"."""
+
+    task: Literal["returns"]
+
+
+class ScaledWindowsNetwork(Network):
+    """Trained on squared errors. `hidden`: units of a layer behind the recurrent ones, 0 for none; `shuffle`: the rows
+    of an epoch, which a stateful network always takes in their order."""
+
+    task: Literal["scaled_windows"]
+    hidden: Annotated[int, Field(ge=0, le=4096)] = 0
+    shuffle: bool = True
+
+
+ExperimentRows = (
+    CharLmNetwork
+    | SentimentNetwork
+    | PosTaggingNetwork
+    | ForecastingNetwork
+    | ImageRowsNetwork
+    | ReturnsNetwork
+    | ScaledWindowsNetwork
+)
 
 
 class Params(Row):

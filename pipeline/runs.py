@@ -22,6 +22,8 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
     "pos_tagging": (["The old man the boat ."], [{"words": ["The"], "tags": ["DT"]}], None),
     "forecasting": ([{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}], [{"values": [3.0]}], {"steps": 96}),
     "image_rows": (["iVBORw0KGgo="], [CLASS], None),
+    "returns": ([{"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}], [{"values": [3.0]}], None),
+    "scaled_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], None),
 }
 
 

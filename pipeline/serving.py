@@ -143,10 +143,26 @@ def _forecasts(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -
     return [forecast(served, item, steps) for item in inputs]
 
 
+def _next_days(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values, high, low, volume} → {values}: the next close; see pipeline.models.returns.forecast"""
+    from pipeline.models.returns import forecast
+
+    return [forecast(served, item) for item in inputs]
+
+
+def _next_values(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values} → {values}: the one the network forecasts; see pipeline.models.scaled_windows.forecast"""
+    from pipeline.models.scaled_windows import forecast
+
+    return [forecast(served, item) for item in inputs]
+
+
 ANSWERS: dict[str, Callable[[Served, Sequence[Any], dict[str, Any]], list[Answer]]] = {
     "char_lm": _continuations,
     "sentiment": _label,
     "pos_tagging": _tags,
     "forecasting": _forecasts,
     "image_rows": _pictures,
+    "returns": _next_days,
+    "scaled_windows": _next_values,
 }

@@ -19,6 +19,8 @@ sources:
   treebank: {reader: treebank}
   electricity: {reader: electricity}
   digits: {reader: digits}
+  djia: {reader: djia}
+  msft: {reader: msft}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm}
@@ -26,6 +28,8 @@ datasets:
   treebank: {source: treebank, task: pos_tagging}
   electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [96], calendar: true, lags: 5}
   digits: {source: digits, task: image_rows}
+  djia: {source: djia, task: returns, window: 5, origins: 2}
+  msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 3}
 experiments:
   alice:
     {dataset: alice, task: char_lm, units: 24, embedding: 8, stateful: true, sample_epochs: 1, learning_rate: 0.01,
@@ -40,6 +44,8 @@ experiments:
     {dataset: electricity, task: forecasting, cell: simple_rnn, units: 6, time_steps: 12, batch: 64, sample_epochs: 1,
      learning_rate: 0.01, repeats: 2}
   digits: {dataset: digits, task: image_rows, units: 8, augment: true, sample_epochs: 1, learning_rate: 0.01}
+  djia: {dataset: djia, task: returns, units: 4, sample_epochs: 1, learning_rate: 0.01}
+  msft: {dataset: msft, task: scaled_windows, units: 4, sample_epochs: 2, learning_rate: 0.01}
 """
 
 

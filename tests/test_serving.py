@@ -24,6 +24,8 @@ from pipeline.tasks import TASKS
 from pipeline.tasks.base import member_key, unpack
 from pipeline.tasks.char_lm import prepare
 from pipeline.tasks.forecasting import targets
+from pipeline.tasks.returns import COLUMNS, days
+from pipeline.tasks.scaled_windows import bounds
 
 LONG = "word " * 20_000
 
@@ -132,6 +134,29 @@ def test_series_are_forecast_as_in_the_evaluation(parts: Parts) -> None:
     assert served.answer(late, {"steps": 1})[0]["values"][0] != pytest.approx(stored[0, 0], rel=1e-5)
 
 
+def test_the_next_close_is_that_of_the_return_in_the_evaluation(parts: Parts) -> None:
+    served, encoded, stored = (part["returns"] for part in parts)
+    at = days(encoded, "test", 0)
+    items = [{name: encoded.arrays[name][:day].tolist() for name in COLUMNS} for day in at[[0, 9, -1]]]
+    for item, day, log_return in zip(items, at[[0, 9, -1]], stored[[0, 9, -1]], strict=True):
+        short = {name: column[-encoded.encoder["first"] :] for name, column in item.items()}
+        for asked in (item, short):
+            (answer,) = served.answer([asked])
+            assert answer["log_return"] == pytest.approx(log_return, rel=1e-4, abs=1e-8)
+            assert answer["values"] == [pytest.approx(encoded.arrays["values"][day - 1] * np.exp(log_return))]
+    latest = {name: encoded.arrays[name].tolist() for name in COLUMNS}
+    assert served.answer([{}])[0]["values"] == pytest.approx(served.answer([latest])[0]["values"])
+
+
+def test_the_next_value_of_a_window_is_that_of_the_evaluation(parts: Parts) -> None:
+    served, encoded, stored = (part["scaled_windows"] for part in parts)
+    start, values = bounds(encoded, "test")[0], encoded.arrays["values"]
+    for i in (0, 5, len(stored) - 1):
+        (answer,) = served.answer([{"values": values[: start + i + 3].tolist()}])
+        assert answer["values"][0] == pytest.approx(stored[i], rel=1e-5)
+    assert served.answer([{}])[0]["values"] == pytest.approx(served.answer([{"values": values.tolist()}])[0]["values"])
+
+
 def test_a_forecast_goes_on_from_its_own_values_and_from_the_latest_known(parts: Parts) -> None:
     served, encoded, _ = (part["forecasting"] for part in parts)
     values = encoded.arrays["values"]
@@ -176,6 +201,7 @@ def test_a_prompt_of_unknown_characters_is_answered_in_known_ones(parts: Parts) 
 NUMBERS = [float(i % 9) for i in range(200)]
 TEXTS = ["", " ", "🙂🙂", "zzqx vrk", "\x00\n\t", "\ud800", LONG, 5, None, b"x", ["x"], {"x": 1}]
 PNG = picture(np.zeros((8, 8, 1), np.uint8))
+SHORT = {name: [1.0] * 50 for name in COLUMNS}
 ODD: dict[str, list[Any]] = {
     "char_lm": TEXTS,
     "sentiment": [*TEXTS, "x" * 100_000],
@@ -198,6 +224,17 @@ ODD: dict[str, list[Any]] = {
         base64.b64encode(base64.b64decode(picture(np.zeros((40, 40, 3), np.uint8), "JPEG"))[:300]).decode(),
     ],
 }
+ODD["scaled_windows"] = [*ODD["forecasting"], {"values": [0.0] * 3}]
+ODD["returns"] = [
+    *ODD["forecasting"],
+    *(
+        SHORT | {name: v}
+        for name in COLUMNS
+        for v in (5, "x", [], [1.0], [[1.0]] * 50, [0.0] * 50, [float("nan")] * 50)
+    ),
+    *(SHORT | {"values": v} for v in ([1e300] * 50, [-1.0] * 50, [None] * 50)),
+    SHORT | {"high": [0.5] * 50},
+]
 ODD_OPTIONS: dict[str, list[dict[str, Any]]] = {
     "char_lm": [
         *({"length": v} for v in (0, -1, 10**9, "x", None, float("nan"), float("inf"), [])),
@@ -250,6 +287,10 @@ def test_what_is_of_the_wrong_type_is_named(served: dict[str, Served]) -> None:
         served["image_rows"].answer([PNG, "no picture"])
     with pytest.raises(DataError, match=r"more than 96 are needed"):
         served["forecasting"].answer([{"values": [1.0] * 96}])
+    with pytest.raises(DataError, match=r"26 days or more, as many of each"):
+        served["returns"].answer([SHORT | {"values": [1.0] * 25}])
+    with pytest.raises(DataError, match=r"shape \[2\]; 3 or more are needed"):
+        served["scaled_windows"].answer([{"values": [1.0] * 2}])
 
 
 def test_unknown_words_leave_known_ones_their_say(served: dict[str, Served]) -> None:
@@ -326,6 +367,8 @@ def test_commands_print_answers(
     lines = printed(capsys, "forecast", "electricity", "--steps", "3").splitlines()
     (ahead,) = served["forecasting"].answer([{}], {"steps": 3})
     assert lines == [f"# kW, from {ahead['start']}", *(f"{value:.6g}" for value in ahead["values"])]
+    (close,) = served["returns"].answer([{}])
+    assert printed(capsys, "forecast", "djia").splitlines() == ["# points", f"{close['values'][0]:.6g}"]
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     for path, pixels in zip(paths, parts[1]["image_rows"].arrays["test_x"], strict=False):
         path.write_bytes(base64.b64decode(picture(pixels)))

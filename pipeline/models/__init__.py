@@ -29,6 +29,8 @@ MODELS = {
     "pos_tagging": "pipeline.models.pos_tagging",
     "forecasting": "pipeline.models.forecasting",
     "image_rows": "pipeline.models.image_rows",
+    "returns": "pipeline.models.returns",
+    "scaled_windows": "pipeline.models.scaled_windows",
 }
 
 

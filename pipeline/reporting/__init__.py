@@ -17,6 +17,8 @@ TASK_FIGURES = {
     "pos_tagging": "pipeline.reporting.pos_tagging",
     "forecasting": "pipeline.reporting.forecasting",
     "image_rows": "pipeline.reporting.image_rows",
+    "returns": "pipeline.reporting.returns",
+    "scaled_windows": "pipeline.reporting.scaled_windows",
 }
 
 

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from pipeline.tasks import load_task
 from pipeline.tasks.base import HIGHER_IS_BETTER, paired_interval
 
 DRAWS = 1_000
+DM_LEVEL = 0.01
 BETTER, WORSE, UNCLEAR = "better", "not better", "no clear difference"
 # 97.5 % quantiles of Student's t by degrees of freedom, so that a report need not import SciPy.
 T_QUANTILES = {
@@ -26,7 +27,8 @@ T_QUANTILES = {
 class Comparison:
     """`difference`: first minus second in units of `metric`, with its 95 % interval where there is one.
 
-    basis: what the interval comes from.
+    basis: what the interval comes from; dm_p: of a Diebold–Mariano test, where the task makes one: then "better" needs
+    both the interval and a p below DM_LEVEL.
     """
 
     metric: str
@@ -34,6 +36,7 @@ class Comparison:
     low: float | None = None
     high: float | None = None
     basis: str = ""
+    dm_p: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -42,7 +45,9 @@ class Comparison:
             return ""
         if self.low <= 0 <= self.high:
             return UNCLEAR
-        return BETTER if (self.low > 0) == (self.metric in HIGHER_IS_BETTER) else WORSE
+        if (self.low > 0) != (self.metric in HIGHER_IS_BETTER):
+            return WORSE
+        return BETTER if self.dm_p is None or self.dm_p < DM_LEVEL else UNCLEAR
 
 
 def against_baseline(metrics: Mapping[str, Any]) -> Comparison:
@@ -51,7 +56,8 @@ def against_baseline(metrics: Mapping[str, Any]) -> Comparison:
     found = against.get("loss_difference")
     if found is None:
         return Comparison(against["metric"], against["score"] - against["baseline_score"])
-    return of_losses(against["metric"], found["mean"], found["low"], found["high"])
+    compared = of_losses(against["metric"], found["mean"], found["low"], found["high"])
+    return replace(compared, dm_p=metrics["test"].get("dm_p"))
 
 
 def of_losses(metric: str, mean: float, low: float, high: float) -> Comparison:

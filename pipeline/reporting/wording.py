@@ -17,6 +17,10 @@ LABELS = {
     "mae": "MAE",
     "mase": "MASE",
     "theil_u": "Theil's U",
+    "direction_accuracy": "direction right",
+    "r2": "R²",
+    "dm_p": "p (Diebold–Mariano)",
+    "scaled_rmse": "RMSE of 0–1",
 }
 TASKS = {
     "char_lm": "character language model",
@@ -24,6 +28,8 @@ TASKS = {
     "pos_tagging": "part-of-speech tagging",
     "forecasting": "forecasting",
     "image_rows": "images row by row",
+    "returns": "returns of a share",
+    "scaled_windows": "scaled windows",
 }
 CELLS = {
     "simple_rnn": "simple RNN",
@@ -32,6 +38,7 @@ CELLS = {
     "peephole_lstm": "LSTM with peepholes",
     "coupled_lstm": "LSTM with coupled gates",
 }
+PERCENT = HIGHER_IS_BETTER - {"r2"}  # an R² may be below zero
 
 
 def label(metric: str) -> str:
@@ -46,7 +53,7 @@ def direction(metric: str) -> str:
 
 def value(metric: str, number: float, sd: float | None = None) -> str:
     """An accuracy as percent with one decimal, bits with three, anything else with about four digits."""
-    percent = metric in HIGHER_IS_BETTER
+    percent = metric in PERCENT
     shown = f"{100 * number:.1f}" if percent else f"{number:.3f}" if metric == "bits_per_char" else plain(number)
     spread = "" if sd is None else f" ± {100 * sd:.1f}" if percent else f" ± {_like(sd, shown)}"
     return f"{shown}{spread}{' %' if percent else ''}"
@@ -54,14 +61,14 @@ def value(metric: str, number: float, sd: float | None = None) -> str:
 
 def difference(metric: str, number: float, grain: float | None = None) -> str:
     """With its sign; of accuracies in percentage points. grain: what the last two digits shown should tell apart."""
-    if metric in HIGHER_IS_BETTER:
+    if metric in PERCENT:
         return _with_sign(100 * number, 1)
     size = abs(grain or number)
     return _with_sign(number, min(6, max(0, 1 - math.floor(math.log10(size)))) if size else 3)
 
 
 def unit(metric: str) -> str:
-    return "points" if metric in HIGHER_IS_BETTER else label(metric)
+    return "points" if metric in PERCENT else label(metric)
 
 
 def skill(number: float | None) -> str:
@@ -84,7 +91,7 @@ def count(number: int) -> str:
 
 def scale(metric: str) -> float:
     """What a figure is multiplied by for a picture: an accuracy is drawn in percent."""
-    return 100.0 if metric in HIGHER_IS_BETTER else 1.0
+    return 100.0 if metric in PERCENT else 1.0
 
 
 def duration(seconds: float) -> str:

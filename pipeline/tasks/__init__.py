@@ -9,7 +9,8 @@ A task module offers
 - losses(encoded, predictions, fold) -> float [examples]: what each test example costs, lower is better, and BLOCK, how
   many neighbours depend on each other: for paired comparisons;
 - baselines(encoded) -> {name: Baseline}: what a naive method scores on the same test rows. Their settings are chosen on
-  the validation part, then they are fitted on everything before the test.
+  the validation part, then they are fitted on everything before the test;
+- where a figure belongs to all folds together, score_origins(encoded, [(fold, test predictions)]) -> {metric: value}.
 """
 
 import importlib
@@ -27,6 +28,8 @@ TASKS = {
     "pos_tagging": "pipeline.tasks.pos_tagging",
     "forecasting": "pipeline.tasks.forecasting",
     "image_rows": "pipeline.tasks.image_rows",
+    "returns": "pipeline.tasks.returns",
+    "scaled_windows": "pipeline.tasks.scaled_windows",
 }
 
 

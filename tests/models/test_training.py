@@ -42,17 +42,25 @@ def record_of(task: str) -> Any:
         steps = np.arange(700)
         values = np.sin(steps / 4) + 0.1 * rng.normal(size=700)
         return Series(values, steps % 97 != 5, "kW")
+    if task in WINDOWED:
+        close = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=700)))
+        extras = {"high": 1.01 * close, "low": 0.99 * close, "volume": 1e6 * rng.random(700)}
+        dates = np.datetime64("2020-01-01", "D") + np.arange(700)
+        return Series(close, np.ones(700, np.bool_), "USD", extras=extras, dates=dates)
     labels = np.arange(120, dtype=np.int32) % 3
     pixels = rng.integers(0, 120, (120, 8, 8, 1)) + 60 * labels[:, None, None, None]
     return Images(pixels.astype(np.uint8), labels, ("a", "b", "c"), None)
 
 
+WINDOWED = ("returns", "scaled_windows")
 DATA: dict[str, Any] = {
     "char_lm": rows.CharLmData(source="made-up", task="char_lm"),
     "sentiment": rows.SentimentData(source="made-up", task="sentiment", bigrams=True, char_ngrams=3),
     "pos_tagging": rows.PosTaggingData(source="made-up", task="pos_tagging"),
     "forecasting": rows.ForecastingData(source="made-up", task="forecasting", horizons=(1, 3), seasons=(25,)),
     "image_rows": rows.ImageRowsData(source="made-up", task="image_rows"),
+    "returns": rows.ReturnsData(source="made-up", task="returns", window=5, origins=1),
+    "scaled_windows": rows.ScaledWindowsData(source="made-up", task="scaled_windows", window=6),
 }
 SMALL: dict[str, Any] = {"dataset": "made-up", "units": 4, "batch": 8, "learning_rate": 0.01, "dropout": 0.3}
 NETWORKS: dict[str, Any] = {
@@ -69,6 +77,8 @@ NETWORKS: dict[str, Any] = {
         **SMALL, task="forecasting", cell="simple_rnn", layers=2, time_steps=10, optimizer="rmsprop"
     ),
     "image_rows": rows.ImageRowsNetwork(**SMALL, task="image_rows", augment=True, optimizer="adamw", weight_decay=0.05),
+    "returns": rows.ReturnsNetwork(**SMALL, task="returns", input_dropout=0.2, average=0.9),
+    "scaled_windows": rows.ScaledWindowsNetwork(**SMALL, task="scaled_windows", hidden=3),
 }
 
 
@@ -431,7 +441,7 @@ def test_too_large_a_batch_says_what_it_needs_of_a_series(stride: int | None) ->
     assert f"batch {fits + 1} × time_steps 10 needs {need} steps, the training part has {have};" in str(caught.value)
 
 
-@pytest.mark.parametrize("task", sorted(set(TASKS) - {"char_lm", "forecasting"}))  # their streams: see above
+@pytest.mark.parametrize("task", sorted(set(TASKS) - {"char_lm", "forecasting", *WINDOWED}))  # see above and below
 def test_an_epoch_trains_on_every_example_once(task: str) -> None:
     encoded = encoded_of(task)
     feed = load_model(task).feed(NETWORKS[task], encoded, ("train", "validation"), 0)
@@ -449,3 +459,23 @@ def test_an_epoch_trains_on_every_example_once(task: str) -> None:
         which = np.repeat(encoded.arrays["split"][0] < 2, np.diff(encoded.arrays["offsets"]))
         truth = encoded.arrays["tags"][which]
     np.testing.assert_allclose(counts, np.bincount(truth, minlength=len(counts)))
+
+
+@pytest.mark.parametrize("splits", [("train",), ("train", "validation")])
+def test_an_epoch_of_returns_holds_each_day_once_with_the_window_before_it(splits: tuple[str, ...]) -> None:
+    encoded = encoded_of("returns")
+    feed = load_model("returns").feed(NETWORKS["returns"], encoded, splits, 0)
+    feed.inputs = np.arange(700, dtype=np.float32)[:, None]  # inputs that say where they stand
+    feed.truth = np.arange(700, dtype=np.float32)
+    batches = list(feed.batches(np.random.default_rng(0)))
+    assert len(batches) == feed.steps
+    x, y = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
+    wanted = np.concatenate([load_task("returns").days(encoded, split, 0) for split in splits])  # type: ignore[attr-defined]
+    assert sorted(y[:, 0]) == wanted.tolist() and list(y[:, 0]) != wanted.tolist()
+    assert (x[..., 0] == y + np.arange(-5, 0)).all()
+
+
+def test_a_forecaster_of_returns_starts_at_no_change() -> None:
+    encoded = encoded_of("returns")
+    trainer = Trainer(NETWORKS["returns"], encoded, epochs=1)
+    assert not trainer.predict("test", ("train",), 0).any()

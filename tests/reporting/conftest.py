@@ -14,10 +14,11 @@ from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSente
 from pipeline.rows import Params
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
-from pipeline.tasks import load_task
+from pipeline.tasks import load_task, scaled_windows
 from pipeline.tasks.base import SPLITS
 from pipeline.tasks.forecasting import targets
 from pipeline.tasks.pos_tagging import in_split
+from pipeline.tasks.returns import days
 
 ATTACK = "<script>alert('x')</script>"
 PARAMS = """
@@ -30,6 +31,8 @@ sources:
   treebank: {reader: treebank}
   electricity: {reader: electricity}
   digits: {reader: digits}
+  djia: {reader: djia}
+  msft: {reader: msft}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm, ascii_only: false}
@@ -37,6 +40,8 @@ datasets:
   treebank: {source: treebank, task: pos_tagging}
   electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [24]}
   digits: {source: digits, task: image_rows}
+  djia: {source: djia, task: returns, origins: 3}
+  msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 2}
 experiments:
   alice: {dataset: alice, task: char_lm}
   umich: {dataset: umich, task: sentiment}
@@ -45,8 +50,25 @@ experiments:
   electricity-lstm: {dataset: electricity, task: forecasting, cell: lstm, repeats: 3}
   digits: {dataset: digits, task: image_rows}
   digits-lstm: {dataset: digits, task: image_rows, cell: lstm}
+  djia: {dataset: djia, task: returns}
+  msft: {dataset: msft, task: scaled_windows}
 """
-NOISE = {"alice": 0.3, "umich": 0.4, "treebank": 0.2, "electricity": 0.1, "electricity-lstm": 0.5, "digits": 0.25}
+NOISE = {
+    "alice": 0.3,
+    "umich": 0.4,
+    "treebank": 0.2,
+    "electricity": 0.1,
+    "electricity-lstm": 0.5,
+    "digits": 0.25,
+    "djia": 1.0,
+}
+
+
+def prices(rng: np.random.Generator) -> Series:
+    close = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=1200)))
+    extras = {"open": close, "high": 1.01 * close, "low": 0.99 * close, "close": close, "volume": 1e6 * close}
+    dates = np.datetime64("2015-01-01", "D") + np.arange(1200)
+    return Series(close, np.ones(1200, np.bool_), "USD", extras=extras, dates=dates)
 
 
 def records(rng: np.random.Generator) -> dict[str, Any]:
@@ -72,6 +94,8 @@ def records(rng: np.random.Generator) -> dict[str, Any]:
             ("zero", "one", "two", "three_$x$"),
             None,
         ),
+        "djia": prices(rng),
+        "msft": prices(rng),
     }
 
 
@@ -83,6 +107,10 @@ def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float
     if task == "forecasting":
         _, truth = targets(encoded, split)
         return np.nan_to_num(truth) + rng.normal(0, 10 * noise, truth.shape)
+    if task == "returns":
+        return 0.01 * noise * rng.normal(size=len(days(encoded, split, fold)))
+    if task == "scaled_windows":
+        return scaled_windows.targets(encoded, split) * (1 + 0.01 * noise)
     if task == "pos_tagging":
         truth = arrays["tags"][in_split(encoded, split)]
         wrong = rng.random(len(truth)) < noise

@@ -43,6 +43,26 @@ def test_the_verdict_follows_the_interval(metric: str, low: float, high: float, 
     assert Comparison(metric, (low + high) / 2, low, high).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("dm_p", "low", "high", "verdict"),
+    [
+        (0.009, -0.2, -0.1, BETTER),
+        (0.01, -0.2, -0.1, UNCLEAR),
+        (0.4, -0.2, -0.1, UNCLEAR),
+        (0.4, 0.1, 0.2, WORSE),
+        (0.001, 0.1, 0.2, WORSE),
+        (0.001, -0.1, 0.2, UNCLEAR),
+    ],
+)
+def test_better_than_no_change_needs_the_diebold_mariano_test_too(
+    dm_p: float, low: float, high: float, verdict: str
+) -> None:
+    interval = {"mean": (low + high) / 2, "low": low, "high": high}
+    against = {"metric": "theil_u", "score": 0.9, "baseline_score": 1.0, "loss_difference": interval}
+    assert against_baseline({"against_baseline": against, "test": {"dm_p": dm_p}}).verdict == verdict
+    assert against_baseline({"against_baseline": against, "test": {}}).dm_p is None
+
+
 def test_without_an_interval_there_are_only_numbers() -> None:
     metrics = {"against_baseline": {"metric": "bits_per_char", "score": 2.0, "baseline_score": 2.5}}
     found = against_baseline(metrics)

@@ -12,7 +12,16 @@ from PIL import Image
 
 from pipeline import config
 from pipeline.artifacts import Project
-from pipeline.reporting import TASK_FIGURES, charts, forecasting, load_figures, material, pos_tagging
+from pipeline.reporting import (
+    TASK_FIGURES,
+    charts,
+    forecasting,
+    load_figures,
+    material,
+    pos_tagging,
+    returns,
+    wording,
+)
 from pipeline.reporting.char_lm import smoothed
 from pipeline.reporting.elements import Element, Passages, Picture, Sentences, Table
 from pipeline.reporting.sentiment import pooled
@@ -25,6 +34,8 @@ DATASETS = {
     "pos_tagging": "treebank",
     "forecasting": "electricity",
     "image_rows": "digits",
+    "returns": "djia",
+    "scaled_windows": "msft",
 }
 
 
@@ -90,6 +101,22 @@ def test_sentences_with_the_most_mistakes_come_first(finished: Project) -> None:
     mistakes = [sum(bool(note) for _, note in sentence) for sentence in element.sentences]
     assert mistakes[0] > 0
     assert mistakes == sorted(mistakes, reverse=True)
+
+
+def test_the_gain_is_the_squared_error_saved() -> None:
+    truth = np.array([1.0, -1.0, 2.0, 1.0])
+    found = returns.gained(truth, np.array([1.0, 0.0, 3.0, -1.0]))
+    assert found.tolist() == [100 / 7, 100 / 7, 400 / 7, 100 / 7], "saved 1, 0, 3, -3 of 7"
+    assert returns.gained(truth, np.zeros(4)).tolist() == [0.0] * 4
+
+
+def test_gains_and_origins_stand_in_the_order_of_time(finished: Project) -> None:
+    found = load(finished, "returns")
+    picture = drawn(finished, "returns")["Theil's U by origin"]
+    assert isinstance(picture, Picture)
+    of_folds = [member["test"]["theil_u"] for member in found.experiments[0].metrics["members"]]
+    words = ", ".join(wording.plain(u) for u in of_folds[::-1])
+    assert f"djia {words}" in picture.alt and "2017-08, 2017-11, 2018-01" in picture.caption
 
 
 def test_masked_targets_do_not_count() -> None:

@@ -13,11 +13,11 @@ import pipeline.tasks
 from pipeline.errors import ConfigError
 from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.rows import DatasetRows
-from pipeline.tasks import TASKS, Task, load_task
+from pipeline.tasks import TASKS, Task, load_task, returns, scaled_windows
 from pipeline.tasks.base import HIGHER_IS_BETTER, SPLITS, cost_of, mcnemar, paired_interval, skill
 from pipeline.tasks.forecasting import targets
 
-HELPERS = {"__init__", "base", "linear_series", "linear_text", "series_features", "word_features"}
+HELPERS = {"__init__", "base", "linear_series", "linear_text", "price_features", "series_features", "word_features"}
 
 
 def _words(i: int) -> str:
@@ -44,6 +44,14 @@ def _series() -> Series:
     return Series(np.sin(np.arange(700) / 3) + 0.1 * noise, np.arange(700) % 50 != 0, "kW", "2026-01-01T00:00", 900)
 
 
+def _prices() -> Series:
+    rng = np.random.default_rng(0)
+    close = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=2_000)))
+    extras = {"open": close, "high": 1.01 * close, "low": 0.99 * close, "close": close, "volume": 1e6 * close}
+    dates = np.datetime64("2015-01-01", "D") + np.arange(2_000)
+    return Series(close, np.ones(2_000, np.bool_), "USD", extras=extras, dates=dates)
+
+
 # For each task, a small record, and what its data set row says beside source and task.
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "char_lm": (TextCorpus("it was a dark and stormy night; " * 60), {}),
@@ -54,6 +62,8 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "pos_tagging": (_tagged(), {}),
     "forecasting": (_series(), {"horizons": [1, 3], "seasons": [24], "lags": 2}),
     "image_rows": (_images(), {}),
+    "returns": (_prices(), {"origins": 2}),
+    "scaled_windows": (_series(), {"target_offset": 2, "preallocated": True, "season": 24}),
 }
 
 
@@ -73,6 +83,10 @@ def truth(name: str, encoded: Encoded, split: str, fold: int) -> Any:
         return arrays["tags"][np.repeat(arrays["split"][0] == part, np.diff(arrays["offsets"]))]
     if name == "forecasting":
         return targets(encoded, split)[1]
+    if name == "returns":
+        return arrays["returns"][returns.days(encoded, split, fold)]
+    if name == "scaled_windows":
+        return scaled_windows.targets(encoded, split)
     labels = arrays["labels"][arrays["split"][fold] == part] if name == "sentiment" else arrays[f"{split}_y"]
     return np.eye(len(encoded.encoder["label_names"]))[labels]
 

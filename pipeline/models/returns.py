@@ -1,0 +1,107 @@
+"""Forecasters of the next day's return: a window of days, a recurrent layer, one output that begins at "no change"."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.models import Predictor, keras
+from pipeline.models.cells import dropped, recurrent
+from pipeline.models.compiled import Compiled
+from pipeline.models.fit import Batch
+from pipeline.records import Encoded
+from pipeline.rows import ReturnsNetwork
+from pipeline.tasks.returns import COLUMNS, days, features
+
+CLIP = 5.0  # standard deviations: the days of a crash are days of a crash, and not a hundred others
+
+
+def build(network: ReturnsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """inputs float32 [batch, window, features] → scaled returns float32 [batch, 1], zero before any training."""
+    x = start = keras.Input((None, len(encoder["scalings"][0]["mean"])), batch_size=batch, name="inputs")
+    if network.input_dropout:
+        x = keras.layers.Dropout(network.input_dropout, name="input_dropout")(x)
+    x = dropped(network, recurrent(network, x, sequences=False))
+    return keras.Model(start, keras.layers.Dense(1, kernel_initializer="zeros", name="forecast")(x), name="returns")
+
+
+def loss(network: ReturnsNetwork) -> Any:
+    return keras.losses.MeanSquaredError()
+
+
+class Windows:
+    """The days of some splits in random order, each with the window before it."""
+
+    def __init__(self, network: ReturnsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> None:
+        self.batch = network.batch
+        self.days = np.concatenate([days(encoded, split, fold) for split in splits])
+        self.inputs = scaled(encoded.arrays["features"], encoded.encoder["scalings"][fold])
+        spread = encoded.encoder["scalings"][fold]["spread"]
+        self.truth = np.clip(encoded.arrays["returns"] / spread, -CLIP, CLIP).astype(np.float32)
+        self.window = encoded.encoder["window"]
+        self.steps = -(-len(self.days) // network.batch)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        order = rng.permutation(self.days)
+        for i in range(0, len(order), self.batch):
+            at = order[i : i + self.batch]
+            yield self.inputs[_window(at, self.window)], self.truth[at, None], None
+
+
+def scaled(values: NDArray[np.float64], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
+    """float32 [time, features]: in standard deviations of the training part."""
+    return np.asarray(np.clip((values - scaling["mean"]) / scaling["sd"], -CLIP, CLIP), np.float32)
+
+
+def _window(at: NDArray[np.int64], window: int) -> NDArray[np.int64]:
+    """int64 [targets, window]: the days before each."""
+    return at[:, None] + np.arange(-window, 0)
+
+
+def feed(network: ReturnsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Windows:
+    return Windows(network, encoded, splits, fold)
+
+
+def predictor(model: Compiled, network: ReturnsNetwork, encoded: Encoded) -> Predictor:
+    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
+        """float64 [targets of the split]: log returns."""
+        scaling = encoded.encoder["scalings"][fold]
+        inputs = scaled(encoded.arrays["features"], scaling)
+        at = _window(days(encoded, split, fold), encoded.encoder["window"])
+        out = [model.predict(inputs[at[i : i + 2_000]])[:, 0] for i in range(0, len(at), 2_000)]
+        return np.asarray(np.concatenate(out) * np.float64(scaling["spread"]))
+
+    return predict
+
+
+def forecast(served: Any, item: Any) -> dict[str, Any]:
+    """The next close after item["values"], with item["high"], item["low"] and item["volume"] of the same days; an empty
+    item: after the latest days that the model knows."""
+    encoder = served.encoder
+    columns = _columns(encoder, item or encoder["latest"])
+    scaling = encoder["scalings"][0]
+    inputs = scaled(features(columns)[-encoder["window"] :], scaling)
+    log_return = float(served.compiled().predict(inputs[None])[0, 0]) * scaling["spread"]
+    price = float(columns["values"][-1] * np.exp(log_return))
+    return {"values": [price], "log_return": log_return, "unit": encoder["unit"], "start": None}
+
+
+def _columns(encoder: Mapping[str, Any], item: Any) -> dict[str, NDArray[np.float64]]:
+    try:
+        columns = {name: np.array(item[name], np.float64) for name in COLUMNS}
+    except (TypeError, KeyError, ValueError):
+        raise DataError(f"a forecast needs lists of numbers called {', '.join(COLUMNS)}, or {{}} to go on") from None
+    lengths = {column.shape for column in columns.values()}
+    need, length = encoder["first"], len(columns["values"]) if columns["values"].ndim == 1 else 0
+    if len(lengths) > 1 or length < need:
+        raise DataError(
+            f"values, high, low, volume: found shapes {sorted(lengths)}; {need} days or more, as many of each"
+        )
+    for name, column in columns.items():
+        if not (np.isfinite(column).all() and (column >= 0).all() and (name == "volume" or (column > 0).all())):
+            raise DataError(f"{name}: must be finite, and prices above zero")
+    if (columns["high"] < columns["low"]).any():
+        raise DataError("high: must not be below low on any day")
+    return columns
