@@ -13,12 +13,23 @@ from pipeline.models import char_lm as char_lm_model
 from pipeline.models import forecasting as forecasting_model
 from pipeline.models import keras, members
 from pipeline.models import pos_tagging as tagging_model
+from pipeline.models import returns as returns_model
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import load, trainable
 from pipeline.models.forecasting import scaled_truth
 from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.sources import load_source
-from pipeline.tasks import TASKS, char_lm, forecasting, image_rows, load_task, pos_tagging, sentiment
+from pipeline.tasks import (
+    TASKS,
+    char_lm,
+    forecasting,
+    image_rows,
+    load_task,
+    pos_tagging,
+    returns,
+    scaled_windows,
+    sentiment,
+)
 from pipeline.tasks.base import SPLITS, unpack
 from pipeline.tasks.series_features import reach
 
@@ -171,6 +182,34 @@ def test_a_long_window_on_a_short_past_reads_no_future_either() -> None:
     after = forecasting_model.predictor(model, network, other)("validation", ("train",), 0)
     np.testing.assert_allclose(after[0], before[0], atol=1e-5)
     assert np.isfinite(before).all()
+
+
+def prices(close: NDArray[Any] | None = None) -> Series:
+    rng = np.random.default_rng(0)
+    walk = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=700)))
+    close = walk if close is None else close
+    extras = {"high": 1.01 * close, "low": 0.98 * close, "volume": 1e4 * close}
+    return Series(
+        close, np.ones(700, np.bool_), "USD", extras=extras, dates=np.datetime64("2020-01-01", "D") + np.arange(700)
+    )
+
+
+def test_prices_after_a_day_change_no_forecast_of_the_days_up_to_it() -> None:
+    data = rows.ReturnsData(source="x", task="returns", window=12, origins=2)
+    encoded = returns.encode(prices(), data, 0)
+    network = rows.ReturnsNetwork(dataset="x", task="returns", units=4)
+    model = returns_model.build(network, encoded.encoder)
+    load(model, [np.random.default_rng(0).normal(0, 0.5, w.shape) for w in trainable(model)])
+    predict = returns_model.predictor(Compiled(model), network, encoded)
+    for fold in (0, 1):
+        days, before = returns.days(encoded, "test", fold), predict("test", BOTH, fold)
+        for last in (days[0], days[len(days) // 2], days[-1] - 3):
+            changed = prices(changed_after(encoded.arrays["values"], last, lambda v: 1.5 * v))
+            other = Encoded(returns.encode(changed, data, 0).arrays, encoded.encoder, {}, {})
+            after = returns_model.predictor(Compiled(model), network, other)("test", BOTH, fold)
+            known = days <= last + 1  # the forecast of the next day is made at the end of this one
+            np.testing.assert_allclose(after[known], before[known], atol=1e-7)
+            assert (np.abs(after[~known] - before[~known]) > 1e-6).any()
 
 
 def test_baselines_see_no_future_either() -> None:
@@ -393,7 +432,8 @@ def test_a_feature_that_was_not_fitted_is_as_good_as_unknown() -> None:
 
 def test_every_task_is_looked_at_here() -> None:
     looked_at = {"char_lm": char_lm, "sentiment": sentiment, "pos_tagging": pos_tagging}
-    looked_at |= {"forecasting": forecasting, "image_rows": image_rows}
+    looked_at |= {"forecasting": forecasting, "image_rows": image_rows, "returns": returns}
+    looked_at |= {"scaled_windows": scaled_windows}  # whose leaks are the chapter's: tests/tasks/test_scaled_windows.py
     assert {name: load_task(name) for name in TASKS} == looked_at
 
 
