@@ -110,11 +110,15 @@ class ForecastingData(DatasetRow):
 
 
 class ImageRowsData(DatasetRow):
-    """`validation` (and `test`, where the publisher made no split) as stratified shares of the images."""
+    """`validation` (and `test`, where the publisher made no split) as stratified shares of the images.
+
+    `validation_is_test`: the flaw of a chapter, kept for its protocol: epochs are watched on the test images.
+    """
 
     task: Literal["image_rows"]
     validation: Share = 0.1
     test: Share = 0.2
+    validation_is_test: bool = False
 
 
 class ReturnsData(DatasetRow):
@@ -236,12 +240,14 @@ class ImageRowsNetwork(Network):
     """`patch`: 0 reads whole rows; else patches of that many pixels, row by row and column by column.
 
     `augment`: images mirrored and shifted at random; `permute_rows`: a control, rows in a fixed wrong order.
-    `topology`: from an image's rows to its label, or from a label to the rows of an image.
+    `topology`: from an image's rows to its label, or from a label to the rows of an image. `pooling`: the label from
+    the maximum and mean of all outputs, or from the last one.
     """
 
     task: Literal["image_rows"]
     topology: Literal["many_to_one", "one_to_many"] = "many_to_one"
     patch: Annotated[int, Field(ge=0, le=64)] = 0
+    pooling: Literal["max_mean", "last"] = "max_mean"
     permute_rows: bool = False
     augment: bool = False
     label_smoothing: Rate = 0.0

@@ -40,7 +40,7 @@ def build(network: ImageRowsNetwork, encoder: Mapping[str, Any], batch: int | No
         x = keras.layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]))(x)
     else:
         x = recurrent(network, keras.layers.Reshape((height, width * channels))(x), sequences=True)
-    features = dropped(network, MaxMeanPool(name="pool")(x))
+    features = dropped(network, MaxMeanPool(name="pool")(x) if network.pooling == "max_mean" else x[:, -1])
     out = keras.layers.Dense(len(encoder["label_names"]), name="classes")(features)
     return keras.Model(pixels, out, name="image_rows")
 

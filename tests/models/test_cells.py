@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.models import buckets, char_lm, forecasting, keras, pos_tagging, sentiment
+from pipeline.models import buckets, char_lm, forecasting, image_rows, keras, pos_tagging, sentiment
 from pipeline.models.cells import CELLS, recurrent, reset_states
 from pipeline.models.fit import load, trainable
 from pipeline.models.layers import BagEmbedding, MaxMeanPool
-from pipeline.rows import CELL_NAMES, CharLmNetwork, ForecastingNetwork, PosTaggingNetwork, SentimentNetwork
+from pipeline.rows import (
+    CELL_NAMES,
+    CharLmNetwork,
+    ForecastingNetwork,
+    ImageRowsNetwork,
+    PosTaggingNetwork,
+    SentimentNetwork,
+)
 from pipeline.tasks.pos_tagging import SLOTS
 
 UNITS, FEATURES, VOCABULARY = 5, 3, 40
@@ -316,3 +323,10 @@ def test_a_decoder_is_told_the_seasons_of_each_horizon() -> None:
     steps = np.asarray(keras.Model(model.input, model.get_layer("decoder_inputs").output)(x)).reshape(2, 2, -1)
     np.testing.assert_array_equal(steps[:, 0, UNITS:], x[0, :, 1:3])
     np.testing.assert_array_equal(steps[:, 1, UNITS:], x[0, :, 3:5])
+
+
+def test_the_label_can_come_from_the_last_output_alone() -> None:
+    encoder = {"shape": [3, 2, 1], "label_names": ["a", "b"], "mean": [0.4], "sd": [0.3]}
+    net = ImageRowsNetwork(dataset="made-up", task="image_rows", cell="simple_rnn", units=UNITS, pooling="last")
+    model = randomised(image_rows.build(net, encoder))
+    assert [w.shape for w in trainable(model)] == [(2, UNITS), (UNITS, UNITS), (UNITS,), (UNITS, 2), (2,)]

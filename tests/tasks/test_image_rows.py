@@ -1,12 +1,18 @@
 """Images row by row: figures by hand, stratified parts, scaling from the training part."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipeline import config
 from pipeline.records import Encoded, Images
 from pipeline.rows import ImageRowsData
+from pipeline.sources import SOURCES
 from pipeline.tasks import image_rows
 from pipeline.tasks.base import SPLITS
+
+ROOT = Path(__file__).parents[2]
 
 
 def row(**changes: object) -> ImageRowsData:
@@ -89,3 +95,43 @@ def test_baselines_by_hand() -> None:
     most = np.bincount(before).argmax()
     assert found["majority"].metrics["top1_accuracy"] == pytest.approx(np.mean(encoded.arrays["test_y"] == most))
     assert found["logistic regression"].metrics["top1_accuracy"] == 1.0
+
+
+def test_a_chapter_watches_its_epochs_on_the_test_images() -> None:
+    record = images(400, published=True)
+    encoded = image_rows.encode(record, row(validation_is_test=True, protocol="chapter"), 3)
+    np.testing.assert_array_equal(encoded.arrays["validation_x"], encoded.arrays["test_x"])
+    np.testing.assert_array_equal(encoded.arrays["test_x"], record.pixels[320:])
+    np.testing.assert_array_equal(encoded.arrays["train_x"], record.pixels[:320])
+    assert encoded.summary["flaws"] == [
+        "The 80 test images are the validation images too: epochs were watched on them."
+    ]
+    assert encoded.summary["repeats_across_splits"] == 0
+
+
+def test_the_baselines_of_a_chapter_never_learn_the_test_images() -> None:
+    record = images(400, published=True)
+    encoded = image_rows.encode(record, row(validation_is_test=True), 3)
+    flipped = dict(encoded.arrays) | {"validation_y": (encoded.arrays["validation_y"] + 1) % 4}
+    other = Encoded(flipped, encoded.encoder, encoded.examples, encoded.summary)
+    for name, found in image_rows.baselines(encoded).items():
+        if name == "majority":
+            np.testing.assert_array_equal(found.predictions[0], image_rows.baselines(other)[name].predictions[0])
+    assert image_rows.baselines(encoded)["logistic regression"].metrics["top1_accuracy"] < 0.5
+
+
+def test_the_numbers_of_the_chapter() -> None:
+    params = config.load(ROOT, SOURCES)
+    found = params.experiments["cifar10-chapter"].model_dump()
+    assert {
+        key: found[key] for key in ("cell", "units", "pooling", "optimizer", "patch", "bidirectional", "layers")
+    } == {
+        "cell": "simple_rnn",
+        "units": 64,
+        "pooling": "last",
+        "optimizer": "adam",
+        "patch": 0,
+        "bidirectional": False,
+        "layers": 1,
+    }
+    assert params.datasets["cifar10-chapter"].model_dump()["validation_is_test"]
