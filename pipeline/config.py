@@ -166,6 +166,8 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}: clip_norm and clip_value are both set; choose one"
     if row.task == "image_rows" and row.topology == "one_to_many" and (row.bidirectional or row.patch or row.augment):
         yield f"{key}.topology: one_to_many draws row after row; bidirectional, patch and augment must stay unset"
+    if row.task == "sentiment" and 8 % row.pool_steps:
+        yield f"{key}.pool_steps: found {row.pool_steps}; known: 1, 2, 4, 8"
     if row.stateful and row.bidirectional:
         yield f"{key}: stateful and bidirectional exclude each other: the backward pass would need the future"
     if row.task == "forecasting" and row.burn_in >= row.time_steps:

@@ -204,11 +204,17 @@ class CharLmNetwork(Network):
 
 
 class SentimentNetwork(Network):
-    """`word_dropout` a: a feature that the training texts hold n times is hidden with probability a / (a + n)."""
+    """`word_dropout` a: a feature that the training texts hold n times is hidden with probability a / (a + n);
+    `feature_dropout`: any feature, with this probability. `log_ratios`: embeddings start with the features' naive-Bayes
+    log-count ratios times this. `pool_steps`: so many words at a time are averaged before the recurrent layer.
+    """
 
     task: Literal["sentiment"]
     embedding: Units = 64
     word_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    feature_dropout: Rate = 0.0
+    log_ratios: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    pool_steps: Annotated[int, Field(ge=1, le=8)] = 1
     label_smoothing: Rate = 0.0
 
 

@@ -4,6 +4,7 @@ A model module offers
 
 - build(network, encoder, batch=None) -> keras.Model: `batch` fixes the batch size, which a stateful network needs;
 - feed(network, encoded, splits, fold) -> Feed: the training batches;
+- start(model, network, encoded, splits, fold), if any: what a new network is given before it is trained;
 - loss(network): the Keras loss;
 - predictor(model, network, encoded): a function of (split, fitted_on, fold) that returns, with the model's weights of
   the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on.

@@ -66,6 +66,37 @@ class UnfoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
+class StepPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """float32 [batch, time, units] → [batch, time / size, units]: of every `size` steps the sum over the root of how
+    many are in the mask, as of a bag. Time must be a multiple of `size`; the mask keeps groups with any step in it."""
+
+    supports_masking = True
+
+    def __init__(self, size: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.size = size
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        present = keras.ops.ones_like(x[..., :1]) if mask is None else keras.ops.cast(mask, "float32")[..., None]
+        return self._sum(x * present) / keras.ops.sqrt(keras.ops.maximum(self._sum(present), 1.0))
+
+    def _sum(self, x: Any) -> Any:
+        # Slices, not a reshape: the batch and the time are both unknown when the graph is traced.
+        return sum(x[:, i :: self.size] for i in range(self.size))
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return None
+        return keras.ops.any(keras.ops.stack([mask[:, i :: self.size] for i in range(self.size)]), axis=0)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (shape[0], None if shape[1] is None else shape[1] // self.size, shape[2])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class MaxMeanPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
     """float32 [batch, time, units] → [batch, 2 × units]: the maximum and the mean over the steps of the mask."""
 

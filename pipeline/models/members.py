@@ -82,6 +82,8 @@ class Trainer:
         # TensorFlow's own, which nothing here uses, and have every graph optimised anew: two seconds a member.
         random.seed(seed)
         restart(self.compiled, self._build())
+        if hasattr(self.module, "start"):
+            self.module.start(self.compiled.model, self.network, self.encoded, splits, fold)
 
         def validate() -> dict[str, float]:
             return self.task.score(self.encoded, "validation", self.predict("validation", splits, fold), fold)

@@ -10,7 +10,7 @@ from pipeline.models import Predictor, buckets, keras
 from pipeline.models.cells import dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
-from pipeline.models.layers import BagEmbedding, MaxMeanPool
+from pipeline.models.layers import BagEmbedding, MaxMeanPool, StepPool
 from pipeline.records import Encoded
 from pipeline.rows import SentimentNetwork
 from pipeline.tasks.base import SPLITS
@@ -26,10 +26,36 @@ def build(network: SentimentNetwork, encoder: Mapping[str, Any], batch: int | No
     mean = MaxMeanPool(name="word_pool")(x)[:, network.embedding :]
     if network.input_dropout:
         x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
+    if network.pool_steps > 1:
+        x = StepPool(network.pool_steps, name="step_pool")(x)
     x = recurrent(network, x, sequences=True)
     x = keras.layers.Concatenate(name="features")([MaxMeanPool(name="pool")(x), mean])
     out = keras.layers.Dense(len(encoder["label_names"]), activation="softmax", name="classes")(dropped(network, x))
     return keras.Model(ids, out, name="sentiment")
+
+
+def start(model: Any, network: SentimentNetwork, encoded: Encoded, splits: Sequence[str], fold: int) -> None:
+    """Put the log-count ratios of the classes (but the last) into the first columns of the embeddings, as NB-SVM weighs
+    its features (Wang and Manning 2012): the network starts from what naive Bayes knows."""
+    if network.log_ratios:
+        table = model.get_layer("embedding").table.embeddings
+        values = np.asarray(table).copy()
+        ratios = log_count_ratios(encoded, splits, fold)[:, : network.embedding]
+        values[:, : ratios.shape[1]] = network.log_ratios * ratios
+        table.assign(values)
+
+
+def log_count_ratios(encoded: Encoded, splits: Sequence[str], fold: int) -> NDArray[np.float32]:
+    """float32 [vocabulary, classes − 1]: log of (1 + texts of the class that hold the feature) over (1 + other texts
+    that do); 0 for what is no feature there."""
+    counts = known_counts(encoded, splits, fold)
+    which = np.isin(encoded.arrays["split"][fold], [SPLITS.index(name) for name in splits])
+    labels, texts = encoded.arrays["labels"][which], rows(encoded, which, counts)
+    holds = np.zeros((len(encoded.encoder["label_names"]), len(counts)), np.int32)
+    for label, text in zip(labels, texts, strict=True):
+        holds[label, np.unique(text)] += 1
+    ratios = np.log((holds[1:] + 1) / (holds.sum(axis=0) - holds[1:] + 1))
+    return np.asarray(np.where(counts > 0, ratios, 0.0).T, np.float32)
 
 
 class Texts:
@@ -48,13 +74,16 @@ class Texts:
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         for group in buckets.batches(self.lengths, self.network.batch, rng):
             ids = buckets.pad([self.texts[i] for i in group])
-            if self.network.word_dropout:
-                ids = self._without_rare(ids, rng)
+            if self.network.word_dropout or self.network.feature_dropout:
+                ids = self._with_some_hidden(ids, rng)
             yield ids, self.labels[group], None
 
-    def _without_rare(self, ids: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
+    def _with_some_hidden(self, ids: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
         present = ids.any(axis=-1)
-        ids = np.where(buckets.drop_rare(ids, self.counts, self.network.word_dropout, rng), 0, ids)
+        if self.network.word_dropout:
+            ids = np.where(buckets.drop_rare(ids, self.counts, self.network.word_dropout, rng), 0, ids)
+        if self.network.feature_dropout:
+            ids = np.where(rng.random(ids.shape, np.float32) < self.network.feature_dropout, 0, ids)
         ids[..., 0] = np.where(present & ~ids.any(axis=-1), UNKNOWN_ID, ids[..., 0])
         return ids
 

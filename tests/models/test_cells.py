@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.models import buckets, char_lm, forecasting, image_rows, keras, pos_tagging, sentiment
 from pipeline.models.cells import CELLS, recurrent, reset_states
 from pipeline.models.fit import load, trainable
-from pipeline.models.layers import BagEmbedding, MaxMeanPool
+from pipeline.models.layers import BagEmbedding, MaxMeanPool, StepPool
 from pipeline.rows import (
     CELL_NAMES,
     CharLmNetwork,
@@ -330,3 +330,23 @@ def test_the_label_can_come_from_the_last_output_alone() -> None:
     net = ImageRowsNetwork(dataset="made-up", task="image_rows", cell="simple_rnn", units=UNITS, pooling="last")
     model = randomised(image_rows.build(net, encoder))
     assert [w.shape for w in trainable(model)] == [(2, UNITS), (UNITS, UNITS), (UNITS,), (UNITS, 2), (2,)]
+
+
+def test_steps_are_pooled_in_groups_and_padding_counts_in_none() -> None:
+    x, layer = numbers(2, 8, 3), StepPool(4)
+    mask = np.arange(8) < np.array([[8], [5]])
+    out = np.asarray(layer(x, mask=mask))
+    expected = np.stack([x[0, :4].sum(0) / 2, x[0, 4:].sum(0) / 2, x[1, :4].sum(0) / 2, x[1, 4]])
+    np.testing.assert_allclose(out.reshape(4, 3), expected, rtol=1e-5)
+    assert np.array_equal(np.asarray(layer.compute_mask(x, mask)), [[True, True], [True, True]])
+    assert np.array_equal(np.asarray(layer.compute_mask(x, np.arange(8) < np.array([[4], [1]]))), [[True, False]] * 2)
+
+
+def test_padding_changes_no_class_where_steps_are_pooled() -> None:
+    net = SentimentNetwork(
+        dataset="made-up", task="sentiment", units=UNITS, embedding=4, bidirectional=True, pool_steps=4
+    )
+    model = randomised(sentiment.build(net, {"size": VOCABULARY, "label_names": ["a", "b"]}))
+    rows = [bags(6, 4, 1), bags(16, 4, 2)]
+    alone = np.concatenate([run(model, padded([row], -(-len(row) // 4) * 4)) for row in rows])
+    np.testing.assert_allclose(run(model, padded(rows, 24)), alone, atol=1e-6)
