@@ -22,10 +22,19 @@ STAGES = {
     "check": ("pipeline.stages.check", "run", None),
 }
 
-FORECASTERS = ("forecasting", "returns", "scaled_windows")  # they answer alike
 ALONE = {
     "index": "stage: one page over all data sets",
     "check": "params.yaml checked, left-overs of removed rows cleared away",
+}
+
+
+# The tasks whose models understand a command.
+ASKED_OF = {
+    "predict": ("sentiment", "padded_texts"),
+    "tag": ("pos_tagging", "padded_tags"),
+    "generate": ("char_lm", "char_windows"),
+    "forecast": ("forecasting", "returns", "scaled_windows", "cosine_windows"),
+    "classify": ("image_rows",),
 }
 
 
@@ -65,23 +74,23 @@ def _systems(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _predict(project: Project, arguments: argparse.Namespace) -> None:
-    for answer in _answers(project, arguments, ("sentiment",), arguments.text, {}):
+    for answer in _answers(project, arguments, arguments.text, {}):
         print(f"{answer['label']}  {answer['probability']:.3f}")
 
 
 def _tag(project: Project, arguments: argparse.Namespace) -> None:
-    for answer in _answers(project, arguments, ("pos_tagging",), arguments.text, {}):
+    for answer in _answers(project, arguments, arguments.text, {}):
         print(" ".join(f"{word}/{tag}" for word, tag in zip(answer["words"], answer["tags"], strict=True)))
 
 
 def _generate(project: Project, arguments: argparse.Namespace) -> None:
     options = {"length": arguments.length, "temperature": arguments.temperature, "seed": arguments.seed}
-    for answer in _answers(project, arguments, ("char_lm",), [arguments.prompt], options):
+    for answer in _answers(project, arguments, [arguments.prompt], options):
         print(arguments.prompt + answer["text"])
 
 
 def _forecast(project: Project, arguments: argparse.Namespace) -> None:
-    for answer in _answers(project, arguments, FORECASTERS, [{}], {"steps": arguments.steps}):
+    for answer in _answers(project, arguments, [{}], {"steps": arguments.steps}):
         print(f"# {answer['unit']}" + (f", from {answer['start']}" if answer["start"] else ""))
         for value in answer["values"]:
             print(f"{value:.6g}")
@@ -89,9 +98,7 @@ def _forecast(project: Project, arguments: argparse.Namespace) -> None:
 
 def _classify(project: Project, arguments: argparse.Namespace) -> None:
     pictures = [base64.b64encode(_bytes(Path(path))).decode() for path in arguments.picture]
-    for path, answer in zip(
-        arguments.picture, _answers(project, arguments, ("image_rows",), pictures, {}), strict=True
-    ):
+    for path, answer in zip(arguments.picture, _answers(project, arguments, pictures, {}), strict=True):
         print(f"{path}: {answer['label']}  {answer['probability']:.3f}")
 
 
@@ -103,7 +110,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _answers(
-    project: Project, arguments: argparse.Namespace, tasks: tuple[str, ...], inputs: list[Any], options: dict[str, Any]
+    project: Project, arguments: argparse.Namespace, inputs: list[Any], options: dict[str, Any]
 ) -> list[dict[str, Any]]:
     from pipeline.serving import Served
 
@@ -113,6 +120,7 @@ def _answers(
         known = ", ".join(trained) or "none; `dvc repro` trains them"
         raise DataError(f"{arguments.experiment}: no trained model in {folder}; trained: {known}")
     served = Served(folder)
+    tasks = ASKED_OF[arguments.command]
     if served.network.task not in tasks:
         wanted = " or ".join(tasks)
         raise DataError(f"{arguments.experiment} does {served.network.task}; this command needs a {wanted} model")

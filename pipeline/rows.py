@@ -152,8 +152,33 @@ class ScaledWindowsData(DatasetRow):
     days: Annotated[tuple[Day, Day, Day] | None, Field(strict=False)] = None
 
 
+class PaddedTextsData(DatasetRow):
+    """Sentiment as the chapters prepare it: repeats kept, words counted before any random split.
+
+    `tokens`: nltk, its word tokeniser; words, runs of letters, digits and apostrophes; emoticons, words with emoticons
+    behind them. `vocabulary`: that many of the most frequent words, or null for all. `length`: padded and cut on the
+    left to that many words, the padding read like words; null leaves each text as long as it is. `validation`: a random
+    share of what is not the test, or 0.0 to look at the test part after every epoch. `test`: a random share, where the
+    publisher made no split.
+    """
+
+    task: Literal["padded_texts"]
+    tokens: Literal["nltk", "words", "emoticons"]
+    vocabulary: Count | None = None
+    length: Count | None = None
+    validation: Rate = 0.0
+    test: Share = 0.2
+
+
 DatasetRows = (
-    CharLmData | SentimentData | PosTaggingData | ForecastingData | ImageRowsData | ReturnsData | ScaledWindowsData
+    CharLmData
+    | SentimentData
+    | PosTaggingData
+    | ForecastingData
+    | ImageRowsData
+    | ReturnsData
+    | ScaledWindowsData
+    | PaddedTextsData
 )
 
 
@@ -274,6 +299,16 @@ class ScaledWindowsNetwork(Network):
     shuffle: bool = True
 
 
+class PaddedTextsNetwork(Network):
+    """`spatial_dropout`: of whole columns of the embeddings; `input_dropout`: of the recurrent layers' inputs, another
+    choice for each gate; both stay the same over a text. `dense`: units of a ReLU layer before the answer, if any."""
+
+    task: Literal["padded_texts"]
+    embedding: Units = 32
+    spatial_dropout: Rate = 0.0
+    dense: Units | None = None
+
+
 ExperimentRows = (
     CharLmNetwork
     | SentimentNetwork
@@ -282,6 +317,7 @@ ExperimentRows = (
     | ImageRowsNetwork
     | ReturnsNetwork
     | ScaledWindowsNetwork
+    | PaddedTextsNetwork
 )
 
 

@@ -13,7 +13,7 @@ from pipeline.journal import Journal, Metric, environment_tags
 from pipeline.rows import ExperimentRows, named
 
 SERVED_BY = Path(__file__).with_name("served_model.py")
-PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "mlflow")
+PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "mlflow")
 CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
 # For the signature of the served model: raw input, the form of the answer, and the options with their defaults.
 EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
@@ -24,6 +24,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
     "image_rows": (["iVBORw0KGgo="], [CLASS], None),
     "returns": ([{"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}], [{"values": [3.0]}], None),
     "scaled_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], None),
+    "padded_texts": (["I love it"], [CLASS], None),
 }
 
 

@@ -80,6 +80,16 @@ def _label(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> li
     return [_class(names, row) for row in p]
 
 
+def _padded_label(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """text → {label, probability, probabilities}"""
+    from pipeline.models.padded_texts import probabilities
+    from pipeline.tasks.padded_texts import encode_texts
+
+    texts = encode_texts(_texts(inputs, "a sentence"), served.encoder)
+    p = probabilities(served.compiled(), texts, served.encoder["length"])
+    return [_class(served.encoder["label_names"], row) for row in p]
+
+
 def _class(names: Sequence[str], row: NDArray[Any]) -> Answer:
     best = int(row.argmax())
     shares = {name: float(v) for name, v in zip(names, row, strict=True)}
@@ -165,4 +175,5 @@ ANSWERS: dict[str, Callable[[Served, Sequence[Any], dict[str, Any]], list[Answer
     "image_rows": _pictures,
     "returns": _next_days,
     "scaled_windows": _next_values,
+    "padded_texts": _padded_label,
 }

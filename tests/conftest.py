@@ -21,6 +21,7 @@ sources:
   digits: {reader: digits}
   djia: {reader: djia}
   msft: {reader: msft}
+  umich-chapter: {reader: umich}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm}
@@ -30,6 +31,7 @@ datasets:
   digits: {source: digits, task: image_rows}
   djia: {source: djia, task: returns, window: 5, origins: 2}
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 3}
+  umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 12, validation: 0.1}
 experiments:
   alice:
     {dataset: alice, task: char_lm, units: 24, embedding: 8, stateful: true, sample_epochs: 1, learning_rate: 0.01,
@@ -46,6 +48,8 @@ experiments:
   digits: {dataset: digits, task: image_rows, units: 8, augment: true, sample_epochs: 1, learning_rate: 0.01}
   djia: {dataset: djia, task: returns, units: 4, sample_epochs: 1, learning_rate: 0.01}
   msft: {dataset: msft, task: scaled_windows, units: 4, sample_epochs: 2, learning_rate: 0.01}
+  umich-chapter:
+    {dataset: umich-chapter, task: padded_texts, units: 8, embedding: 8, sample_epochs: 2, learning_rate: 0.02}
 """
 
 

@@ -41,6 +41,7 @@ METRICS = {
     "image_rows": {"top1_accuracy"},
     "returns": {"theil_u", "rmse", "mae", "direction_accuracy", "r2"},
     "scaled_windows": {"rmse", "scaled_rmse", "r2"},
+    "padded_texts": {"accuracy", "accuracy_unseen", "f1", "log_loss"},
 }
 BASELINES = {
     "char_lm": {"-gram", "bz2"},
@@ -50,6 +51,7 @@ BASELINES = {
     "image_rows": {"majority", "logistic regression"},
     "returns": {"persistence", "drift", "always up"},
     "scaled_windows": {"last value", "mean"},
+    "padded_texts": {"majority", "look-up table", "tfidf+lr"},
 }
 
 
@@ -163,6 +165,8 @@ def _tested(task: str, encoded: Any) -> int:
     arrays = encoded.arrays
     if task == "sentiment":
         return len(arrays["labels"])  # every text is tested once, in its fold
+    if task == "padded_texts":
+        return int(np.sum(arrays["split"] == 2))
     if task == "pos_tagging":
         return int(np.diff(arrays["offsets"])[arrays["split"][0] == 2].sum())
     if task == "forecasting":

@@ -70,8 +70,9 @@ def test_every_task_answers() -> None:
 # What was evaluated
 
 
-def test_texts_are_classed_as_in_the_evaluation(parts: Parts) -> None:
-    served, encoded, stored = (part["sentiment"] for part in parts)
+@pytest.mark.parametrize("task", ["sentiment", "padded_texts"])
+def test_texts_are_classed_as_in_the_evaluation(task: str, parts: Parts) -> None:
+    served, encoded, stored = (part[task] for part in parts)
     texts = unpack(encoded.arrays, np.flatnonzero(encoded.arrays["split"][0] == 2))
     answers = served.answer(texts)
     names = encoded.encoder["label_names"]
@@ -206,6 +207,7 @@ ODD: dict[str, list[Any]] = {
     "char_lm": TEXTS,
     "sentiment": [*TEXTS, "x" * 100_000],
     "pos_tagging": [*TEXTS, "x" * 100_000],
+    "padded_texts": [*TEXTS, "x" * 100_000],
     "forecasting": [
         *("", "x", "🙂", 5, None, [], NUMBERS, b"x"),
         *(
@@ -354,9 +356,10 @@ def test_commands_print_answers(
     in_project: Project, experiments: dict[str, str], served: dict[str, Served], parts: Parts,
     capsys: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:  # fmt: skip
-    (good,) = served["sentiment"].answer(["it is awesome"])
-    lines = printed(capsys, "predict", "umich", "it is awesome", "it is awful").splitlines()
-    assert lines[0] == f"{good['label']}  {good['probability']:.3f}" and len(lines) == 2
+    for task in ("sentiment", "padded_texts"):
+        (good,) = served[task].answer(["it is awesome"])
+        lines = printed(capsys, "predict", experiments[task], "it is awesome", "it is awful").splitlines()
+        assert lines[0] == f"{good['label']}  {good['probability']:.3f}" and len(lines) == 2
     (tagged,) = served["pos_tagging"].answer(["The old man the boat ."])
     line = printed(capsys, "tag", "treebank", "The old man the boat .")
     assert line.split() == [f"{w}/{t}" for w, t in zip(tagged["words"], tagged["tags"], strict=True)]

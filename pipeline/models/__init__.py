@@ -32,6 +32,7 @@ MODELS = {
     "image_rows": "pipeline.models.image_rows",
     "returns": "pipeline.models.returns",
     "scaled_windows": "pipeline.models.scaled_windows",
+    "padded_texts": "pipeline.models.padded_texts",
 }
 
 

@@ -17,17 +17,19 @@ CELLS: dict[str, Callable[..., Any]] = {
 }
 
 
-def recurrent(network: Network, x: Any, *, sequences: bool) -> Any:
+def recurrent(network: Network, x: Any, *, sequences: bool, gate_dropout: float = 0.0) -> Any:
     """`network.layers` recurrent layers over x, float32 [batch, time, features].
 
     Returns [batch, time, units], or with `sequences` false the last state [batch, units]; twice the units when
-    bidirectional. A mask on x is passed on, so that padding never reaches a state.
+    bidirectional. A mask on x is passed on, so that padding never reaches a state. gate_dropout: Keras' own dropout of
+    each layer's inputs, one choice for each gate and all steps.
     """
     layer = named(CELLS, network.cell, "cell")
     for i in range(network.layers):
         options = {
             "return_sequences": sequences or i < network.layers - 1,
             "stateful": network.stateful,
+            "dropout": gate_dropout,
             "recurrent_dropout": network.recurrent_dropout,
         }
         one = layer(network.units, **options)

@@ -35,7 +35,11 @@ class Feed(Protocol):
 
 @dataclass
 class Fitted:
-    """The weights of the best epoch, and how they came about; `history`: a row for each epoch."""
+    """The weights of the best epoch, and how they came about; `history`: a row for each epoch.
+
+    `examples_per_second` there: rows of the training batches (texts, images, windows, or the chunks of parallel
+    streams) by the time of the epoch's training alone; `seconds`: of the whole epoch, with validation.
+    """
 
     weights: Weights
     best_epoch: int
@@ -70,14 +74,16 @@ def fit(
     with _Progress(label, last, feed.steps) as progress:
         for epoch in range(1, last + 1):
             started = time.monotonic()
-            row = {"epoch": epoch, "loss": _one_epoch(compiled, feed, seed, epoch, schedule, average, progress)}
+            loss, examples = _one_epoch(compiled, feed, seed, epoch, schedule, average, progress)
+            row = {"epoch": epoch, "loss": loss}
+            speed = examples / (time.monotonic() - started)
             with average:
                 figures = {} if validate is None else validate()
                 row |= {f"val_{name}": value for name, value in figures.items()}
                 cost = -epoch if validate is None else _finite(cost_of(monitor, figures), f"{label}: {monitor}")
                 if cost < best or network.keep == "last":
                     best, fitted.best_epoch, fitted.weights = cost, epoch, trainable(model)
-            row["seconds"] = time.monotonic() - started
+            row |= {"examples_per_second": speed, "seconds": time.monotonic() - started}
             fitted.history.append(row)
             progress.epoch(row, monitor)
             if network.patience is not None and epoch - fitted.best_epoch >= network.patience:
@@ -118,16 +124,18 @@ def _one_epoch(
     schedule: Iterator[float],
     average: "_Average",
     progress: "_Progress",
-) -> float:
-    """The mean training loss. The epoch's own generator makes its batches independent of the epochs before."""
+) -> tuple[float, int]:
+    """The mean training loss and the number of examples. The epoch's own generator makes its batches independent of
+    the epochs before."""
     reset_states(compiled.model)
-    losses = []
+    losses, examples = [], 0
     for step, (x, y, weights) in enumerate(feed.batches(np.random.default_rng([seed, epoch])), start=1):
         compiled.optimizer.learning_rate = next(schedule)
         losses.append(_finite(compiled.train(x, y, weights), f"{progress.label}: loss at step {step} of epoch {epoch}"))
+        examples += len(x)
         average.update()
         progress.step()
-    return float(np.mean(losses))
+    return float(np.mean(losses)), examples
 
 
 def _finite(loss: float, what: str) -> float:

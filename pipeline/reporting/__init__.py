@@ -19,6 +19,7 @@ TASK_FIGURES = {
     "image_rows": "pipeline.reporting.image_rows",
     "returns": "pipeline.reporting.returns",
     "scaled_windows": "pipeline.reporting.scaled_windows",
+    "padded_texts": "pipeline.reporting.padded_texts",
 }
 
 

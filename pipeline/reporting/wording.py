@@ -7,6 +7,7 @@ from pipeline.tasks.base import HIGHER_IS_BETTER
 LABELS = {
     "bits_per_char": "bits per character",
     "accuracy": "accuracy",
+    "accuracy_unseen": "accuracy, texts not in train",
     "f1": "F1",
     "log_loss": "log loss",
     "token_accuracy": "word accuracy",
@@ -30,6 +31,7 @@ TASKS = {
     "image_rows": "images row by row",
     "returns": "returns of a share",
     "scaled_windows": "scaled windows",
+    "padded_texts": "sentiment, the chapters' way",
 }
 CELLS = {
     "simple_rnn": "simple RNN",

@@ -30,6 +30,7 @@ TASKS = {
     "image_rows": "pipeline.tasks.image_rows",
     "returns": "pipeline.tasks.returns",
     "scaled_windows": "pipeline.tasks.scaled_windows",
+    "padded_texts": "pipeline.tasks.padded_texts",
 }
 
 

@@ -16,6 +16,7 @@ HIGHER_IS_BETTER = frozenset(
         "f1",
         "oov_accuracy",
         "r2",
+        "accuracy_unseen",
         "sentence_accuracy",
         "token_accuracy",
         "top1_accuracy",

@@ -25,6 +25,7 @@ from pipeline.tasks import (
     forecasting,
     image_rows,
     load_task,
+    padded_texts,
     pos_tagging,
     returns,
     scaled_windows,
@@ -434,6 +435,8 @@ def test_every_task_is_looked_at_here() -> None:
     looked_at = {"char_lm": char_lm, "sentiment": sentiment, "pos_tagging": pos_tagging}
     looked_at |= {"forecasting": forecasting, "image_rows": image_rows, "returns": returns}
     looked_at |= {"scaled_windows": scaled_windows}  # whose leaks are the chapter's: tests/tasks/test_scaled_windows.py
+    looked_at |= {"forecasting": forecasting, "image_rows": image_rows}
+    looked_at |= {"padded_texts": padded_texts}  # leaks on purpose: see tests/tasks/test_padded_texts.py
     assert {name: load_task(name) for name in TASKS} == looked_at
 
 

@@ -33,6 +33,7 @@ sources:
   digits: {reader: digits}
   djia: {reader: djia}
   msft: {reader: msft}
+  umich-chapter: {reader: umich}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm, ascii_only: false}
@@ -42,6 +43,7 @@ datasets:
   digits: {source: digits, task: image_rows}
   djia: {source: djia, task: returns, origins: 3}
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 2}
+  umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 9, validation: 0.2}
 experiments:
   alice: {dataset: alice, task: char_lm}
   umich: {dataset: umich, task: sentiment}
@@ -52,6 +54,7 @@ experiments:
   digits-lstm: {dataset: digits, task: image_rows, cell: lstm}
   djia: {dataset: djia, task: returns}
   msft: {dataset: msft, task: scaled_windows}
+  umich-chapter: {dataset: umich-chapter, task: padded_texts}
 """
 NOISE = {
     "alice": 0.3,
@@ -96,6 +99,7 @@ def records(rng: np.random.Generator) -> dict[str, Any]:
         ),
         "djia": prices(rng),
         "msft": prices(rng),
+        "umich-chapter": LabelledTexts(2 * opinions, np.arange(120, dtype=np.int32) % 2, ("negative", "positive")),
     }
 
 
@@ -149,7 +153,8 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
     artifacts.save_arrays(folder / "predictions.npz", made)
     samples = [{"prompt": "the <b>", "temperature": t, "text": f"cat {ATTACK}"} for t in (0.5, 1.0)]
     artifacts.save_json(folder / "samples.json", samples if row.task == "char_lm" else [])
-    curve = f"epoch,loss,val_{task.MONITOR},seconds\n1,2.0,0.5,1\n2,1.5,0.6,1\n3,1.2,0.7,1\n"
+    head = f"epoch,loss,val_{task.MONITOR},examples_per_second,seconds"
+    curve = f"{head}\n1,2.0,0.5,30,4\n2,1.5,0.7,70,2\n3,1.2,0.6,60,2\n"
     artifacts.save_text(project.curves(row.dataset, name), curve)
 
 

@@ -27,6 +27,7 @@ from pipeline.reporting.elements import Element, Passages, Picture, Sentences, T
 from pipeline.reporting.sentiment import pooled
 from pipeline.sources import SOURCES
 from pipeline.tasks import TASKS
+from pipeline.tasks.base import unpack
 
 DATASETS = {
     "char_lm": "alice",
@@ -36,6 +37,7 @@ DATASETS = {
     "image_rows": "digits",
     "returns": "djia",
     "scaled_windows": "msft",
+    "padded_texts": "umich-chapter",
 }
 
 
@@ -89,6 +91,31 @@ def test_all_folds_are_pooled_and_the_worst_mistake_comes_first(finished: Projec
     shown = [float(row[3].text.removesuffix(" %")) for row in table.rows]
     assert shown == sorted(shown, reverse=True)
     assert shown[0] == pytest.approx(100 * answers.probabilities[wrong].max(), abs=0.05)
+
+
+def test_a_chapters_figure_stands_beside_the_one_that_holds(finished: Project) -> None:
+    found, shown = load(finished, "padded_texts"), drawn(finished, "padded_texts")
+    (row,) = (r.metrics for r in found.experiments)
+    chosen = shown["Chosen on, tested on"]
+    assert isinstance(chosen, Table)
+    figures = [row["validation"]["accuracy"], 0.7, row["test"]["accuracy"], row["test"]["accuracy_unseen"]]
+    assert [cell.text for cell in chosen.rows[0][2:]] == [f"{100 * v:.1f} %" for v in figures]
+    speed = shown["Speed"]
+    assert isinstance(speed, Table) and [cell.text for cell in speed.rows[0][1:]] == ["60.00", "2.000"]
+
+
+def test_five_random_test_texts_are_shown_with_what_is_said_of_them(finished: Project) -> None:
+    found, shown = load(finished, "padded_texts"), drawn(finished, "padded_texts")
+    table = shown["Test texts and what umich-chapter says"]
+    assert isinstance(table, Table) and len(table.rows) == 5
+    arrays, names = found.encoded.arrays, ("negative", "positive")
+    tests = np.flatnonzero(arrays["split"][0] == 2)
+    texts = unpack(arrays, tests)
+    p = found.experiments[0].test_predictions()[0]
+    for text, truth, said, sure, seen in ([cell.text for cell in row] for row in table.rows):
+        at = [i for i, t in enumerate(texts) if t == text and sure == f"{100 * p[i].max():.1f} %"]
+        assert at and truth == names[arrays["labels"][tests[at[0]]]] and said == names[p[at[0]].argmax()]
+        assert seen == ("yes" if arrays["seen"][tests[at[0]]] else "no")
 
 
 def test_confused_tags_count_mistakes_only() -> None:

@@ -64,6 +64,10 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "image_rows": (_images(), {}),
     "returns": (_prices(), {"origins": 2}),
     "scaled_windows": (_series(), {"target_offset": 2, "preallocated": True, "season": 24}),
+    "padded_texts": (
+        LabelledTexts(tuple(map(_words, range(60))), np.arange(60, dtype=np.int32) % 2, ("a", "b")),
+        {"tokens": "words", "length": 8, "validation": 0.2},
+    ),
 }
 
 
@@ -88,6 +92,8 @@ def truth(name: str, encoded: Encoded, split: str, fold: int) -> Any:
     if name == "scaled_windows":
         return scaled_windows.targets(encoded, split)
     labels = arrays["labels"][arrays["split"][fold] == part] if name == "sentiment" else arrays[f"{split}_y"]
+    of_texts = name in ("sentiment", "padded_texts")
+    labels = arrays["labels"][arrays["split"][fold] == part] if of_texts else arrays[f"{split}_y"]
     return np.eye(len(encoded.encoder["label_names"]))[labels]
 
 
