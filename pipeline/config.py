@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
-from pipeline.rows import DatasetRows, ExperimentRows, OwnRow, Params, SourceRow
+from pipeline.rows import BY_HAND, DatasetRows, ExperimentRows, OwnRow, Params, SourceRow, by_hand
 
 MAX_BYTES = 64_000
 
@@ -176,3 +176,16 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}.stateful: {row.task} has no streams to carry a state along; it must be false"
     if row.bidirectional and row.task in ("char_lm", "forecasting"):
         yield f"{key}.bidirectional: {row.task} predicts the future and must not read it; it must be false"
+    if by_hand(row):
+        yield from _not_by_hand(key, row)
+
+
+def _not_by_hand(key: str, row: ExperimentRows) -> Iterator[str]:
+    """What the gradients in NumPy leave out, and the updates of cosine_windows too."""
+    if row.cell not in BY_HAND:
+        yield f"{key}.cell: found {row.cell!r}; engine numpy knows {', '.join(BY_HAND)}"
+    left_out = ["stateful", "bidirectional", "dropout", "input_dropout", "recurrent_dropout"]
+    left_out += ["weight_decay"] if row.task == "cosine_windows" else []
+    for name in left_out:
+        if getattr(row, name):
+            yield f"{key}.{name}: found {getattr(row, name)!r}; engine numpy computes without it: leave the key out"

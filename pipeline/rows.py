@@ -10,6 +10,7 @@ from pipeline.errors import ConfigError
 Value = TypeVar("Value")
 Cell = Literal["simple_rnn", "lstm", "gru", "peephole_lstm", "coupled_lstm"]
 CELL_NAMES: tuple[str, ...] = get_args(Cell)
+BY_HAND = ("simple_rnn", "lstm", "gru")  # the cells that pipeline.reference writes out
 Edition = Literal["sample", "full"]
 Protocol = Literal["honest", "chapter"]
 
@@ -170,6 +171,15 @@ class PaddedTextsData(DatasetRow):
     test: Share = 0.2
 
 
+class CosineWindowsData(DatasetRow):
+    """The first values of a series as overlapping windows, each with the value after it: counts of windows."""
+
+    task: Literal["cosine_windows"]
+    window: Annotated[int, Field(ge=2, le=10_000)] = 50
+    training: Count = 100
+    validation_windows: Count = 50
+
+
 DatasetRows = (
     CharLmData
     | SentimentData
@@ -179,6 +189,7 @@ DatasetRows = (
     | ReturnsData
     | ScaledWindowsData
     | PaddedTextsData
+    | CosineWindowsData
 )
 
 
@@ -257,10 +268,12 @@ class PosTaggingNetwork(Network):
 class ForecastingNetwork(Network):
     """For stateless training: windows of `time_steps` begin every `stride` steps (default: one after another), and
     their first `burn_in` steps only warm the state up. `topology`: all horizons at once from the same state (direct),
-    or one after another by a second recurrent layer (decoder)."""
+    or one after another by a second recurrent layer (decoder). `engine`: what computes the gradients: Keras, or NumPy
+    as written out in pipeline.reference; everything else stays."""
 
     task: Literal["forecasting"]
     topology: Literal["direct", "decoder"] = "direct"
+    engine: Literal["keras", "numpy"] = "keras"
     stride: Count | None = None
     burn_in: Annotated[int, Field(ge=0, le=100_000)] = 0
     time_steps: Count = 96
@@ -309,6 +322,17 @@ class PaddedTextsNetwork(Network):
     dense: Units | None = None
 
 
+class CosineWindowsNetwork(Network):
+    """Trained by pipeline.reference from the first step to the last. `truncate`: over how many steps a gradient flows
+    back; `positive_start`: first weights uniform from 0 to 1, in place of -1 to 1."""
+
+    task: Literal["cosine_windows"]
+    engine: Literal["numpy"] = "numpy"
+    optimizer: Literal["sgd"] = "sgd"
+    truncate: Annotated[int, Field(ge=0, le=10_000)] = 5
+    positive_start: bool = False
+
+
 ExperimentRows = (
     CharLmNetwork
     | SentimentNetwork
@@ -318,6 +342,7 @@ ExperimentRows = (
     | ReturnsNetwork
     | ScaledWindowsNetwork
     | PaddedTextsNetwork
+    | CosineWindowsNetwork
 )
 
 
@@ -333,12 +358,18 @@ class Params(Row):
     experiments: dict[Name, Annotated[ExperimentRows, Field(discriminator="task")]]
 
     def experiment(self, name: str) -> ExperimentRows:
-        """The row `name`, with the top-level `cell` put in where it is set."""
+        """The row `name`, with the top-level `cell` put in where it is set, and where NumPy computes, written out."""
         row = named(self.experiments, name, "experiments")
-        return row if self.cell is None else row.model_copy(update={"cell": self.cell})
+        unknown = by_hand(row) and self.cell not in BY_HAND
+        return row if self.cell is None or unknown else row.model_copy(update={"cell": self.cell})
 
     def experiments_on(self, dataset: str) -> list[str]:
         return [name for name, row in self.experiments.items() if row.dataset == dataset]
+
+
+def by_hand(row: Network) -> bool:
+    """Whether pipeline.reference computes the gradients."""
+    return getattr(row, "engine", "keras") == "numpy"
 
 
 def named(table: Mapping[str, Value], name: str, what: str) -> Value:

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
     "returns": ([{"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}], [{"values": [3.0]}], None),
     "scaled_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], None),
     "padded_texts": (["I love it"], [CLASS], None),
+    "cosine_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], {"steps": 96}),
 }
 
 

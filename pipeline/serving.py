@@ -167,6 +167,14 @@ def _next_values(served: Served, inputs: Sequence[Any], options: dict[str, Any])
     return [forecast(served, item) for item in inputs]
 
 
+def _after_windows(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values} → {values}: the next steps; see pipeline.models.cosine_windows.forecast"""
+    from pipeline.models.cosine_windows import forecast
+
+    steps = int(_number(options, "steps", 96, 1, MAX_LENGTH))
+    return [forecast(served, item, steps) for item in inputs]
+
+
 ANSWERS: dict[str, Callable[[Served, Sequence[Any], dict[str, Any]], list[Answer]]] = {
     "char_lm": _continuations,
     "sentiment": _label,
@@ -176,4 +184,5 @@ ANSWERS: dict[str, Callable[[Served, Sequence[Any], dict[str, Any]], list[Answer
     "returns": _next_days,
     "scaled_windows": _next_values,
     "padded_texts": _padded_label,
+    "cosine_windows": _after_windows,
 }

@@ -22,6 +22,7 @@ sources:
   djia: {reader: djia}
   msft: {reader: msft}
   umich-chapter: {reader: umich}
+  cosine: {reader: cosine}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm}
@@ -32,6 +33,7 @@ datasets:
   djia: {source: djia, task: returns, window: 5, origins: 2}
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 3}
   umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 12, validation: 0.1}
+  cosine: {source: cosine, task: cosine_windows}
 experiments:
   alice:
     {dataset: alice, task: char_lm, units: 24, embedding: 8, stateful: true, sample_epochs: 1, learning_rate: 0.01,
@@ -50,6 +52,7 @@ experiments:
   msft: {dataset: msft, task: scaled_windows, units: 4, sample_epochs: 2, learning_rate: 0.01}
   umich-chapter:
     {dataset: umich-chapter, task: padded_texts, units: 8, embedding: 8, sample_epochs: 2, learning_rate: 0.02}
+  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 8, learning_rate: 0.01, sample_epochs: 1}
 """
 
 

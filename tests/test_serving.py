@@ -218,6 +218,10 @@ ODD: dict[str, list[Any]] = {
         *({"values": NUMBERS}, {"values": [1e300] * 200}, {"start": "2026-01-01"}, {"x": 1}),
         {"values": list(map(float, range(20_000)))},
     ],
+    "cosine_windows": [
+        *("", "x", "🙂", 5, None, [], NUMBERS, b"x", {"x": 1}, {"values": NUMBERS}, {"values": [1e300] * 200}),
+        *({"values": v} for v in (5, None, "x", [], ["x"], [1.0, 2.0], [[1.0], [2.0]], [float("nan")] * 60)),
+    ],
     "image_rows": [
         *("", "🙂", "not base64", "ü", LONG, "A" * 100_000, 5, None, b"x", ["x"]),
         base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(100)).decode(),

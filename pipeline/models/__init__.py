@@ -7,7 +7,8 @@ A model module offers
 - start(model, network, encoded, splits, fold), if any: what a new network is given before it is trained;
 - loss(network): the Keras loss;
 - predictor(model, network, encoded): a function of (split, fitted_on, fold) that returns, with the model's weights of
-  the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on.
+  the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on;
+- compiled(network, model) -> Compiled, where more than the graphs of Keras can train it.
 """
 
 import contextlib
@@ -33,6 +34,7 @@ MODELS = {
     "returns": "pipeline.models.returns",
     "scaled_windows": "pipeline.models.scaled_windows",
     "padded_texts": "pipeline.models.padded_texts",
+    "cosine_windows": "pipeline.models.cosine_windows",
 }
 
 

@@ -21,7 +21,7 @@ from pipeline.tasks.base import cost_of
 
 WARM_UP = 0.05  # share of the steps in which a cosine schedule rises to the learning rate
 FLOOR = 0.001  # share of the learning rate that is left at its end
-Weights = list[NDArray[np.float32]]
+Weights = list[NDArray[np.floating[Any]]]
 Batch = tuple[Any, Any, Any]  # inputs, targets, sample weights or None
 
 

@@ -14,9 +14,11 @@ from pipeline.errors import DataError
 from pipeline.models import keras
 from pipeline.models.cells import dropped, recurrent, reset_states
 from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch, load, trainable
+from pipeline.models.fit import Batch, load, optimizer, trainable
+from pipeline.models.from_scratch import FromScratch
 from pipeline.models.layers import FoldSteps, UnfoldSteps
 from pipeline.records import Encoded
+from pipeline.reference.network import mean_absolute, mean_squared
 from pipeline.rows import ForecastingNetwork
 from pipeline.tasks.forecasting import inputs, targets
 from pipeline.tasks.series_features import lag_columns, reach
@@ -67,6 +69,14 @@ def loss(network: ForecastingNetwork) -> Any:
         return keras.ops.sum(keras.ops.where(present, error, 0.0)) / count
 
     return masked
+
+
+def compiled(network: ForecastingNetwork, model: Any) -> Compiled:
+    """Trained by Keras, or by the same loss in NumPy."""
+    if network.engine == "numpy":
+        by_hand = {"mae": mean_absolute, "mse": mean_squared}[network.loss]
+        return FromScratch(model, network, by_hand, optimizer(network))
+    return Compiled(model, loss(network), optimizer(network))
 
 
 class Chunks:

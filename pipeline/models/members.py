@@ -51,7 +51,7 @@ class Trainer:
     def __init__(self, network: ExperimentRows, encoded: Encoded, epochs: int) -> None:
         self.network, self.encoded, self.epochs = network, encoded, epochs
         self.task, self.module = load_task(network.task), load_model(network.task)
-        self.compiled = Compiled(self._build(), self.module.loss(network), optimizer(network))
+        self.compiled = self._compiled(self._build())
         self.predict = self.module.predictor(self.compiled, network, encoded)
 
     def member(self, seed: int, fold: int, label: str) -> Member:
@@ -71,6 +71,12 @@ class Trainer:
         size = int(sum(np.prod(w.shape) for w in fitted.weights))
         samples = self.predict.samples(seed) if hasattr(self.predict, "samples") else []
         return Member(seed, fold, fitted.weights, fitted.best_epoch, seconds, size, history, predictions, samples)
+
+    def _compiled(self, model: Any) -> Compiled:
+        if hasattr(self.module, "compiled"):
+            own: Compiled = self.module.compiled(self.network, model)
+            return own
+        return Compiled(model, self.module.loss(self.network), optimizer(self.network))
 
     def _build(self) -> Any:
         return self.module.build(

@@ -20,6 +20,7 @@ TASK_FIGURES = {
     "returns": "pipeline.reporting.returns",
     "scaled_windows": "pipeline.reporting.scaled_windows",
     "padded_texts": "pipeline.reporting.padded_texts",
+    "cosine_windows": "pipeline.reporting.cosine_windows",
 }
 
 

@@ -32,6 +32,7 @@ TASKS = {
     "returns": "returns of a share",
     "scaled_windows": "scaled windows",
     "padded_texts": "sentiment, the chapters' way",
+    "cosine_windows": "windows of a cosine, from scratch",
 }
 CELLS = {
     "simple_rnn": "simple RNN",

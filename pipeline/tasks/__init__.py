@@ -31,6 +31,7 @@ TASKS = {
     "returns": "pipeline.tasks.returns",
     "scaled_windows": "pipeline.tasks.scaled_windows",
     "padded_texts": "pipeline.tasks.padded_texts",
+    "cosine_windows": "pipeline.tasks.cosine_windows",
 }
 
 

@@ -22,6 +22,7 @@ from pipeline.sources import load_source
 from pipeline.tasks import (
     TASKS,
     char_lm,
+    cosine_windows,
     forecasting,
     image_rows,
     load_task,
@@ -437,6 +438,7 @@ def test_every_task_is_looked_at_here() -> None:
     looked_at |= {"scaled_windows": scaled_windows}  # whose leaks are the chapter's: tests/tasks/test_scaled_windows.py
     looked_at |= {"forecasting": forecasting, "image_rows": image_rows}
     looked_at |= {"padded_texts": padded_texts}  # leaks on purpose: see tests/tasks/test_padded_texts.py
+    looked_at |= {"cosine_windows": cosine_windows}  # leaks by its protocol: tests/models/test_cosine_windows.py
     assert {name: load_task(name) for name in TASKS} == looked_at
 
 

@@ -47,6 +47,8 @@ def record_of(task: str) -> Any:
         extras = {"high": 1.01 * close, "low": 0.99 * close, "volume": 1e6 * rng.random(700)}
         dates = np.datetime64("2020-01-01", "D") + np.arange(700)
         return Series(close, np.ones(700, np.bool_), "USD", extras=extras, dates=dates)
+    if task == "cosine_windows":
+        return Series(np.cos(np.arange(46)), np.ones(46, bool), "")
     labels = np.arange(120, dtype=np.int32) % 3
     pixels = rng.integers(0, 120, (120, 8, 8, 1)) + 60 * labels[:, None, None, None]
     return Images(pixels.astype(np.uint8), labels, ("a", "b", "c"), None)
@@ -64,6 +66,9 @@ DATA: dict[str, Any] = {
     "padded_texts": rows.PaddedTextsData(
         source="made-up", task="padded_texts", tokens="words", length=5, validation=0.2
     ),
+    "cosine_windows": rows.CosineWindowsData(
+        source="made-up", task="cosine_windows", window=6, training=30, validation_windows=10
+    ),
 }
 SMALL: dict[str, Any] = {"dataset": "made-up", "units": 4, "batch": 8, "learning_rate": 0.01, "dropout": 0.3}
 NETWORKS: dict[str, Any] = {
@@ -78,6 +83,9 @@ NETWORKS: dict[str, Any] = {
     ),
     "forecasting": rows.ForecastingNetwork(
         **SMALL, task="forecasting", cell="simple_rnn", layers=2, time_steps=10, optimizer="rmsprop"
+    ),
+    "cosine_windows": rows.CosineWindowsNetwork(
+        dataset="made-up", task="cosine_windows", units=4, batch=8, learning_rate=0.01, clip_value=1.0
     ),
     "image_rows": rows.ImageRowsNetwork(**SMALL, task="image_rows", augment=True, optimizer="adamw", weight_decay=0.05),
     "returns": rows.ReturnsNetwork(**SMALL, task="returns", input_dropout=0.2, average=0.9),
@@ -448,6 +456,7 @@ def test_too_large_a_batch_says_what_it_needs_of_a_series(stride: int | None) ->
 
 
 @pytest.mark.parametrize("task", sorted(set(TASKS) - {"char_lm", "forecasting", *WINDOWED}))  # see above and below
+@pytest.mark.parametrize("task", sorted(set(TASKS) - {"char_lm", "forecasting", "cosine_windows"}))
 def test_an_epoch_trains_on_every_example_once(task: str) -> None:
     encoded = encoded_of(task)
     feed = load_model(task).feed(NETWORKS[task], encoded, ("train", "validation"), 0)

@@ -34,6 +34,7 @@ sources:
   djia: {reader: djia}
   msft: {reader: msft}
   umich-chapter: {reader: umich}
+  cosine: {reader: cosine}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm, ascii_only: false}
@@ -44,6 +45,7 @@ datasets:
   djia: {source: djia, task: returns, origins: 3}
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 2}
   umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 9, validation: 0.2}
+  cosine: {source: cosine, task: cosine_windows, protocol: chapter}
 experiments:
   alice: {dataset: alice, task: char_lm}
   umich: {dataset: umich, task: sentiment}
@@ -55,6 +57,7 @@ experiments:
   djia: {dataset: djia, task: returns}
   msft: {dataset: msft, task: scaled_windows}
   umich-chapter: {dataset: umich-chapter, task: padded_texts}
+  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn}
 """
 NOISE = {
     "alice": 0.3,
@@ -100,6 +103,7 @@ def records(rng: np.random.Generator) -> dict[str, Any]:
         "djia": prices(rng),
         "msft": prices(rng),
         "umich-chapter": LabelledTexts(2 * opinions, np.arange(120, dtype=np.int32) % 2, ("negative", "positive")),
+        "cosine": Series(np.cos(np.arange(200)), np.ones(200, bool), ""),
     }
 
 
@@ -119,6 +123,8 @@ def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float
         truth = arrays["tags"][in_split(encoded, split)]
         wrong = rng.random(len(truth)) < noise
         return np.where(wrong, (truth + 1) % len(encoded.encoder["tags"]), truth)
+    if task == "cosine_windows":
+        return arrays[f"{split}_y"] + rng.normal(0, noise, arrays[f"{split}_y"].shape)
     truth = arrays[f"{split}_y"] if task == "image_rows" else arrays["labels"][arrays["split"][fold] == part]
     scores = np.eye(len(encoded.encoder["label_names"]))[truth] + rng.normal(0, 3 * noise, (len(truth), 1)) * [
         (-1) ** c for c in range(len(encoded.encoder["label_names"]))

@@ -34,6 +34,7 @@ DATASETS = {
     "sentiment": "umich",
     "pos_tagging": "treebank",
     "forecasting": "electricity",
+    "cosine_windows": "cosine",
     "image_rows": "digits",
     "returns": "djia",
     "scaled_windows": "msft",

@@ -68,6 +68,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
         LabelledTexts(tuple(map(_words, range(60))), np.arange(60, dtype=np.int32) % 2, ("a", "b")),
         {"tokens": "words", "length": 8, "validation": 0.2},
     ),
+    "cosine_windows": (Series(np.cos(np.arange(200)), np.ones(200, bool), ""), {}),
 }
 
 
@@ -91,6 +92,8 @@ def truth(name: str, encoded: Encoded, split: str, fold: int) -> Any:
         return arrays["returns"][returns.days(encoded, split, fold)]
     if name == "scaled_windows":
         return scaled_windows.targets(encoded, split)
+    if name == "cosine_windows":
+        return arrays[f"{split}_y"]
     labels = arrays["labels"][arrays["split"][fold] == part] if name == "sentiment" else arrays[f"{split}_y"]
     of_texts = name in ("sentiment", "padded_texts")
     labels = arrays["labels"][arrays["split"][fold] == part] if of_texts else arrays[f"{split}_y"]
@@ -102,7 +105,7 @@ def test_the_contract_covers_the_table_and_the_folder() -> None:
     stems = {path.stem for path in Path(pipeline.tasks.__file__).parent.glob("*.py")}
     assert stems - HELPERS == set(TASKS)
     assert all(module == f"pipeline.tasks.{name}" for name, module in TASKS.items())
-    with pytest.raises(ConfigError, match=r"task\.parsing: no such row; known: char_lm, forecasting, image_rows"):
+    with pytest.raises(ConfigError, match=r"task\.parsing: no such row; known: char_lm, cosine_windows, forecasting, "):
         load_task("parsing")
 
 
