@@ -42,6 +42,7 @@ CELLS = {
     "coupled_lstm": "LSTM with coupled gates",
 }
 PERCENT = HIGHER_IS_BETTER - {"r2"}  # an R² may be below zero
+DECIMALS = {"bits_per_char": 3, "theil_u": 4}  # a share's U is near 1: the third decimal is all there is
 
 
 def label(metric: str) -> str:
@@ -55,9 +56,10 @@ def direction(metric: str) -> str:
 
 
 def value(metric: str, number: float, sd: float | None = None) -> str:
-    """An accuracy as percent with one decimal, bits with three, anything else with about four digits."""
+    """An accuracy as percent with one decimal, DECIMALS of some others, anything else with about four digits."""
     percent = metric in PERCENT
-    shown = f"{100 * number:.1f}" if percent else f"{number:.3f}" if metric == "bits_per_char" else plain(number)
+    fixed = f"{100 * number:.1f}" if percent else f"{number:.{DECIMALS.get(metric, 0)}f}"
+    shown = fixed if percent or metric in DECIMALS else plain(number)
     spread = "" if sd is None else f" ± {100 * sd:.1f}" if percent else f" ± {_like(sd, shown)}"
     return f"{shown}{spread}{' %' if percent else ''}"
 

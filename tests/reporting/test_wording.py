@@ -10,6 +10,7 @@ from pipeline.reporting import wording
     [
         ("accuracy", 0.9532, None, "95.3 %"),
         ("accuracy", 0.9532, 0.0123, "95.3 ± 1.2 %"),
+        ("theil_u", 1.00013, 0.0004, "1.0001 ± 0.0004"),
         ("r2", -0.0153, 0.0097, "−0.0153 ± 0.0097"),
         ("bits_per_char", 2.0, None, "2.000"),
         ("bits_per_char", 0.0456, None, "0.046"),
