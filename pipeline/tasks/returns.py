@@ -23,7 +23,7 @@ BLOCK = 20
 WEEK, MONTH = 5, 21  # in trading days
 COLUMNS = ("values", "high", "low", "volume")  # what a forecast is made from
 CALM = 1e-4  # the smallest daily move that is told from none, so that its logarithm stays small
-MIN_DAYS = 30
+MIN_DAYS = 20
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from pipeline import config
 from pipeline.errors import DataError
 from pipeline.records import Encoded, Series
 from pipeline.rows import ScaledWindowsData
-from pipeline.sources import SOURCES
-from pipeline.tasks import scaled_windows
+from pipeline.sources import SOURCES, load_source
+from pipeline.tasks import load_task, scaled_windows
 from pipeline.tasks.price_features import price_features
 from pipeline.tasks.scaled_windows import bounds, last_values, targets, windows
 
@@ -227,3 +227,13 @@ def test_a_series_without_prices_is_refused() -> None:
         DataError, match="djia: has no dates or no open, high, low, close, volume; inputs: price_features"
     ):
         scaled_windows.encode(ramp(500), row("djia-chapter"), 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["djia", "msft", "electricity-chapter", "msft-chapter", "djia-chapter", "nasdaq-chapter"]
+)
+def test_the_samples_are_long_enough_for_the_rows_of_params(name: str, tmp_path: Path) -> None:
+    data = PARAMS.datasets[name]
+    source = load_source(PARAMS.sources[data.source].reader)
+    source.sample(tmp_path, PARAMS.seed)
+    assert min(load_task(data.task).encode(source.read(tmp_path), data, PARAMS.seed).examples.values()) > 20
