@@ -170,6 +170,10 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}.pool_steps: found {row.pool_steps}; known: 1, 2, 4, 8"
     if row.stateful and row.bidirectional:
         yield f"{key}: stateful and bidirectional exclude each other: the backward pass would need the future"
+    if row.task == "padded_tags" and row.refit:
+        yield f"{key}.refit: the validation part of padded_tags is its test part; it must be false"
+    if row.task == "pos_tagging" and row.topology == "attention" and row.recurrent_dropout:
+        yield f"{key}.recurrent_dropout: the decoder with attention has none; it must be 0.0"
     if row.task == "forecasting" and row.burn_in >= row.time_steps:
         yield f"{key}.burn_in: found {row.burn_in}; it must be below time_steps ({row.time_steps})"
     if row.stateful and row.task not in ("char_lm", "forecasting", "scaled_windows"):

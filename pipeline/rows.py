@@ -180,6 +180,16 @@ class CosineWindowsData(DatasetRow):
     validation_windows: Count = 50
 
 
+class PaddedTagsData(DatasetRow):
+    """The chapter's tagging: lower-cased sentences, every one padded to `length` words, the `vocabulary` most frequent
+    words kept; `test`: a random share of the sentences, which is the validation part as well."""
+
+    task: Literal["padded_tags"]
+    vocabulary: Count = 5_000
+    length: Annotated[int, Field(ge=1, le=10_000)] = 250
+    test: Share = 0.2
+
+
 DatasetRows = (
     CharLmData
     | SentimentData
@@ -190,6 +200,7 @@ DatasetRows = (
     | ScaledWindowsData
     | PaddedTextsData
     | CosineWindowsData
+    | PaddedTagsData
 )
 
 
@@ -256,9 +267,14 @@ class SentimentNetwork(Network):
 
 class PosTaggingNetwork(Network):
     """`word_dropout` a: a word that the training sentences hold n times is hidden with probability a / (a + n);
-    `affix_dropout`: the same for its other features."""
+    `affix_dropout`: the same for its other features.
+
+    `topology`: a tag at each word as it is read; or only after the whole sentence, from the encoder's last state
+    (encoder_decoder) or from what a decoder attends to at each step (attention).
+    """
 
     task: Literal["pos_tagging"]
+    topology: Literal["per_word", "encoder_decoder", "attention"] = "per_word"
     embedding: Units = 64
     word_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     affix_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
@@ -333,6 +349,14 @@ class CosineWindowsNetwork(Network):
     positive_start: bool = False
 
 
+class PaddedTagsNetwork(Network):
+    """The chapter's encoder–decoder. `input_dropout`: of whole columns of the embedding; `dropout` and
+    `recurrent_dropout`: of what goes into the encoder, and of its state."""
+
+    task: Literal["padded_tags"]
+    embedding: Units = 128
+
+
 ExperimentRows = (
     CharLmNetwork
     | SentimentNetwork
@@ -343,6 +367,7 @@ ExperimentRows = (
     | ScaledWindowsNetwork
     | PaddedTextsNetwork
     | CosineWindowsNetwork
+    | PaddedTagsNetwork
 )
 
 

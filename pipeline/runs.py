@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
     "scaled_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], None),
     "padded_texts": (["I love it"], [CLASS], None),
     "cosine_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], {"steps": 96}),
+    "padded_tags": (["the old man the boat ."], [{"words": ["the"], "tags": ["DT"]}], None),
 }
 
 

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pipeline import artifacts
 from pipeline.errors import DataError
 from pipeline.rows import ExperimentRows, named
+from pipeline.vocabulary import PAD
 
 Answer = dict[str, Any]
 MAX_LENGTH = 100_000
@@ -101,13 +102,35 @@ def _tags(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> lis
     from pipeline.models.pos_tagging import tag_ids
     from pipeline.tasks.pos_tagging import encode_words
 
+    sentences = _sentences(inputs)
+    found = tag_ids(served.compiled(), [encode_words(words, served.encoder) for words in sentences])
+    names = served.encoder["tags"]
+    return [{"words": w, "tags": [names[t] for t in tags]} for w, tags in zip(sentences, found, strict=True)]
+
+
+def _padded_tags(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """sentence (words and punctuation separated by spaces) → {words, tags}; as many words as the network has steps"""
+    from pipeline.models.padded_tags import tag_ids
+    from pipeline.tasks.padded_tags import encode_sentences
+
+    names = [*served.encoder["tags"], PAD]
+    sentences = _sentences(inputs)
+    for i, words in enumerate(sentences):
+        if len(words) > served.encoder["length"]:
+            raise DataError(f"input {i}: {len(words)} words; the network reads at most {served.encoder['length']}")
+    found = tag_ids(served.compiled(), encode_sentences(sentences, served.encoder))
+    return [
+        {"words": words, "tags": [names[t] for t in tags[-len(words) :]]}
+        for words, tags in zip(sentences, found, strict=True)
+    ]
+
+
+def _sentences(inputs: Sequence[Any]) -> list[list[str]]:
     sentences = [text.split() for text in _texts(inputs, "a sentence")]
     for i, words in enumerate(sentences):
         if not words:
             raise DataError(f"input {i}: no words; give a sentence with words and punctuation separated by spaces")
-    found = tag_ids(served.compiled(), [encode_words(words, served.encoder) for words in sentences])
-    names = served.encoder["tags"]
-    return [{"words": w, "tags": [names[t] for t in tags]} for w, tags in zip(sentences, found, strict=True)]
+    return sentences
 
 
 def _continuations(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
@@ -185,4 +208,5 @@ ANSWERS: dict[str, Callable[[Served, Sequence[Any], dict[str, Any]], list[Answer
     "scaled_windows": _next_values,
     "padded_texts": _padded_label,
     "cosine_windows": _after_windows,
+    "padded_tags": _padded_tags,
 }

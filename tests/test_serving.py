@@ -94,6 +94,20 @@ def test_words_are_tagged_as_in_the_evaluation(parts: Parts) -> None:
     assert len(set(stored.tolist())) > 3
 
 
+def test_padded_words_are_tagged_as_in_the_evaluation(parts: Parts) -> None:
+    served, encoded, stored = (part["padded_tags"] for part in parts)
+    arrays, names = encoded.arrays, [*encoded.encoder["tags"], "<pad>"]
+    symbols = ["<pad>", "zzqx", *encoded.encoder["ids"]]
+    rows = arrays["words"][arrays["split"][0] == 2]
+    sentences = [[symbols[i] for i in row[row > 0]] for row in rows]
+    answers = served.answer([" ".join(sentence).upper() for sentence in sentences])
+    assert [answer["words"] for answer in answers] == [[w.upper() for w in sentence] for sentence in sentences]
+    expected = [[names[t] for t in tags[row > 0]] for row, tags in zip(rows, stored, strict=True)]
+    assert [answer["tags"] for answer in answers] == expected
+    with pytest.raises(DataError, match="input 1: 25 words; the network reads at most 24"):
+        served.answer(["a", "a " * 25])
+
+
 def test_pictures_are_classed_as_in_the_evaluation(parts: Parts) -> None:
     served, encoded, stored = (part["image_rows"] for part in parts)
     answers = served.answer([picture(pixels) for pixels in encoded.arrays["test_x"]])
@@ -208,6 +222,7 @@ ODD: dict[str, list[Any]] = {
     "sentiment": [*TEXTS, "x" * 100_000],
     "pos_tagging": [*TEXTS, "x" * 100_000],
     "padded_texts": [*TEXTS, "x" * 100_000],
+    "padded_tags": [*TEXTS, "x" * 100_000],
     "forecasting": [
         *("", "x", "🙂", 5, None, [], NUMBERS, b"x"),
         *(
@@ -371,6 +386,7 @@ def test_commands_print_answers(
     (told,) = served["char_lm"].answer(["Once upon "], options)
     command = [f"--{key}={value}" for key, value in options.items()]
     assert printed(capsys, "generate", "alice", "--prompt", "Once upon ", *command) == f"Once upon {told['text']}\n"
+    assert len(printed(capsys, "tag", "padded", "the old man").split()) == 3
     lines = printed(capsys, "forecast", "electricity", "--steps", "3").splitlines()
     (ahead,) = served["forecasting"].answer([{}], {"steps": 3})
     assert lines == [f"# kW, from {ahead['start']}", *(f"{value:.6g}" for value in ahead["values"])]

@@ -9,6 +9,8 @@ A model module offers
 - predictor(model, network, encoded): a function of (split, fitted_on, fold) that returns, with the model's weights of
   the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on;
 - compiled(network, model) -> Compiled, where more than the graphs of Keras can train it.
+  the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on.
+  It may have extras(fitted_on, fold), arrays by name that are stored beside them, and samples(seed), what it generates.
 """
 
 import contextlib
@@ -35,6 +37,7 @@ MODELS = {
     "scaled_windows": "pipeline.models.scaled_windows",
     "padded_texts": "pipeline.models.padded_texts",
     "cosine_windows": "pipeline.models.cosine_windows",
+    "padded_tags": "pipeline.models.padded_tags",
 }
 
 

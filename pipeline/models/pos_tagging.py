@@ -6,32 +6,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models import Predictor, buckets, keras
-from pipeline.models.cells import dropped, recurrent
+from pipeline.models import buckets, keras
+from pipeline.models.attention import AttentionDecoder, Places, RepeatAlong
+from pipeline.models.cells import CELLS, dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
 from pipeline.models.layers import BagEmbedding
 from pipeline.records import Encoded
-from pipeline.rows import PosTaggingNetwork
+from pipeline.rows import PosTaggingNetwork, named
 from pipeline.tasks.base import SPLITS
-from pipeline.tasks.pos_tagging import SLOTS, known_counts
+from pipeline.tasks.pos_tagging import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences
 
 EMBEDDING_SD = 0.15
+PLACES = 32  # numbers that say where in the sentence a step stands
+DECODER = "decoder"
 SLOT_IDS = np.arange(1, len(SLOTS) + 1, dtype=np.int32)  # each slot's "unknown"
 
 
 def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
     ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")
-    x = words = BagEmbedding(encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, name="embedding")(
-        ids
-    )
+    x = BagEmbedding(encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, name="embedding")(ids)
     if network.input_dropout:
-        x = words = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
-    x = keras.layers.Concatenate(name="context_and_word")(
-        [dropped(network, recurrent(network, x, sequences=True)), words]
-    )
+        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
+    x = TOPOLOGIES[network.topology](network, x)
     return keras.Model(ids, keras.layers.Dense(len(encoder["tags"]), name="tags")(x), name="pos_tagging")
+
+
+def _per_word(network: PosTaggingNetwork, words: Any) -> Any:
+    """[batch, words, features] → [batch, words, features]: each word with its context."""
+    context = dropped(network, recurrent(network, words, sequences=True))
+    return keras.layers.Concatenate(name="context_and_word")([context, words])
+
+
+def _encoder_decoder(network: PosTaggingNetwork, words: Any) -> Any:
+    """The whole sentence as one vector, and a decoder that is given it at each step, with the number of the step."""
+    state = dropped(network, recurrent(network, words, sequences=False))
+    steps = keras.layers.Concatenate(name="steps")([RepeatAlong()([state, words]), Places(PLACES)(words)])
+    decoder = named(CELLS, network.cell, "cell")(network.units, return_sequences=True, name="decoder")
+    return dropped(network, decoder(steps))
+
+
+def _attention(network: PosTaggingNetwork, words: Any) -> Any:
+    """A decoder that at each step attends to the encoder's outputs; both know the number of the step."""
+    places = Places(PLACES)(words)
+    outputs = dropped(network, recurrent(network, words, sequences=True))
+    decoder = AttentionDecoder(network.cell, network.units, outputs.shape[-1] + PLACES, name=DECODER)
+    return dropped(network, decoder([outputs, places]))
+
+
+TOPOLOGIES = {"per_word": _per_word, "encoder_decoder": _encoder_decoder, "attention": _attention}
 
 
 class Sentences:
@@ -75,14 +99,36 @@ def feed(network: PosTaggingNetwork, encoded: Encoded, splits: tuple[str, ...], 
     return Sentences(network, encoded, splits)
 
 
-def predictor(model: Compiled, network: PosTaggingNetwork, encoded: Encoded) -> Predictor:
-    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.int16]:
-        """int16 [words of the split]: tag ids in reading order."""
-        counts = known_counts(encoded, fitted_on)
-        which = encoded.arrays["split"][0] == SPLITS.index(split)
-        return np.concatenate(tag_ids(model, rows(encoded, which, counts)))
+class predictor:
+    """Tags of a split; and for a network with attention, what it attended to in a few sentences of the test."""
 
-    return predict
+    def __init__(self, model: Compiled, network: PosTaggingNetwork, encoded: Encoded) -> None:
+        self.model, self.network, self.encoded = model, network, encoded
+
+    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.int16]:
+        """int16 [words of the split]: tag ids in reading order."""
+        counts = known_counts(self.encoded, fitted_on)
+        which = self.encoded.arrays["split"][0] == SPLITS.index(split)
+        return np.concatenate(tag_ids(self.model, rows(self.encoded, which, counts)))
+
+    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float32]]:
+        """attention: float32 [sentences, steps, places] of shown_sentences(), 0 beyond the end of a sentence."""
+        if self.network.topology != "attention":
+            return {}
+        which = np.isin(np.arange(self.encoded.arrays["split"].shape[1]), shown_sentences(self.encoded))
+        sentences = rows(self.encoded, which, known_counts(self.encoded, fitted_on))
+        found = [attention(self.model.model, ids) for ids in sentences]
+        out = np.zeros((len(found), SHOWN_LONGEST, SHOWN_LONGEST), np.float32)
+        for target, weights in zip(out, found, strict=True):
+            target[: len(weights), : len(weights)] = weights
+        return {"attention": out}
+
+
+def attention(model: Any, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    """float32 [words, words]: how much each step of the decoder reads of each word of the sentence `ids`."""
+    decoder = model.get_layer(DECODER)
+    outputs, own, decoded = keras.Model(model.input, [*decoder.input, decoder.output])(ids[None])
+    return np.asarray(decoder.alignment([outputs, own], decoded)[0])
 
 
 def tag_ids(model: Compiled, sentences: Sequence[NDArray[np.int32]], batch: int = 64) -> list[NDArray[np.int16]]:

@@ -21,6 +21,7 @@ TASK_FIGURES = {
     "scaled_windows": "pipeline.reporting.scaled_windows",
     "padded_texts": "pipeline.reporting.padded_texts",
     "cosine_windows": "pipeline.reporting.cosine_windows",
+    "padded_tags": "pipeline.reporting.padded_tags",
 }
 
 

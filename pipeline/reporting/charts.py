@@ -132,10 +132,16 @@ def ranking(rows: Sequence[tuple[str, float, float, str, bool]], x_label: str) -
 
 
 def bars(
-    groups: Sequence[str], rows: Mapping[str, Sequence[float]], rivals: Collection[str], x_label: str, y_label: str
+    groups: Sequence[str],
+    rows: Mapping[str, Sequence[float]],
+    rivals: Collection[str],
+    x_label: str,
+    y_label: str,
+    *,
+    wide: bool = False,
 ) -> bytes:
     """A bar of each row for each of `groups`; rows named in `rivals` are baselines, and grey."""
-    with canvas(NARROW, 3.0) as (figure, png):
+    with canvas(WIDE if wide else NARROW, 3.0) as (figure, png):
         axes = figure.subplots()
         width = 0.8 / len(rows)
         for i, (name, heights) in enumerate(rows.items()):
@@ -166,6 +172,20 @@ def matrix(counts: NDArray[Any], names: Sequence[str], *, shares: bool = True) -
         axes.set_yticks(range(len(names)), names)
         axes.set(xlabel="predicted", ylabel="true")
         axes.grid(visible=False)
+    return png[0]
+
+
+def heat_maps(maps: Sequence[tuple[NDArray[Any], Sequence[str]]], x_label: str, y_label: str) -> bytes:
+    """Square shares [words, words] of one another's words, one map beside the other; white is 0, dark is 1."""
+    with canvas(WIDE, 4.4) as (figure, png):
+        row = figure.subplots(1, len(maps), squeeze=False)[0]
+        for axes, (shares, words) in zip(row, maps, strict=True):
+            axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+            axes.set_xticks(range(len(words)), words, rotation=90, fontsize=7)
+            axes.set_yticks(range(len(words)), words, fontsize=7)
+            axes.set(xlabel=x_label)
+            axes.grid(visible=False)
+        row[0].set(ylabel=y_label)
     return png[0]
 
 

@@ -11,6 +11,7 @@ LABELS = {
     "f1": "F1",
     "log_loss": "log loss",
     "token_accuracy": "word accuracy",
+    "padded_accuracy": "accuracy with padding",
     "oov_accuracy": "accuracy on unknown words",
     "sentence_accuracy": "sentences all right",
     "top1_accuracy": "accuracy",
@@ -33,6 +34,7 @@ TASKS = {
     "scaled_windows": "scaled windows",
     "padded_texts": "sentiment, the chapters' way",
     "cosine_windows": "windows of a cosine, from scratch",
+    "padded_tags": "tagging of padded sentences",
 }
 CELLS = {
     "simple_rnn": "simple RNN",

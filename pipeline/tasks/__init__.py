@@ -32,6 +32,7 @@ TASKS = {
     "scaled_windows": "pipeline.tasks.scaled_windows",
     "padded_texts": "pipeline.tasks.padded_texts",
     "cosine_windows": "pipeline.tasks.cosine_windows",
+    "padded_tags": "pipeline.tasks.padded_tags",
 }
 
 

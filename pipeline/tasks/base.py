@@ -17,6 +17,7 @@ HIGHER_IS_BETTER = frozenset(
         "oov_accuracy",
         "r2",
         "accuracy_unseen",
+        "padded_accuracy",
         "sentence_accuracy",
         "token_accuracy",
         "top1_accuracy",

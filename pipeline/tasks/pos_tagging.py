@@ -31,6 +31,7 @@ SLOTS = (
     "last part's suffix",
 )
 OPENING = ("``", "''", "-LRB-")
+SHOWN, SHOWN_SHORTEST, SHOWN_LONGEST = 3, 6, 20  # sentences whose attention is drawn, and how many words they have
 FIRST_ID = 1 + len(SLOTS)  # 0 is padding, then each slot's own "unknown"
 
 
@@ -135,6 +136,12 @@ def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[
 def in_split(encoded: Encoded, split: str) -> NDArray[np.bool_]:
     """bool [words]: whether the word stands in the split."""
     return np.repeat(encoded.arrays["split"][0] == SPLITS.index(split), np.diff(encoded.arrays["offsets"]))
+
+
+def shown_sentences(encoded: Encoded) -> NDArray[np.int64]:
+    """int64 [at most SHOWN]: the first sentences of the test that are short enough to draw and long enough to tell."""
+    lengths, test = np.diff(encoded.arrays["offsets"]), encoded.arrays["split"][0] == SPLITS.index("test")
+    return np.flatnonzero(test & (lengths >= SHOWN_SHORTEST) & (lengths <= SHOWN_LONGEST))[:SHOWN]
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

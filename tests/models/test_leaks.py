@@ -440,6 +440,8 @@ def test_every_task_is_looked_at_here() -> None:
     looked_at |= {"padded_texts": padded_texts}  # leaks on purpose: see tests/tasks/test_padded_texts.py
     looked_at |= {"cosine_windows": cosine_windows}  # leaks by its protocol: tests/models/test_cosine_windows.py
     assert {name: load_task(name) for name in TASKS} == looked_at
+    leaky = {"padded_tags"}  # the chapters' protocols, whose leaks are pinned by their own tests
+    assert {name: load_task(name) for name in TASKS if name not in leaky} == looked_at
 
 
 # What is learnt

@@ -34,7 +34,7 @@ def record_of(task: str) -> Any:
     if task in ("sentiment", "padded_texts"):
         texts = tuple(f"{' '.join(rng.choice(WORDS, i % 7 + 1))} {i}" for i in range(60))
         return LabelledTexts(texts, np.arange(60, dtype=np.int32) % 2, ("negative", "positive"))
-    if task == "pos_tagging":
+    if task in ("pos_tagging", "padded_tags"):
         words = tuple(tuple(map(str, rng.choice(WORDS, i % 9 + 2))) for i in range(60))
         tags = tuple(tuple(word[-1].upper() for word in sentence) for sentence in words)
         return TaggedSentences(words, tags, tuple(f"file{i // 5:02d}" for i in range(60)))
@@ -69,6 +69,7 @@ DATA: dict[str, Any] = {
     "cosine_windows": rows.CosineWindowsData(
         source="made-up", task="cosine_windows", window=6, training=30, validation_windows=10
     ),
+    "padded_tags": rows.PaddedTagsData(source="made-up", task="padded_tags", length=12),
 }
 SMALL: dict[str, Any] = {"dataset": "made-up", "units": 4, "batch": 8, "learning_rate": 0.01, "dropout": 0.3}
 NETWORKS: dict[str, Any] = {
@@ -93,6 +94,7 @@ NETWORKS: dict[str, Any] = {
     "padded_texts": rows.PaddedTextsNetwork(
         **SMALL, task="padded_texts", cell="lstm", embedding=4, input_dropout=0.2, recurrent_dropout=0.2, dense=3
     ),
+    "padded_tags": rows.PaddedTagsNetwork(**SMALL, task="padded_tags", embedding=4, recurrent_dropout=0.2),
 }
 
 

@@ -14,7 +14,7 @@ from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSente
 from pipeline.rows import Params
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
-from pipeline.tasks import load_task, scaled_windows
+from pipeline.tasks import load_task, padded_tags, scaled_windows
 from pipeline.tasks.base import SPLITS
 from pipeline.tasks.forecasting import targets
 from pipeline.tasks.pos_tagging import in_split
@@ -46,6 +46,7 @@ datasets:
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 2}
   umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 9, validation: 0.2}
   cosine: {source: cosine, task: cosine_windows, protocol: chapter}
+  padded: {source: treebank, task: padded_tags, length: 9}
 experiments:
   alice: {dataset: alice, task: char_lm}
   umich: {dataset: umich, task: sentiment}
@@ -58,6 +59,8 @@ experiments:
   msft: {dataset: msft, task: scaled_windows}
   umich-chapter: {dataset: umich-chapter, task: padded_texts}
   cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn}
+  padded: {dataset: padded, task: padded_tags}
+  treebank-attention: {dataset: treebank, task: pos_tagging, topology: attention}
 """
 NOISE = {
     "alice": 0.3,
@@ -83,7 +86,7 @@ def records(rng: np.random.Generator) -> dict[str, Any]:
     orders = [rng.permutation(7) for _ in range(60)]
     opinions = (*(f"text {i} is {'good' if i % 2 else 'bad'}" for i in range(58)), f"{ATTACK} is bad", "more is good")
     steps = np.arange(1500)
-    return {
+    made: dict[str, Any] = {
         "alice": TextCorpus(f"{ATTACK} said the cat & the hat. " * 60, {"lines": 60}),
         "umich": LabelledTexts(opinions, np.arange(60, dtype=np.int32) % 2, ("negative", "positive"), {"lines": 99}),
         "treebank": TaggedSentences(
@@ -105,6 +108,7 @@ def records(rng: np.random.Generator) -> dict[str, Any]:
         "umich-chapter": LabelledTexts(2 * opinions, np.arange(120, dtype=np.int32) % 2, ("negative", "positive")),
         "cosine": Series(np.cos(np.arange(200)), np.ones(200, bool), ""),
     }
+    return {**made, "padded": made["treebank"]}
 
 
 def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float, rng: np.random.Generator) -> Any:
@@ -122,6 +126,10 @@ def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float
     if task == "pos_tagging":
         truth = arrays["tags"][in_split(encoded, split)]
         wrong = rng.random(len(truth)) < noise
+    if task in ("pos_tagging", "padded_tags"):
+        within = in_split if task == "pos_tagging" else padded_tags.in_split
+        truth = arrays["tags"][within(encoded, split)]
+        wrong = rng.random(truth.shape) < noise
         return np.where(wrong, (truth + 1) % len(encoded.encoder["tags"]), truth)
     if task == "cosine_windows":
         return arrays[f"{split}_y"] + rng.normal(0, noise, arrays[f"{split}_y"].shape)
@@ -143,6 +151,8 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
         for i, m in enumerate(members)
         for split in ("validation", "test")
     }
+    if getattr(row, "topology", "") == "attention":
+        made[evaluation.member_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
     baselines = artifacts.load_json(rivals / "metrics.json")
     found = evaluation.figures(task, encoded, members, made)
     losses = evaluation.test_losses(task, encoded, members, made)

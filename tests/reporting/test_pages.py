@@ -7,10 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipeline import artifacts
+from pipeline import artifacts, config
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
 from pipeline.reporting import wording
+from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 
 from .conftest import ATTACK, PARAMS, metrics_of
@@ -70,6 +71,7 @@ def test_all_experiments_stand_in_the_first_table_with_the_numbers_of_their_file
     found = metrics_of(finished)
     assert len(found) == 9
     assert len(found) == 8
+    assert found.keys() == config.load(finished.root, SOURCES).experiments.keys()
     for name, metrics in found.items():
         row, against = row_of(page, name), metrics["against_baseline"]
         sd = metrics.get("test_sd", {}).get(against["metric"])
@@ -129,6 +131,7 @@ def test_numbers_stand_on_the_right(finished: Project) -> None:
     cells = re.findall(r'<td class="([^"]*)"[^>]*data-label="(test score|skill)"', finished.index.read_text())
     assert len(cells) == 2 * 9
     assert len(cells) == 2 * 8
+    assert len(cells) == 2 * len(metrics_of(finished))
     assert all("n" in classes.split() for classes, _ in cells)
 
 

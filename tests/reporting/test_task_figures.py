@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ DATASETS = {
     "returns": "djia",
     "scaled_windows": "msft",
     "padded_texts": "umich-chapter",
+    "padded_tags": "padded",
 }
 
 
@@ -145,6 +147,35 @@ def test_gains_and_origins_stand_in_the_order_of_time(finished: Project) -> None
     of_folds = [member["test"]["theil_u"] for member in found.experiments[0].metrics["members"]]
     words = ", ".join(wording.plain(u) for u in of_folds[::-1])
     assert f"djia {words}" in picture.alt and "2017-08, 2017-11, 2018-01" in picture.caption
+
+
+def test_accuracy_by_length_by_hand() -> None:
+    lengths = np.array([2, 10, 12, 50])
+    right = np.concatenate([[True, False], np.ones(10), np.zeros(12), np.ones(25), np.zeros(25)]).astype(bool)
+    means, shares = pos_tagging.accuracy_by_length(lengths, right)
+    assert means.tolist() == [6, 12, 50]
+    assert shares == pytest.approx([100 * 11 / 12, 0, 50])
+
+
+def test_attention_is_drawn_for_the_networks_that_have_it(finished: Project) -> None:
+    (picture,) = (
+        e for e in drawn(finished, "pos_tagging").values() if isinstance(e, Picture) and e.name == "attention"
+    )
+    assert picture.title == "What treebank-attention attends to"
+    assert "100 % to its own word" in picture.alt
+
+
+def test_cells_of_each_kind_are_counted(finished: Project) -> None:
+    (picture,) = drawn(finished, "padded_tags").values()
+    assert isinstance(picture, Picture)
+    naive = re.search(r"naive <b> (\d+), (\d+), (\d+)", picture.alt)
+    found = load(finished, "padded_tags")
+    arrays, test = found.encoded.arrays, found.encoded.arrays["split"][0] == 2
+    words, tags = arrays["words"][test], arrays["tags"][test]
+    right = found.baseline_predictions["naive <b>-0"] == tags
+    kinds = (words == 0, (words > 0) & (tags == 0), (words > 0) & (tags > 0))
+    assert naive is not None
+    assert [int(n) for n in naive.groups()] == [round(100 * right[kind].mean()) for kind in kinds]
 
 
 def test_masked_targets_do_not_count() -> None:

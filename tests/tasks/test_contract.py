@@ -16,6 +16,7 @@ from pipeline.rows import DatasetRows
 from pipeline.tasks import TASKS, Task, load_task, returns, scaled_windows
 from pipeline.tasks.base import HIGHER_IS_BETTER, SPLITS, cost_of, mcnemar, paired_interval, skill
 from pipeline.tasks.forecasting import targets
+from pipeline.tasks.padded_tags import in_split
 
 HELPERS = {"__init__", "base", "linear_series", "linear_text", "price_features", "series_features", "word_features"}
 
@@ -69,6 +70,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
         {"tokens": "words", "length": 8, "validation": 0.2},
     ),
     "cosine_windows": (Series(np.cos(np.arange(200)), np.ones(200, bool), ""), {}),
+    "padded_tags": (_tagged(), {"length": 8}),
 }
 
 
@@ -86,6 +88,8 @@ def truth(name: str, encoded: Encoded, split: str, fold: int) -> Any:
         return np.zeros(len(arrays[split]))
     if name == "pos_tagging":
         return arrays["tags"][np.repeat(arrays["split"][0] == part, np.diff(arrays["offsets"]))]
+    if name == "padded_tags":
+        return arrays["tags"][in_split(encoded, split)]
     if name == "forecasting":
         return targets(encoded, split)[1]
     if name == "returns":
