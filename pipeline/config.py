@@ -178,7 +178,7 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}.burn_in: found {row.burn_in}; it must be below time_steps ({row.time_steps})"
     if row.stateful and row.task not in ("char_lm", "forecasting", "scaled_windows"):
         yield f"{key}.stateful: {row.task} has no streams to carry a state along; it must be false"
-    if row.bidirectional and row.task in ("char_lm", "forecasting"):
+    if row.bidirectional and row.task in ("char_lm", "char_windows", "forecasting"):
         yield f"{key}.bidirectional: {row.task} predicts the future and must not read it; it must be false"
     if by_hand(row):
         yield from _not_by_hand(key, row)

@@ -46,15 +46,33 @@ class DatasetRow(Row):
     protocol: Protocol = "honest"
 
 
-class CharLmData(DatasetRow):
-    """One running text, split into three contiguous parts. `line_ends`: kept as symbols, or joined by one space."""
+class RunningText(DatasetRow):
+    """One running text and how it is cleaned. `line_ends`: kept as symbols, or joined by one space."""
 
-    task: Literal["char_lm"]
     lowercase: bool = True
     ascii_only: bool = True
     line_ends: Literal["keep", "space"] = "space"
+
+
+class CharLmData(RunningText):
+    """Split into three contiguous parts."""
+
+    task: Literal["char_lm"]
     validation: Share = 0.1
     test: Share = 0.1
+
+
+class CharWindowsData(RunningText):
+    """Windows of `window` characters that begin every `stride` characters; nothing is held out.
+
+    `target`: the one character behind the window, or the whole sequence shifted by one.
+    """
+
+    task: Literal["char_windows"]
+    protocol: Literal["chapter"] = "chapter"
+    window: Annotated[int, Field(ge=1, le=1_000)] = 40
+    stride: Annotated[int, Field(ge=1, le=1_000)] = 1
+    target: Literal["next", "sequence"] = "next"
 
 
 class SentimentData(DatasetRow):
@@ -191,7 +209,7 @@ class PaddedTagsData(DatasetRow):
 
 
 DatasetRows = (
-    CharLmData
+    RunningText
     | SentimentData
     | PosTaggingData
     | ForecastingData
@@ -248,6 +266,15 @@ class CharLmNetwork(Network):
     embedding: Units = 64
     time_steps: Count = 100
     gradients: bool = False
+
+
+class CharWindowsNetwork(Network):
+    """`embedding`: 0 for one-hot input. `steps_per_epoch`: an epoch is that many batches of random windows; null for
+    every window once."""
+
+    task: Literal["char_windows"]
+    embedding: Annotated[int, Field(ge=0, le=4096)] = 0
+    steps_per_epoch: Count | None = None
 
 
 class SentimentNetwork(Network):
@@ -359,6 +386,7 @@ class PaddedTagsNetwork(Network):
 
 ExperimentRows = (
     CharLmNetwork
+    | CharWindowsNetwork
     | SentimentNetwork
     | PosTaggingNetwork
     | ForecastingNetwork

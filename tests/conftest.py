@@ -15,6 +15,7 @@ edition: sample
 cell: null
 sources:
   alice: {reader: alice}
+  alice-chapter: {reader: alice}
   umich: {reader: umich}
   treebank: {reader: treebank}
   electricity: {reader: electricity}
@@ -26,6 +27,7 @@ sources:
 own: {}
 datasets:
   alice: {source: alice, task: char_lm}
+  alice-chapter: {source: alice-chapter, task: char_windows, window: 8, stride: 5}
   umich: {source: umich, task: sentiment, folds: 2, bigrams: true, char_ngrams: 3, min_count: 2}
   treebank: {source: treebank, task: pos_tagging}
   electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [96], calendar: true, lags: 5}
@@ -36,6 +38,9 @@ datasets:
   cosine: {source: cosine, task: cosine_windows}
   padded: {source: treebank, task: padded_tags, length: 24, protocol: chapter}
 experiments:
+  alice-chapter:
+    {dataset: alice-chapter, task: char_windows, cell: simple_rnn, units: 16, sample_epochs: 2, learning_rate: 0.01,
+     keep: last}
   alice:
     {dataset: alice, task: char_lm, units: 24, embedding: 8, stateful: true, sample_epochs: 1, learning_rate: 0.01,
      refit: true}

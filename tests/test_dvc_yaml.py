@@ -14,7 +14,9 @@ from ruamel.yaml import YAML
 from pipeline.__main__ import STAGES
 
 ROOT = Path(__file__).parents[1]
-LINEAR = {f"pipeline/tasks/linear_{kind}.py": "baseline alone runs it" for kind in ("series", "text")}
+LINEAR = {f"pipeline/tasks/{name}.py": "baseline alone runs it" for name in ("linear_series", "linear_text", "ngrams")}
+CLEANING = {"pipeline/tasks/text_cleaning.py": "what is stored is clean"}
+GENERATED = {"pipeline/tasks/generated_text.py": "evaluate alone runs it"}
 
 # Modules that are run but whose edit changes no result, and therefore neither do the modules below them.
 NOWHERE: dict[str, str] = {
@@ -37,10 +39,11 @@ EXCEPT: dict[str, dict[str, str]] = {
         "pipeline/download.py": "what is the user's own is copied, not fetched",
         "pipeline/sources/own_text.py": "nothing is read yet",
     },
-    "preprocess": {"pipeline/stages/download.py": "nothing of it is used but a file's name", **LINEAR},
-    "train": LINEAR,
-    "evaluate": LINEAR,
-    "report": LINEAR,
+    "preprocess": {"pipeline/stages/download.py": "nothing of it is used but a file's name", **LINEAR, **GENERATED},
+    "baseline": {**CLEANING, **GENERATED},
+    "train": {**LINEAR, **GENERATED},
+    "evaluate": {**LINEAR, **CLEANING},
+    "report": {**LINEAR, **CLEANING, **GENERATED},
     "index": {"pipeline/reporting/comparison.py": "only stored comparisons are read"},
 }
 # The functions that import a row of a table by its name: only that row's module is run.

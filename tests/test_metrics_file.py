@@ -35,6 +35,7 @@ KEYS = {
 FORECASTS = ("rmse", "mae", "mase", "theil_u")
 METRICS = {
     "char_lm": {"bits_per_char"},
+    "char_windows": {"bits_per_char", "window_accuracy"},
     "sentiment": {"accuracy", "f1", "log_loss"},
     "pos_tagging": {"token_accuracy", "oov_accuracy", "sentence_accuracy"},
     "forecasting": {*FORECASTS, *(f"{metric}_h{horizon}" for metric in FORECASTS for horizon in (1, 4))},
@@ -46,6 +47,7 @@ METRICS = {
 }
 BASELINES = {
     "char_lm": {"-gram", "bz2"},
+    "char_windows": {"1-gram of the same text", "8-gram of the same text"},
     "sentiment": {"tfidf"},
     "pos_tagging": {"most frequent tag", "averaged perceptron"},
     "forecasting": {"last value", "season 96", "linear"},
@@ -55,6 +57,7 @@ BASELINES = {
     "padded_texts": {"majority", "look-up table", "tfidf+lr"},
     "cosine_windows": {"mean", "last value", "nearest training window", "AR(2)"},
 }
+CHAPTER = {"char_windows"}
 
 
 def metrics_of(project: Project, name: str) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def test_a_metrics_file_holds_what_is_promised(task: str, trained: Project, expe
     for key, kind in KEYS.items():
         assert isinstance(found[key], kind), key
     expected = {"experiment": experiments[task], "dataset": experiments[task], "source": experiments[task], "seed": 3}
-    expected |= {"task": task, "protocol": "honest", "edition": "sample"}
+    expected |= {"task": task, "protocol": "chapter" if task in CHAPTER else "honest", "edition": "sample"}
     assert {key: found[key] for key in expected} == expected
     weights = artifacts.load_arrays(trained.model(experiments[task]) / "model" / "weights" / "0.npz")
     assert found["parameters"] == sum(w.size for w in weights.values())
@@ -96,7 +99,7 @@ def test_the_metrics_have_their_names_for_test_and_validation(
 ) -> None:
     found = metrics_of(trained, experiments[task])
     assert set(found["test"]) >= METRICS[task] and set(found["validation"]) >= METRICS[task]
-    assert (found["test"] == found["validation"]) == (task == "scaled_windows"), (
+    assert (found["test"] == found["validation"]) == (task in ("char_windows", "scaled_windows")), (
         "a chapter's validation is its test part"
     )
     shares = {
@@ -184,6 +187,8 @@ def _tested(task: str, encoded: Any) -> int:
         return round(len(arrays["returns"]) * 0.2)  # every day of the test part, in its origin
     if task == "scaled_windows":
         return len(arrays["values"]) - int(len(arrays["values"]) * 0.7) - 3
+    if task == "char_windows":
+        return len(arrays["sample"])
     return len(arrays["test"] if task == "char_lm" else arrays["test_y"])
 
 
@@ -210,6 +215,28 @@ def test_the_curve_has_a_row_for_each_epoch(task: str, trained: Project, experim
     rows = [list(map(float, line.split(","))) for line in lines[1:]]
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1)) and len(rows) in (1, 2)
     assert all(math.isfinite(value) for row in rows for value in row)
+
+
+@pytest.mark.parametrize("task", ["char_lm", "char_windows"])
+def test_what_was_written_is_counted(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    name = experiments[task]
+    samples = artifacts.load_json(trained.predictions(name, name) / "samples.json")
+    found = metrics_of(trained, name)["generated"]
+    final = [sample for sample in samples if "epoch" not in sample]
+    assert [row["temperature"] for row in found] == [sample["temperature"] for sample in final]
+    assert [sample["epoch"] for sample in samples if "epoch" in sample] in ([1], [1, 2])
+    encoded = artifacts.load_encoded(trained.prepared(name))
+    arrays, symbols = encoded.arrays, np.array(encoded.encoder["symbols"])
+    # alice is fitted on the validation part too (refit)
+    source = arrays["text"] if task == "char_windows" else np.concatenate([arrays["train"], arrays["validation"]])
+    text = "".join(symbols[source])
+    for row, sample in zip(found, final, strict=True):
+        length = row["longest_copy"]
+        runs = {
+            n: {sample["text"][i : i + n] for i in range(len(sample["text"]) - n + 1)} for n in (length, length + 1)
+        }
+        assert any(run in text for run in runs[length]) and not any(run in text for run in runs[length + 1])
+    assert all("generated" not in metrics_of(trained, n) for t, n in experiments.items() if "char" not in t)
 
 
 def test_scores_of_perfect_and_of_wrong_predictions(trained: Project, experiments: dict[str, str]) -> None:

@@ -22,10 +22,10 @@ from pipeline.records import Encoded
 from pipeline.serving import ANSWERS, Served
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import member_key, unpack
-from pipeline.tasks.char_lm import prepare
 from pipeline.tasks.forecasting import targets
 from pipeline.tasks.returns import COLUMNS, days
 from pipeline.tasks.scaled_windows import bounds
+from pipeline.tasks.text_cleaning import prepare
 
 LONG = "word " * 20_000
 
@@ -210,6 +210,24 @@ def test_a_prompt_of_unknown_characters_is_answered_in_known_ones(parts: Parts) 
         assert len(text) == 200 and set(text) <= known
 
 
+def test_a_loaded_model_writes_what_it_wrote_after_training(trained: Project, served: dict[str, Served]) -> None:
+    stored = artifacts.load_json(trained.predictions("alice-chapter", "alice-chapter") / "samples.json")
+    final = [sample for sample in stored if "epoch" not in sample]
+    assert [sample["temperature"] for sample in final] == [0.0, 0.5, 1.0]
+    for sample in final:
+        options = {"temperature": sample["temperature"], "seed": 3, "length": 400}
+        assert served["char_windows"].answer([sample["prompt"]], options) == [{"text": sample["text"]}]
+
+
+def test_a_window_is_all_that_a_next_character_depends_on(served: dict[str, Served]) -> None:
+    window, options = served["char_windows"].encoder["window"], {"length": 50, "seed": 1}
+    (far,), (near,), (other,) = (
+        served["char_windows"].answer([prompt], options)
+        for prompt in ("a kettle and " + "the rive", "{}~^|the rive", "a kettle")
+    )
+    assert window == 8 and far == near != other
+
+
 # Odd input
 
 
@@ -219,6 +237,7 @@ PNG = picture(np.zeros((8, 8, 1), np.uint8))
 SHORT = {name: [1.0] * 50 for name in COLUMNS}
 ODD: dict[str, list[Any]] = {
     "char_lm": TEXTS,
+    "char_windows": TEXTS,
     "sentiment": [*TEXTS, "x" * 100_000],
     "pos_tagging": [*TEXTS, "x" * 100_000],
     "padded_texts": [*TEXTS, "x" * 100_000],

@@ -7,10 +7,11 @@ A model module offers
 - start(model, network, encoded, splits, fold), if any: what a new network is given before it is trained;
 - loss(network): the Keras loss;
 - predictor(model, network, encoded): a function of (split, fitted_on, fold) that returns, with the model's weights of
-  the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on;
-- compiled(network, model) -> Compiled, where more than the graphs of Keras can train it.
   the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on.
-  It may have extras(fitted_on, fold), arrays by name that are stored beside them, and samples(seed), what it generates.
+  It may have extras(fitted_on, fold), arrays by name that are stored beside them; samples(seed), rows with prompt,
+  temperature and text that it generates in the end; and checkpoint(epoch, seed, last), such rows with their epoch, or
+  none, after every epoch;
+- compiled(network, model) -> Compiled, where more than the graphs of Keras can train it.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from pipeline.rows import named
 
 MODELS = {
     "char_lm": "pipeline.models.char_lm",
+    "char_windows": "pipeline.models.char_windows",
     "sentiment": "pipeline.models.sentiment",
     "pos_tagging": "pipeline.models.pos_tagging",
     "forecasting": "pipeline.models.forecasting",

@@ -1,6 +1,6 @@
 """Character language models: contiguous streams through truncated backpropagation, with the state carried along."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ CHUNK = 250
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2)
 SAMPLE_LENGTH = 300
 PROMPT = 30
+CHECKPOINT_LENGTH = 200
+CHECKPOINT_TEMPERATURE = 0.8
 GRADIENT_STEPS = 100
 GRADIENT_BATCH = 16
 
@@ -112,11 +114,21 @@ class predictor:
 
     def samples(self, seed: int) -> list[dict[str, Any]]:
         """What the model writes after the first words of the test text, at rising temperatures."""
+        return self._written(SAMPLE_LENGTH, TEMPERATURES, seed)
+
+    def checkpoint(self, epoch: int, seed: int, last: bool) -> list[dict[str, Any]]:
+        """The same after epochs 1, 2, 4, 8 … and the last: how it learns to spell."""
+        if epoch & (epoch - 1) and not last:
+            return []
+        row, *_ = self._written(CHECKPOINT_LENGTH, [CHECKPOINT_TEMPERATURE] * self.streams, seed)
+        return [row | {"epoch": epoch}]
+
+    def _written(self, length: int, temperatures: Sequence[float], seed: int) -> list[dict[str, Any]]:
         load(self.twin.model, trainable(self.model.model))
         symbols = Vocabulary(tuple(self.encoded.encoder["symbols"]))
         prompt = "".join(symbols.decode(self.encoded.arrays["test"][:PROMPT]))
-        texts = generate(self.twin, self.encoded.encoder, prompt, SAMPLE_LENGTH, TEMPERATURES, seed)
-        return [{"prompt": prompt, "temperature": t, "text": x} for t, x in zip(TEMPERATURES, texts, strict=True)]
+        texts = generate(self.twin, self.encoded.encoder, prompt, length, temperatures, seed)
+        return [{"prompt": prompt, "temperature": t, "text": x} for t, x in zip(temperatures, texts, strict=True)]
 
     def _bits(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         logits = self.twin.predict(ids[:, :-1])

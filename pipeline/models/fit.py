@@ -39,11 +39,13 @@ class Fitted:
 
     `examples_per_second` there: rows of the training batches (texts, images, windows, or the chunks of parallel
     streams) by the time of the epoch's training alone; `seconds`: of the whole epoch, with validation.
+    `samples`: what the network generated on the way.
     """
 
     weights: Weights
     best_epoch: int
     history: list[dict[str, float]] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fit(

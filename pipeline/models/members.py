@@ -1,9 +1,10 @@
 """Trains an experiment: one network for each fold and repeat, each from its own seed, all in one process."""
 
+import itertools
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ class Member:
     """One trained network. `predictions`: for validation and test, in the form that the task's score() takes, and what
     else the predictor has to show.
 
-    `samples`: what it generates, for tasks that generate. `epochs`: passes over the data that its weights saw.
+    `samples`: what it generates, for tasks that generate: first what it did after epochs of the run with validation,
+    which is said there, then with its final weights. `epochs`: passes over the data that its weights saw.
     `history`: a row for each epoch of the run with validation.
     """
 
@@ -60,7 +62,7 @@ class Trainer:
         fitted_on: tuple[str, ...] = ("train",)
         fitted = self._fit(seed, fold, fitted_on, None, label)
         predictions = {"validation": self.predict("validation", fitted_on, fold)}
-        history = fitted.history
+        history, checkpoints = fitted.history, fitted.samples
         if self.network.refit:
             fitted_on = ("train", "validation")
             fitted = self._fit(seed, fold, fitted_on, fitted.best_epoch, f"{label} (refit)")
@@ -69,7 +71,7 @@ class Trainer:
         if hasattr(self.predict, "extras"):
             predictions |= self.predict.extras(fitted_on, fold)
         size = int(sum(np.prod(w.shape) for w in fitted.weights))
-        samples = self.predict.samples(seed) if hasattr(self.predict, "samples") else []
+        samples = checkpoints + (self.predict.samples(seed) if hasattr(self.predict, "samples") else [])
         return Member(seed, fold, fitted.weights, fitted.best_epoch, seconds, size, history, predictions, samples)
 
     def _compiled(self, model: Any) -> Compiled:
@@ -90,11 +92,16 @@ class Trainer:
         restart(self.compiled, self._build())
         if hasattr(self.module, "start"):
             self.module.start(self.compiled.model, self.network, self.encoded, splits, fold)
+        epochs, written = itertools.count(1), list[dict[str, Any]]()
 
         def validate() -> dict[str, float]:
+            # From generators of its own: a network trains alike whether it is listened to or not.
+            if hasattr(self.predict, "checkpoint"):
+                epoch = next(epochs)
+                written.extend(self.predict.checkpoint(epoch, seed, last=epoch == self.epochs))
             return self.task.score(self.encoded, "validation", self.predict("validation", splits, fold), fold)
 
-        return fit(
+        fitted = fit(
             self.compiled,
             self.module.feed(self.network, self.encoded, splits, fold),
             self.network,
@@ -105,6 +112,7 @@ class Trainer:
             monitor=self.task.MONITOR,
             label=label,
         )
+        return replace(fitted, samples=written)
 
 
 def mean_history(members: list[Member]) -> list[dict[str, float]]:

@@ -13,6 +13,7 @@ from pipeline.rows import named
 
 TASK_FIGURES = {
     "char_lm": "pipeline.reporting.char_lm",
+    "char_windows": "pipeline.reporting.char_windows",
     "sentiment": "pipeline.reporting.sentiment",
     "pos_tagging": "pipeline.reporting.pos_tagging",
     "forecasting": "pipeline.reporting.forecasting",

@@ -1,14 +1,15 @@
 """Character language model: what it writes, and where in the test text it is surprised."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.reporting import charts, wording
+from pipeline.reporting import charts, generated, wording
 from pipeline.reporting.charts import Line
-from pipeline.reporting.elements import Element, Passage, Passages, Picture
-from pipeline.reporting.material import Experiment, Material
+from pipeline.reporting.elements import Element, Picture
+from pipeline.reporting.material import Material
 from pipeline.reporting.wording import count
 from pipeline.tasks.base import member_key
 
@@ -17,14 +18,8 @@ SMALLEST = 1e-12  # what is drawn in place of zero
 
 
 def figures(material: Material) -> list[Element]:
-    written = [_written(row) for row in material.experiments if row.samples]
-    return [*written, *_gradients(material), _along_the_text(material)]
-
-
-def _written(row: Experiment) -> Passages:
-    passages = [Passage(f"temperature {s['temperature']:g}", s["prompt"], s["text"]) for s in row.samples]
-    caption = "It was given the words in bold and wrote the rest. Low temperatures play safe, high ones take risks."
-    return Passages(f"What {row.name} writes", passages, caption)
+    along = surprise(material, "test text", "characters", lambda bits: bits)
+    return [*generated.elements(material), *_gradients(material), along]
 
 
 def _gradients(material: Material) -> list[Picture]:
@@ -57,20 +52,21 @@ def _gradients(material: Material) -> list[Picture]:
     ]
 
 
-def _along_the_text(material: Material) -> Picture:
-    drawn = [(row.name, row.test_predictions()[0], False) for row in material.experiments]
+def surprise(material: Material, where: str, examples: str, bits_of: Callable[[NDArray[Any]], NDArray[Any]]) -> Picture:
+    """Smoothed bits along a text; bits_of: float [examples], the bits among the predictions of the test examples."""
+    drawn = [(row.name, bits_of(row.test_predictions()[0]), False) for row in material.experiments]
     best = material.best_baseline()
     if best:
-        drawn.append((f"{best[0]} (baseline)", best[1][0], True))
+        drawn.append((f"{best[0]} (baseline)", bits_of(best[1][0]), True))
     width = max(1, len(drawn[0][1]) // 20)
     rows = [Line(name, *smoothed(bits, width), rival=rival) for name, bits, rival in drawn]
     return Picture(
         "bits-along-the-text",
-        "Surprise along the test text",
-        "Bits per character along the test text: "
+        f"Surprise along the {where}",
+        f"Bits per character along the {where}: "
         + "; ".join(f"{n} {bits.mean():.3f} on average" for n, bits, _ in drawn),
-        charts.lines(rows, "position in the test text (characters)", "bits per character", wide=True),
-        f"Mean over {count(width)} neighbouring characters; lower is better.",
+        charts.lines(rows, f"position in the {where} ({examples})", "bits per character", wide=True),
+        f"Mean over {count(width)} neighbouring {examples}; lower is better.",
         wide=True,
     )
 

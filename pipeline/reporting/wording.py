@@ -23,9 +23,11 @@ LABELS = {
     "r2": "R²",
     "dm_p": "p (Diebold–Mariano)",
     "scaled_rmse": "RMSE of 0–1",
+    "window_accuracy": "accuracy on training windows",
 }
 TASKS = {
     "char_lm": "character language model",
+    "char_windows": "character model, chapter's windows",
     "sentiment": "sentiment",
     "pos_tagging": "part-of-speech tagging",
     "forecasting": "forecasting",

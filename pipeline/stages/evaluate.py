@@ -14,8 +14,12 @@ def run(project: Project, name: str) -> None:
     folder, rivals = project.model(name), project.baselines(row.dataset)
     fit, record = artifacts.load_json(folder / "fit.json"), artifacts.load_json(folder / "run.json")
     predictions = artifacts.load_arrays(project.predictions(row.dataset, name) / "predictions.npz")
+    samples = artifacts.load_json(project.predictions(row.dataset, name) / "samples.json")
     baselines = artifacts.load_json(rivals / "metrics.json")
     found = evaluation.figures(task, encoded, fit["members"], predictions)
+    if samples:
+        fitted_on = ("train", "validation") if row.refit else ("train",)
+        found["generated"] = task.generated(encoded, samples, fitted_on)  # type: ignore[attr-defined]
     losses = evaluation.test_losses(task, encoded, fit["members"], predictions)
     against = evaluation.against_baselines(
         task, encoded, found["test"], losses, baselines, artifacts.load_arrays(rivals / "predictions.npz")

@@ -11,6 +11,9 @@ A task module offers
 - baselines(encoded) -> {name: Baseline}: what a naive method scores on the same test rows. Their settings are chosen on
   the validation part, then they are fitted on everything before the test;
 - where a figure belongs to all folds together, score_origins(encoded, [(fold, test predictions)]) -> {metric: value}.
+- generated(encoded, samples, fitted_on), only where networks write texts: a row of figures for each final sample.
+
+Under a chapter's protocol encoded.summary["flaws"] lists what is wrong with it, a sentence each.
 """
 
 import importlib
@@ -24,6 +27,7 @@ from pipeline.tasks.base import Baseline
 
 TASKS = {
     "char_lm": "pipeline.tasks.char_lm",
+    "char_windows": "pipeline.tasks.char_windows",
     "sentiment": "pipeline.tasks.sentiment",
     "pos_tagging": "pipeline.tasks.pos_tagging",
     "forecasting": "pipeline.tasks.forecasting",

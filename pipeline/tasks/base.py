@@ -12,15 +12,16 @@ SPLITS = ("train", "validation", "test")
 HIGHER_IS_BETTER = frozenset(
     {
         "accuracy",
+        "accuracy_unseen",
         "direction_accuracy",
         "f1",
         "oov_accuracy",
-        "r2",
-        "accuracy_unseen",
         "padded_accuracy",
+        "r2",
         "sentence_accuracy",
         "token_accuracy",
         "top1_accuracy",
+        "window_accuracy",
     }
 )
 EXACT = 1e-9  # an error below this is rounding

@@ -5,48 +5,29 @@ Split contiguously before anything is fitted. Symbols that the training part lac
 
 import bz2
 import lzma
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import vocabulary
-from pipeline.errors import DataError
 from pipeline.records import Encoded, TextCorpus
 from pipeline.rows import CharLmData
+from pipeline.tasks import generated_text
 from pipeline.tasks.base import SPLITS, Baseline
+from pipeline.tasks.ngrams import Ids, longest_order, witten_bell_bits
+from pipeline.tasks.text_cleaning import cleaned
 
 HEADLINE = "bits_per_char"
 MONITOR = "bits_per_char"
 BLOCK = 200
-MAX_ORDER = 8
-MIN_CHARACTERS = 1_000
-
-Ids = NDArray[np.int16]
-
-
-def prepare(text: str, encoder: Mapping[str, Any]) -> str:
-    """The text as the model sees it: the same preparation for the corpus and for a prompt."""
-    if encoder["lowercase"]:
-        text = text.lower()
-    if encoder["ascii_only"]:
-        text = text.encode("ascii", "ignore").decode()
-    if encoder["line_ends"] == "space":
-        lines = (line.strip() for line in re.split(r"\n", text))
-        return " ".join(line for line in lines if line)
-    return text
 
 
 def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
     """Arrays train, validation, test: int16 [characters], contiguous in the text's order."""
     del seed  # the split is by position
-    options = {"lowercase": row.lowercase, "ascii_only": row.ascii_only, "line_ends": row.line_ends}
-    text = prepare(record.text, options)
-    if len(text) < MIN_CHARACTERS:
-        hint = "; ascii_only: false keeps letters beyond ASCII" if row.ascii_only and not record.text.isascii() else ""
-        raise DataError(f"{row.source}: {len(text)} usable characters; at least {MIN_CHARACTERS} are needed{hint}")
+    text, options = cleaned(record, row)
     cuts = [round(len(text) * (1 - row.validation - row.test)), round(len(text) * (1 - row.test))]
     parts = dict(zip(SPLITS, (text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]), strict=True))
     symbols = vocabulary.build(parts["train"])
@@ -81,8 +62,7 @@ def baselines(encoded: Encoded) -> dict[str, Baseline]:
     """An n-gram model (order chosen on validation) and two general compressors, all given the text before the test."""
     train, validation, test = (encoded.arrays[s] for s in SPLITS)
     size = len(encoded.encoder["symbols"])
-    # A window of symbols is one 64-bit number, which bounds the order for alphabets of thousands of symbols.
-    orders = range(1, min(MAX_ORDER, int(62 / np.log2(size))) + 1)
+    orders = range(1, longest_order(size) + 1)
     best = min(orders, key=lambda order: float(np.mean(witten_bell_bits(train, validation, size, order))))
     before = np.concatenate([train, validation])
     bits = witten_bell_bits(before, test, size, best)
@@ -93,43 +73,12 @@ def baselines(encoded: Encoded) -> dict[str, Baseline]:
     return found
 
 
-def witten_bell_bits(train: Ids, text: Ids, size: int, order: int) -> NDArray[np.float64]:
-    """-log2 p of each character of `text`, which follows `train`, under an interpolated n-gram model of `order`.
-
-    p_k(c|h) = (n(h,c) + t(h) p_{k-1}(c|h')) / (n(h) + t(h)) with n counts and t distinct followers of the context h
-    (Witten and Bell 1991); p_0 is uniform. float64 [len(text)].
-    """
-    context = np.concatenate([train[-order:], text]).astype(np.int64)
-    start = len(context) - len(text)
-    p = np.full(len(text), 1.0 / size)
-    for k in range(order):
-        n_pair, n_context, followers = _counts(train.astype(np.int64), context, start, size, k)
-        p = np.where(n_context > 0, (n_pair + followers * p) / np.maximum(n_context + followers, 1), p)
-    return np.asarray(-np.log2(p), np.float64)
-
-
-def _counts(train: NDArray[np.int64], text: NDArray[np.int64], start: int, size: int, k: int) -> tuple[Any, Any, Any]:
-    """For each position from `start`: counts of (context of k, character), of the context, of its followers."""
-    pairs, n = np.unique(_windows(train, size, k + 1), return_counts=True)
-    heads, first, followers = np.unique(pairs // size, return_index=True, return_counts=True)
-    totals = np.add.reduceat(n, first)
-    wanted = _windows(text, size, k + 1)[start - k :]
-    n_pair = _look_up(pairs, n, wanted)
-    return n_pair, _look_up(heads, totals, wanted // size), _look_up(heads, followers, wanted // size)
-
-
-def _windows(ids: NDArray[np.int64], size: int, width: int) -> NDArray[np.int64]:
-    """Each run of `width` ids as one number in base `size`: int64 [len(ids) - width + 1]."""
-    count = len(ids) - width + 1
-    keys = np.zeros(count, np.int64)
-    for i in range(width):
-        keys = keys * size + ids[i : i + count]
-    return keys
-
-
-def _look_up(keys: NDArray[np.int64], values: NDArray[Any], wanted: NDArray[np.int64]) -> NDArray[Any]:
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, values[at], 0)
+def generated(
+    encoded: Encoded, samples: Sequence[Mapping[str, Any]], fitted_on: tuple[str, ...]
+) -> list[dict[str, float]]:
+    """What can be counted in what a model wrote that was fitted on those splits; see pipeline.tasks.generated_text."""
+    source = np.concatenate([encoded.arrays[split] for split in fitted_on])
+    return generated_text.figures(samples, source, encoded.encoder["symbols"])
 
 
 def _bytes(size: int, *parts: Ids) -> bytes:

@@ -29,7 +29,7 @@ WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
 
 def record_of(task: str) -> Any:
     rng = np.random.default_rng(0)
-    if task == "char_lm":
+    if task in ("char_lm", "char_windows"):
         return TextCorpus(" ".join(rng.choice(WORDS, 400)))
     if task in ("sentiment", "padded_texts"):
         texts = tuple(f"{' '.join(rng.choice(WORDS, i % 7 + 1))} {i}" for i in range(60))
@@ -57,6 +57,7 @@ def record_of(task: str) -> Any:
 WINDOWED = ("returns", "scaled_windows")
 DATA: dict[str, Any] = {
     "char_lm": rows.CharLmData(source="made-up", task="char_lm"),
+    "char_windows": rows.CharWindowsData(source="made-up", task="char_windows", window=6, stride=5),
     "sentiment": rows.SentimentData(source="made-up", task="sentiment", bigrams=True, char_ngrams=3),
     "pos_tagging": rows.PosTaggingData(source="made-up", task="pos_tagging"),
     "forecasting": rows.ForecastingData(source="made-up", task="forecasting", horizons=(1, 3), seasons=(25,)),
@@ -73,6 +74,7 @@ DATA: dict[str, Any] = {
 }
 SMALL: dict[str, Any] = {"dataset": "made-up", "units": 4, "batch": 8, "learning_rate": 0.01, "dropout": 0.3}
 NETWORKS: dict[str, Any] = {
+    "char_windows": rows.CharWindowsNetwork(**SMALL, task="char_windows", embedding=4, optimizer="rmsprop"),
     "char_lm": rows.CharLmNetwork(
         **SMALL, task="char_lm", embedding=4, stateful=True, input_dropout=0.2, time_steps=40, clip_norm=1.0
     ),
@@ -118,6 +120,7 @@ def twice(request: pytest.FixtureRequest) -> tuple[list[Member], list[Member]]:
     task, found = request.param, []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.models.char_lm.SAMPLE_LENGTH", 20)
+        patch.setattr("pipeline.models.char_windows.LENGTHS", {"next": 20})
         for seeds in ((1, 2), (2, 1)):
             trainer = Trainer(NETWORKS[task], encoded_of(task), epochs=2)
             found.append([trainer.member(seed, 0, task) for seed in seeds])
@@ -457,8 +460,10 @@ def test_too_large_a_batch_says_what_it_needs_of_a_series(stride: int | None) ->
     assert f"batch {fits + 1} × time_steps 10 needs {need} steps, the training part has {have};" in str(caught.value)
 
 
-@pytest.mark.parametrize("task", sorted(set(TASKS) - {"char_lm", "forecasting", *WINDOWED}))  # see above and below
-@pytest.mark.parametrize("task", sorted(set(TASKS) - {"char_lm", "forecasting", "cosine_windows"}))
+# Streams and windows apart: see above and below, and their own tests.
+@pytest.mark.parametrize(
+    "task", sorted(set(TASKS) - {"char_lm", "char_windows", "cosine_windows", "forecasting", *WINDOWED})
+)
 def test_an_epoch_trains_on_every_example_once(task: str) -> None:
     encoded = encoded_of(task)
     feed = load_model(task).feed(NETWORKS[task], encoded, ("train", "validation"), 0)

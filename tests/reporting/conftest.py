@@ -27,6 +27,7 @@ edition: sample
 cell: null
 sources:
   alice: {reader: alice}
+  alice-chapter: {reader: alice}
   umich: {reader: umich}
   treebank: {reader: treebank}
   electricity: {reader: electricity}
@@ -38,6 +39,7 @@ sources:
 own: {}
 datasets:
   alice: {source: alice, task: char_lm, ascii_only: false}
+  alice-chapter: {source: alice-chapter, task: char_windows, window: 9}
   umich: {source: umich, task: sentiment, folds: 3}
   treebank: {source: treebank, task: pos_tagging}
   electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [24]}
@@ -49,6 +51,7 @@ datasets:
   padded: {source: treebank, task: padded_tags, length: 9}
 experiments:
   alice: {dataset: alice, task: char_lm}
+  alice-chapter: {dataset: alice-chapter, task: char_windows}
   umich: {dataset: umich, task: sentiment}
   treebank: {dataset: treebank, task: pos_tagging}
   electricity: {dataset: electricity, task: forecasting, repeats: 3}
@@ -88,6 +91,7 @@ def records(rng: np.random.Generator) -> dict[str, Any]:
     steps = np.arange(1500)
     made: dict[str, Any] = {
         "alice": TextCorpus(f"{ATTACK} said the cat & the hat. " * 60, {"lines": 60}),
+        "alice-chapter": TextCorpus(f"{ATTACK} said the cat & the hat. " * 60, {"lines": 60}),
         "umich": LabelledTexts(opinions, np.arange(60, dtype=np.int32) % 2, ("negative", "positive"), {"lines": 99}),
         "treebank": TaggedSentences(
             tuple(tuple(words[i] for i in o) for o in orders),
@@ -116,6 +120,9 @@ def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float
     arrays, part = encoded.arrays, SPLITS.index(split)
     if task == "char_lm":
         return np.abs(rng.normal(2, noise, len(arrays[split]))).astype(np.float32)
+    if task == "char_windows":
+        size = (len(arrays["sample"]), 2)
+        return np.abs(rng.normal([2, 0.5], [noise, 0.1], size)).clip([0, 0], [9, 1]).astype(np.float32)
     if task == "forecasting":
         _, truth = targets(encoded, split)
         return np.nan_to_num(truth) + rng.normal(0, 10 * noise, truth.shape)
@@ -164,13 +171,18 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
         "seed": 1, "members": members, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
         "model_id": None, "run": {"run_key": "0" * 32, "source": name, "name": name, "start": 1},
     }  # fmt: skip
+    if "char" in row.task:
+        looping = {"temperature": 0.5, "distinct_2": 0.12, "repetition": 0.88, "longest_copy": 1234}
+        free = {"temperature": 1.0, "distinct_2": 1.0, "repetition": 0.0, "longest_copy": 7}
+        metrics["generated"] = [looping, free]
     artifacts.save_json(project.metrics(row.dataset, name), metrics)
     folder = project.predictions(row.dataset, name)
     artifacts.save_arrays(folder / "predictions.npz", made)
     samples = [{"prompt": "the <b>", "temperature": t, "text": f"cat {ATTACK}"} for t in (0.5, 1.0)]
-    artifacts.save_json(folder / "samples.json", samples if row.task == "char_lm" else [])
     head = f"epoch,loss,val_{task.MONITOR},examples_per_second,seconds"
     curve = f"{head}\n1,2.0,0.5,30,4\n2,1.5,0.7,70,2\n3,1.2,0.6,60,2\n"
+    on_the_way = [{**samples[0], "text": text, "epoch": i} for i, text in enumerate(("teh", "the"), start=1)]
+    artifacts.save_json(folder / "samples.json", on_the_way + samples if "char" in row.task else [])
     artifacts.save_text(project.curves(row.dataset, name), curve)
 
 

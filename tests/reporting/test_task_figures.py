@@ -32,6 +32,7 @@ from pipeline.tasks.base import unpack
 
 DATASETS = {
     "char_lm": "alice",
+    "char_windows": "alice-chapter",
     "sentiment": "umich",
     "pos_tagging": "treebank",
     "forecasting": "electricity",
@@ -76,6 +77,20 @@ def test_generated_text_stands_at_each_temperature(finished: Project) -> None:
     element = drawn(finished, "char_lm")["What alice writes"]
     assert isinstance(element, Passages)
     assert [p.label for p in element.passages] == ["temperature 0.5", "temperature 1"]
+
+
+@pytest.mark.parametrize(("task", "name"), [("char_lm", "alice"), ("char_windows", "alice-chapter")])
+def test_what_was_written_on_the_way_stands_apart_and_is_not_counted(finished: Project, task: str, name: str) -> None:
+    elements = drawn(finished, task)
+    learnt = elements[f"How {name} learns to spell"]
+    assert isinstance(learnt, Passages)
+    assert [(p.label, p.text) for p in learnt.passages] == [("epoch 1", "teh"), ("epoch 2", "the")]
+    counted = elements["Loops and copies"]
+    assert isinstance(counted, Table)
+    assert [[cell.text for cell in row] for row in counted.rows] == [
+        [f"{name}, temperature 0.5", "12 %", "88 %", "1,234"],
+        [f"{name}, temperature 1", "100 %", "0 %", "7"],
+    ]
 
 
 def test_smoothing_keeps_the_mean_and_the_place() -> None:

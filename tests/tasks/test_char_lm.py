@@ -9,7 +9,8 @@ from pipeline.errors import DataError
 from pipeline.records import Encoded, TextCorpus
 from pipeline.rows import CharLmData
 from pipeline.tasks import char_lm
-from pipeline.tasks.char_lm import witten_bell_bits
+from pipeline.tasks.ngrams import witten_bell_bits
+from pipeline.tasks.text_cleaning import prepare
 from pipeline.vocabulary import UNKNOWN
 
 
@@ -99,9 +100,9 @@ def test_symbols_come_from_the_training_part_alone() -> None:
 
 def test_how_a_text_is_prepared() -> None:
     options = {"lowercase": True, "ascii_only": True, "line_ends": "space"}
-    assert char_lm.prepare(" Süß?\n\n  “No” \n", options) == "s? no"
+    assert prepare(" Süß?\n\n  “No” \n", options) == "s? no"
     kept = {"lowercase": False, "ascii_only": False, "line_ends": "keep"}
-    assert char_lm.prepare(" Süß?\n\n  “No” \n", kept) == " Süß?\n\n  “No” \n"
+    assert prepare(" Süß?\n\n  “No” \n", kept) == " Süß?\n\n  “No” \n"
 
 
 def test_a_text_that_is_too_short_is_refused() -> None:

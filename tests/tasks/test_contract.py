@@ -19,6 +19,8 @@ from pipeline.tasks.forecasting import targets
 from pipeline.tasks.padded_tags import in_split
 
 HELPERS = {"__init__", "base", "linear_series", "linear_text", "price_features", "series_features", "word_features"}
+HELPERS = {"__init__", "base", "generated_text", "linear_series", "linear_text", "ngrams", "series_features"}
+HELPERS |= {"text_cleaning"}
 
 
 def _words(i: int) -> str:
@@ -56,6 +58,7 @@ def _prices() -> Series:
 # For each task, a small record, and what its data set row says beside source and task.
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "char_lm": (TextCorpus("it was a dark and stormy night; " * 60), {}),
+    "char_windows": (TextCorpus("it was a dark and stormy night; " * 60), {"window": 5, "stride": 2}),
     "sentiment": (
         LabelledTexts(tuple(map(_words, range(60))), np.arange(60, dtype=np.int32) % 2, ("a", "b")),
         {"folds": 3},
@@ -86,6 +89,8 @@ def truth(name: str, encoded: Encoded, split: str, fold: int) -> Any:
     arrays, part = encoded.arrays, SPLITS.index(split)
     if name == "char_lm":
         return np.zeros(len(arrays[split]))
+    if name == "char_windows":
+        return np.tile([0.0, 1.0], (len(arrays["sample"]), 1))
     if name == "pos_tagging":
         return arrays["tags"][np.repeat(arrays["split"][0] == part, np.diff(arrays["offsets"]))]
     if name == "padded_tags":

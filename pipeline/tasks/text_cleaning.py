@@ -1,0 +1,34 @@
+"""How a running text is cleaned before a character model sees it: the corpus, and later every prompt."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import DataError
+from pipeline.records import TextCorpus
+from pipeline.rows import RunningText
+
+MIN_CHARACTERS = 1_000
+
+
+def cleaned(record: TextCorpus, row: RunningText) -> tuple[str, dict[str, Any]]:
+    """The text as the model sees it, and the options for `prepare` that made it so; DataError where too little is
+    left."""
+    options = {"lowercase": row.lowercase, "ascii_only": row.ascii_only, "line_ends": row.line_ends}
+    text = prepare(record.text, options)
+    if len(text) < MIN_CHARACTERS:
+        hint = "; ascii_only: false keeps letters beyond ASCII" if row.ascii_only and not record.text.isascii() else ""
+        raise DataError(f"{row.source}: {len(text)} usable characters; at least {MIN_CHARACTERS} are needed{hint}")
+    return text, options
+
+
+def prepare(text: str, encoder: Mapping[str, Any]) -> str:
+    """The text as the model sees it: the same preparation for the corpus and for a prompt."""
+    if encoder["lowercase"]:
+        text = text.lower()
+    if encoder["ascii_only"]:
+        text = text.encode("ascii", "ignore").decode()
+    if encoder["line_ends"] == "space":
+        lines = (line.strip() for line in re.split(r"\n", text))
+        return " ".join(line for line in lines if line)
+    return text
