@@ -209,7 +209,8 @@ class PaddedTagsData(DatasetRow):
 
 
 DatasetRows = (
-    RunningText
+    CharLmData
+    | CharWindowsData
     | SentimentData
     | PosTaggingData
     | ForecastingData

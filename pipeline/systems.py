@@ -167,7 +167,7 @@ LINES: tuple[Line, ...] = (
         "S11",
         "Cosine, from scratch",
         "RMSE 0.569",
-        ("cosine-chapter",),
+        ("cosine-chapter", "cosine-chapter-positive"),
         ("cosine-from-scratch",),
         "The printed code cannot run; the same algorithm, trained to its end, follows the wave.",
         "rmse",
