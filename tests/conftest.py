@@ -24,6 +24,7 @@ sources:
   msft: {reader: msft}
   umich-chapter: {reader: umich}
   cosine: {reader: cosine}
+  treebank-chapter: {reader: treebank}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm}
@@ -36,7 +37,7 @@ datasets:
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 3}
   umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 12, validation: 0.1}
   cosine: {source: cosine, task: cosine_windows}
-  padded: {source: treebank, task: padded_tags, length: 24, protocol: chapter}
+  treebank-chapter: {source: treebank-chapter, task: padded_tags, length: 24, protocol: chapter}
 experiments:
   alice-chapter:
     {dataset: alice-chapter, task: char_windows, cell: simple_rnn, units: 16, sample_epochs: 2, learning_rate: 0.01,
@@ -59,7 +60,8 @@ experiments:
   umich-chapter:
     {dataset: umich-chapter, task: padded_texts, units: 8, embedding: 8, sample_epochs: 2, learning_rate: 0.02}
   cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 8, learning_rate: 0.01, sample_epochs: 1}
-  padded: {dataset: padded, task: padded_tags, units: 8, embedding: 8, sample_epochs: 2, learning_rate: 0.05}
+  treebank-chapter:
+    {dataset: treebank-chapter, task: padded_tags, units: 8, embedding: 8, sample_epochs: 2, learning_rate: 0.05}
 """
 
 

@@ -24,6 +24,8 @@ def run(project: Project, name: str) -> None:
     epochs = min(row.epochs, row.sample_epochs) if params.edition == "sample" else row.epochs
     record = runs.Run(uuid.uuid4().hex, encoded.summary["source"], runs.display_name(name, row), now())
     os.environ["KERAS_BACKEND"] = row.backend
+    if row.precision == "bfloat16":
+        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # read by TensorFlow's kernels when it is imported
     # Late: importing TensorFlow takes seconds, and a mistake in params.yaml must not wait for it.
     from pipeline.models import members
 

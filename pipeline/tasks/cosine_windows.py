@@ -63,8 +63,10 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats:
-    """Each test window's squared error."""
-    return np.asarray((predictions - encoded.arrays["test_y"]) ** 2, np.float64)
+    """Each test window's squared error over the RMSE of all: what it costs in units of RMSE, which is their mean."""
+    squared = np.asarray((predictions - encoded.arrays["test_y"]) ** 2, np.float64)
+    rmse = np.sqrt(squared.mean())
+    return squared / rmse if rmse else squared
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:

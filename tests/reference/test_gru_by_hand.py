@@ -3,6 +3,7 @@
 `pytest -s` prints the gates.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,16 @@ def test_the_gates_are_those_by_hand_and_those_of_keras(other: Any) -> None:
         assert values.shape == (1, UNITS)
         np.testing.assert_allclose(values, expected[name], rtol=1e-9)
     assert 0.01 < trace.update.min() < trace.update.max() < 0.99, "a gate that is not saturated"
+
+
+def test_the_example_of_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "from-scratch.md").read_text(encoding="utf-8")
+    block = text[text.index("    import numpy") : text.index("## How it is checked")]
+    found: dict[str, Any] = {}
+    exec("\n".join(line[4:] for line in block.splitlines()), found)
+    expected = by_hand(found["x"], found["h"], found["weights"])
+    np.testing.assert_allclose(found["trace"].update, expected["update gate z"])
+    np.testing.assert_allclose(found["state"][0], expected["output h'"])
 
 
 def test_the_blend() -> None:

@@ -127,8 +127,6 @@ def test_texts_from_the_data_cannot_become_markup(finished: Project) -> None:
 
 def test_numbers_stand_on_the_right(finished: Project) -> None:
     cells = re.findall(r'<td class="([^"]*)"[^>]*data-label="(test score|skill)"', finished.index.read_text())
-    assert len(cells) == 2 * 9
-    assert len(cells) == 2 * 8
     assert len(cells) == 2 * len(metrics_of(finished))
     assert all("n" in classes.split() for classes, _ in cells)
 

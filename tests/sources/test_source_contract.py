@@ -136,7 +136,7 @@ def test_a_file_cut_in_the_middle_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="unknown source 'alcie'; known: cosine, alice, umich"):
+    with pytest.raises(ConfigError, match="unknown source 'alcie'; known: cosine, alice, sonnets"):
         load_source("alcie")
     with pytest.raises(ConfigError, match="unknown own-data reader 'csv'; known: own_text"):
         load_own_reader("csv")
