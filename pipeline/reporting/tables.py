@@ -47,7 +47,7 @@ def score(metrics: Mapping[str, Any], metric: str) -> str:
 
 
 def badge(metrics: Mapping[str, Any]) -> str:
-    labels = ["sample data"] * (metrics["edition"] == "sample") + ["chapter's split"] * (
+    labels = ["sample data"] * (metrics["edition"] == "sample") + ["chapter's protocol"] * (
         metrics["protocol"] == "chapter"
     )
     return ", ".join(labels)
