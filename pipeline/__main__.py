@@ -92,6 +92,8 @@ def _generate(project: Project, arguments: argparse.Namespace) -> None:
 def _forecast(project: Project, arguments: argparse.Namespace) -> None:
     for answer in _answers(project, arguments, [{}], {"steps": arguments.steps}):
         print(f"# {answer['unit']}" + (f", from {answer['start']}" if answer["start"] else ""))
+        for name, held in answer.get("held", {}).items():
+            print(f"# {name} held at {held:.6g}, its last value")
         for value in answer["values"]:
             print(f"{value:.6g}")
 

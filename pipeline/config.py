@@ -1,7 +1,7 @@
 """Reads params.yaml: its only reader, which reports every mistake at once."""
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,9 +11,21 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
-from pipeline.rows import BY_HAND, DatasetRows, ExperimentRows, OwnRow, Params, SourceRow, by_hand
+from pipeline.rows import (
+    BY_HAND,
+    DELIMITERS,
+    DatasetRows,
+    ExperimentRows,
+    OwnRows,
+    OwnTable,
+    Params,
+    SourceRow,
+    by_hand,
+)
 
 MAX_BYTES = 64_000
+# The tables whose rows are of several kinds, and the key that tells them apart.
+KINDS = {"own": ("reader", OwnRows), "datasets": ("task", DatasetRows), "experiments": ("task", ExperimentRows)}
 
 
 def load(root: Path, readers: Collection[str]) -> Params:
@@ -87,9 +99,9 @@ def _leaves(key: str, here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
 def _sentence(error: Any, raw: Any) -> str:
     """One pydantic error as `full.key: what was found, what would be right`."""
     where = [part for part in error["loc"] if part not in ("[key]",)]
-    tasks = {task for row in get_args(DatasetRows) for task in get_args(row.model_fields["task"].annotation)}
-    if len(where) > 2 and where[0] in ("datasets", "experiments") and where[2] in tasks:
-        del where[2]  # the tag that pydantic puts in for the kind of row
+    tag, known = _kinds(where[0])
+    if len(where) > 2 and where[2] in known:
+        del where[2]  # what pydantic puts in for the kind of row
     key = ".".join(str(part) for part in where)
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
@@ -97,7 +109,7 @@ def _sentence(error: Any, raw: Any) -> str:
     if kind == "missing":
         return f"{key}: missing"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
-        return f"{key}.task: found {context.get('tag')!r}; known: {', '.join(sorted(tasks))}"
+        return f"{key}.{tag}: found {context.get('tag')!r}; known: {', '.join(sorted(known))}"
     found = error["input"]
     if kind == "literal_error":
         return f"{key}: found {found!r}; known: {context['expected']}"
@@ -105,25 +117,20 @@ def _sentence(error: Any, raw: Any) -> str:
     return f"{key}: found {found!r} ({type(found).__name__}); {hint}"
 
 
+def _kinds(table: Any) -> tuple[str, dict[str, type[BaseModel]]]:
+    """The key that tells the rows of a table apart, and its values with their kinds of row."""
+    tag, rows = KINDS.get(table, ("", SourceRow))
+    return tag, {value: row for row in get_args(rows) for value in get_args(row.model_fields[tag].annotation)}
+
+
 def _did_you_mean(where: list[Any], raw: Any) -> str:
     known: Collection[str] = Params.model_fields if len(where) == 1 else ()
     if len(where) == 3:
-        rows: dict[str, list[type[BaseModel]]] = {
-            "sources": [SourceRow],
-            "own": [OwnRow],
-            "datasets": list(get_args(DatasetRows)),
-            "experiments": list(get_args(ExperimentRows)),
-        }
-        candidates = rows[where[0]]
+        tag, kinds = _kinds(where[0])
         row = raw[where[0]][where[1]]
-        known = next((m for m in candidates if _is_task(m, row)), candidates[0]).model_fields
+        known = kinds.get(row.get(tag, "own_text"), SourceRow).model_fields
     close = difflib.get_close_matches(str(where[-1]), known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"
-
-
-def _is_task(model: type[BaseModel], row: Mapping[str, Any]) -> bool:
-    field = model.model_fields.get("task")
-    return field is not None and row.get("task") in get_args(field.annotation)
 
 
 def _inconsistent(params: Params, root: Path, readers: Collection[str]) -> Iterator[str]:
@@ -135,6 +142,8 @@ def _inconsistent(params: Params, root: Path, readers: Collection[str]) -> Itera
             yield f"own.{name}: the name is taken by sources.{name}; choose another"
         if not (root / own.path).is_file():
             yield f"own.{name}.path: no file {own.path!r}; the path is relative to the project's folder"
+        if isinstance(own, OwnTable) and own.separator is None:
+            yield f"own.{name}.delimiter: missing; {own.path!r} ends in none of {', '.join(DELIMITERS)}"
     for name, dataset in params.datasets.items():
         if dataset.source not in {*params.sources, *params.own}:
             known = ", ".join(sorted({*params.sources, *params.own}))
@@ -147,6 +156,8 @@ def _inconsistent(params: Params, root: Path, readers: Collection[str]) -> Itera
             yield f"datasets.{name}: validation + test leave nothing to train on; their sum must be below 1"
         if dataset.task == "sentiment" and dataset.max_features is not None and dataset.folds > 1:
             yield f"datasets.{name}.max_features: folds have no training part in common to count in; folds must be 1"
+        if dataset.task == "forecasting" and dataset.extras and dataset.free_run:
+            yield f"datasets.{name}: free_run has no later values of the extras; choose one of them"
     for name, row in params.experiments.items():
         yield from _inconsistent_experiment(name, row, params)
 

@@ -1,9 +1,11 @@
 """The rows of params.yaml as strict, frozen types: what can be turned, and what each value may be."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar, get_args
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from pipeline.errors import ConfigError
 
@@ -34,11 +36,83 @@ class SourceRow(Row):
     reader: str
 
 
+def _column(value: Any) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, str | int) or not value or (type(value) is int and value < 1):
+        raise PydanticCustomError("column", "a column is its name in the header, or its number from 1")
+    return value
+
+
+Column = Annotated[str | int, PlainValidator(_column)]
+# In YAML the key of `1: positive` is a number; in a file it is text like any other.
+Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+Delimiter = Literal[",", ";", "\t", "|"]
+DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
+
+
 class OwnRow(Row):
     """The user's own data: `path` is relative to the project, `reader` says what kind of file it is."""
 
     path: str
+
+
+class OwnText(OwnRow):
+    """Plain text."""
+
     reader: Literal["own_text"] = "own_text"
+
+
+class OwnTable(OwnRow):
+    """Rows of columns. `delimiter`: between them; without it the suffix of `path` decides."""
+
+    delimiter: Delimiter | None = None
+    header: bool = True
+
+    @property
+    def separator(self) -> Delimiter | None:
+        return self.delimiter or DELIMITERS.get(PurePath(self.path).suffix.lower())
+
+
+class OwnLabelled(OwnTable):
+    """A text and its class in each row. `labels`: the class that each value of the label column stands for; without it
+    every value is a class. `quoting`: a text with a delimiter or a line end in it stands in double quotes."""
+
+    reader: Literal["own_labelled"]
+    text: Column
+    label: Column
+    labels: Annotated[dict[Label, Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
+    quoting: bool = True
+
+
+class OwnTagged(OwnRow):
+    """A word in each line, a blank line after each sentence. `word`, `tag`: columns from 1; without `tag`, the last.
+
+    `documents`: how the lines begin that start a document; without it, `# newdoc` or `-DOCSTART-`.
+    """
+
+    reader: Literal["own_tagged"]
+    word: Count = 1
+    tag: Count | None = None
+    documents: Annotated[str, Field(min_length=1)] | None = None
+
+
+class OwnSeries(OwnTable):
+    """A number and its time in each row. `time`: null where rows follow each other without a clock; `extras`: further
+    columns of numbers; `frequency`: the spacing of the rows, without it the most common one; `unit`: of the values."""
+
+    reader: Literal["own_series"]
+    time: Column | None
+    value: Column
+    extras: Annotated[tuple[Column, ...], Field(strict=False)] = ()
+    decimal: Literal[".", ","] = "."
+    frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|min|h|D|W)$")] | None = None
+    unit: str = ""
+
+
+OwnRows = OwnText | OwnLabelled | OwnTagged | OwnSeries
+
+
+def _with_reader(row: Any) -> Any:
+    return {"reader": "own_text", **row} if isinstance(row, dict) else row
 
 
 class DatasetRow(Row):
@@ -114,10 +188,11 @@ class ForecastingData(DatasetRow):
 
     `season_means`: the inputs hold not only the value a season before the target, but the mean over several seasons.
     `lags`: how many of the last values the linear baselines see; `free_run`: forecast that many steps of the test part
-    from nothing but the forecasts themselves.
+    from nothing but the forecasts themselves. `extras`: further columns of the source that the inputs hold.
     """
 
     task: Literal["forecasting"]
+    extras: Annotated[tuple[str, ...], Field(strict=False)] = ()
     horizons: Annotated[Steps, Field(min_length=1)] = (1,)
     seasons: Steps = ()
     season_means: bool = False
@@ -409,7 +484,7 @@ class Params(Row):
     edition: Edition
     cell: Cell | None
     sources: dict[Name, SourceRow]
-    own: dict[Name, OwnRow]
+    own: dict[Name, Annotated[OwnRows, Field(discriminator="reader"), BeforeValidator(_with_reader)]]
     datasets: dict[Name, Annotated[DatasetRows, Field(discriminator="task")]]
     experiments: dict[Name, Annotated[ExperimentRows, Field(discriminator="task")]]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.journal import Journal, Metric, environment_tags
 from pipeline.rows import ExperimentRows, named
@@ -21,7 +22,7 @@ EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
     "char_windows": (["once upon a time"], [{"text": "…"}], {"length": 300, "temperature": 0.7, "seed": 0}),
     "sentiment": (["I love it"], [CLASS], None),
     "pos_tagging": (["The old man the boat ."], [{"words": ["The"], "tags": ["DT"]}], None),
-    "forecasting": ([{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}], [{"values": [3.0]}], {"steps": 96}),
+    "forecasting": ([{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}, {}], [{"values": [3.0]}], {"steps": 96}),
     "image_rows": (["iVBORw0KGgo="], [CLASS], None),
     "returns": ([{"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}], [{"values": [3.0]}], None),
     "scaled_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], None),
@@ -91,6 +92,11 @@ def training(
 def add_model(journal: Journal, folder: Path, experiment: str, task: str) -> None:
     """The model's folder with its signature, example and pinned requirements."""
     example, output, options = named(EXAMPLES, task, "task")
+    extras = artifacts.load_json(folder / "encoder.json").get("extras", ())
+    if extras:
+        example = [
+            {**item, "extras": {extra["name"]: [0.0, 0.0] for extra in extras}} if item else {} for item in example
+        ]
     pins = [f"{package}=={metadata.version(package)}" for package in PACKAGES]
     journal.model(
         folder,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 
 from pipeline.serving import Served
 
@@ -20,8 +21,20 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
     # MLflow would read a type hint on model_input as a schema.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """One answer for each input, see pipeline.serving."""
-        inputs = model_input.iloc[:, 0].tolist() if hasattr(model_input, "iloc") else list(model_input)
+        inputs = _items(model_input) if hasattr(model_input, "iloc") else list(model_input)
         return self.served.answer(inputs, params)
+
+
+def _items(table: Any) -> list[Any]:
+    """The rows of the pandas table that MLflow makes of what it checks: texts, or objects without their empty keys."""
+    if table.shape[1] == 1 and isinstance(table.iloc[0, 0], str):
+        return list(table.iloc[:, 0])
+    rows = table.to_dict("records") if table.shape[1] else [{}]  # of an empty object no row is left
+    return [{key: value for key, value in row.items() if not _is_empty(value)} for row in rows]
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
 
 
 mlflow.models.set_model(ServedModel())

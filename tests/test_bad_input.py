@@ -305,7 +305,10 @@ def test_an_unusable_raw_file_is_refused(name: str, project: Path, refused: Ask)
 OWN = {
     "empty": (b"", r"book\.txt: 0 characters, expected at least 1,000"),
     "too short": (b"Once upon a time.", r"book\.txt: 17 characters, expected at least 1,000"),
-    "Windows-1252": (b"caf\xe9 " * 500, r"book\.txt: not UTF-8, byte 0xe9 at offset 3; convert it first, .*iconv -f"),
+    "Windows-1252": (
+        b"caf\xe9 " * 500,
+        r"book\.txt: not UTF-8, byte 0xe9 at offset 3 \(line 1\); convert .*iconv -f",
+    ),
     "UTF-16": ("It was dark. ".encode("utf-16") * 200, r"book\.txt: not UTF-8, byte 0xff at offset 0"),
     "NUL": (b"It was\0dark. " * 200, r"book\.txt: NUL character at position 6; expected plain text"),
     "no ASCII letter": ("Все счастливые семьи. ".encode() * 200, r"mybook: .*ascii_only: false"),
@@ -318,6 +321,49 @@ def test_an_unusable_own_text_is_refused(name: str, project: Path, refused: Ask)
     (project / "my" / "book.txt").write_bytes(content)
     done("import mybook")
     assert re.search(pattern, refused("preprocess", "mybook"))
+
+
+def test_a_source_of_another_kind_than_the_task_takes_is_refused(project: Path, refused: Ask) -> None:
+    edit(project / "params.yaml", "{source: mybook, task: char_lm}", "{source: umich, task: char_lm}")
+    done("download umich")
+    message = refused("preprocess", "mybook")
+    assert "datasets.mybook.task: char_lm takes text corpus, but umich holds labelled texts" in message
+
+
+OTHERS = {
+    "own_labelled": ("{header: false, text: 2, label: 1, labels: {0: bad, 1: good}", "sentiment", "0,a\n1,b\n2,c\n"),
+    "own_tagged": ("{word: 2", "pos_tagging", "the DT\nold man JJ\n"),
+    "own_series": ("{time: time, value: kW", "forecasting", "time,kW\n2026-01-01,5\n2026-01-02,6\n2026-01-01,7\n"),
+}
+SAID = {
+    "own_labelled": r"book\.csv: unknown label '2' in line 3; `labels` lists '0', '1'",
+    "own_tagged": r"book\.csv: word and tag are both column 2",
+    "own_series": r"book\.csv: 1 times stand twice with different values, first 2026-01-01T00:00:00 in lines 2 and 4",
+}
+
+
+@pytest.mark.parametrize("reader", OTHERS)
+def test_an_unusable_own_file_of_another_kind_is_refused(reader: str, project: Path, refused: Ask) -> None:
+    keys, task, content = OTHERS[reader]
+    edit(project / "params.yaml", "{path: my/book.txt}", f"{keys}, path: my/book.csv, reader: {reader}}}")
+    edit(project / "params.yaml", "task: char_lm", f"task: {task}")
+    edit(project / "params.yaml", "task: char_lm", f"task: {task}")
+    (project / "my" / "book.csv").write_text(content)
+    done("import mybook")
+    assert re.search(SAID[reader], refused("preprocess", "mybook"))
+
+
+def test_another_way_to_read_a_file_is_another_import(project: Path) -> None:
+    done("import mybook")
+    before = tree(project / "data" / "raw" / "mybook")
+    done("import mybook")
+    assert tree(project / "data" / "raw" / "mybook") == before
+    edit(project / "params.yaml", "{path: my/book.txt}", "{path: my/book.txt, reader: own_tagged}")
+    edit(project / "params.yaml", "{source: mybook, task: char_lm}", "{source: mybook, task: pos_tagging}")
+    edit(project / "params.yaml", "task: char_lm, learning", "task: pos_tagging, learning")
+    done("import mybook")
+    after = tree(project / "data" / "raw" / "mybook")
+    assert [name for name in after if after[name] != before[name]] == ["book.txt.row.json"]
 
 
 def test_a_few_malformed_lines_are_counted_and_dropped(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,48 @@ MISTAKES = {
         "own: {mine: {path: my/book.txt}}",
         r"own\.mine\.path: no file 'my/book.txt'",
     ),
+    "own reader": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, reader: own_csv}}",
+        r"own\.mine\.reader: found 'own_csv'; known: own_labelled, own_series, own_tagged, own_text",
+    ),
+    "mistyped key of own": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, reader: own_series, time: a, value: b, extra: [c]}}",
+        r"own\.mine\.extra: unknown key; did you mean extras\?",
+    ),
+    "key of another own reader": ("own: {}", "own: {mine: {path: params.yaml, word: 2}}", r"known: path, reader$"),
+    "missing key of own": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, reader: own_labelled, label: 1}}",
+        r"own\.mine\.text: missing",
+    ),
+    "own row that is none": ("own: {}", "own: {mine: my/book.txt}", r"own\.mine: found 'my/book\.txt' \(str\)"),
+    "column zero": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, reader: own_labelled, label: 1, text: 0, delimiter: ';'}}",
+        r"1 mistake\n  own\.mine\.text: found 0 \(int\); a column is its name in the header, or its number from 1$",
+    ),
+    "delimiter": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, reader: own_labelled, label: 1, text: 2, delimiter: x}}",
+        r"own\.mine\.delimiter: found 'x'; known: ',', ';', '\\t' or '\|'",
+    ),
+    "no delimiter": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, reader: own_labelled, label: 1, text: 2}}",
+        r"own\.mine\.delimiter: missing; 'params\.yaml' ends in none of \.csv, \.tsv",
+    ),
+    "frequency": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, reader: own_series, time: 1, value: 2, frequency: hourly}}",
+        r"own\.mine\.frequency: found 'hourly'",
+    ),
+    "label that is a switch": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, reader: own_labelled, label: 1, text: 2, labels: {no: bad, yes: good}}}",
+        r"own\.mine\.labels: YAML readers disagree .*text in quotes",
+    ),
     "name with a space": ("  alice: {source", "  a lice: {source", r"a lice"),
     "alias": ("edition: sample", "edition: &e sample\nseed2: *e", r"aliases"),
     "duplicate key": ("seed: 42", "seed: 42\nseed: 43", r"not valid YAML"),

@@ -176,8 +176,11 @@ def roll_out(
     past: NDArray[np.float64],
     first: int,
     steps: int,
+    extras: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """float64 [steps] after `past`, whose first value is step `first` of the series: the one-step forecast, fed back.
+
+    `extras`: float64 [past + steps, extras], where the model has further columns.
 
     A stateful model reads the past once and then a step at a time; a stateless one its last `time_steps` each time.
     """
@@ -185,12 +188,14 @@ def roll_out(
     window = reach(encoder) + (WARM_UP if network.stateful else network.time_steps)
     tail = np.concatenate([past[-window:], np.empty(steps)])
     known = len(tail) - steps
+    beside = None if extras is None else extras[-len(tail) :]
     first += len(past) - known
     reset_states(model.model)
     fresh = known - reach(encoder)  # rows that the model has not read yet
     for t in range(known, len(tail)):
-        seen = tail[max(0, t - reach(encoder) - fresh) : t]
-        rows = inputs(seen, {**encoder, "start": _shifted(encoder, first + t - len(seen))})[-fresh:]
+        part = slice(max(0, t - reach(encoder) - fresh), t)
+        clock = {**encoder, "start": _shifted(encoder, first + part.start)}
+        rows = inputs(tail[part], clock, None if beside is None else beside[part])[-fresh:]
         scaled = model.predict(rows[None].astype(np.float32))[0, -1, column]
         tail[t] = float(scaled) * encoder["sd"] + encoder["mean"]
         fresh = 1 if network.stateful else fresh
@@ -206,17 +211,60 @@ def _shifted(encoder: Mapping[str, Any], steps: int) -> str | None:
 
 def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
     """The next `steps` values after item["values"], whose first stands at item["start"]; an empty item: after the
-    latest values that the model knows."""
+    latest values that the model knows.
+
+    Extras: item["extras"] has {name: [numbers]} from the first value on, and may go on into the future. Each is held at
+    its last number from where it ends; without any, at the last one that the model knows. The answer says what is held.
+    """
     encoder, network = served.encoder, served.network
     if 1 not in encoder["horizons"]:
         raise DataError("the model has no one-step horizon to roll forward; add 1 to the data set's horizons")
     past, first = _past(encoder, item)
-    values = roll_out(served.compiled(1 if network.stateful else None), network, encoder, past, first, steps)
-    return {
+    extras, held = _beside(encoder, item, len(past), len(past) + steps)
+    model = served.compiled(1 if network.stateful else None)
+    values = roll_out(model, network, encoder, past, first, steps, extras)
+    answer = {
         "values": [float(v) for v in values],
         "unit": encoder["unit"],
         "start": _shifted(encoder, first + len(past)),
     }
+    return answer if extras is None else {**answer, "held": held}
+
+
+def _beside(
+    encoder: Mapping[str, Any], item: Any, past: int, length: int
+) -> tuple[NDArray[np.float64] | None, dict[str, float]]:
+    """(float64 [length, extras] beside the past and the steps to come; by name, what was held at its last value)."""
+    if not encoder.get("extras"):
+        return None, {}
+    latest = np.array(encoder["latest"]["extras"])
+    given = _given_extras(encoder, item.get("extras") or {}, past, length) if item else {}
+    columns, held = [], {}
+    for i, extra in enumerate(encoder["extras"]):
+        column = given.get(extra["name"], latest[-1:, i] if item else latest[:, i])[:length]
+        if len(column) < length:
+            held[extra["name"]] = float(column[-1])
+        columns.append(np.concatenate([column, np.full(length - len(column), column[-1])]))
+    return np.column_stack(columns), held
+
+
+def _given_extras(encoder: Mapping[str, Any], given: Any, past: int, length: int) -> dict[str, NDArray[np.float64]]:
+    known = [extra["name"] for extra in encoder["extras"]]
+    if not isinstance(given, Mapping) or not set(given) <= set(known):
+        raise DataError(f"extras: found {str(given)[:60]!r}; expected {{name: [numbers]}} of {', '.join(known)}")
+    columns = {}
+    for name, numbers in given.items():
+        try:
+            column = np.array(numbers, np.float64)
+        except (TypeError, ValueError):
+            column = np.array(np.nan)
+        if column.ndim != 1 or not past <= len(column) <= length or not (np.abs(column) < TOO_LARGE).all():
+            raise DataError(
+                f"extras: {name!r} needs {past} numbers in a row, one beside each value, and at most {length - past} "
+                f"for the steps to come, all finite and below {TOO_LARGE:g}"
+            )
+        columns[name] = column
+    return columns
 
 
 def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], int]:

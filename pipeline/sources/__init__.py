@@ -5,7 +5,7 @@ A source is imported only when it is asked for, so that an edit of one reaches n
 
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from pipeline.errors import ConfigError
 from pipeline.records import Record
@@ -15,12 +15,12 @@ from pipeline.sources.card import Card
 class OwnReader(Protocol):
     """What reads a user's own file; the file is copied into `folder` beforehand."""
 
-    def read(self, folder: Path) -> Record:
-        """The raw files of `folder` as a record; DataError where they cannot be used."""
+    def read(self, folder: Path, row: Any) -> Record:
+        """The file that `row` of the table `own` names as a record; DataError where it cannot be used."""
         ...
 
 
-class Source(OwnReader, Protocol):
+class Source(Protocol):
     """A published source.
 
     GENERATED: True where the files are computed and therefore the same in both editions (nothing is downloaded).
@@ -28,6 +28,10 @@ class Source(OwnReader, Protocol):
 
     CARD: Card
     GENERATED: bool
+
+    def read(self, folder: Path) -> Record:
+        """The raw files of `folder` as a record; DataError where they cannot be used."""
+        ...
 
     def sample(self, folder: Path, seed: int) -> None:
         """Writes small look-alike raw files in the format of the real ones; the same seed gives the same bytes."""
@@ -53,6 +57,9 @@ SOURCES: dict[str, str] = {
 
 OWN_READERS: dict[str, str] = {
     "own_text": "pipeline.sources.own_text",
+    "own_labelled": "pipeline.sources.own_labelled",
+    "own_tagged": "pipeline.sources.own_tagged",
+    "own_series": "pipeline.sources.own_series",
 }
 
 

@@ -1,6 +1,7 @@
 """download@<source>: the published files, verified, or their small look-alikes in the sample edition.
 
-import@<name> does the same for the user's own file.
+import@<name> does the same for the user's own file, and puts its row of params.yaml beside it: how the file is read is
+part of what it says, and to read it in another way is to rerun what follows.
 """
 
 import os
@@ -37,5 +38,7 @@ def run(project: Project, name: str) -> None:
 def run_import(project: Project, name: str) -> None:
     row = named(parameters(project).own, name, "own")
     with artifacts.new_folder(project.raw(name)) as fresh:
-        shutil.copyfile(project.root / row.path, fresh / (project.root / row.path).name)
+        file = (project.root / row.path).name
+        shutil.copyfile(project.root / row.path, fresh / file)
+        artifacts.save_json(fresh / f"{file}.row.json", row.model_dump(mode="json"))
     print(f"{name}: {row.path} in data/raw/{name}")

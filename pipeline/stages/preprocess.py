@@ -1,7 +1,11 @@
 """preprocess@<dataset>: the raw files read, split and encoded for a task."""
 
+import re
+from typing import Any, get_type_hints
+
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.errors import ConfigError
 from pipeline.records import Encoded
 from pipeline.rows import named
 from pipeline.sources import load_own_reader, load_source
@@ -15,14 +19,21 @@ def run(project: Project, name: str) -> None:
     row = named(params.datasets, name, "datasets")
     folder = project.raw(row.source)
     if row.source in params.own:
-        edition, record = "full", load_own_reader(params.own[row.source].reader).read(folder)
+        own = params.own[row.source]
+        edition, record = "full", load_own_reader(own.reader).read(folder, own)
         card = None
     else:
         edition = artifacts.load_json(folder / MANIFEST)["edition"]
         source = load_source(params.sources[row.source].reader)
         record, about = source.read(folder), source.CARD
         card = {key: getattr(about, key) for key in ("title", "about", "licence", "homepage")}
-    encoded = load_task(row.task).encode(record, row, params.seed)
+    task = load_task(row.task)
+    takes = get_type_hints(task.encode)["record"]
+    if not isinstance(record, takes):
+        raise ConfigError(
+            f"datasets.{name}.task: {row.task} takes {_kind(takes)}, but {row.source} holds {_kind(type(record))}"
+        )
+    encoded = task.encode(record, row, params.seed)
     facts = {"edition": edition, "dataset": name, "source": row.source, "task": row.task, "protocol": row.protocol}
     with artifacts.new_folder(project.prepared(name)) as fresh:
         artifacts.save_encoded(
@@ -30,3 +41,8 @@ def run(project: Project, name: str) -> None:
             Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts, "card": card}),
         )
     print(f"{name}: " + ", ".join(f"{count} {split}" for split, count in encoded.examples.items()))
+
+
+def _kind(record: Any) -> str:
+    """A kind of record in words: LabelledTexts are labelled texts."""
+    return re.sub(r"(?<=[a-z])([A-Z])", r" \1", record.__name__).lower()

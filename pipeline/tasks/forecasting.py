@@ -26,7 +26,8 @@ Floats = NDArray[np.float64]
 
 def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
     """Arrays: values float64 [time], in the unit of the series; valid bool [time]; inputs float32 [time, features],
-    what the network is given at each step, NaN where the past does not reach back far enough.
+    what the network is given at each step, NaN where the past does not reach back far enough; extras float64
+    [time, extras], further columns without gaps, where the row names some.
 
     encoder["cuts"]: where validation and test begin.
     """
@@ -47,12 +48,17 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
     }
     _check_length(row.source, n, cuts, encoder)
     values = filled(record.values, record.valid, encoder)
+    _check_changes(row.source, values, record.valid, encoder)
     trained = record.values[: cuts[0]][record.valid[: cuts[0]]]
-    if trained.std() == 0:
-        raise DataError(f"{row.source}: the series is constant on the training part; there is nothing to forecast")
     encoder |= {"mean": float(trained.mean()), "sd": float(trained.std())}
     encoder["scale"] = _naive_error(values[: cuts[0]], row.seasons[0] if row.seasons else 1)
-    arrays = {"values": values, "valid": record.valid, "inputs": inputs(values, encoder).astype(np.float32)}
+    arrays: dict[str, NDArray[Any]] = {"values": values, "valid": record.valid}
+    if row.extras:
+        columns = _extra_columns(record, row)
+        encoder["extras"] = [_scaling(row.source, name, column[: cuts[0]]) for name, column in columns.items()]
+        means = [extra["mean"] for extra in encoder["extras"]]
+        arrays["extras"] = np.column_stack([carried(*pair) for pair in zip(columns.values(), means, strict=True)])
+    arrays["inputs"] = inputs(values, encoder, arrays.get("extras")).astype(np.float32)
     encoder["features"] = arrays["inputs"].shape[1]
     bounds = dict(zip(SPLITS, zip([0, *cuts], [*cuts, n], strict=True), strict=True))
     summary = {"masked": int(np.sum(~record.valid)), "findings": dict(record.findings)}
@@ -84,12 +90,53 @@ def _naive_error(values: Floats, season: int) -> float:
     return float(np.mean(np.abs(values[season:] - values[:-season])))
 
 
-def inputs(values: Floats, encoder: Mapping[str, Any]) -> Floats:
-    """float64 [time, features]: the scaled value, what stood a season before each target, the target's calendar."""
+def _check_changes(source: str, values: Floats, valid: NDArray[np.bool_], encoder: Mapping[str, Any]) -> None:
+    """DataError where a part leaves a naive forecast no error: it has no values, the same ones, or repeats exactly."""
+    edges = [0, *encoder["cuts"], len(values)]
+    for name, start, end in zip(("training", *SPLITS[1:]), edges, edges[1:], strict=False):
+        known = values[start:end][valid[start:end]]
+        if not len(known):
+            raise DataError(f"{source}: the {name} part has no values; change the shares of validation and test")
+        if np.ptp(known) == 0:
+            raise DataError(f"{source}: the series is constant on the {name} part; there is nothing to forecast")
+        for lag in (*encoder["horizons"], *encoder["seasons"][:1]):
+            if np.array_equal(values[max(start, lag) : end], values[max(start - lag, 0) : end - lag]):
+                raise DataError(f"{source}: the {name} part repeats itself every {lag} steps; nothing is to forecast")
+
+
+def _extra_columns(record: Series, row: ForecastingData) -> dict[str, Floats]:
+    unknown = [name for name in row.extras if name not in record.extras]
+    if unknown:
+        known = ", ".join(record.extras) or "none"
+        raise DataError(f"{row.source}: extras: no further column {unknown[0]!r}; the source has: {known}")
+    return {name: record.extras[name] for name in row.extras}
+
+
+def _scaling(source: str, name: str, train: Floats) -> dict[str, Any]:
+    """The name of an extra column, and mean and standard deviation of its training part."""
+    known = train[~np.isnan(train)]
+    if not len(known):
+        raise DataError(f"{source}: extras: {name!r} has no number in the training part")
+    return {"name": name, "mean": float(known.mean()), "sd": float(known.std()) or 1.0}
+
+
+def carried(column: Floats, before: float) -> Floats:
+    """float64 [time]: each gap filled with the last value before it, and with `before` where there is none."""
+    known = ~np.isnan(column)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(column)), -1))
+    return np.where(last < 0, before, column[last])
+
+
+def inputs(values: Floats, encoder: Mapping[str, Any], extras: Floats | None = None) -> Floats:
+    """float64 [time, features]: the scaled value, what stood a season before each target, the target's calendar, and
+    the `extras` (float64 [time, extras]) of the same step, scaled."""
     scaled = (values - encoder["mean"]) / encoder["sd"]
     blocks = [scaled[:, None], lag_features(scaled, encoder)]
     if encoder["calendar"]:
         blocks.append(calendar_features(len(values), encoder))
+    if extras is not None:
+        means, sds = (np.array([extra[key] for extra in encoder["extras"]]) for key in ("mean", "sd"))
+        blocks.append((extras - means) / sds)
     return np.concatenate(blocks, axis=1)
 
 
@@ -97,7 +144,9 @@ def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[
     """The encoder, and the latest values, from which a forecast starts when none are given."""
     tail = max(4 * reach(encoded.encoder), 2_000)
     values = encoded.arrays["values"]
-    end = {"first": max(0, len(values) - tail), "values": [float(v) for v in values[-tail:]]}
+    end: dict[str, Any] = {"first": max(0, len(values) - tail), "values": [float(v) for v in values[-tail:]]}
+    if "extras" in encoded.arrays:
+        end["extras"] = encoded.arrays["extras"][-tail:].tolist()
     return {**encoded.encoder, "latest": end}
 
 

@@ -57,7 +57,11 @@ def page(finished: Project) -> Page:
 def row_of(page: Page, experiment: str) -> str:
     """The experiment's row of the table over all."""
     return " | ".join(
-        next(row for row in page.rows if len(row) > 8 and re.match(rf"{experiment}( sample data)?(,? chapter's protocol)?$", row[0]))
+        next(
+            row
+            for row in page.rows
+            if len(row) > 8 and re.match(rf"{experiment}( sample data)?(,? chapter's protocol)?$", row[0])
+        )
     )
 
 

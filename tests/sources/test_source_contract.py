@@ -29,7 +29,7 @@ RECORDS = {
     "digits": Images,
     "imdb": LabelledTexts,
 }
-NOT_SOURCES = {"__init__", "card", "archive", "daily_prices", "plain_text"}
+NOT_SOURCES = {"__init__", "card", "archive", "daily_prices", "own_file", "plain_text"}
 
 
 def _bytes(folder: Path) -> dict[str, str]:

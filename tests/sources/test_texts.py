@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DataError
+from pipeline.rows import OwnText
 from pipeline.sources import alice, own_text, shakespeare, sonnets, warpeace
 
 MARKERS = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n{}\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n"
@@ -51,9 +52,15 @@ def test_alice_refuses_other_texts(content: bytes, message: str, tmp_path: Path)
 
 def test_own_text_takes_any_name_and_line_ends(tmp_path: Path) -> None:
     (tmp_path / "my book").write_bytes(b"\xef\xbb\xbf" + "naïve\r\nline\rline\n".encode() * 100)
-    record = own_text.read(tmp_path)
+    record = own_text.read(tmp_path, OwnText(path="a folder/my book"))
     assert record.text == "naïve\nline\nline\n" * 100
-    assert record.findings == {"characters": 1600, "lines": 300}
+    assert record.findings == {
+        "characters": 1600,
+        "lines": 300,
+        "byte_order_marks_dropped": 1,
+        "line_ends_converted": 200,
+        "line_separators_inside_lines": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -62,24 +69,24 @@ def test_own_text_takes_any_name_and_line_ends(tmp_path: Path) -> None:
         (b"x" * 999, "999 characters, expected at least 1,000"),
         (b"", "0 characters"),
         (b" \n" * 5000, "0 characters"),
-        (b"a" * 2000 + b"\xe9t\xe9", "book.txt: not UTF-8, byte 0xe9 at offset 2,000; convert it .*iconv -f"),
-        ("a text".encode("utf-16"), "not UTF-8, byte 0xff at offset 0"),
+        (
+            b"a" * 2000 + b"\xe9t\xe9",
+            "book.txt: not UTF-8, byte 0xe9 at offset 2,000 .line 1.; convert it .*iconv -f",
+        ),
+        ("a text".encode("utf-16"), "not UTF-8, byte 0xff at offset 0 .*iconv -f UTF-16 "),
         (b"a" * 1500 + b"\0", "NUL character at position 1,500"),
     ],
 )
 def test_own_text_refuses_with_a_way_out(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_bytes(content)
     with pytest.raises(DataError, match=message):
-        own_text.read(tmp_path)
+        own_text.read(tmp_path, OwnText(path="my/book.txt"))
 
 
-def test_own_text_wants_exactly_one_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="found no file, expected exactly one"):
-        own_text.read(tmp_path)
+def test_own_text_is_the_file_that_the_row_names(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
-        (tmp_path / name).write_text("x" * 2000)
-    with pytest.raises(DataError, match=r"found a.txt, b.txt, expected exactly one"):
-        own_text.read(tmp_path)
+        (tmp_path / name).write_text(name * 2000)
+    assert own_text.read(tmp_path, OwnText(path="my/b.txt")).text.startswith("b.txt")
 
 
 PLAIN = {"warpeace": warpeace, "shakespeare": shakespeare, "sonnets": sonnets}

@@ -1,5 +1,6 @@
 """Forecasting: targets and figures by hand, baselines against plain loops, nothing learnt from masks or the future."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,91 @@ def test_masked_targets_are_not_fitted() -> None:
     origins, _ = targets(clean, "test")
     for name, predictions in linear_forecasts(clean, origins).items():
         np.testing.assert_array_equal(predictions, linear_forecasts(wild, origins)[name])
+
+
+def beside(series: Series, **columns: Any) -> Series:
+    return replace(series, extras={name: np.asarray(column, np.float64) for name, column in columns.items()})
+
+
+def test_extras_are_inputs_of_their_own_step() -> None:
+    series, rain = wave(), np.random.default_rng(5).normal(3, 2, 600)
+    plain = forecasting.encode(series, row(lags=3, seasons=[24]), 0)
+    unlisted = forecasting.encode(beside(series, rain=rain), row(lags=3, seasons=[24]), 0)
+    assert unlisted.encoder == plain.encoder and unlisted.arrays.keys() == plain.arrays.keys()
+    assert all(unlisted.arrays[key].tobytes() == array.tobytes() for key, array in plain.arrays.items())
+    encoded = forecasting.encode(beside(series, sun=rain * 2, rain=rain), row(lags=3, seasons=[24], extras=["rain"]), 0)
+    np.testing.assert_array_equal(encoded.arrays["inputs"][:, :-1], plain.arrays["inputs"])
+    train = rain[:420]
+    scaled = (rain - train.mean()) / train.std()
+    np.testing.assert_allclose(encoded.arrays["inputs"][:, -1], scaled, rtol=1e-5, atol=1e-6)
+    assert encoded.encoder["features"] == plain.encoder["features"] + 1
+    assert encoded.encoder["extras"] == [{"name": "rain", "mean": train.mean(), "sd": train.std()}]
+    (latest,) = zip(*forecasting.fitted(encoded, ("train",))["latest"]["extras"], strict=True)
+    assert list(latest) == rain.tolist()
+
+
+def test_what_is_missing_of_extras_is_carried_forward_and_never_back() -> None:
+    rain = np.arange(600.0)
+    rain[[0, 1, 50, 51, 599]] = np.nan
+    encoded = forecasting.encode(beside(wave(), rain=rain), row(lags=3, extras=["rain"]), 0)
+    filled = encoded.arrays["extras"][:, 0]
+    mean = np.nanmean(rain[:420])
+    assert filled[[0, 1, 2, 49, 50, 51, 52, 599]].tolist() == [mean, mean, 2, 49, 49, 49, 52, 598]
+    assert encoded.arrays["inputs"][0, -1] == 0
+
+
+def test_nothing_from_after_the_origin_of_extras_reaches_a_forecast() -> None:
+    rain = np.random.default_rng(5).normal(size=600)
+    changed = rain.copy()
+    options = row(horizons=[1, 4], lags=3, extras=["rain"])
+    before = forecasting.encode(beside(wave(), rain=rain), options, 0)
+    cut = before.encoder["cuts"][1] + 10
+    changed[cut:] += 1000.0
+    after = forecasting.encode(beside(wave(), rain=changed), options, 0)
+    np.testing.assert_array_equal(after.arrays["inputs"][:cut], before.arrays["inputs"][:cut])
+    known = targets(before, "test")[0] < cut
+    for name, baseline in forecasting.baselines(before).items():
+        np.testing.assert_array_equal(
+            baseline.predictions[0][known], forecasting.baselines(after)[name].predictions[0][known]
+        )
+
+
+def test_linear_baselines_learn_from_extras() -> None:
+    rain = np.random.default_rng(5).normal(size=600)
+    series = replace(wave(), values=50 + np.concatenate([[0.0], rain[:-1]]))  # what fell a step before
+    found = [
+        forecasting.baselines(forecasting.encode(beside(series, rain=rain), row(lags=2, **extras), 0))
+        for extras in ({}, {"extras": ["rain"]})
+    ]
+    blind, told = (float(f["linear (least squares)"].metrics["rmse"]) for f in found)
+    assert blind > 0.8 and told < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({}, r"s: extras: no further column 'rain'; the source has: none"),
+        ({"sun": np.zeros(600)}, r"no further column 'rain'; the source has: sun"),
+        ({"rain": np.full(600, np.nan)}, r"s: extras: 'rain' has no number in the training part"),
+    ],
+)
+def test_extras_that_are_not_there_are_named(column: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        forecasting.encode(beside(wave(), **column), row(extras=["rain"]), 0)
+
+
+def test_parts_that_leave_nothing_to_measure_are_refused() -> None:
+    series = wave()
+    still = replace(series, values=np.where(np.arange(600) >= 480, 5.0, series.values))
+    with pytest.raises(DataError, match="s: the series is constant on the test part"):
+        forecasting.encode(still, row(), 0)
+    blind = replace(series, valid=np.arange(600) < 420)
+    with pytest.raises(DataError, match="s: the validation part has no values"):
+        forecasting.encode(blind, row(), 0)
+    periodic = replace(series, values=np.tile(np.arange(24.0), 25))
+    with pytest.raises(DataError, match="s: the training part repeats itself every 24 steps"):
+        forecasting.encode(periodic, row(seasons=[24]), 0)
+    forecasting.encode(periodic, row(), 0)
 
 
 @pytest.mark.parametrize(
