@@ -84,7 +84,7 @@ def _tag(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _generate(project: Project, arguments: argparse.Namespace) -> None:
-    options = {"length": arguments.length, "temperature": arguments.temperature, "seed": arguments.seed}
+    options = {name: getattr(arguments, name) for name in ("length", "temperature", "top_p", "seed")}
     for answer in _answers(project, arguments, [arguments.prompt], options):
         print(arguments.prompt + answer["text"])
 
@@ -156,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--prompt", default="")
     generate.add_argument("--length", type=int, default=300, help="characters (default 300)")
     generate.add_argument("--temperature", type=float, default=0.7, help="0 takes the likeliest (default 0.7)")
+    generate.add_argument("--top-p", type=float, default=1.0, help="draw from the likeliest with this probability")
     generate.add_argument("--seed", type=int, default=0)
     _asking(commands, "forecast", "the next values", None).add_argument("--steps", type=int, default=96)
     return parser

@@ -15,11 +15,16 @@ from pipeline.rows import ExperimentRows, named
 
 SERVED_BY = Path(__file__).with_name("served_model.py")
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "mlflow")
+GENERATION = {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}
 CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
 # For the signature of the served model: raw input, the form of the answer, and the options with their defaults.
 EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
-    "char_lm": (["once upon a time"], [{"text": "…"}], {"length": 300, "temperature": 0.7, "seed": 0}),
-    "char_windows": (["once upon a time"], [{"text": "…"}], {"length": 300, "temperature": 0.7, "seed": 0}),
+    "char_lm": (["once upon a time"], [{"text": "…"}], {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}),
+    "char_windows": (
+        ["once upon a time"],
+        [{"text": "…"}],
+        {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0},
+    ),
     "sentiment": (["I love it"], [CLASS], None),
     "pos_tagging": (["The old man the boat ."], [{"words": ["The"], "tags": ["DT"]}], None),
     "forecasting": ([{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}, {}], [{"values": [3.0]}], {"steps": 96}),

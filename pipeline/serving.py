@@ -134,21 +134,21 @@ def _sentences(inputs: Sequence[Any]) -> list[list[str]]:
 
 
 def _continuations(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """prompt → {text}; options length, temperature, seed"""
-    from pipeline.models.generation import generate, generate_from_windows
+    """prompt → {text}; options length, temperature, top_p, seed"""
+    from pipeline.models.generation import Sampling, generate, generate_from_windows
 
     length = int(_number(options, "length", 300, 1, MAX_LENGTH))
     temperature = _number(options, "temperature", 0.7, 0.0, 10.0)
+    sampling = Sampling(temperature, _number(options, "top_p", 1.0, 1e-6, 1.0))
     seed = int(_number(options, "seed", 0, 0, 2**63 - 1))
     prompts = _texts(inputs, "a prompt")
     if served.encoder.get("target") == "next":
         whole = served.compiled()
         return [
-            {"text": generate_from_windows(whole, served.encoder, prompt, length, temperature, seed)}
-            for prompt in prompts
+            {"text": generate_from_windows(whole, served.encoder, prompt, length, sampling, seed)} for prompt in prompts
         ]
     twin = served.compiled(1, stateful=True)
-    return [{"text": generate(twin, served.encoder, prompt, length, [temperature], seed)[0]} for prompt in prompts]
+    return [{"text": generate(twin, served.encoder, prompt, length, [sampling], seed)[0]} for prompt in prompts]
 
 
 def _pictures(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:

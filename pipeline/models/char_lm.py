@@ -11,7 +11,7 @@ from pipeline.models import keras
 from pipeline.models.cells import dropped, recurrent, reset_states
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
-from pipeline.models.generation import generate
+from pipeline.models.generation import Sampling, generate
 from pipeline.models.gradients import by_state
 from pipeline.records import Encoded
 from pipeline.rows import CharLmNetwork
@@ -19,11 +19,11 @@ from pipeline.vocabulary import Vocabulary
 
 WARM_UP = 500  # characters read before a split, so that its first character is not predicted from nothing
 CHUNK = 250
-TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2)
+SAMPLINGS = (*map(Sampling, (0.0, 0.3, 0.5, 0.7, 0.8)), Sampling(1.0, top_p=0.9), Sampling(1.0), Sampling(1.2))
 SAMPLE_LENGTH = 300
 PROMPT = 30
 CHECKPOINT_LENGTH = 200
-CHECKPOINT_TEMPERATURE = 0.8
+CHECKPOINT = Sampling(0.8)
 GRADIENT_STEPS = 100
 GRADIENT_BATCH = 16
 
@@ -80,7 +80,7 @@ class predictor:
     """
 
     def __init__(
-        self, model: Compiled, network: CharLmNetwork, encoded: Encoded, streams: int = len(TEMPERATURES)
+        self, model: Compiled, network: CharLmNetwork, encoded: Encoded, streams: int = len(SAMPLINGS)
     ) -> None:
         self.model, self.network, self.encoded, self.streams = model, network, encoded, streams
         self.twin = Compiled(build(network.model_copy(update={"stateful": True}), encoded.encoder, batch=streams))
@@ -114,21 +114,21 @@ class predictor:
 
     def samples(self, seed: int) -> list[dict[str, Any]]:
         """What the model writes after the first words of the test text, at rising temperatures."""
-        return self._written(SAMPLE_LENGTH, TEMPERATURES, seed)
+        return self._written(SAMPLE_LENGTH, SAMPLINGS, seed)
 
     def checkpoint(self, epoch: int, seed: int, last: bool) -> list[dict[str, Any]]:
         """The same after epochs 1, 2, 4, 8 … and the last: how it learns to spell."""
         if epoch & (epoch - 1) and not last:
             return []
-        row, *_ = self._written(CHECKPOINT_LENGTH, [CHECKPOINT_TEMPERATURE] * self.streams, seed)
+        row, *_ = self._written(CHECKPOINT_LENGTH, [CHECKPOINT] * self.streams, seed)
         return [row | {"epoch": epoch}]
 
-    def _written(self, length: int, temperatures: Sequence[float], seed: int) -> list[dict[str, Any]]:
+    def _written(self, length: int, samplings: Sequence[Sampling], seed: int) -> list[dict[str, Any]]:
         load(self.twin.model, trainable(self.model.model))
         symbols = Vocabulary(tuple(self.encoded.encoder["symbols"]))
         prompt = "".join(symbols.decode(self.encoded.arrays["test"][:PROMPT]))
-        texts = generate(self.twin, self.encoded.encoder, prompt, length, temperatures, seed)
-        return [{"prompt": prompt, "temperature": t, "text": x} for t, x in zip(temperatures, texts, strict=True)]
+        texts = generate(self.twin, self.encoded.encoder, prompt, length, samplings, seed)
+        return [{"prompt": prompt, **s._asdict(), "text": x} for s, x in zip(samplings, texts, strict=True)]
 
     def _bits(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         logits = self.twin.predict(ids[:, :-1])

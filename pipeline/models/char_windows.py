@@ -10,7 +10,7 @@ from pipeline.models import keras
 from pipeline.models.cells import dropped, recurrent
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
-from pipeline.models.generation import generate, generate_from_windows
+from pipeline.models.generation import Sampling, generate, generate_from_windows
 from pipeline.records import Encoded
 from pipeline.rows import CharWindowsNetwork
 from pipeline.tasks.char_windows import graded, predicted, starts
@@ -114,10 +114,10 @@ class predictor:
     def _sample(self, prompt: str, temperature: float, length: int, seed: int) -> dict[str, Any]:
         encoder = self.encoded.encoder
         if self.twin is None:
-            text = generate_from_windows(self.model, encoder, prompt, length, temperature, seed)
+            text = generate_from_windows(self.model, encoder, prompt, length, Sampling(temperature), seed)
         else:
             load(self.twin.model, trainable(self.model.model))
-            text = generate(self.twin, encoder, prompt, length, [temperature], seed)[0]
+            text = generate(self.twin, encoder, prompt, length, [Sampling(temperature)], seed)[0]
         return {"prompt": prompt, "temperature": temperature, "text": text}
 
     def _probabilities(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Text from a character model: one character at a time, each drawn from the model's distribution at a temperature."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +12,37 @@ from pipeline.tasks.text_cleaning import prepare
 from pipeline.vocabulary import PAD, UNKNOWN, Vocabulary
 
 
-def generate(
-    twin: Compiled, encoder: Mapping[str, Any], prompt: str, length: int, temperatures: Sequence[float], seed: int
-) -> list[str]:
-    """`length` characters after `prompt`, once for each temperature (0: always the likeliest character).
+class Sampling(NamedTuple):
+    """How a character is drawn: at a temperature (0: always the likeliest one), and from the likeliest characters that
+    together have the probability top_p (the nucleus, Holtzman et al. 2020)."""
 
-    twin: stateful, with a batch size of len(temperatures).
+    temperature: float
+    top_p: float = 1.0
+
+
+def generate(
+    twin: Compiled, encoder: Mapping[str, Any], prompt: str, length: int, samplings: Sequence[Sampling], seed: int
+) -> list[str]:
+    """`length` characters after `prompt`, once for each way of sampling.
+
+    twin: stateful, with a batch size of len(samplings).
     """
     vocabulary = Vocabulary(tuple(encoder["symbols"]))
     banned = [vocabulary.ids[symbol] for symbol in (PAD, UNKNOWN) if symbol in vocabulary]
-    heat = np.array(temperatures, np.float64)[:, None]
     rng = np.random.default_rng(seed)
     read = _read(prompt, vocabulary, encoder)
     reset_states(twin.model)
-    logits = twin.predict(np.tile(read, (len(heat), 1)))[:, -1].astype(np.float64)
-    drawn = np.zeros((len(heat), length), np.int32)
+    logits = twin.predict(np.tile(read, (len(samplings), 1)))[:, -1].astype(np.float64)
+    drawn = np.zeros((len(samplings), length), np.int32)
     for t in range(length):
         logits[:, banned] = -np.inf
-        drawn[:, t] = _draw(logits, heat, rng)
+        drawn[:, t] = draw(logits, samplings, rng)
         logits = twin.predict(drawn[:, t : t + 1])[:, -1].astype(np.float64)
     return ["".join(vocabulary.decode(row)) for row in drawn]
 
 
 def generate_from_windows(
-    model: Compiled, encoder: Mapping[str, Any], prompt: str, length: int, temperature: float, seed: int
+    model: Compiled, encoder: Mapping[str, Any], prompt: str, length: int, sampling: Sampling, seed: int
 ) -> str:
     """`length` characters after `prompt`, each from the window before it and nothing else.
 
@@ -47,7 +54,7 @@ def generate_from_windows(
     start = len(ids)
     for _ in range(length):
         logits = model.predict(np.array([ids[-window:]], np.int32)).astype(np.float64)
-        ids.extend(_draw(logits, np.array([[temperature]]), rng))
+        ids.extend(draw(logits, [sampling], rng))
     return "".join(vocabulary.decode(ids[start:]))
 
 
@@ -59,7 +66,23 @@ def _read(prompt: str, vocabulary: Vocabulary, encoder: Mapping[str, Any]) -> ND
     return vocabulary.encode([c for c in text if c in vocabulary] or vocabulary.symbols[:1])
 
 
-def _draw(logits: NDArray[np.float64], heat: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """One id for each row, by the Gumbel-max trick; without noise where the temperature is 0."""
+def draw(logits: NDArray[np.float64], samplings: Sequence[Sampling], rng: np.random.Generator) -> NDArray[np.int64]:
+    """One id for each row of logits [rows, symbols], by the Gumbel-max trick; no noise where the temperature is 0."""
+    heat = np.array([[s.temperature] for s in samplings])
+    nucleus = np.array([[s.top_p] for s in samplings])
     noise = rng.gumbel(size=logits.shape)
+    if (nucleus < 1.0).any():
+        logits = np.where(_in_nucleus(logits / np.maximum(heat, 1e-6), nucleus), logits, -np.inf)
     return np.asarray((logits + heat * noise).argmax(axis=1))
+
+
+def _in_nucleus(logits: NDArray[np.float64], nucleus: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """bool [rows, symbols]: the fewest likeliest symbols that have at least the probability `nucleus` [rows, 1]."""
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    order = np.argsort(-shares, axis=1, kind="stable")
+    ranked = np.take_along_axis(shares, order, axis=1)
+    likelier = np.cumsum(ranked, axis=1) - ranked  # the probability of all that come before
+    inside = np.zeros(logits.shape, np.bool_)
+    np.put_along_axis(inside, order, likelier < nucleus, axis=1)
+    return inside

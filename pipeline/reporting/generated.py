@@ -1,6 +1,7 @@
 """What networks wrote: while they learnt, in the end at rising temperatures, and what can be counted in that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline.reporting import wording
 from pipeline.reporting.elements import Cell, Element, Passage, Passages, Table
@@ -12,7 +13,7 @@ def elements(material: Material) -> list[Element]:
     for row in material.experiments:
         on_the_way = [Passage(f"epoch {s['epoch']}", s["prompt"], s["text"]) for s in row.samples if "epoch" in s]
         in_the_end = [s for s in row.samples if "epoch" not in s]
-        passages = [Passage(f"temperature {s['temperature']:g}", s["prompt"], s["text"]) for s in in_the_end]
+        passages = [Passage(_drawn(s), s["prompt"], s["text"]) for s in in_the_end]
         if on_the_way:
             caption = "It was given the words in bold and wrote the rest, after more and more passes over the text."
             written.append(Passages(f"How {row.name} learns to spell", on_the_way, caption))
@@ -28,7 +29,7 @@ def elements(material: Material) -> list[Element]:
 def _counted(row: Experiment) -> list[list[Cell]]:
     return [
         [
-            Cell(f"{row.name}, temperature {found['temperature']:g}"),
+            Cell(f"{row.name}, {_drawn(found)}"),
             Cell(f"{100 * found['distinct_2']:.0f} %", number=True),
             Cell(f"{100 * found['repetition']:.0f} %", number=True),
             Cell(wording.count(found["longest_copy"]), number=True),
@@ -49,3 +50,8 @@ def _table(rows: Sequence[Sequence[Cell]]) -> Table:
         "stands character for character in the training text."
     )
     return Table("Loops and copies", header, rows, caption)
+
+
+def _drawn(sample: Mapping[str, Any]) -> str:
+    nucleus = sample.get("top_p", 1.0)
+    return f"temperature {sample['temperature']:g}" + (f", top-p {nucleus:g}" if nucleus < 1.0 else "")

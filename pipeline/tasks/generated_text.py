@@ -17,6 +17,7 @@ def figures(
     return [
         {
             "temperature": sample["temperature"],
+            "top_p": sample.get("top_p", 1.0),
             "distinct_2": distinct(sample["text"], 2),
             "repetition": repetition(sample["text"]),
             "longest_copy": longest_copy(np.array([ids[c] for c in sample["text"]]), source),

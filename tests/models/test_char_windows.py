@@ -10,7 +10,7 @@ from pipeline.models import char_windows, keras
 from pipeline.models.char_windows import Windows, build
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import load, trainable
-from pipeline.models.generation import generate, generate_from_windows
+from pipeline.models.generation import Sampling, generate, generate_from_windows
 from pipeline.models.members import Trainer
 from pipeline.records import Encoded, TextCorpus
 from pipeline.tasks import load_task
@@ -157,7 +157,7 @@ def test_a_sequence_model_writes_from_its_prompt_with_the_state_passed_on(monkey
     # Letter by letter from the whole text so far, without any carried state.
     symbols = made.encoder["symbols"]
     written = [symbols.index(c) for c in "the emperor" if c in symbols]
-    expected = generate(predict.twin, made.encoder, "the emperor", 20, [0.0], 3)[0]
+    expected = generate(predict.twin, made.encoder, "the emperor", 20, [Sampling(0.0)], 3)[0]
     for _ in range(20):
         written.append(int(model.predict(np.array([written], np.int32))[0, -1].argmax()))
     assert "".join(symbols[i] for i in written[-20:]) == expected == found[0]["text"][:20]

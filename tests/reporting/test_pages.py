@@ -54,15 +54,13 @@ def page(finished: Project) -> Page:
     return Page(finished.index.read_text())
 
 
+LABELS = "( sample data)?(,? chapter's protocol)?"
+
+
 def row_of(page: Page, experiment: str) -> str:
     """The experiment's row of the table over all."""
-    return " | ".join(
-        next(
-            row
-            for row in page.rows
-            if len(row) > 8 and re.match(rf"{experiment}( sample data)?(,? chapter's protocol)?$", row[0])
-        )
-    )
+    pattern = re.compile(f"{experiment}{LABELS}$")
+    return " | ".join(next(row for row in page.rows if len(row) > 8 and pattern.match(row[0])))
 
 
 def test_every_tag_is_closed(page: Page) -> None:
