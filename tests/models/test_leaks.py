@@ -30,6 +30,7 @@ from pipeline.tasks import (
     sentiment,
 )
 from pipeline.tasks.base import SPLITS, unpack
+from pipeline.tasks.ngrams import witten_bell_bits
 from pipeline.tasks.series_features import reach
 
 WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
@@ -224,8 +225,8 @@ def test_baselines_see_no_future_either() -> None:
         assert np.abs(after[~known] - found.predictions[0][~known]).max() > 0.1
     corpus = char_lm.encode(TextCorpus(text()), CHAR_LM, 0)
     train, test, size = corpus.arrays["train"], corpus.arrays["test"], len(corpus.encoder["symbols"])
-    bits = char_lm.witten_bell_bits(train, test, size, 4)
-    changed = char_lm.witten_bell_bits(train, changed_after(test, 80, lambda ids: ids[::-1]), size, 4)
+    bits = witten_bell_bits(train, test, size, 4)
+    changed = witten_bell_bits(train, changed_after(test, 80, lambda ids: ids[::-1]), size, 4)
     np.testing.assert_array_equal(changed[:81], bits[:81])
 
 
