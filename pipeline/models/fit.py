@@ -115,7 +115,7 @@ def restart(compiled: Compiled, fresh: Any) -> None:
             variable.assign(value)
     for variable in compiled.optimizer.variables:
         if variable.path.split("/")[-1] != "learning_rate":
-            variable.assign(keras.ops.zeros_like(variable))
+            variable.assign(keras.ops.zeros_like(variable.value))
 
 
 def _one_epoch(
