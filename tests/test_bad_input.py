@@ -93,7 +93,7 @@ def test_every_stage_refuses_mistaken_params_at_once(command: str, project: Path
     message = refused(*command.split())
     assert "params.yaml: 4 mistakes" in message
     assert "experiments.mybook.learning_rat: unknown key; did you mean learning_rate?" in message
-    assert "experiments.mybook.cell: found 'gruu'; known: 'simple_rnn', 'lstm' or 'gru'" in message
+    assert "experiments.mybook.cell: found 'gruu'; known: 'simple_rnn', 'lstm', 'gru', " in message
     assert "experiments.mybook.units: found -4 (int)" in message
     assert "YAML readers disagree" in message
 

@@ -97,7 +97,7 @@ def test_words_are_tagged_as_in_the_evaluation(parts: Parts) -> None:
 def test_padded_words_are_tagged_as_in_the_evaluation(parts: Parts) -> None:
     served, encoded, stored = (part["padded_tags"] for part in parts)
     arrays, names = encoded.arrays, [*encoded.encoder["tags"], "<pad>"]
-    symbols = ["<pad>", "zzqx", *encoded.encoder["ids"]]
+    symbols = {i: word for word, i in encoded.encoder["ids"].items()}
     rows = arrays["words"][arrays["split"][0] == 2]
     sentences = [[symbols[i] for i in row[row > 0]] for row in rows]
     answers = served.answer([" ".join(sentence).upper() for sentence in sentences])
@@ -405,7 +405,7 @@ def test_commands_print_answers(
     (told,) = served["char_lm"].answer(["Once upon "], options)
     command = [f"--{key}={value}" for key, value in options.items()]
     assert printed(capsys, "generate", "alice", "--prompt", "Once upon ", *command) == f"Once upon {told['text']}\n"
-    assert len(printed(capsys, "tag", "padded", "the old man").split()) == 3
+    assert len(printed(capsys, "tag", "treebank-chapter", "the old man").split()) == 3
     lines = printed(capsys, "forecast", "electricity", "--steps", "3").splitlines()
     (ahead,) = served["forecasting"].answer([{}], {"steps": 3})
     assert lines == [f"# kW, from {ahead['start']}", *(f"{value:.6g}" for value in ahead["values"])]
@@ -423,7 +423,10 @@ def test_commands_print_answers(
 REFUSED = {
     "unknown experiment": (["predict", "nobody", "x"], r"nobody: no trained model .*; trained: .*umich"),
     "path for a name": (["predict", "../umich", "x"], r"no trained model|umich"),
-    "wrong task": (["predict", "treebank", "x"], r"treebank does pos_tagging; this command needs a sentiment model"),
+    "wrong task": (
+        ["predict", "treebank", "x"],
+        r"treebank does pos_tagging; this command needs a sentiment or padded_texts model",
+    ),
     "no words": (["tag", "treebank", "  "], r"no words"),
     "no picture": (["classify", "digits", "missing.png"], r"missing\.png: No such file .*PNG or JPEG"),
     "folder for a picture": (["classify", "digits", "."], r"PNG or JPEG"),

@@ -13,9 +13,9 @@ from pipeline.models.layers import PACKAGE
 class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]
     """States: output and memory, float32 [batch, units] each."""
 
-    def __init__(self, units: int, recurrent_dropout: float = 0.0, **options: Any) -> None:
+    def __init__(self, units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.units, self.recurrent_dropout = units, recurrent_dropout
+        self.units, self.dropout, self.recurrent_dropout = units, dropout, recurrent_dropout
         self.state_size, self.output_size = [units, units], units
         self.seeds = keras.random.SeedGenerator()
 
@@ -31,13 +31,19 @@ class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
     def _gates(self, x: Any, output: Any, training: bool) -> Any:
         """What goes into the gates, float32 [batch, units] each."""
+        if training and self.dropout:
+            x = keras.random.dropout(x, self.dropout, seed=self.seeds)
         if training and self.recurrent_dropout:
             output = keras.random.dropout(output, self.recurrent_dropout, seed=self.seeds)
         total = keras.ops.matmul(x, self.kernel) + keras.ops.matmul(output, self.recurrent_kernel) + self.bias
         return keras.ops.split(total, total.shape[-1] // self.units, axis=-1)
 
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        return [keras.ops.zeros((batch_size, self.units)) for _ in self.state_size]
+
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "recurrent_dropout": self.recurrent_dropout}
+        own = {"units": self.units, "dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -82,9 +88,9 @@ class CoupledLSTMCell(_Cell):
         return output, [output, memory]
 
 
-def peephole_lstm(units: int, recurrent_dropout: float = 0.0, **options: Any) -> Any:
-    return keras.layers.RNN(PeepholeLSTMCell(units, recurrent_dropout), **options)
+def peephole_lstm(units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> Any:
+    return keras.layers.RNN(PeepholeLSTMCell(units, dropout, recurrent_dropout), **options)
 
 
-def coupled_lstm(units: int, recurrent_dropout: float = 0.0, **options: Any) -> Any:
-    return keras.layers.RNN(CoupledLSTMCell(units, recurrent_dropout), **options)
+def coupled_lstm(units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> Any:
+    return keras.layers.RNN(CoupledLSTMCell(units, dropout, recurrent_dropout), **options)

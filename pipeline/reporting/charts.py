@@ -18,6 +18,7 @@ from PIL import Image
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)), (0, (1, 2)))
+HATCHES = ("//", "..", "xx", "--")
 RIVAL, TRUTH = "#777777", "#222222"
 NARROW, WIDE = 5.0, 10.2
 STYLE: Any = {
@@ -146,7 +147,9 @@ def bars(
         width = 0.8 / len(rows)
         for i, (name, heights) in enumerate(rows.items()):
             at = np.arange(len(groups)) + (i - (len(rows) - 1) / 2) * width
-            look: Any = {"color": "#cccccc", "hatch": "//"} if name in rivals else {"color": COLOURS[i % len(COLOURS)]}
+            look: Any = {"color": COLOURS[i % len(COLOURS)]}
+            if name in rivals:
+                look = {"color": "#cccccc", "hatch": HATCHES[i % len(HATCHES)]}
             axes.bar(at, heights, width * 0.92, label=name, edgecolor="white", **look)
         axes.set_xticks(range(len(groups)), groups)
         axes.set(xlabel=x_label, ylabel=y_label)
@@ -177,7 +180,7 @@ def matrix(counts: NDArray[Any], names: Sequence[str], *, shares: bool = True) -
 
 def heat_maps(maps: Sequence[tuple[NDArray[Any], Sequence[str]]], x_label: str, y_label: str) -> bytes:
     """Square shares [words, words] of one another's words, one map beside the other; white is 0, dark is 1."""
-    with canvas(WIDE, 4.4) as (figure, png):
+    with canvas(WIDE, 3.7) as (figure, png):
         row = figure.subplots(1, len(maps), squeeze=False)[0]
         for axes, (shares, words) in zip(row, maps, strict=True):
             axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -117,7 +117,7 @@ def test_what_is_written_depends_on_seed_and_temperature(trained: Trainer, monke
     encoder = trained.encoded.encoder
 
     def text(prompt: str, temperature: float, seed: int) -> str:
-        return generate_from_windows(trained.compiled, encoder, prompt, 30, temperature, seed)
+        return generate_from_windows(trained.compiled, encoder, prompt, 30, Sampling(temperature), seed)
 
     assert text("the ol", 1.0, 1) == text("the ol", 1.0, 1) != text("the ol", 1.0, 2)
     assert text("the ol", 0.0, 1) == text("the ol", 0.0, 2) != text("the ol", 1.0, 1)
@@ -129,7 +129,9 @@ def test_what_is_written_depends_on_seed_and_temperature(trained: Trainer, monke
 
 def test_each_character_is_that_of_the_window_before_it(trained: Trainer) -> None:
     symbols = trained.encoded.encoder["symbols"]
-    written = "the ol" + generate_from_windows(trained.compiled, trained.encoded.encoder, "the ol", 30, 0.0, 1)
+    written = "the ol" + generate_from_windows(
+        trained.compiled, trained.encoded.encoder, "the ol", 30, Sampling(0.0), 1
+    )
     for i in range(6, len(written)):
         ids = np.array([[symbols.index(c) for c in written[i - 6 : i]]], np.int32)
         assert symbols[int(trained.compiled.predict(ids)[0].argmax())] == written[i]

@@ -59,9 +59,9 @@ def test_a_row_for_each_final_sample_and_none_for_an_epoch() -> None:
     samples = [
         {"temperature": 0.8, "text": "b", "epoch": 1},
         {"temperature": 0.0, "text": "a a a a a a"},
-        {"temperature": 1.0, "text": "bca"},
+        {"temperature": 1.0, "top_p": 0.9, "text": "bca"},
     ]
     assert figures(samples, source, symbols) == [
-        {"temperature": 0.0, "distinct_2": 0.2, "repetition": pytest.approx(2 / 3), "longest_copy": 1},
-        {"temperature": 1.0, "distinct_2": 1.0, "repetition": 0.0, "longest_copy": 3},
+        {"temperature": 0.0, "top_p": 1.0, "distinct_2": 0.2, "repetition": pytest.approx(2 / 3), "longest_copy": 1},
+        {"temperature": 1.0, "top_p": 0.9, "distinct_2": 1.0, "repetition": 0.0, "longest_copy": 3},
     ]
