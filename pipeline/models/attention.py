@@ -97,9 +97,6 @@ class AttentionCell(keras.layers.Layer):  # type: ignore[misc,name-defined]
         out, states = self.cell(ops.concatenate([read, own], axis=-1), states)
         return ops.concatenate([out, read], axis=-1), states
 
-    def get_initial_state(self, batch_size: Any = None) -> Any:
-        return self.cell.get_initial_state(batch_size)
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cell": self.kind, "units": self.units, "features": self.features}
 
