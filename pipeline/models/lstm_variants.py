@@ -38,9 +38,6 @@ class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]
         total = keras.ops.matmul(x, self.kernel) + keras.ops.matmul(output, self.recurrent_kernel) + self.bias
         return keras.ops.split(total, total.shape[-1] // self.units, axis=-1)
 
-    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        return [keras.ops.zeros((batch_size, self.units)) for _ in self.state_size]
-
     def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, "dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
         return {**super().get_config(), **own}
