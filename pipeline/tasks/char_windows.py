@@ -30,7 +30,7 @@ FLAWS = (
     "Nothing is held out: train, validation and test are the same windows, so every figure is one of memory.",
     "Windows overlap: one shares all but `stride` characters with the next, and a random split of them would leak.",
     "The symbols are those of the whole text.",
-    "Always taking the likeliest character (temperature 0) ends in a loop.",
+    "Always taking the likeliest character (temperature 0) tends to loop.",
 )
 
 Ids = NDArray[np.int16]
