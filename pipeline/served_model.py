@@ -27,7 +27,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
 
 def _items(table: Any) -> list[Any]:
     """The rows of the pandas table that MLflow makes of what it checks: texts, or objects without their empty keys."""
-    if table.shape[1] == 1 and isinstance(table.iloc[0, 0], str):
+    if table.shape[1] == 1 and all(isinstance(cell, str) for cell in table.iloc[:, 0]):
         return list(table.iloc[:, 0])
     rows = table.to_dict("records") if table.shape[1] else [{}]  # of an empty object no row is left
     return [{key: value for key, value in row.items() if not _is_empty(value)} for row in rows]
