@@ -92,7 +92,11 @@ def panels(rows: Sequence[tuple[str, Sequence[Line]]], x_label: str, y_label: st
             axes.margins(x=0.01)
             if log:
                 axes.set_yscale("log")
-        grid[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows[0][1]), borderaxespad=0.2)
+                axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0e}"))
+        if len(rows[0][1]) > 3:  # too many for the line of the first title
+            figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(rows[0][1]))
+        else:
+            grid[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows[0][1]), borderaxespad=0.2)
         grid[-1].set(xlabel=x_label)
     return png[0]
 
