@@ -1,7 +1,7 @@
 # Every target makes .venv and installs requirements.lock first, once.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup check repro full test lint format ui lock clean
+.PHONY: help setup check repro full retrain test lint format ui lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -74,6 +74,11 @@ repro: setup check ## Run what is new or changed, from raw data to report; sampl
 
 full: setup check ## The same on the published data (PIPELINE_MIRROR: a folder or address to look in first)
 	@$(BIN)/dvc exp run -S edition=full
+
+retrain: setup check ## Reproduce what changed, let the gate decide, sum up in reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
+	@$(PREPARE)
+	@$(BIN)/python -m pipeline retrain $(EXPERIMENTS) $(if $(CELL),--cell $(CELL)) $(if $(EDITION),--edition $(EDITION)) \
+	    $(if $(BASE),--base $(BASE))
 
 test: setup ## Run the tests; those on published data too where PIPELINE_MIRROR is set (ARGS: more for pytest)
 	@$(BIN)/python -m pytest $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)

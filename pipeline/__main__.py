@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
             COMMANDS[arguments.command](here(), arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return error.code
     return 0
 
 
@@ -71,6 +71,47 @@ def _systems(project: Project, arguments: argparse.Namespace) -> None:
         print(f"{system:4} {title}")
         for name, known in lines:
             print(f"       {name:36} {known}".rstrip())
+
+
+def _trace(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.trace import trace
+
+    print(trace(project, arguments.what))
+
+
+def _promote(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline import promotion
+    from pipeline.stages import parameters
+
+    params = parameters(project)
+    candidates = [promotion.candidate(project, params, name) for name in arguments.experiment]
+    for candidate in candidates:
+        print(promotion.promote(project, candidate, params.gate.margin).line())
+
+
+def _rollback(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.promotion import rollback
+
+    print(rollback(project, arguments.model).line())
+
+
+def _champions(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.promotion import champions
+    from pipeline.retraining import CHAMPION_COLUMNS, champion_row
+
+    rows = [list(CHAMPION_COLUMNS), *(champion_row(*row) for row in champions(project))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _retrain(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.retraining import retrain
+    from pipeline.stages import parameters
+
+    given = {"cell": arguments.cell, "edition": arguments.edition}
+    settings = [f"{key}={value}" for key, value in given.items() if value]
+    retrain(project, parameters(project), arguments.experiment, settings, arguments.base)
 
 
 def _predict(project: Project, arguments: argparse.Namespace) -> None:
@@ -130,6 +171,11 @@ def _answers(
 
 
 COMMANDS = {
+    "trace": _trace,
+    "promote": _promote,
+    "rollback": _rollback,
+    "champions": _champions,
+    "retrain": _retrain,
     "systems": _systems,
     "sync": _sync,
     "predict": _predict,
@@ -149,6 +195,20 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("name")
     commands.add_parser("sync", help="send to MLflow what could not be sent when it was made")
     commands.add_parser("systems", help="the systems of the textbook chapters: their experiments and figures")
+    one = commands.add_parser(
+        "trace", help="what made a file, a run, a model: commit, parameters, data, how to remake it"
+    )
+    one.add_argument("what", help="a path, an MLflow run id, or models:/<name>@champion")
+    one = commands.add_parser("promote", help="let the gate decide whether a trained model becomes the champion")
+    one.add_argument("experiment", nargs="+")
+    one = commands.add_parser("rollback", help="the champion before is the champion again")
+    one.add_argument("model", help="a registered model, such as umich-sentiment")
+    commands.add_parser("champions", help="the promoted models")
+    one = commands.add_parser("retrain", help="pull, reproduce what changed, push, judge, sum up in reports/retrain.md")
+    one.add_argument("experiment", nargs="*", help="those to reproduce and judge; all if none is named")
+    one.add_argument("--cell", help="the cell of every experiment")
+    one.add_argument("--edition", choices=("sample", "full"))
+    one.add_argument("--base", default="", help="the git revision to compare with (default: before the last change)")
     _asking(commands, "predict", "the class of texts", "text")
     _asking(commands, "tag", "the part of speech of each word", "text")
     _asking(commands, "classify", "the class of pictures", "picture")

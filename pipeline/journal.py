@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -18,6 +19,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pipeline.artifacts import Project, load_json, save_json
 
+MAX_CHANGES = 20  # files named
 MAX_DIGEST = 36  # MLflow's limit; DVC's md5 of a folder, `….dir`, just fits
 PACKAGES = ("tensorflow", "keras", "mlflow", "dvc", "numpy")
 Context = Literal["training", "validation", "test"]
@@ -213,12 +215,23 @@ def environment_tags(project: Project) -> dict[str, str]:
         "python_version": platform.python_version(),
         "mlflow.source.git.commit": commit,
         "git_dirty": None if changes is None else str(bool(changes)).lower(),
+        "git_changes": None if changes is None else ", ".join(line[3:] for line in changes.splitlines()[:MAX_CHANGES]),
+        "job": job(),
         "dvc_stage": os.environ.get("DVC_STAGE"),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
         "dvc_baseline": os.environ.get("DVC_EXP_BASELINE_REV"),
         **{f"{name}_version": _version(name) for name in PACKAGES},
     }
     return {name: value for name, value in found.items() if value}
+
+
+def job() -> str | None:
+    """The address of the CI job."""
+    if "GITHUB_RUN_ID" not in os.environ:
+        return None
+    return "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(
+        defaultdict(str, os.environ)
+    )
 
 
 def _git(project: Project, *command: str) -> str | None:

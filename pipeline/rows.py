@@ -477,6 +477,13 @@ ExperimentRows = (
 )
 
 
+class GateRow(Row):
+    """`margin`: how much worse than its best naive baseline a model may be and still be promoted, a share of the
+    baseline's score."""
+
+    margin: Annotated[float, Field(ge=0.0, le=10.0)] = 0.02
+
+
 class Params(Row):
     """The whole of params.yaml. `cell`: swaps the cell of every experiment, or null."""
 
@@ -487,6 +494,7 @@ class Params(Row):
     own: dict[Name, Annotated[OwnRows, Field(discriminator="reader"), BeforeValidator(_with_reader)]]
     datasets: dict[Name, Annotated[DatasetRows, Field(discriminator="task")]]
     experiments: dict[Name, Annotated[ExperimentRows, Field(discriminator="task")]]
+    gate: GateRow = GateRow()
 
     def experiment(self, name: str) -> ExperimentRows:
         """The row `name`, with the top-level `cell` put in where it is set, and where NumPy computes, written out."""

@@ -1,20 +1,21 @@
 """What each stage tells MLflow of a training: one run, opened by train, to which evaluate and report add."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.journal import Journal, Metric, environment_tags
+from pipeline.lineage import UNKNOWN
 from pipeline.rows import ExperimentRows, named
 
 SERVED_BY = Path(__file__).with_name("served_model.py")
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "mlflow")
+AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags, and their keys in run.json, where they need no JSON
 GENERATION = {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}
 CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
 # For the signature of the served model: raw input, the form of the answer, and the options with their defaults.
@@ -74,8 +75,12 @@ def training(
     facts: Mapping[str, Any],
     history: Sequence[Mapping[str, float]],
     system: Sequence[Metric],
+    made_of: Mapping[str, Any],
 ) -> Journal:
-    """The journal of the train stage, without its model: parameters, tags, curves, data."""
+    """The journal of the train stage, without its model: parameters, tags, curves, data.
+
+    made_of: `params` (lineage.settings) and `data`, the hash of each data folder.
+    """
     journal = run.journal("train")
     journal.params({**row.model_dump(mode="json"), "seed": facts["seed"], "parameters": facts["parameters"]})
     journal.tags(environment_tags(project))
@@ -89,8 +94,9 @@ def training(
     journal.metrics({"train_seconds": facts["train_seconds"], "parameters": facts["parameters"]})
     for metric in system:
         journal.metric(*metric)
-    prepared = project.prepared(facts["dataset"]).relative_to(project.root)
-    journal.dataset(facts["dataset"], str(prepared), data_hash(project, prepared), "training")
+    journal.tags({tag: json.dumps(made_of[key], ensure_ascii=False) for tag, key in AS_JSON.items()})
+    prepared = project.prepared(facts["dataset"]).relative_to(project.root).as_posix()
+    journal.dataset(facts["dataset"], prepared, made_of["data"].get(prepared, UNKNOWN), "training")
     return journal
 
 
@@ -145,16 +151,3 @@ def report(run: Run, folder: Path, samples: Path) -> Journal:
 def plain(name: str) -> str:
     """A baseline's name with only what MLflow allows in a metric's name."""
     return "".join(c if c.isalnum() or c in " -." else "_" for c in name)
-
-
-def data_hash(project: Project, path: Path) -> str:
-    """DVC's hash of an output, from dvc.lock; "unknown" where no stage has recorded it."""
-    try:
-        lock = yaml.load((project.root / "dvc.lock").read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError):
-        return "unknown"
-    for stage in (lock or {}).get("stages", {}).values():
-        for out in stage.get("outs", []):
-            if out["path"] == path.as_posix():
-                return str(out["md5"])
-    return "unknown"

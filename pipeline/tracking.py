@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.artifacts import Project, new_folder
-from pipeline.errors import UserError
+from pipeline.errors import StoreError, UserError
 from pipeline.journal import Content, Journal, ModelFolder, load, now
 
 HEALTH_SECONDS = 3.0
@@ -47,6 +47,7 @@ class Delivered(NamedTuple):
 
     run_id: str | None
     model_id: str | None
+    experiment_id: str | None = None
 
 
 def deliver(journal: Journal, project: Project) -> Delivered:
@@ -102,6 +103,25 @@ def address(project: Project) -> str:
     return f"{SQLITE}{project.home / uri.removeprefix(SQLITE)}" if uri.startswith(SQLITE) else uri
 
 
+@contextlib.contextmanager
+def connected(project: Project) -> Iterator[Any]:
+    """An MlflowClient for what is no journal (registry, search). Raises StoreError for whatever the store refuses."""
+    uri = address(project)
+    try:
+        _check(uri)
+        os.environ["MLFLOW_TRACKING_URI"] = uri  # what models:/ and runs:/ addresses are resolved by
+        yield _mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except UserError:
+        raise
+    except Exception as error:
+        raise StoreError(f"{_reason(error)}; the tracking store {shown(uri)} did not do what was asked") from None
+
+
+def shown(uri: str) -> str:
+    """The store's address without the password that it may hold."""
+    return re.sub(r"//[^/@\s]*@", "//", uri)
+
+
 def _folder(project: Project) -> Path:
     return project.home / "data" / "spool"
 
@@ -131,7 +151,7 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     text = (str(error).strip().splitlines() or [""])[0][:300]
-    return re.sub(r"//[^/@\s]*@", "//", f"{type(error).__name__}: {text}")
+    return shown(f"{type(error).__name__}: {text}")
 
 
 def _send_run(source: str, run_key: str, project: Project) -> Delivered:
@@ -147,7 +167,9 @@ def _send_run(source: str, run_key: str, project: Project) -> Delivered:
             sent = entry.rename(entry.with_name(f".{entry.name}.sent"))  # nothing half-removed is ever sent again
             shutil.rmtree(sent, ignore_errors=True)
         run = _find(client, experiment_id, run_key)
-    return Delivered(run.info.run_id, run.data.tags.get("model_id")) if run else Delivered(None, None)
+    if run is None:
+        return Delivered(None, None)
+    return Delivered(run.info.run_id, run.data.tags.get("model_id"), str(run.info.experiment_id))
 
 
 def _check(uri: str) -> None:

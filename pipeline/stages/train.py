@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifacts, runs
+from pipeline import artifacts, lineage, runs
 from pipeline.artifacts import Project
 from pipeline.errors import TrainingError
 from pipeline.journal import SystemMonitor, now
@@ -48,11 +48,18 @@ def run(project: Project, name: str) -> None:
     with artifacts.new_folder(project.model(name)) as folder:
         _save_model(folder / "model", row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
-        journal = runs.training(project, record, row, facts, history, monitor.rows)
+        known = lineage.hashes(project)
+        folders = lineage.data_of(params, name)
+        made_of = {
+            "params": lineage.settings(params, name),
+            "data": {path: known.get(path, lineage.UNKNOWN) for path in folders},
+        }
+        journal = runs.training(project, record, row, facts, history, monitor.rows, made_of)
         runs.add_model(journal, folder / "model", name, row.task)
         journal.finish()
         delivered = deliver(journal, project)
-        artifacts.save_json(folder / "run.json", {**record.identity, **journal.content.tags, **delivered._asdict()})
+        tags = {key: value for key, value in journal.content.tags.items() if key not in runs.AS_JSON}
+        artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **delivered._asdict()})
 
 
 def _save_model(folder: Path, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:

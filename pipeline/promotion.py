@@ -1,0 +1,358 @@
+"""From a trained experiment to a decision: registered as challenger, judged by the gate, promoted only if it is better.
+
+Each decision leaves a record under reports/decisions/, and its outcome as tags of the version.
+"""
+
+import getpass
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import artifacts, tracking
+from pipeline.artifacts import Project
+from pipeline.errors import Conflict, DataError, StoreError
+from pipeline.gate import Evidence, Verdict, compare, floor
+from pipeline.identity import row_ids
+from pipeline.journal import job
+from pipeline.registry import CHAMPION, PREVIOUS, Registry, Version
+from pipeline.rows import Params, named
+from pipeline.runs import Run
+from pipeline.tasks import load_task
+from pipeline.tasks.base import cost_of, member_key
+
+EVIDENCE = "gate/evidence.npz"
+SKEW_SECONDS = 900
+PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What an experiment's files say of it. `settings`: params.yaml's keys; `data`: the hashes of its data."""
+
+    experiment: str
+    metrics: dict[str, Any]
+    run: dict[str, Any]
+    evidence: Evidence
+    block: int
+    horizon: int
+
+    @property
+    def model(self) -> str:
+        return f"{self.metrics['source']}-{self.metrics['task']}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Of its version in the registry."""
+        metrics, against = self.metrics, self.metrics["against_baseline"]
+        kinds = ("experiment", "source", "dataset", "task", "edition", "protocol", "cell")
+        return {
+            **{kind: str(metrics[kind]) for kind in kinds},
+            "commit": self.run.get("mlflow.source.git.commit", "unknown"),
+            "uncommitted_changes": self.run.get("git_dirty", "unknown"),
+            **{f"data {Path(path).parent.name}": digest for path, digest in self.run.get("data", {}).items()},
+            f"test {against['metric']}": f"{against['score']:.6g}",
+            f"baseline {against['metric']}": f"{against['baseline_score']:.6g} ({against['baseline']})",
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate decided, all that it decided by, and where that is written."""
+
+    model: str
+    version: int
+    champion: int | None
+    outcome: str
+    promoted: bool
+    reason: str
+    figures: dict[str, Any]
+    experiment: str
+    edition: str
+    run_id: str
+    commit: str
+    uncommitted_changes: str
+    data: dict[str, str]
+    triggered: dict[str, str]
+    at: str
+
+    def line(self) -> str:
+        act = "promoted" if self.promoted else "not promoted"
+        against = "no champion" if self.champion is None else f"champion version {self.champion}"
+        who = f"{self.model} version {self.version} ({self.experiment})"
+        return f"{who} against {against}: {self.outcome}, {act}; {self.reason}"
+
+
+def candidate(project: Project, params: Params, experiment: str) -> Candidate:
+    """Raises DataError for an experiment that cannot be promoted: not evaluated, or a chapter's flawed protocol."""
+    row = named(params.experiments, experiment, "experiments")
+    metrics = artifacts.load_json(project.metrics(row.dataset, experiment))
+    run = artifacts.load_json(project.model(experiment) / "run.json")
+    if metrics["protocol"] != "honest":
+        raise DataError(f"{experiment}: repeats a chapter’s protocol with its flaws; its figures promote nothing")
+    if metrics["run"]["run_key"] != run["run_key"]:
+        raise DataError(f"{experiment}: was trained again after it was evaluated; `dvc repro evaluate@{experiment}`")
+    task, encoded = load_task(row.task), artifacts.load_encoded(project.prepared(row.dataset))
+    fold = artifacts.load_json(project.model(experiment) / "fit.json")["members"][0]["fold"]
+    stored = artifacts.load_arrays(project.predictions(row.dataset, experiment) / "predictions.npz")
+    losses = np.asarray(task.losses(encoded, stored[member_key(0, "test")], fold), np.float64)
+    evidence = Evidence(row_ids(row.task, encoded, fold), losses)
+    return Candidate(experiment, metrics, run, evidence, task.BLOCK, max(encoded.encoder.get("horizons", (1,))))
+
+
+def best_of_each(project: Project, params: Params) -> list[str]:
+    """For each source and task the experiment that is best on validation, among those on its first honest data set."""
+    groups: dict[tuple[str, str], str] = {}
+    found: dict[str, list[str]] = {}
+    for name, row in params.experiments.items():
+        data = params.datasets[row.dataset]
+        if data.protocol == "honest" and project.metrics(row.dataset, name).is_file():
+            first = groups.setdefault((data.source, row.task), row.dataset)
+            if row.dataset == first:
+                found.setdefault(first, []).append(name)
+    return [_best(project, params, names) for names in found.values()]
+
+
+def _best(project: Project, params: Params, names: list[str]) -> str:
+    def cost(name: str) -> float:
+        metrics = artifacts.load_json(project.metrics(params.experiments[name].dataset, name))
+        headline = load_task(metrics["task"]).HEADLINE
+        figures = metrics["validation"]
+        return cost_of(headline, figures) if headline in figures else float("inf")
+
+    return min(names, key=cost)
+
+
+def is_decided(project: Project, experiment: Candidate) -> bool:
+    """Whether the gate has had this very training before. Raises StoreError."""
+    with tracking.connected(project) as client:
+        found = _run(client, experiment)
+        version = None if found is None else Registry(client).of_run(experiment.model, found.info.run_id)
+        return version is not None and "outcome" in version.tags
+
+
+def promote(project: Project, experiment: Candidate, margin: float) -> Decision:
+    """Registers the training, lets the gate decide, and makes it the champion if it is better.
+
+    margin: how much worse than its best baseline it may be, a share of the baseline's score. Raises StoreError, and
+    Conflict if the champion changed meanwhile; the champion is then what it was.
+    """
+    tracking.sync(project)
+    with tracking.connected(project) as client:
+        registry = Registry(client)
+        run = _run(client, experiment)
+        if run is None or "model_id" not in run.data.tags:
+            store = tracking.shown(tracking.address(project))
+            raise StoreError(
+                f"{experiment.experiment}: its run is not in {store}; was it trained with another MLFLOW_TRACKING_URI?"
+            )
+        run_id = run.info.run_id
+        _keep_evidence(client, run_id, experiment.evidence)
+        version = registry.register(experiment.model, run_id, run.data.tags["model_id"], experiment.tags)
+        registry.tidy(experiment.model)
+        champion = registry.aliased(experiment.model, CHAMPION)
+        verdict = _verdict(project, client, experiment, version, champion, margin)
+        by, lost = trigger(), None
+        if verdict.outcome == "better":
+            try:
+                registry.promote(version, None if champion is None else champion.number, by["who"])
+            except Conflict as error:
+                lost = error
+                verdict = Verdict("inconclusive", str(error), verdict.figures)
+        decision = Decision(
+            model=experiment.model,
+            version=version.number,
+            champion=None if champion is None else champion.number,
+            outcome=verdict.outcome,
+            promoted=verdict.outcome == "better",
+            reason=verdict.reason,
+            figures=verdict.figures,
+            experiment=experiment.experiment,
+            edition=experiment.metrics["edition"],
+            run_id=run_id,
+            commit=experiment.tags["commit"],
+            uncommitted_changes=experiment.tags["uncommitted_changes"],
+            data=dict(experiment.run.get("data", {})),
+            triggered=by,
+            at=_now(),
+        )
+        record = write(project, decision)
+        if lost is not None:
+            raise lost
+        tags = {"outcome": decision.outcome, "reason": decision.reason[:4000], "decided_at": decision.at}
+        registry.tag(version, {**tags, "record": record.relative_to(project.root).as_posix()})
+    return decision
+
+
+def rollback(project: Project, model: str) -> Decision:
+    """The champion before is the champion again. Raises StoreError, Conflict, DataError."""
+    with tracking.connected(project) as client:
+        registry, by = Registry(client), trigger()
+        registry.tidy(model)
+        restored, left = registry.rollback(model, by["who"])
+        registry.tag(left, {"rolled_back_at": _now(), "rolled_back_by": by["who"]})
+    tags = restored.tags
+    decision = Decision(
+        model=model,
+        version=restored.number,
+        champion=left.number,
+        outcome="rolled back",
+        promoted=True,
+        reason=f"version {left.number} was rolled back",
+        figures={},
+        experiment=tags.get("experiment", "unknown"),
+        edition=tags.get("edition", "unknown"),
+        run_id=restored.run_id,
+        commit=tags.get("commit", "unknown"),
+        uncommitted_changes=tags.get("uncommitted_changes", "unknown"),
+        data={key.removeprefix("data "): value for key, value in tags.items() if key.startswith("data ")},
+        triggered=by,
+        at=_now(),
+    )
+    write(project, decision)
+    return decision
+
+
+def champions(project: Project) -> list[tuple[str, Version | None, Version | None]]:
+    """(model, champion, previous) of every registered model. Raises StoreError."""
+    with tracking.connected(project) as client:
+        registry = Registry(client)
+        names = registry.models()
+        for name in names:
+            registry.tidy(name)
+        return [(name, registry.aliased(name, CHAMPION), registry.aliased(name, PREVIOUS)) for name in names]
+
+
+def trigger() -> dict[str, str]:
+    """Who or what asked for the decision: in CI the actor, the event and the address of the job."""
+    if actor := os.environ.get("GITHUB_ACTOR"):
+        return {"who": actor, "event": os.environ.get("GITHUB_EVENT_NAME", "unknown"), "job": job() or "unknown"}
+    try:
+        return {"who": getpass.getuser(), "event": "by hand"}
+    except (KeyError, OSError):  # a container's user without a name
+        return {"who": f"user {os.getuid()}", "event": "by hand"}
+
+
+def write(project: Project, decision: Decision) -> Path:
+    """The record, JSON and Markdown; the path of the JSON file."""
+    name = f"{decision.at.replace('-', '').replace(':', '')}-v{decision.version}"
+    path = project.root / "reports" / "decisions" / decision.model / f"{name}.json"
+    artifacts.save_json(path, asdict(decision))
+    artifacts.save_text(path.with_suffix(".md"), markdown(decision))
+    return path
+
+
+def markdown(decision: Decision) -> str:
+    """The record for people."""
+    facts = {
+        "experiment": f"{decision.experiment} ({decision.edition} edition)",
+        "champion before": "none" if decision.champion is None else f"version {decision.champion}",
+        "reason": decision.reason,
+        "commit": decision.commit + (" with uncommitted changes" if decision.uncommitted_changes == "true" else ""),
+        "MLflow run": decision.run_id,
+        **{f"data {path}": digest for path, digest in decision.data.items()},
+        "triggered by": ", ".join(decision.triggered.values()),
+        "at": decision.at,
+    }
+    act = "promoted" if decision.promoted else "not promoted"
+    lines = [f"# {decision.model}, version {decision.version}: {decision.outcome}, {act}", "", "| | |", "|---|---|"]
+    lines += [f"| {key} | {_cell(value)} |" for key, value in facts.items()]
+    if decision.figures:
+        lines += ["", "```json", json.dumps(decision.figures, indent=2, ensure_ascii=False), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _verdict(
+    project: Project, client: Any, ours: Candidate, version: Version, champion: Version | None, margin: float
+) -> Verdict:
+    if champion is not None and champion.number == version.number:
+        return Verdict("not better", "it is the champion already")
+    failed = floor(ours.metrics, ours.evidence, margin)
+    if failed is not None:
+        return failed
+    verdict = _against(client, ours, champion)
+    if verdict.outcome != "better":
+        return verdict
+    fault = _fault(project, ours.experiment, version)
+    return verdict if fault is None else Verdict("not better", fault, verdict.figures)
+
+
+def _against(client: Any, ours: Candidate, champion: Version | None) -> Verdict:
+    if champion is None:
+        return Verdict("better", "there is no champion yet, and it is above the floor", _scores(ours.metrics))
+    editions = champion.tags.get("edition"), ours.metrics["edition"]
+    if editions == ("full", "sample"):
+        return Verdict("not better", "trained on sample data, which never replaces a champion of the published data")
+    if editions == ("sample", "full"):
+        return Verdict("better", "the champion knows sample data only", _scores(ours.metrics))
+    theirs = _evidence(client, champion.run_id)
+    if theirs is None:
+        return Verdict("inconclusive", f"the losses of champion version {champion.number} are gone from its run")
+    return compare(ours.metrics["task"], ours.evidence, theirs, ours.block, ours.horizon)
+
+
+def _scores(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    against = metrics["against_baseline"]
+    return {key: against[key] for key in ("metric", "score", "baseline", "baseline_score")}
+
+
+def _fault(project: Project, experiment: str, version: Version) -> str | None:
+    """Why the logged model may not serve: it does not load in a fresh process, or does not answer as evaluated."""
+    command = [sys.executable, "-m", "pipeline", "skew", experiment, "--model", version.uri]
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking.address(project), "PYTHONPATH": path}
+    done = subprocess.run(
+        command,
+        cwd=project.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SKEW_SECONDS,
+        check=False,
+    )
+    if done.returncode == 0:
+        return None
+    said = (done.stderr.strip() or done.stdout.strip() or f"ended with {done.returncode}").splitlines()[-1]
+    return f"the logged model does not answer as it was evaluated: {said.removeprefix('error: ')}"
+
+
+def _run(client: Any, experiment: Candidate) -> Any:
+    run = Run.of(experiment.run)
+    found = client.get_experiment_by_name(run.source)
+    if found is None:
+        return None
+    rows = client.search_runs([found.experiment_id], f"tags.run_key = '{run.key}'", max_results=1)
+    return rows[0] if rows else None
+
+
+def _keep_evidence(client: Any, run_id: str, evidence: Evidence) -> None:
+    """The losses by which the next candidate will be compared with this one, beside its run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(EVIDENCE).name
+        artifacts.save_arrays(path, {"rows": evidence.rows, "losses": evidence.losses})
+        client.log_artifact(run_id, str(path), str(Path(EVIDENCE).parent))
+
+
+def _evidence(client: Any, run_id: str) -> Evidence | None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            found = artifacts.load_arrays(Path(client.download_artifacts(run_id, EVIDENCE, folder)))
+        except (OSError, DataError):
+            return None
+    return Evidence(found["rows"], found["losses"])
