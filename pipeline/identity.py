@@ -16,7 +16,7 @@ from pipeline.tasks.base import SPLITS, unpack
 Ids = NDArray[np.uint64]
 CONTEXT = 64  # characters that make a place in a text unlike others
 PAST = 8  # values that make a place in a series unlike others
-FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no power of it is 0 modulo 2^64
+FACTOR = 0x9E3779B97F4A7C15  # odd, so that no power of it is 0 modulo 2^64
 TEST = SPLITS.index("test")
 
 
@@ -37,10 +37,9 @@ def _characters(encoded: Encoded, fold: int) -> Ids:
     points[vocabulary.Vocabulary(tuple(symbols)).ids[vocabulary.UNKNOWN]] = 0
     before = np.concatenate([encoded.arrays["train"][-CONTEXT:], encoded.arrays["validation"]])[-CONTEXT:]
     text = points[np.concatenate([before, encoded.arrays["test"]])] + np.uint64(1)
-    found, factor = np.zeros(len(encoded.arrays["test"]), np.uint64), np.uint64(1)
+    found = np.zeros(len(encoded.arrays["test"]), np.uint64)
     for back in range(len(before) + 1):
-        found += factor * text[len(before) - back : len(text) - back]
-        factor *= FACTOR
+        found += np.uint64(pow(FACTOR, back, 2**64)) * text[len(before) - back : len(text) - back]
     return found
 
 

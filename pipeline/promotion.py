@@ -350,9 +350,10 @@ def _keep_evidence(client: Any, run_id: str, evidence: Evidence) -> None:
 
 
 def _evidence(client: Any, run_id: str) -> Evidence | None:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            found = artifacts.load_arrays(Path(client.download_artifacts(run_id, EVIDENCE, folder)))
-        except (OSError, DataError):
-            return None
+    """None where the artifact is gone."""
+    folder = str(Path(EVIDENCE).parent)
+    if EVIDENCE not in {item.path for item in client.list_artifacts(run_id, folder)}:
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        found = artifacts.load_arrays(Path(client.download_artifacts(run_id, EVIDENCE, place)))
     return Evidence(found["rows"], found["losses"])

@@ -171,7 +171,8 @@ class Registry:
 
     def _left(self, turn: str) -> bool:
         tags = self._tags(turn)
-        return tags is not None and now() - int(tags["since"]) > 1000 * LEASE_SECONDS
+        # one that is being given back is read without its tags
+        return tags is not None and "since" in tags and now() - int(tags["since"]) > 1000 * LEASE_SECONDS
 
     def _tags(self, name: str) -> dict[str, str] | None:
         try:

@@ -1,5 +1,5 @@
-"""`make retrain`, what CI runs after a change: pulls, reproduces what changed, pushes, lets the gate decide, and sums it
-up in Markdown."""
+"""`make retrain`, what CI runs after a change: pulls, reproduces what changed, pushes, lets the gate decide, and sums
+all of it up in Markdown."""
 
 import re
 import subprocess
@@ -16,6 +16,7 @@ from pipeline.rows import Params, named
 
 RAN = re.compile(r"Running stage '(.+)':")
 RESTORED = re.compile(r"Stage '(.+)' is cached - skipping run")
+HEAD = 2  # lines of a Markdown table without rows
 LINES = 40  # of a list in the summary
 
 
@@ -143,7 +144,7 @@ def summary(project: Project, done: Retraining) -> str:
     lines += _section("What changed", [f"- {path}" for path in _cut(changed)] or ["No file."])
     for title, kind in (("Parameters", "params"), ("Figures", "metrics")):
         table = _dvc(project, kind, "diff", "--md", done.base).strip().splitlines()
-        lines += _section(title, _cut(table) or ["As before."])
+        lines += _section(title, _cut(table) if len(table) > HEAD else ["As before."])
     return "\n".join(lines + _section("Champions", _champions(done.champions) or ["None yet."])).rstrip() + "\n"
 
 

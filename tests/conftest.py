@@ -1,10 +1,12 @@
 """A small project in which one experiment for each task was trained: for the tests of what comes after training."""
 
+import shutil
 import warnings
+from pathlib import Path
 
 import pytest
 
-from pipeline import config
+from pipeline import config, tracking
 from pipeline.artifacts import Project
 from pipeline.sources import SOURCES
 from pipeline.stages import baseline, download, evaluate, preprocess, train
@@ -90,3 +92,25 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def experiments(trained: Project) -> dict[str, str]:
     """The name of the experiment on each task."""
     return {row.task: name for name, row in config.load(trained.root, SOURCES).experiments.items()}
+
+
+@pytest.fixture(scope="session")
+def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables without a row, which take seconds to set up."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+        with tracking.connected(Project(path.parent)) as client:
+            client.search_experiments()
+    return path
+
+
+@pytest.fixture
+def empty_store(_tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project folder with an empty MLflow store of its own."""
+    shutil.copy(_tables, tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    (tmp_path / "data" / "spool").mkdir(parents=True)
+    return Project(tmp_path)
