@@ -165,7 +165,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
 
 
 def trace(clone: Clone, run: Any) -> None:
-    """From a file, a run, a model and an alias to the same run, its commit, data and parameters, and how to remake it."""
+    """From a file, a run, a model and an alias to the same run, its commit, data, parameters, and its remake."""
     base = clone.run("git", "rev-parse", "HEAD~1").strip()  # it was trained on top of the first model's commit
     of_file = clone.pipeline("trace", "data/models/rows/model/weights")
     assert "stage       train@rows" in of_file and "command     python -m pipeline train rows" in of_file
