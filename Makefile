@@ -77,17 +77,19 @@ full: setup check ## The same on the published data (PIPELINE_MIRROR: a folder o
 
 retrain: setup check ## Reproduce what changed, let the gate decide, sum up in reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
 	@$(PREPARE)
-	@$(BIN)/python -m pipeline retrain $(EXPERIMENTS) $(if $(CELL),--cell $(CELL)) $(if $(EDITION),--edition $(EDITION)) \
-	    $(if $(BASE),--base $(BASE))
+	@$(BIN)/python -m pipeline retrain $${EXPERIMENTS:-} $${CELL:+--cell "$$CELL"} $${EDITION:+--edition "$$EDITION"} \
+	    $${BASE:+--base "$$BASE"}
 
 test: setup ## Run the tests; those on published data too where PIPELINE_MIRROR is set (ARGS: more for pytest)
 	@$(BIN)/python -m pytest $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
 
-lint: setup ## Check style, types and which module imports which
+lint: setup ## Check style, types, which module imports which, and CI's workflows
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/zizmor --offline --quiet --persona=pedantic .github
+	@if command -v actionlint >/dev/null; then actionlint; fi
 
 format: setup ## Put imports and layout in order
 	@$(BIN)/ruff check --fix --select I

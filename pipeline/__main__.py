@@ -60,6 +60,12 @@ def _sync(project: Project, arguments: argparse.Namespace) -> None:
     print(f"{sync(project)} journals sent to MLflow")
 
 
+def _probe(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline import probe
+
+    probe.run(project, arguments.source, arguments.accept)
+
+
 def _systems(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline import artifacts, systems
     from pipeline.stages import parameters
@@ -171,6 +177,7 @@ def _answers(
 
 
 COMMANDS = {
+    "probe": _probe,
     "trace": _trace,
     "promote": _promote,
     "rollback": _rollback,
@@ -193,6 +200,9 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(stage, help=f"stage, for {what}" if what else ALONE[stage])
         if what:
             one.add_argument("name")
+    probe = commands.add_parser("probe", help="ask the publishers whether they still offer the files that are pinned")
+    probe.add_argument("source", nargs="*", help="those of all sources without it")
+    probe.add_argument("--accept", action="store_true", help="pin in params.yaml what they offer now")
     commands.add_parser("sync", help="send to MLflow what could not be sent when it was made")
     commands.add_parser("systems", help="the systems of the textbook chapters: their experiments and figures")
     one = commands.add_parser(

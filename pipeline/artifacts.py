@@ -70,6 +70,11 @@ class Project:
         return self.root / "reports" / "chapters.md"
 
     @property
+    def probe(self) -> Path:
+        """What the publishers offered when they were last asked."""
+        return self.root / "reports" / "probe.json"
+
+    @property
     def summary(self) -> Path:
         return self.root / "reports" / "summary.json"
 

@@ -1,7 +1,8 @@
-"""Reads params.yaml: its only reader, which reports every mistake at once."""
+"""Reads params.yaml: its only reader, which reports every mistake at once, and its only writer."""
 
 import difflib
-from collections.abc import Collection, Iterator
+import io
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,6 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from pipeline.errors import ConfigError
 from pipeline.rows import (
@@ -44,6 +47,28 @@ def load(root: Path, readers: Collection[str]) -> Params:
     if mistakes:
         raise ConfigError(_listing(path, mistakes))
     return params
+
+
+def with_pins(text: str, pins: Mapping[str, Mapping[str, str]]) -> str:
+    """`text` of params.yaml with `pins`, by source and file, in the rows of `sources`; the rest stays as it is."""
+    editor = YAML()
+    editor.Representer = _Representer
+    editor.preserve_quotes = True
+    editor.width = MAX_BYTES  # a long row stays one line
+    document = editor.load(text)
+    for source, files in pins.items():
+        quoted = {file: DoubleQuotedScalarString(sha256) for file, sha256 in files.items()}
+        document["sources"][source].setdefault("pins", {}).update(quoted)
+    stream = io.StringIO()
+    editor.dump(document, stream)
+    return stream.getvalue()
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes null where ruamel would leave the value out."""
+
+
+_Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
 def _listing(path: Path, mistakes: Collection[str]) -> str:

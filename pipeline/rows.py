@@ -24,6 +24,7 @@ Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Steps = Annotated[tuple[Count, ...], Field(strict=False)]
 Day = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Row(BaseModel):
@@ -31,9 +32,11 @@ class Row(BaseModel):
 
 
 class SourceRow(Row):
-    """A published source: `reader` is a row of the SOURCES table."""
+    """A published source: `reader` is a row of the SOURCES table. `pins`: the sha256 of published files, by name, in
+    place of those in the source's card; `python -m pipeline probe --accept` writes them."""
 
     reader: str
+    pins: dict[str, Sha256] = {}
 
 
 def _column(value: Any) -> str | int:

@@ -5,7 +5,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -54,6 +54,15 @@ def transfer(url: str, part: Path, file: RawFile, sleep: Callable[[float], None]
             wait = 2.0 ** (attempt - 1) if error.wait is None else error.wait
             say(f"{file.name}: {error}; try {attempt + 1} of {TRIES} in {wait:.0f} s")
             sleep(wait)
+
+
+def headers_of(url: str) -> Mapping[str, str]:
+    """What the server tells of the file at `url` without sending it; nothing where it does not answer that."""
+    try:
+        with _opened(url, 0, "HEAD") as response:
+            return response.headers if response.status_code == 200 else {}
+    except (Refused, requests.RequestException):
+        return {}
 
 
 def write_part(part: Path, chunks: Iterator[bytes], file: RawFile, done: int, total: int | None) -> None:
@@ -107,11 +116,11 @@ def _attempt(url: str, part: Path, file: RawFile) -> None:
         raise _Interrupted(f"the body ended after {found:,} of {file.size:,} bytes")
 
 
-def _opened(url: str, done: int) -> requests.Response:
+def _opened(url: str, done: int, method: str = "GET") -> requests.Response:
     # Uncompressed, so that sizes and ranges mean the bytes of the file.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
     for _ in range(REDIRECTS):
-        response = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False)
+        response = requests.request(method, url, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False)
         if not response.is_redirect:
             return response
         target = urljoin(url, response.headers["Location"])

@@ -28,7 +28,7 @@ def fault_of(path: Path, file: RawFile) -> str | None:
     if file.member is None or file.member_sha256 is None:
         return f"{file.name} is pinned neither by its own sha256 nor by that of a member"
     try:
-        found = _member_sha256(path, file.member)
+        found = member_sha256(path, file.member)
     except DataError as error:
         return str(error)
     return _difference(f"sha256 of {file.member} in it", found, file.member_sha256)
@@ -38,7 +38,8 @@ def _difference(what: str, found: str, expected: str) -> str | None:
     return None if found == expected else f"found {what} {found}, expected {expected}"
 
 
-def _member_sha256(path: Path, member: str) -> str:
+def member_sha256(path: Path, member: str) -> str:
+    """The sha256 of a file inside the zip archive at `path`; DataError where it cannot be read."""
     with open_zip(path) as archive, stream_zip_member(path, archive, member, MEMBER_LIMIT) as stream:
         return _digest(stream)
 

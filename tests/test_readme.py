@@ -35,7 +35,7 @@ def test_every_command_to_a_model_is_understood(line: str) -> None:
 
 
 def test_every_way_to_ask_a_model_is_shown() -> None:
-    assert {line.split("pipeline ")[1].split()[0] for line in ASKED} == COMMANDS.keys() - {"sync", "systems"}
+    assert {line.split("pipeline ")[1].split()[0] for line in ASKED} == COMMANDS.keys() - {"probe", "sync", "systems"}
     assert "python -m pipeline systems" in README
 
 

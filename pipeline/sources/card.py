@@ -1,9 +1,10 @@
 """What a source says of itself: where its bytes come from, under which terms, and how one record looks on disk."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,21 @@ class Card:
     forms: tuple[tuple[RawFile, ...], ...]
     how_to_get: str = ""
     folder: str = ""
+
+
+def pinned(name: str, card: Card, pins: Mapping[str, str]) -> Card:
+    """`card` with the sha256 that `sources.<name>.pins` gives for files, whose sizes are then unknown; only the forms
+    that hold such a file are left. ConfigError names the files of the card where it has no such file."""
+    known = [file.name for form in card.forms for file in form]
+    for file in pins:
+        if file not in known:
+            raise ConfigError(f"sources.{name}.pins: found {file!r}; known: {', '.join(known) or 'no file'}")
+    forms = [form for form in card.forms if not pins or any(file.name in pins for file in form)]
+    return replace(card, forms=tuple(tuple(_pinned(file, pins.get(file.name)) for file in form) for form in forms))
+
+
+def _pinned(file: RawFile, sha256: str | None) -> RawFile:
+    return replace(file, sha256=sha256, size=None) if sha256 else file
 
 
 def find_file(folder: Path, names: tuple[str, ...]) -> Path:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pipeline.artifacts import Project
 from pipeline.rows import Params
+from pipeline.sources import load_source
+from pipeline.sources.card import pinned
 from pipeline.stages import parameters
 
 
@@ -13,6 +15,9 @@ def run(project: Project) -> None:
     """A removed row leaves its files behind, in folders that reports depend on as a whole: they are deleted, which
     makes those reports run again. Trained models stay."""
     params = parameters(project)
+    for name, row in params.sources.items():
+        if row.pins:
+            pinned(name, load_source(row.reader).CARD, row.pins)
     for path in sorted(_left_over(project.root, params)):
         if path.is_dir():
             shutil.rmtree(path)

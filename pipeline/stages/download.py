@@ -12,6 +12,7 @@ from pipeline.artifacts import Project
 from pipeline.download import fetch
 from pipeline.rows import named
 from pipeline.sources import load_source
+from pipeline.sources.card import pinned
 from pipeline.stages import parameters
 
 MANIFEST = "download.json"
@@ -19,13 +20,14 @@ MANIFEST = "download.json"
 
 def run(project: Project, name: str) -> None:
     params = parameters(project)
-    reader = named(params.sources, name, "sources").reader
-    source = load_source(reader)
+    row = named(params.sources, name, "sources")
+    source = load_source(row.reader)
+    card = pinned(name, source.CARD, row.pins)
     folder = project.raw(name)
     if params.edition == "full" and not source.GENERATED:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
-        files = fetch(reader, source.CARD, folder, os.environ.get("PIPELINE_MIRROR"))
+        files = fetch(row.reader, card, folder, os.environ.get("PIPELINE_MIRROR"))
         edition = "full"
     else:
         with artifacts.new_folder(folder) as fresh:
