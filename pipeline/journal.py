@@ -211,11 +211,12 @@ def environment_tags(project: Project) -> dict[str, str]:
     commit = _git(project, "rev-parse", "HEAD")
     # dvc.lock and the reports change while DVC runs: they say nothing about what was run
     changes = _git(project, "status", "--porcelain", "--", ".", ":(exclude)dvc.lock", ":(exclude)reports")
+    names = [line.split(maxsplit=1)[1] for line in (changes or "").splitlines()]
     found = {
         "python_version": platform.python_version(),
         "mlflow.source.git.commit": commit,
         "git_dirty": None if changes is None else str(bool(changes)).lower(),
-        "git_changes": None if changes is None else ", ".join(line[3:] for line in changes.splitlines()[:MAX_CHANGES]),
+        "git_changes": ", ".join(names[:MAX_CHANGES]),
         "job": job(),
         "dvc_stage": os.environ.get("DVC_STAGE"),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),

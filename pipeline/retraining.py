@@ -53,7 +53,7 @@ def retrain(project: Project, params: Params, experiments: Sequence[str], settin
 
 def _reproduce(project: Project, experiments: Sequence[str], settings: Sequence[str], done: Retraining) -> None:
     remote = _dvc(project, "config", "core.remote").strip()
-    if remote and _run(project, ["pull", "--quiet", "--run-cache", "--allow-missing"])[0]:
+    if remote and _run(project, ["pull", "--run-cache", "--allow-missing"])[0]:
         done.troubles.append(f"dvc pull from {remote} failed; what it has was not used")
     targets = [f"evaluate@{name}" for name in experiments]
     how = ["exp", "run", *(part for setting in settings for part in ("-S", setting))] if settings else ["repro"]
@@ -64,7 +64,7 @@ def _reproduce(project: Project, experiments: Sequence[str], settings: Sequence[
         last = done.ran[-1] if done.ran else "before the first stage"
         done.troubles.append(f"dvc repro failed at {last}; nothing was judged")
         raise StageFailed(done.troubles[-1])
-    if remote and _run(project, ["push", "--quiet", "--run-cache"])[0]:
+    if remote and _run(project, ["push", "--run-cache"])[0]:
         done.troubles.append(f"dvc push to {remote} failed; others will have to train this again")
 
 

@@ -134,7 +134,6 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
 
     # The first clone takes the better parameters: model and run come from the run-cache, nothing is trained.
     first.run("git", "pull", "--quiet", "origin", "main")
-    shutil.rmtree(first.root / ".dvc" / "cache")
     ran, summary = first.retrain()
     assert ran == [] and "Nothing new to judge." in summary
     assert first.run_json() == better

@@ -1,0 +1,122 @@
+"""What `trace` says without a store: the command that makes a run again, and where a run came from."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline import lineage
+from pipeline.artifacts import Project
+from pipeline.errors import DataError
+from pipeline.journal import environment_tags
+from pipeline.trace import remake, trace
+
+PARAMS = {
+    "seed": 1,
+    "edition": "sample",
+    "cell": None,
+    "sources": {"digits": {"reader": "digits"}},
+    "datasets": {"digits": {"source": "digits", "task": "image_rows"}},
+    "experiments": {"rows": {"dataset": "digits", "task": "image_rows", "units": 8, "dropout": 0.5}},
+}
+SETTINGS = {
+    "seed": 1,
+    "edition": "sample",
+    "cell": None,
+    "sources.digits": {"reader": "digits"},
+    "datasets.digits": {"source": "digits", "task": "image_rows"},
+    "experiments.rows": {"dataset": "digits", "task": "image_rows", "units": 8, "dropout": 0.5},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A git repository with params.yaml and, from then on, other params.yaml in the folder."""
+    for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "GITHUB_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for command in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "--message", "params"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    (tmp_path / "params.yaml").write_text("seed: 2\n")
+    return Project(tmp_path)
+
+
+def head(project: Project) -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project.root, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def record(project: Project, **changes: Any) -> dict[str, Any]:
+    settings: dict[str, Any] = {**SETTINGS, **changes}
+    return {"mlflow.source.git.commit": head(project), "dvc_stage": "train@rows", "params": settings}
+
+
+ROW = SETTINGS["experiments.rows"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({}, "dvc repro train@rows"),
+        ({"cell": "gru"}, "dvc exp run -S cell=gru train@rows"),
+        ({"experiments.rows": {**ROW, "units": 16}}, "dvc exp run -S experiments.rows.units=16 train@rows"),
+        ({"experiments.rows": {**ROW, "layers": 2}}, "dvc exp run -S +experiments.rows.layers=2 train@rows"),
+        (
+            {"experiments.rows": {k: v for k, v in ROW.items() if k != "dropout"}},
+            "dvc exp run -S '~experiments.rows.dropout' train@rows",
+        ),
+        (
+            {"datasets.digits": {"source": "digits", "task": "image_rows", "parts": [1, 2]}},
+            "dvc exp run -S '+datasets.digits.parts=[1, 2]' train@rows",
+        ),
+        (
+            {"experiments.new": {"dataset": "digits", "units": 4}},
+            "dvc exp run -S '+experiments.new={dataset: digits, units: 4}' train@rows",
+        ),
+    ],
+)
+def test_remake_names_what_the_commit_does_not_have(project: Project, changes: dict[str, Any], command: str) -> None:
+    assert remake(project, record(project, **changes)) == f"git checkout {head(project)} && {command}"
+
+
+def test_a_commit_that_is_not_here_is_named_all_the_same(project: Project) -> None:
+    elsewhere = record(project) | {"mlflow.source.git.commit": "c0ffee"}
+    assert remake(project, elsewhere) == "git checkout c0ffee && dvc repro train@rows"
+
+
+def test_of_an_experiment_of_dvc_the_baseline_counts(project: Project) -> None:
+    found = record(project, cell="lstm") | {"dvc_baseline": head(project), "mlflow.source.git.commit": "feedbeef"}
+    assert remake(project, found) == f"git checkout {head(project)} && dvc exp run -S cell=lstm train@rows"
+
+
+def test_a_run_of_ci_names_its_job_and_what_was_changed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SERVER_URL": "https://git.example", "REPOSITORY": "a/b", "RUN_ID": "7"}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    tags = environment_tags(project)
+    assert tags["job"] == "https://git.example/a/b/actions/runs/7"
+    assert tags["mlflow.source.git.commit"] == head(project)
+    assert (tags["git_dirty"], tags["git_changes"]) == ("true", "params.yaml")
+    folder = project.model("rows")
+    folder.mkdir(parents=True)
+    ids = {"run_id": None, "model_id": None, "experiment_id": None, "run_key": "a" * 32, "name": "gru 8 · rows"}
+    (folder / "run.json").write_text(json.dumps({**record(project), **tags, **ids}))
+    text = trace(project, "a" * 32)
+    assert "job         https://git.example/a/b/actions/runs/7" in text
+    assert "run         not in MLflow yet" in text and "python -m pipeline sync" in text
+    assert "with uncommitted changes: params.yaml" in text
+
+
+def test_a_file_that_no_stage_makes(project: Project) -> None:
+    lock = {"stages": {"train@rows": {"cmd": "x", "outs": [{"path": "data/models/rows", "md5": "a.dir"}]}}}
+    (project.root / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert lineage.hashes(project) == {"data/models/rows": "a.dir"}
+    with pytest.raises(DataError, match="no output of a stage; give one of data/models/rows"):
+        trace(project, str(project.root / "data" / "models"))
+    with pytest.raises(DataError, match=r"no output of a stage; give dvc.lock"):
+        trace(project, str(project.root / "README.md"))
