@@ -94,7 +94,7 @@ def training(
     journal.metrics({"train_seconds": facts["train_seconds"], "parameters": facts["parameters"]})
     for metric in system:
         journal.metric(*metric)
-    journal.tags({tag: json.dumps(made_of[key], ensure_ascii=False) for tag, key in AS_JSON.items()})
+    journal.tags({tag: json.dumps(made_of[key], ensure_ascii=False, sort_keys=True) for tag, key in AS_JSON.items()})
     prepared = project.prepared(facts["dataset"]).relative_to(project.root).as_posix()
     journal.dataset(facts["dataset"], prepared, made_of["data"].get(prepared, UNKNOWN), "training")
     return journal
