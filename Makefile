@@ -1,7 +1,7 @@
 # Every target makes .venv and installs requirements.lock first, once.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup check repro full retrain test lint format ui lock clean
+.PHONY: help setup check repro full retrain test lint format ui server lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -98,6 +98,9 @@ format: setup ## Put imports and layout in order
 ui: setup ## Open the MLflow UI on this machine (PORT=5000)
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
 	    $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
+
+server: setup ## Start MLflow for a team, on PostgreSQL with passwords: docs/teams.md (BACKEND, ARTIFACTS, HOST, PORT)
+	@$(BIN)/python deploy/server.py
 
 lock: ## Renew requirements.lock from pyproject.toml with uv (UPGRADE=--upgrade: newest versions of everything)
 	@uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -118,8 +118,8 @@ def connected(project: Project) -> Iterator[Any]:
 
 
 def shown(uri: str) -> str:
-    """The store's address without the password that it may hold."""
-    return re.sub(r"//[^/@\s]*@", "//", uri)
+    """The store's address without user and password that it may hold."""
+    return re.sub(r"//[^/\s]*@", "//", uri)
 
 
 def _folder(project: Project) -> Path:
@@ -176,7 +176,8 @@ def _check(uri: str) -> None:
     """Finds out within seconds what MLflow would find out in minutes. Raises OSError or sqlite3.Error."""
     if uri.startswith(("http://", "https://")):
         try:
-            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=HEALTH_SECONDS).close()
+            # urllib would take user and password for a part of the host's name, and ask the name server for it
+            urllib.request.urlopen(f"{shown(uri).rstrip('/')}/health", timeout=HEALTH_SECONDS).close()
         except urllib.error.HTTPError as error:
             if error.code >= 500:
                 raise ConnectionError(f"{uri} answers {error.code}") from None

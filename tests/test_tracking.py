@@ -1,5 +1,6 @@
 """Journals reach MLflow whole and once, whatever the store does meanwhile."""
 
+import contextlib
 import http.server
 import math
 import os
@@ -199,26 +200,44 @@ def test_closed_port_costs_a_warning_and_sync_sends_once(
     assert "positive" in labels.read_text()
 
 
-def test_server_that_answers_only_its_health_check(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+@contextlib.contextmanager
+def server(health: int) -> Iterator[str]:
+    """A server that answers its health check with that code, and all else with 503; its host and port."""
+
     class Failing(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/health" else 503)
+            self.send_response(health if self.path == "/health" else 503)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
             """Says nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Failing) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{made.server_port}"
+        made.shutdown()
+
+
+def test_server_that_answers_only_its_health_check(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with server(health=200) as place:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{place}")
         begin = time.monotonic()
         assert deliver(journal(), project) == Delivered(None, None)
         assert time.monotonic() - begin < 5
-        server.shutdown()
     assert len(capfd.readouterr().err.splitlines()) == 1 and len(spooled(project)) == 1
+
+
+def test_a_password_in_the_address_is_no_part_of_the_host_and_not_shown(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with server(health=503) as place:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:s3cr3t-w0rd@{place}")
+        assert deliver(journal(), project) == Delivered(None, None)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"http://{place} answers 503" in line and "s3cr3t" not in line
 
 
 @pytest.mark.parametrize(
@@ -340,7 +359,7 @@ def test_address(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_reason_names_no_password() -> None:
-    shown = tracking._reason(OSError("postgresql://me:secret@host/db is down\nand more"))
+    shown = tracking._reason(OSError("postgresql://me:se@cret@host/db is down\nand more"))
     assert shown == "OSError: postgresql://host/db is down"
 
 
