@@ -27,16 +27,20 @@ def test_every_make_target_exists() -> None:
 
 
 @pytest.mark.parametrize("line", ASKED)
-def test_every_command_to_a_model_is_understood(line: str) -> None:
+def test_every_command_is_understood(line: str) -> None:
     words = shlex.split(line)
     arguments = _parser().parse_args(words[words.index("pipeline") + 1 :])
     params = config.load(ROOT, SOURCES)
-    assert arguments.experiment in params.experiments
+    named = getattr(arguments, "experiment", [])
+    assert set([named] if isinstance(named, str) else named) <= params.experiments.keys()
+    if hasattr(arguments, "model") and arguments.command == "rollback":
+        source, _, task = arguments.model.rpartition("-")
+        assert any(row.task == task and row.source == source for row in params.datasets.values())
 
 
-def test_every_way_to_ask_a_model_is_shown() -> None:
-    assert {line.split("pipeline ")[1].split()[0] for line in ASKED} == COMMANDS.keys() - {"probe", "sync", "systems"}
-    assert "python -m pipeline systems" in README
+def test_every_command_is_shown() -> None:
+    shown = set(re.findall(r"python -m pipeline ([a-z]+)", README)) | set(re.findall(r"make (retrain)", README))
+    assert shown >= COMMANDS.keys() - {"skew"}  # of docs/serving.md
 
 
 def test_every_experiment_of_params_is_named() -> None:
