@@ -96,6 +96,7 @@ format: setup ## Put imports and layout in order
 	@$(BIN)/ruff format
 
 ui: setup ## Open the MLflow UI on this machine (PORT=5000)
+	@echo 'http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning'
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
 	    $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
 

@@ -32,12 +32,14 @@ def now() -> int:
 
 
 class Metric(NamedTuple):
-    """One number of a curve; `timestamp` in milliseconds since 1970."""
+    """One number of a curve; `timestamp` in milliseconds since 1970. `dataset`: the name of the run's data on which its
+    model got that figure; "" for a number of the run alone."""
 
     key: str
     value: float
     step: int
     timestamp: int
+    dataset: str = ""
 
 
 class DatasetInput(NamedTuple):
@@ -68,6 +70,14 @@ class ModelFolder:
     requirements: list[str]
 
 
+class Page(NamedTuple):
+    """What the MLflow experiment shows of itself: a note, and a saved view of its table and charts, JSON-able."""
+
+    note: str
+    view_name: str
+    view: dict[str, Any]
+
+
 @dataclass
 class Content:
     """All that a journal holds, JSON-able; `start` and `end` in milliseconds since 1970."""
@@ -82,6 +92,9 @@ class Content:
     metrics: list[Metric] = field(default_factory=list)
     datasets: list[DatasetInput] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+    page: Page | None = None
+    children: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     model: ModelFolder | None = None
     status: Status | None = None
@@ -109,17 +122,19 @@ class Journal:
         """Values that are None are left out."""
         self.content.tags.update({name: str(value) for name, value in values.items() if value is not None})
 
-    def metric(self, name: str, value: float, step: int = 0, timestamp: int | None = None) -> None:
+    def metric(self, name: str, value: float, step: int = 0, timestamp: int | None = None, dataset: str = "") -> None:
         """Raises ValueError for NaN and infinities: MLflow would store 1.8e308 for the latter."""
         if not math.isfinite(value):
             raise ValueError(f"metric {name} at step {step}: found {value}; it must be a finite number")
         at = now() if timestamp is None else int(timestamp)
-        self.content.metrics.append(Metric(name, float(value), int(step), at))
+        self.content.metrics.append(Metric(name, float(value), int(step), at, dataset))
 
-    def metrics(self, values: Mapping[str, float], step: int = 0, timestamp: int | None = None) -> None:
+    def metrics(
+        self, values: Mapping[str, float], step: int = 0, timestamp: int | None = None, dataset: str = ""
+    ) -> None:
         at = now() if timestamp is None else timestamp
         for name, value in values.items():
-            self.metric(name, value, step, at)
+            self.metric(name, value, step, at, dataset)
 
     def dataset(self, name: str, source_uri: str, digest: str, context: Context) -> None:
         """Data that the run has seen; `digest`: DVC's md5. Raises ValueError if it is empty or too long for MLflow."""
@@ -130,6 +145,21 @@ class Journal:
     def text(self, path: str, text: str) -> None:
         """A text artifact; `path` is its place among the run's artifacts."""
         self.content.texts[path] = text
+
+    def note(self, text: str) -> None:
+        """Markdown that stands above everything else on the run's page. Addresses that are known only to the store are
+        filled in when it is sent: `run:<run_key>` and `model:<run_key>`, `compare:<run_key>,<run_key>`, `experiment:`
+        of this journal; and `{tag:name}` and `{param:name}` of the run."""
+        self.content.note = text
+
+    def experiment(self, note: str, view_name: str, view: Mapping[str, Any]) -> None:
+        """The note of the MLflow experiment, with the same addresses, and its saved view: the state that the UI keeps
+        in the tag of a view that somebody shares."""
+        self.content.page = Page(note, view_name, dict(view))
+
+    def child(self, run_key: str) -> None:
+        """A run that stands under this one in MLflow's table; it moves there from where it stood."""
+        self.content.children.append(run_key)
 
     def artifact(self, path: Path, into: str = "") -> None:
         """A file, or all that a folder holds, into the artifact folder `into`. Raises FileNotFoundError."""
@@ -184,6 +214,8 @@ def load(folder: Path) -> Content:
     stored["metrics"] = [Metric(*row) for row in stored["metrics"]]
     stored["datasets"] = [DatasetInput(*row) for row in stored["datasets"]]
     stored["attachments"] = [Attachment(str(folder / path), into) for path, into in stored["attachments"]]
+    if stored.get("page") is not None:
+        stored["page"] = Page(*stored["page"])
     if stored["model"] is not None:
         stored["model"].update({key: str(folder / stored["model"][key]) for key in ("folder", "served_by", "package")})
         stored["model"] = ModelFolder(**stored["model"])

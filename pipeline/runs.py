@@ -1,5 +1,6 @@
 """What each stage tells MLflow of a training: one run, opened by train, to which evaluate and report add."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,24 @@ from typing import Any
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.journal import Journal, Metric, environment_tags
-from pipeline.lineage import UNKNOWN
+from pipeline.lineage import UNKNOWN, remake
 from pipeline.rows import ExperimentRows, named
 
 SERVED_BY = Path(__file__).with_name("served_model.py")
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "mlflow")
 AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags, and their keys in run.json, where they need no JSON
+# The saved view: columns of one kind share a heading, so their order is that of a sentence. Widths in pixels.
+COLUMNS = (
+    ("tags", ("measure",)),
+    ("metrics", ("score", "baseline_score", "skill")),
+    ("tags", ("verdict",)),
+    ("params", ("cell", "units")),
+    ("metrics", ("parameters", "train_seconds")),
+    ("tags", ("dataset", "edition", "protocol")),
+)
+SECTIONS = ("Result", "Model metrics", "System metrics")  # of charts; the last two, MLflow's own, get all others
+NAME = "attributes.`Run Name`"
+WIDE, NARROW = {NAME: 290, "tags.`verdict`": 150, "metrics.`baseline_score`": 110, "metrics.`train_seconds`": 110}, 90
 GENERATION = {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}
 CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
 # For the signature of the served model: raw input, the form of the answer, and the options with their defaults.
@@ -83,7 +96,11 @@ def training(
     """
     journal = run.journal("train")
     journal.params({**row.model_dump(mode="json"), "seed": facts["seed"], "parameters": facts["parameters"]})
-    journal.tags(environment_tags(project))
+    environment, experiment = environment_tags(project), facts["experiment"]
+    journal.tags(environment)
+    commit = environment.get("dvc_baseline") or environment.get("mlflow.source.git.commit")
+    again = remake(project, commit, f"evaluate@{experiment}", made_of["params"])
+    journal.tags({"mlflow.source.name": f"train@{experiment}", "remake": again})
     kinds = ("experiment", "source", "dataset", "task", "cell", "edition", "protocol")
     journal.tags({kind: facts[kind] for kind in kinds})
     journal.tags({"backend": row.backend, "mlflow.user": "pipeline"})
@@ -121,31 +138,104 @@ def add_model(journal: Journal, folder: Path, experiment: str, task: str) -> Non
 
 
 def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
-    """The journal of the evaluate stage: test and validation figures, the baselines', skill, and a note to read."""
-    journal = run.journal("evaluate")
-    journal.metrics({f"test_{name}": value for name, value in metrics["test"].items()})
-    journal.metrics({f"best_validation_{name}": value for name, value in metrics["validation"].items()})
+    """The journal of the evaluate stage: the model's figures on its data, the baselines', and the skill.
+
+    `score`, `baseline_score` and `skill` are the headline metric under the same names for every task, with four digits:
+    MLflow's table shows all that there are.
+    """
+    journal, on, against = run.journal("evaluate"), metrics["dataset"], metrics["against_baseline"]
+    journal.metrics({f"test_{name}": value for name, value in metrics["test"].items()}, dataset=on)
+    journal.metrics({f"best_validation_{name}": value for name, value in metrics["validation"].items()}, dataset=on)
     for baseline, figures in metrics["baselines"].items():
         journal.metrics({f"test baselines/{plain(baseline)}/{name}": value for name, value in figures.items()})
-    against = metrics["against_baseline"]
-    journal.metrics({"baseline_score": against["baseline_score"]})
-    note = (
-        f"{metrics['experiment']} on {metrics['dataset']}: test {against['metric']} {against['score']:.4f}, "
-        f"{against['baseline']} {against['baseline_score']:.4f}."
-    )
-    if against["skill"] is not None:
-        journal.metrics({"skill": against["skill"]})
-        note += f" Skill {against['skill']:+.1%}."
-    journal.tags({"mlflow.note.content": note + (" **Sample data.**" if metrics["edition"] == "sample" else "")})
+    journal.metrics(in_short({"score": against["score"], "skill": against["skill"]}), dataset=on)
+    journal.metrics(in_short({"baseline_score": against["baseline_score"]}))
     return journal
 
 
-def report(run: Run, folder: Path, samples: Path) -> Journal:
-    """The journal of the report stage: the data set's figures and tables, and what the model wrote."""
+def in_short(figures: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: float(f"{value:.4g}") for name, value in figures.items() if value is not None}
+
+
+def report(run: Run, folder: Path, samples: Path, tags: Mapping[str, str], note: str) -> Journal:
+    """The journal of the report stage: the data set's figures and tables, what the model wrote, and the note to read;
+    tags: what the report says of the run in a word."""
     journal = run.journal("report")
     journal.artifact(folder, "report")
     journal.artifact(samples, "samples")
+    journal.tags(tags)
+    journal.note(note)
     return journal
+
+
+def comparison(
+    key: str, rows: Sequence[Mapping[str, Any]], folder: Path, tags: Mapping[str, str], note: str
+) -> Journal:
+    """A run above those of the experiments on a data set, with what came out of them.
+
+    key: comparison_key of `rows`, the metrics of the experiments, the best first; tags: what the report says of that.
+    """
+    best, dataset = rows[0], rows[0]["dataset"]
+    last = max(rows, key=lambda row: row["run"]["start"])
+    start = last["run"]["start"]
+    name = f"comparison of {dataset}: {len(rows)} experiments"
+    journal = Run(key, best["source"], name, start).journal("report")
+    against = best["against_baseline"]
+    found = {
+        "best_score": against["score"],
+        "baseline_score": against["baseline_score"],
+        "best_skill": against["skill"],
+    }
+    end = start + round(1000 * last["train_seconds"])
+    journal.metrics(in_short(found), timestamp=end)
+    journal.tags({kind: best[kind] for kind in ("source", "dataset", "task", "edition", "protocol")})
+    journal.tags(
+        {**tags, "best": best["experiment"], "mlflow.user": "pipeline", "mlflow.source.name": f"report@{dataset}"}
+    )
+    journal.artifact(folder, "report")
+    journal.note(note)
+    for row in rows:
+        journal.child(row["run"]["run_key"])
+    journal.finish(end=end)
+    return journal
+
+
+def comparison_key(dataset: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The key of the run above the experiments: the same trainings make the same one, a retrained one makes another."""
+    keys = sorted(row["run"]["run_key"] for row in rows)
+    return hashlib.sha256(" ".join([dataset, *keys]).encode()).hexdigest()[:32]
+
+
+def view() -> dict[str, Any]:
+    """The state of the saved view, as MLflow's UI keeps it: a table of the trainings, the best first, whose columns say
+    how good, beside what, at what cost; and the same as charts."""
+    columns = [f"{kind}.`{name}`" for kind, names in COLUMNS for name in names]
+    score = {"type": "BAR", "metricKey": "score", "selectedMetricKeys": ["score", "baseline_score"]}
+    skill = {"type": "BAR", "metricKey": "skill"}
+    axes = {"selectedParams": ["cell"], "selectedMetrics": ["parameters", "train_seconds", "score"]}
+    cost = {"xaxis": {"key": "parameters", "type": "METRIC"}, "yaxis": {"key": "score", "type": "METRIC"}}
+    charts: list[dict[str, Any]] = [
+        score,
+        skill,
+        {"type": "SCATTER", "runsCountToCompare": 100, **cost},
+        {"type": "PARALLEL", "showAllRuns": False, **axes},
+        {"type": "LINE", "metricKey": "loss"},
+    ]
+    kept = {"deleted": False, "isGenerated": False}
+    return {
+        "searchFilter": "tags.experiment != ''",  # no comparisons: they have no score of their own
+        "orderByKey": "metrics.`skill`",
+        "orderByAsc": False,
+        "selectedColumns": columns,
+        "columnOrder": [NAME, *columns],
+        "columnWidths": {column: WIDE.get(column, NARROW) for column in (NAME, *columns)},
+        "compareRunCharts": [
+            {"uuid": f"result-{i}", "metricSectionId": SECTIONS[0], **kept, **chart} for i, chart in enumerate(charts)
+        ],
+        "compareRunSections": [
+            {"uuid": name, "name": name, "display": True, "isReordered": False, **kept} for name in SECTIONS
+        ],
+    }
 
 
 def plain(name: str) -> str:

@@ -2,12 +2,9 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from pipeline import artifacts, lineage, tracking
 from pipeline.artifacts import Project
@@ -122,65 +119,10 @@ def _run_lines(project: Project, record: Mapping[str, Any]) -> Iterator[str]:
     for path, digest in record.get("data", {}).items():
         yield f"{'data':11} {path}  {digest}"
     for key, value in record.get("params", {}).items():
-        yield f"{'parameters':11} {key}: {_flow(value)}"
+        yield f"{'parameters':11} {key}: {lineage.flow(value)}"
     yield f"{'model':11} {record.get('model_id') or 'not in MLflow yet'}"
-    yield f"{'remake':11} {remake(project, record)}"
+    yield f"{'remake':11} {record.get('remake', 'unknown: an older version made this run')}"
     yield f"{'MLflow':11} {_address(project, record)}"
-
-
-def _flow(value: Any) -> str:
-    return (
-        yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000)
-        .strip()
-        .removesuffix("...")
-        .strip()
-    )
-
-
-def remake(project: Project, record: Mapping[str, Any]) -> str:
-    """The commands that make the run again: its commit, and what differed from its params.yaml as `-S`."""
-    commit = record.get("dvc_baseline") or record.get("mlflow.source.git.commit")
-    stage = record.get("dvc_stage") or "the train stage"
-    settings = record.get("params", {})
-    before = "" if commit is None else f"git checkout {commit} && "
-    then = _params_at(project, commit) if commit else None
-    if then is None:
-        return f"{before}dvc repro {stage}"
-    changes = list(_changes(settings, then))
-    if not changes:
-        return f"{before}dvc repro {stage}"
-    return f"{before}dvc exp run {' '.join(changes)} {stage}"
-
-
-def _params_at(project: Project, commit: str) -> Any:
-    done = subprocess.run(
-        ["git", "show", f"{commit}:./params.yaml"], cwd=project.root, capture_output=True, text=True, check=False
-    )
-    return yaml.safe_load(done.stdout) if done.returncode == 0 else None
-
-
-def _changes(settings: Mapping[str, Any], then: Any) -> Iterator[str]:
-    """`-S key=value` for each value of the run that its commit's params.yaml does not have."""
-    for key, value in settings.items():
-        table, _, row = key.partition(".")
-        old = (then.get(table) or {}).get(row) if row else then.get(table)
-        if not isinstance(value, dict):
-            if value != old:
-                yield f"-S {_quoted(f'{key}={_flow(value)}')}"
-            continue
-        if old is None:
-            yield f"-S {_quoted(f'+{key}={_flow(value)}')}"
-            continue
-        for name, inner in value.items():
-            if inner != old.get(name):
-                plus = "" if name in old else "+"
-                yield f"-S {_quoted(f'{plus}{key}.{name}={_flow(inner)}')}"
-        for name in old.keys() - value.keys():
-            yield f"-S {_quoted(f'~{key}.{name}')}"
-
-
-def _quoted(text: str) -> str:
-    return text if re.fullmatch(r"[\w.+=/-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
 def _address(project: Project, record: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@ store that is down, slow or locked costs one warning, and what is sent again is 
 
 import contextlib
 import fcntl
+import hashlib
 import io
 import json
 import logging
@@ -14,9 +15,11 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +32,11 @@ SQLITE_SECONDS = 20.0  # as long as MLflow itself waits for a locked file
 TURN_SECONDS = 60.0  # another process may be setting up the store's tables, which takes a busy machine long
 ENTRY = re.compile(r"[0-9a-f]{32}-[a-z0-9_]+-\d+")
 SQLITE = "sqlite:///"
+NOTE = "mlflow.note.content"
+WRITTEN = "mlflow.note.written"
+MAX_NOTE = 8000  # characters of a tag, beyond which MLflow refuses or cuts it
+VIEW = "mlflow.sharedViewState.result"
+PLACE = re.compile(r"\b(run|model|compare):((?:[0-9a-f]{32},?)+)|\b(experiment):(?=/)|\{(tag|param):([^}]+)\}")
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for one request
 DEFAULTS = {
     # the spool is the retry: a request that MLflow repeats by itself can open a second, empty run
@@ -258,7 +266,7 @@ def _send(client: Any, experiment_id: str, content: Content) -> None:
     """All of it may have been sent before: MLflow keeps equal parameters, metrics and inputs once."""
     run = _open(client, experiment_id, content)
     run_id = run.info.run_id
-    _send_batches(client, run_id, content)
+    _send_batches(client, run, content)
     _send_inputs(client, run_id, content)
     for path, text in content.texts.items():
         client.log_text(run_id, text, path)
@@ -267,15 +275,88 @@ def _send(client: Any, experiment_id: str, content: Content) -> None:
         log(run_id, item.path, item.into or None)
     if content.model is not None and "model_id" not in run.data.tags:
         _send_model(client, run, content, content.model)
+    for key in content.children:
+        client.set_tag(_sent(client, experiment_id, key).info.run_id, "mlflow.parentRunId", run_id)
+    _send_notes(client, experiment_id, run_id, content)
     if content.status is not None:
         client.set_terminated(run_id, content.status, content.end)
 
 
-def _send_batches(client: Any, run_id: str, content: Content) -> None:
+def _sent(client: Any, experiment_id: str, run_key: str) -> Any:
+    """The run; LookupError where it has not been sent: what names it stays in the spool as well."""
+    found = _find(client, experiment_id, run_key)
+    if found is None:
+        raise LookupError(f"run {run_key} is not in the store yet")
+    return found
+
+
+def _send_notes(client: Any, experiment_id: str, run_id: str, content: Content) -> None:
+    run = client.get_run(run_id)
+    model_id = run.data.tags.get("model_id")
+    if content.note:
+        note = _placed(client, run, content.note)
+        _write(partial(client.set_tag, run_id), run.data.tags, note)
+        if model_id:
+            tags = client.get_logged_model(model_id).tags
+            _write(lambda name, value: client.set_logged_model_tags(model_id, {name: value}), tags, note)
+    if content.page is not None:
+        experiment = client.get_experiment(experiment_id)
+        tag = partial(client.set_experiment_tag, experiment_id)
+        _write(tag, experiment.tags, _placed(client, run, content.page.note))
+        kept = json.loads(experiment.tags.get(VIEW, "{}"))
+        if kept.get("updatedAt") == kept.get("createdAt"):  # nobody has changed it
+            made = experiment.creation_time
+            view = {"name": content.page.view_name, "createdAt": made, "updatedAt": made}
+            tag(VIEW, json.dumps({**view, "state": json.dumps(content.page.view)}))
+
+
+def _write(tag: Callable[[str, str], Any], tags: Mapping[str, str], note: str) -> None:
+    """The note, unless a person has written another: WRITTEN has the checksums of ours before and after this, so that
+    whichever stands there when the process is killed between the two is known as ours."""
+    note, there = note[:MAX_NOTE], tags.get(NOTE, "")
+    if not there or _checksum(there) in tags.get(WRITTEN, "").split():
+        tag(WRITTEN, f"{_checksum(there)} {_checksum(note)}")
+        tag(NOTE, note)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _placed(client: Any, run: Any, text: str) -> str:
+    """The text with the addresses of Journal.note filled in. They begin with #, and so hold at any host and port."""
+    experiment_id = run.info.experiment_id
+
+    def place(found: re.Match[str]) -> str:
+        kind, keys, _, of, name = found.groups()
+        if name:
+            return str((run.data.tags if of == "tag" else run.data.params).get(name, "–"))
+        if kind is None:
+            return f"#/experiments/{experiment_id}"
+        runs = [_sent(client, experiment_id, key) for key in keys.split(",")]
+        if kind == "compare":
+            ids = urllib.parse.quote(json.dumps([run.info.run_id for run in runs]))
+            return f"#/compare-runs?runs={ids}&experiments={urllib.parse.quote(json.dumps([experiment_id]))}"
+        if kind == "model":
+            return f"#/experiments/{experiment_id}/models/{runs[0].data.tags.get('model_id')}"
+        return f"#/experiments/{experiment_id}/runs/{runs[0].info.run_id}"
+
+    return PLACE.sub(place, text)
+
+
+def _send_batches(client: Any, run: Any, content: Content) -> None:
+    """A figure on a data set goes to the run's model as well, with the name and digest of what the run has seen."""
     from mlflow.entities import Metric, Param, RunTag
 
+    run_id, model_id = run.info.run_id, run.data.tags.get("model_id")
+    seen = {item.dataset.name: item.dataset.digest for item in (run.inputs.dataset_inputs if run.inputs else [])}
+
+    def metric(row: Any) -> Metric:
+        on = (model_id, row.dataset, seen[row.dataset]) if model_id and row.dataset in seen else ()
+        return Metric(row.key, row.value, row.timestamp, row.step, *on)
+
     parts: dict[str, Sequence[Any]] = {
-        "metrics": [Metric(row.key, row.value, row.timestamp, row.step) for row in content.metrics],
+        "metrics": [metric(row) for row in content.metrics],
         "params": [Param(name, value) for name, value in content.params.items()],
         "tags": [RunTag(name, value) for name, value in content.tags.items()],
     }

@@ -145,6 +145,7 @@ def stages(*groups: str, of: Mapping[str, Any] = EXPERIMENTS) -> set[str]:
     return {f"{group}@{name}" for group in groups for name in of}
 
 
+VIEW = "mlflow.sharedViewState.result"
 DATASETS = dict.fromkeys(EXPERIMENTS.values())
 
 
@@ -238,8 +239,10 @@ def test_mlflow_holds_one_finished_run_for_each_training(made: Flow, monkeypatch
     sources = {e.name: e.experiment_id for e in client.search_experiments() if e.name != "Default"}
     assert sources.keys() == {"digits", "mybook"}
     runs = client.search_runs(list(sources.values()))
-    by_name = {run.data.tags["experiment"]: run for run in runs}
-    assert by_name.keys() == EXPERIMENTS.keys() and len(runs) == 3
+    (above,) = (run for run in runs if "experiment" not in run.data.tags)
+    assert above.info.run_name == "comparison of digits: 2 experiments"
+    by_name = {run.data.tags["experiment"]: run for run in runs if run is not above}
+    assert by_name.keys() == EXPERIMENTS.keys() and len(runs) == 4
     lock = made.read("dvc.lock")["stages"]
     for name, dataset in EXPERIMENTS.items():
         run = by_name[name]
@@ -265,7 +268,14 @@ def test_mlflow_holds_one_finished_run_for_each_training(made: Flow, monkeypatch
         assert (data.dataset.name, data.dataset.digest) == (dataset, prepared["md5"])
         figures = {Path(file.path).name for file in client.list_artifacts(run.info.run_id, "report")}
         assert {path.name for path in (made.root / "reports" / dataset).iterdir()} == figures
-        assert client.get_logged_model(stored["model_id"]).status == "READY"
+        model = client.get_logged_model(stored["model_id"])
+        on = {(metric.dataset_name, metric.dataset_digest) for metric in model.metrics}
+        assert (model.status, on) == ("READY", {(dataset, prepared["md5"])})
+        assert run.data.tags.get("mlflow.parentRunId") == (None if name == "mybook" else above.info.run_id)
+        view = json.loads(json.loads(client.get_experiment(run.info.experiment_id).tags[VIEW])["state"])
+        for column in view["selectedColumns"]:
+            kind, _, of = column.partition(".")
+            assert of.strip("`") in getattr(run.data, kind), f"{column}: an empty column"
     assert not [path for path in (made.root / "data" / "spool").iterdir() if path.is_dir()], "all has been sent"
 
 

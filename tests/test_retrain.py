@@ -210,4 +210,4 @@ def queued(clone: Clone) -> None:
     text = clone.pipeline("trace", "data/models/rows")
     head = clone.run("git", "rev-parse", "HEAD").strip()
     assert f"trained by  train@rows, DVC experiment small-gru on {head}" in text
-    assert f"remake      git checkout {head} && dvc exp run -S experiments.rows.units=4 train@rows" in text
+    assert f"remake      git checkout {head} && dvc exp run -S experiments.rows.units=4 evaluate@rows" in text

@@ -13,7 +13,7 @@ from pipeline import lineage
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
 from pipeline.journal import environment_tags
-from pipeline.trace import remake, trace
+from pipeline.trace import trace
 
 PARAMS = {
     "seed": 1,
@@ -52,9 +52,9 @@ def head(project: Project) -> str:
     return done.stdout.strip()
 
 
-def record(project: Project, **changes: Any) -> dict[str, Any]:
+def remade(project: Project, commit: str | None, **changes: Any) -> str:
     settings: dict[str, Any] = {**SETTINGS, **changes}
-    return {"mlflow.source.git.commit": head(project), "dvc_stage": "train@rows", "params": settings}
+    return lineage.remake(project, commit, "evaluate@rows", settings)
 
 
 ROW = SETTINGS["experiments.rows"]
@@ -63,36 +63,31 @@ ROW = SETTINGS["experiments.rows"]
 @pytest.mark.parametrize(
     ("changes", "command"),
     [
-        ({}, "dvc repro train@rows"),
-        ({"cell": "gru"}, "dvc exp run -S cell=gru train@rows"),
-        ({"experiments.rows": {**ROW, "units": 16}}, "dvc exp run -S experiments.rows.units=16 train@rows"),
-        ({"experiments.rows": {**ROW, "layers": 2}}, "dvc exp run -S +experiments.rows.layers=2 train@rows"),
+        ({}, "dvc repro evaluate@rows"),
+        ({"cell": "gru"}, "dvc exp run -S cell=gru evaluate@rows"),
+        ({"experiments.rows": {**ROW, "units": 16}}, "dvc exp run -S experiments.rows.units=16 evaluate@rows"),
+        ({"experiments.rows": {**ROW, "layers": 2}}, "dvc exp run -S +experiments.rows.layers=2 evaluate@rows"),
         (
             {"experiments.rows": {k: v for k, v in ROW.items() if k != "dropout"}},
-            "dvc exp run -S '~experiments.rows.dropout' train@rows",
+            "dvc exp run -S '~experiments.rows.dropout' evaluate@rows",
         ),
         (
             {"datasets.digits": {"source": "digits", "task": "image_rows", "parts": [1, 2]}},
-            "dvc exp run -S '+datasets.digits.parts=[1, 2]' train@rows",
+            "dvc exp run -S '+datasets.digits.parts=[1, 2]' evaluate@rows",
         ),
         (
             {"experiments.new": {"dataset": "digits", "units": 4}},
-            "dvc exp run -S '+experiments.new={dataset: digits, units: 4}' train@rows",
+            "dvc exp run -S '+experiments.new={dataset: digits, units: 4}' evaluate@rows",
         ),
     ],
 )
 def test_remake_names_what_the_commit_does_not_have(project: Project, changes: dict[str, Any], command: str) -> None:
-    assert remake(project, record(project, **changes)) == f"git checkout {head(project)} && {command}"
+    assert remade(project, head(project), **changes) == f"git checkout {head(project)} && {command}"
 
 
-def test_a_commit_that_is_not_here_is_named_all_the_same(project: Project) -> None:
-    elsewhere = record(project) | {"mlflow.source.git.commit": "c0ffee"}
-    assert remake(project, elsewhere) == "git checkout c0ffee && dvc repro train@rows"
-
-
-def test_of_an_experiment_of_dvc_the_baseline_counts(project: Project) -> None:
-    found = record(project, cell="lstm") | {"dvc_baseline": head(project), "mlflow.source.git.commit": "feedbeef"}
-    assert remake(project, found) == f"git checkout {head(project)} && dvc exp run -S cell=lstm train@rows"
+def test_without_its_commit_nothing_can_be_compared(project: Project) -> None:
+    assert remade(project, "c0ffee", cell="gru") == "git checkout c0ffee && dvc repro evaluate@rows"
+    assert remade(project, None, cell="gru") == "dvc repro evaluate@rows"
 
 
 def test_a_run_of_ci_names_its_job_and_what_was_changed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +100,7 @@ def test_a_run_of_ci_names_its_job_and_what_was_changed(project: Project, monkey
     folder = project.model("rows")
     folder.mkdir(parents=True)
     ids = {"run_id": None, "model_id": None, "experiment_id": None, "run_key": "a" * 32, "name": "gru 8 · rows"}
-    (folder / "run.json").write_text(json.dumps({**record(project), **tags, **ids}))
+    (folder / "run.json").write_text(json.dumps({**tags, **ids, "remake": "dvc repro"}))
     text = trace(project, "a" * 32)
     assert "job         https://git.example/a/b/actions/runs/7" in text
     assert "run         not in MLflow yet" in text and "python -m pipeline sync" in text

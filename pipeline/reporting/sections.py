@@ -25,7 +25,7 @@ def markdown(material: Material, shown: Sequence[Element]) -> str:
     """The section's tables of numbers, for a terminal or a pull request."""
     labels = sorted({label for row in material.experiments if (label := tables.badge(row.metrics))})
     head = f"# {material.dataset}\n" + (f"\n**{'; '.join(labels)}**\n" if labels else "")
-    kept = ("Scores", "Scores by horizon", "Experiments against each other", "Loops and copies", "Cost")
+    kept = ("Scores", "Scores by horizon", tables.PAIRWISE, "Loops and copies", "Cost")
     return "\n".join([head, *(tables.markdown(t) for t in shown if isinstance(t, Table) and t.title in kept)])
 
 

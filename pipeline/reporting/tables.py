@@ -11,6 +11,7 @@ from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.material import Material
 from pipeline.tasks.base import cost_of
 
+PAIRWISE = "Experiments against each other"
 NBSP = "\N{NO-BREAK SPACE}"
 MARKS = {BETTER: "good", WORSE: "bad", UNCLEAR: "even", "": ""}
 OVERALL = (
@@ -142,7 +143,7 @@ def pairwise(material: Material) -> Table | None:
         "examples: paired block bootstrap; would another test set? Each pair is judged by itself: of many equal pairs, "
         "about one in twenty is called different by chance."
     )
-    return Table("Experiments against each other", header, rows, caption) if rows else None
+    return Table(PAIRWISE, header, rows, caption) if rows else None
 
 
 def cost(material: Material) -> Table:

@@ -1,6 +1,7 @@
 """A small project with results on every task, made without a network: predictions are the truth with noise."""
 
 import shutil
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,10 @@ def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float
     return np.exp(2 * scores) / np.exp(2 * scores).sum(axis=1, keepdims=True)
 
 
+def key_of(experiment: str) -> str:
+    return uuid.uuid5(uuid.NAMESPACE_OID, experiment).hex
+
+
 def add_results(project: Project, params: Params, name: str, rng: np.random.Generator) -> None:
     """What train and evaluate would have left of an experiment."""
     row = params.experiment(name)
@@ -169,7 +174,8 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
         "experiment": name, **{k: encoded.summary[k] for k in ("source", "dataset", "task", "edition", "protocol")},
         "cell": row.cell, "parameters": 12345, "train_seconds": 12.3, "epochs": 3, "examples": dict(encoded.examples),
         "seed": 1, "members": members, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
-        "model_id": None, "run": {"run_key": "0" * 32, "source": name, "name": name, "start": 1},
+        "model_id": None,
+        "run": {"run_key": key_of(name), "source": encoded.summary["source"], "name": name, "start": 1},
     }  # fmt: skip
     if "char" in row.task:
         looping = {"temperature": 0.5, "distinct_2": 0.12, "repetition": 0.88, "longest_copy": 1234}
