@@ -79,6 +79,12 @@ def _systems(project: Project, arguments: argparse.Namespace) -> None:
             print(f"       {name:36} {known}".rstrip())
 
 
+def _skew(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.skew import check
+
+    print(check(project, arguments.experiment, arguments.model, arguments.url, arguments.rows))
+
+
 def _trace(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.trace import trace
 
@@ -132,17 +138,23 @@ def _tag(project: Project, arguments: argparse.Namespace) -> None:
 
 def _generate(project: Project, arguments: argparse.Namespace) -> None:
     options = {name: getattr(arguments, name) for name in ("length", "temperature", "top_p", "seed")}
+    if arguments.score:
+        for answer in _answers(project, arguments, [arguments.prompt], {"score": True}):
+            print(f"{answer['bits_per_char']:.4f} bits per character, perplexity {answer['perplexity']:.3f}")
+        return
     for answer in _answers(project, arguments, [arguments.prompt], options):
         print(arguments.prompt + answer["text"])
 
 
 def _forecast(project: Project, arguments: argparse.Namespace) -> None:
-    for answer in _answers(project, arguments, [{}], {"steps": arguments.steps}):
-        print(f"# {answer['unit']}" + (f", from {answer['start']}" if answer["start"] else ""))
+    for answer in _answers(project, arguments, [{}], {} if arguments.steps is None else {"steps": arguments.steps}):
+        ends = f", value and {answer['level']:.0%} interval" if "level" in answer else ""
+        print(f"# {answer['unit']}" + (f", from {answer['start']}" if answer.get("start") else "") + ends)
         for name, held in answer.get("held", {}).items():
             print(f"# {name} held at {held:.6g}, its last value")
-        for value in answer["values"]:
-            print(f"{value:.6g}")
+        columns = [answer[name] for name in ("values", "lower", "upper") if name in answer]
+        for row in zip(*columns, strict=True):
+            print("  ".join(f"{value:.6g}" for value in row))
 
 
 def _classify(project: Project, arguments: argparse.Namespace) -> None:
@@ -173,7 +185,11 @@ def _answers(
     if served.network.task not in tasks:
         wanted = " or ".join(tasks)
         raise DataError(f"{arguments.experiment} does {served.network.task}; this command needs a {wanted} model")
-    return served.answer(inputs, options)
+    answers = served.answer(inputs, options)
+    for answer in answers:
+        if "warning" in answer:
+            print(f"warning: {answer['warning']}", file=sys.stderr)
+    return answers
 
 
 COMMANDS = {
@@ -185,6 +201,7 @@ COMMANDS = {
     "retrain": _retrain,
     "systems": _systems,
     "sync": _sync,
+    "skew": _skew,
     "predict": _predict,
     "tag": _tag,
     "generate": _generate,
@@ -205,6 +222,11 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--accept", action="store_true", help="pin in params.yaml what they offer now")
     commands.add_parser("sync", help="send to MLflow what could not be sent when it was made")
     commands.add_parser("systems", help="the systems of the textbook chapters: their experiments and figures")
+    skew = commands.add_parser("skew", help="whether a served model answers raw test rows as evaluate found")
+    skew.add_argument("experiment")
+    skew.add_argument("--model", help="an MLflow model: its folder, or a URI such as models:/name/3")
+    skew.add_argument("--url", help="where `mlflow models serve` answers, such as http://127.0.0.1:5001")
+    skew.add_argument("--rows", type=int, default=50, help="at most so many (default 50)")
     one = commands.add_parser(
         "trace", help="what made a file, a run, a model: commit, parameters, data, how to remake it"
     )
@@ -228,7 +250,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--temperature", type=float, default=0.7, help="0 takes the likeliest (default 0.7)")
     generate.add_argument("--top-p", type=float, default=1.0, help="draw from the likeliest with this probability")
     generate.add_argument("--seed", type=int, default=0)
-    _asking(commands, "forecast", "the next values", None).add_argument("--steps", type=int, default=96)
+    generate.add_argument("--score", action="store_true", help="instead say how well the model foresees the prompt")
+    forecast = _asking(commands, "forecast", "the next values, each with its interval", None)
+    forecast.add_argument("--steps", type=int, help="where the model takes steps (default 96)")
     return parser
 
 

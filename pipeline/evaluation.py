@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.records import Encoded
 from pipeline.tasks import Task
-from pipeline.tasks.base import cost_of, mcnemar, member_key, paired_interval, skill
+from pipeline.tasks.base import LEVEL, cost_of, mcnemar, member_key, paired_interval, skill
 
 Figures = dict[str, float]
 Predictions = Mapping[str, NDArray[Any]]
@@ -30,10 +30,15 @@ def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], 
     for i, row in enumerate(rows):
         if member_key(i, "free_run") in predictions:
             row["test"] |= task.score_free_run(encoded, predictions[member_key(i, "free_run")])  # type: ignore[attr-defined]
+        if hasattr(task, "coverage"):
+            pair = (predictions[member_key(i, split)] for split in ("validation", "test"))
+            row["test"] |= task.coverage(encoded, *pair, row["fold"])
     found: dict[str, Any] = {split: _mean([row[split] for row in rows]) for split in ("validation", "test")}
     if hasattr(task, "score_origins"):
         tested = [(m["fold"], predictions[member_key(i, "test")]) for i, m in enumerate(members)]
         found["test"] |= task.score_origins(encoded, tested)
+    if hasattr(task, "coverage"):
+        found["interval_level"] = LEVEL
     if len(rows) > 1:
         found["members"] = rows
         found["test_sd"] = {m: float(np.std([row["test"][m] for row in rows], ddof=1)) for m in rows[0]["test"]}

@@ -13,9 +13,10 @@ from pipeline.artifacts import Project
 from pipeline.journal import Journal, Metric, environment_tags
 from pipeline.lineage import UNKNOWN, remake
 from pipeline.rows import ExperimentRows, named
+from pipeline.tasks.series_features import reach
 
 SERVED_BY = Path(__file__).with_name("served_model.py")
-PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "mlflow")
+PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "tqdm", "mlflow")
 AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags, and their keys in run.json, where they need no JSON
 # The saved view: columns of one kind share a heading, so their order is that of a sentence. Widths in pixels.
 COLUMNS = (
@@ -30,24 +31,32 @@ SECTIONS = ("Result", "Model metrics", "System metrics")  # of charts; the last 
 NAME = "attributes.`Run Name`"
 WIDE, NARROW = {NAME: 290, "tags.`verdict`": 150, "metrics.`baseline_score`": 110, "metrics.`train_seconds`": 110}, 90
 GENERATION = {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}
+WARNING = {"warning": "what may mislead"}  # in the signature an optional field is one that an example lacks
 CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
+CLASSES = [CLASS, CLASS | WARNING]
+TAGS = {"words": ["The"], "tags": ["DT"]}
+SCORED = {"bits": [1.5], "bits_per_char": 1.5, "perplexity": 2.8}
+CLOCKED = {"values": [3.0], "lower": [2.0], "upper": [4.0], "level": 0.9, "unit": "kW", "start": "2026-01-01T00:30"}
+DAYS = {"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}
+CLOCKLESS = {name: value for name, value in CLOCKED.items() if name != "start"}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 # For the signature of the served model: raw input, the form of the answer, and the options with their defaults.
 EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
-    "char_lm": (["once upon a time"], [{"text": "…"}], {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}),
-    "char_windows": (
-        ["once upon a time"],
-        [{"text": "…"}],
-        {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0},
+    "char_lm": (["once upon a time"], [{"text": "…"}, {"text": "…"} | SCORED | WARNING], GENERATION | {"score": False}),
+    "char_windows": (["once upon a time"], [{"text": "…"}, {"text": "…"} | WARNING], GENERATION),
+    "sentiment": (["I love it"], CLASSES, None),
+    "pos_tagging": (["The old man the boat ."], [TAGS, TAGS | WARNING], None),
+    "forecasting": (
+        [{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}, {}],
+        [CLOCKLESS, CLOCKED | WARNING],
+        {"steps": 96},
     ),
-    "sentiment": (["I love it"], [CLASS], None),
-    "pos_tagging": (["The old man the boat ."], [{"words": ["The"], "tags": ["DT"]}], None),
-    "forecasting": ([{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}, {}], [{"values": [3.0]}], {"steps": 96}),
-    "image_rows": (["iVBORw0KGgo="], [CLASS], None),
-    "returns": ([{"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}], [{"values": [3.0]}], None),
+    "image_rows": ([PIXEL], CLASSES, None),
+    "returns": ([DAYS, {}], [CLOCKLESS | {"log_return": 0.1}, CLOCKLESS | {"log_return": 0.1} | WARNING], None),
     "scaled_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], None),
-    "padded_texts": (["I love it"], [CLASS], None),
+    "padded_texts": (["I love it"], CLASSES, None),
     "cosine_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], {"steps": 96}),
-    "padded_tags": (["the old man the boat ."], [{"words": ["the"], "tags": ["DT"]}], None),
+    "padded_tags": (["the old man the boat ."], [TAGS], None),
 }
 
 
@@ -120,21 +129,36 @@ def training(
 def add_model(journal: Journal, folder: Path, experiment: str, task: str) -> None:
     """The model's folder with its signature, example and pinned requirements."""
     example, output, options = named(EXAMPLES, task, "task")
-    extras = artifacts.load_json(folder / "encoder.json").get("extras", ())
-    if extras:
-        example = [
-            {**item, "extras": {extra["name"]: [0.0, 0.0] for extra in extras}} if item else {} for item in example
-        ]
-    pins = [f"{package}=={metadata.version(package)}" for package in PACKAGES]
+    encoder = artifacts.load_json(folder / "encoder.json")
+    if task in ("forecasting", "returns"):
+        example = [_series(encoder), {}]
     journal.model(
         folder,
         experiment,
         served_by=SERVED_BY,
         example=example,
         output=output,
-        requirements=pins,
+        requirements=requirements(),
         parameters=options,
     )
+
+
+def requirements() -> list[str]:
+    """What a served model needs, as it is installed here: the versions that requirements.lock pins."""
+    return [f"{package}=={metadata.version(package)}" for package in PACKAGES]
+
+
+def _series(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """As much of the latest series as a model of forecasting or returns needs for an answer."""
+    latest = encoder["latest"]
+    if "first" not in latest:
+        return dict(latest)
+    need = reach(encoder) + 1
+    extras = {
+        extra["name"]: [row[i] for row in latest["extras"][-need:]] for i, extra in enumerate(encoder.get("extras", ()))
+    }
+    item = {"values": latest["values"][-need:], "start": encoder["start"] or "2026-01-01T00:00"}
+    return {**item, "extras": extras} if extras else item
 
 
 def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:

@@ -8,7 +8,9 @@ from typing import Any
 
 import mlflow
 import numpy as np
+from mlflow.exceptions import MlflowException
 
+from pipeline.errors import DataError
 from pipeline.serving import Served
 
 
@@ -22,7 +24,10 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """One answer for each input, see pipeline.serving."""
         inputs = _items(model_input) if hasattr(model_input, "iloc") else list(model_input)
-        return self.served.answer(inputs, params)
+        try:
+            return self.served.answer(inputs, params)
+        except DataError as error:  # the server answers 400, with the sentence and no traceback
+            raise MlflowException.invalid_parameter_value(str(error)) from None
 
 
 def _items(table: Any) -> list[Any]:

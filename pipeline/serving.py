@@ -6,6 +6,8 @@ ever comes out of a model file.
 
 import base64
 import io
+import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
@@ -18,10 +20,24 @@ from pydantic import TypeAdapter
 from pipeline import artifacts
 from pipeline.errors import DataError
 from pipeline.rows import ExperimentRows, named
+from pipeline.tasks.base import warned
 from pipeline.vocabulary import PAD
 
 Answer = dict[str, Any]
-MAX_LENGTH = 100_000
+UNKNOWN_WORDS = "no word of it is in the model's vocabulary"
+# What is read and answered at most, so that a request of one input ends within the minute that a server gives it.
+MAX_LENGTH = 5_000  # characters
+MAX_STEPS = 2_000
+MAX_PROMPT = 10_000  # characters
+MAX_CHARACTERS = 100_000
+MAX_WORDS = 1_000
+MAX_PIXELS = 50_000_000
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "char_lm": ("length", "temperature", "top_p", "seed", "score"),
+    "char_windows": ("length", "temperature", "top_p", "seed"),
+    "forecasting": ("steps",),
+    "cosine_windows": ("steps",),
+}
 
 
 class Served:
@@ -35,13 +51,20 @@ class Served:
         stored = artifacts.load_arrays(folder / "weights" / "0.npz")
         self.weights = [stored[name] for name in sorted(stored)]
         self._compiled: dict[int | None, Any] = {}
+        self._turn = threading.Lock()  # a server answers in threads, and a carried state belongs to one answer
 
     def answer(self, inputs: Sequence[Any], options: Mapping[str, Any] | None = None) -> list[Answer]:
-        """One answer for each input; see ANSWERS for what a task takes and gives.
+        """One answer for each input; see ANSWERS for what a task takes and gives, and docs/serving.md. What may mislead
+        is said in the answer's `warning`.
 
-        Raises DataError for input that the task cannot read.
+        Raises DataError for input that the task cannot read, and for options that it does not know.
         """
-        return named(ANSWERS, self.network.task, "task")(self, inputs, dict(options or {})) if len(inputs) else []
+        options, known = dict(options or {}), OPTIONS.get(self.network.task, ())
+        for name in options:
+            if name not in known:
+                raise DataError(f"{name}: no such option; known: {', '.join(known) or 'none'}")
+        with self._turn:
+            return named(ANSWERS, self.network.task, "task")(self, inputs, options) if len(inputs) else []
 
     def compiled(self, batch: int | None = None, **changes: Any) -> Any:
         """The network with its weights, for batches of `batch`, with some of its parameters changed."""
@@ -66,29 +89,48 @@ def _texts(inputs: Sequence[Any], what: str) -> list[str]:
 
 def _number(options: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
     value = options.get(name, default)
-    if not (isinstance(value, Real) and low <= cast(float, value) <= high):
+    if not (isinstance(value, Real) and not isinstance(value, bool) and low <= cast(float, value) <= high):
         raise DataError(f"{name}: found {value!r}; it must be a number from {low} to {high}")
     return cast(float, value)
+
+
+def _flag(options: Mapping[str, Any], name: str) -> bool:
+    value = options.get(name, False)
+    if not isinstance(value, bool | np.bool_):
+        raise DataError(f"{name}: found {value!r}; it must be true or false")
+    return bool(value)
 
 
 def _label(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """text → {label, probability, probabilities}"""
     from pipeline.models.sentiment import probabilities
     from pipeline.tasks.sentiment import encode_texts
+    from pipeline.tasks.word_features import words
 
-    names = served.encoder["label_names"]
-    p = probabilities(served.compiled(), encode_texts(_texts(inputs, "a sentence"), served.encoder))
-    return [_class(names, row) for row in p]
+    texts, ids = _texts(inputs, "a text"), served.encoder["ids"]
+    p = probabilities(served.compiled(), encode_texts([text[:MAX_CHARACTERS] for text in texts], served.encoder))
+    known = (any(word in ids for word in words(text[:MAX_CHARACTERS])) for text in texts)
+    return [_judged(served, *found) for found in zip(texts, p, known, strict=True)]
+
+
+def _judged(served: Served, text: str, row: NDArray[Any], known: bool) -> Answer:
+    found = {
+        UNKNOWN_WORDS: not known,
+        f"only the first {MAX_CHARACTERS} characters of the text were read": len(text) > MAX_CHARACTERS,
+    }
+    return warned(_class(served.encoder["label_names"], row), found)
 
 
 def _padded_label(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """text → {label, probability, probabilities}"""
     from pipeline.models.padded_texts import probabilities
-    from pipeline.tasks.padded_texts import encode_texts
+    from pipeline.tasks.padded_texts import UNKNOWN_ID, encode_texts
 
-    texts = encode_texts(_texts(inputs, "a sentence"), served.encoder)
-    p = probabilities(served.compiled(), texts, served.encoder["length"])
-    return [_class(served.encoder["label_names"], row) for row in p]
+    texts = _texts(inputs, "a text")
+    ids = encode_texts([text[:MAX_CHARACTERS] for text in texts], served.encoder)
+    p = probabilities(served.compiled(), ids, served.encoder["length"])
+    known = (bool((row != UNKNOWN_ID).any()) for row in ids)
+    return [_judged(served, *found) for found in zip(texts, p, known, strict=True)]
 
 
 def _class(names: Sequence[str], row: NDArray[Any]) -> Answer:
@@ -100,12 +142,22 @@ def _class(names: Sequence[str], row: NDArray[Any]) -> Answer:
 def _tags(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """sentence (words and punctuation separated by spaces) → {words, tags}"""
     from pipeline.models.pos_tagging import tag_ids
-    from pipeline.tasks.pos_tagging import encode_words
+    from pipeline.tasks.pos_tagging import encode_words, is_unknown
 
-    sentences = _sentences(inputs)
-    found = tag_ids(served.compiled(), [encode_words(words, served.encoder) for words in sentences])
-    names = served.encoder["tags"]
-    return [{"words": w, "tags": [names[t] for t in tags]} for w, tags in zip(sentences, found, strict=True)]
+    whole = _sentences(inputs)
+    sentences = [words[:MAX_WORDS] for words in whole]
+    ids = [encode_words(words, served.encoder) for words in sentences]
+    found, names = tag_ids(served.compiled(), ids), served.encoder["tags"]
+    return [
+        warned(
+            {"words": words, "tags": [names[t] for t in tags]},
+            {
+                UNKNOWN_WORDS: bool(is_unknown(row).all()),
+                f"only the first {MAX_WORDS} words were read": len(all_words) > MAX_WORDS,
+            },
+        )
+        for words, all_words, row, tags in zip(sentences, whole, ids, found, strict=True)
+    ]
 
 
 def _padded_tags(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
@@ -134,54 +186,96 @@ def _sentences(inputs: Sequence[Any]) -> list[list[str]]:
 
 
 def _continuations(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """prompt → {text}; options length, temperature, top_p, seed"""
+    """prompt → {text}; options length, temperature, top_p, seed. With the option score, text → {text, bits,
+    bits_per_char, perplexity}: how well the model foresees it; `bits` of each character of `text` but the first."""
     from pipeline.models.generation import Sampling, generate, generate_from_windows
 
     length = int(_number(options, "length", 300, 1, MAX_LENGTH))
     temperature = _number(options, "temperature", 0.7, 0.0, 10.0)
     sampling = Sampling(temperature, _number(options, "top_p", 1.0, 1e-6, 1.0))
     seed = int(_number(options, "seed", 0, 0, 2**63 - 1))
-    prompts = _texts(inputs, "a prompt")
+    prompts = [_Prompt(text, served.encoder) for text in _texts(inputs, "a prompt")]
+    if _flag(options, "score"):
+        return [prompt.warned(_scored(served, prompt.text)) for prompt in prompts]
     if served.encoder.get("target") == "next":
         whole = served.compiled()
-        return [
-            {"text": generate_from_windows(whole, served.encoder, prompt, length, sampling, seed)} for prompt in prompts
-        ]
-    twin = served.compiled(1, stateful=True)
-    return [{"text": generate(twin, served.encoder, prompt, length, [sampling], seed)[0]} for prompt in prompts]
+        told = [generate_from_windows(whole, served.encoder, p.text, length, sampling, seed) for p in prompts]
+    else:
+        twin = served.compiled(1, stateful=True)
+        told = [generate(twin, served.encoder, p.text, length, [sampling], seed)[0] for p in prompts]
+    return [prompt.warned({"text": text}) for prompt, text in zip(prompts, told, strict=True)]
+
+
+class _Prompt:
+    """The end of a prompt, as much of it as is read."""
+
+    def __init__(self, prompt: str, encoder: Mapping[str, Any]) -> None:
+        self.text, self.whole, self.encoder = prompt[-MAX_PROMPT:], prompt, encoder
+
+    def warned(self, answer: Answer) -> Answer:
+        from pipeline.models.generation import known_characters
+
+        empty = not self.whole.strip()
+        found = {
+            "the prompt is empty": empty,
+            "no character of the prompt was in the training data": (
+                not empty and not known_characters(self.encoder, self.text)
+            ),
+            f"only the last {MAX_PROMPT} characters of the prompt were read": len(self.whole) > MAX_PROMPT,
+        }
+        return warned(answer, found)
+
+
+def _scored(served: Served, text: str) -> Answer:
+    from pipeline.models.generation import score
+    from pipeline.tasks.text_cleaning import prepare
+
+    bits = score(served.compiled(1, stateful=True), served.encoder, text).astype(np.float64)
+    mean = float(bits.mean())
+    return {"text": prepare(text, served.encoder), "bits": bits.tolist(), "bits_per_char": mean, "perplexity": 2**mean}
 
 
 def _pictures(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """picture file in base64 → {label, probability, probabilities}; any size, scaled to that of training"""
     from pipeline.models.image_rows import probabilities
 
-    pixels = np.stack([_pixels(i, text, served.encoder["shape"]) for i, text in enumerate(_texts(inputs, "a picture"))])
+    height, width, channels = served.encoder["shape"]
+    pictures = [_picture(i, text, channels) for i, text in enumerate(_texts(inputs, "a picture file in base64"))]
+    pixels = np.stack(
+        [np.asarray(picture.resize((width, height)), np.uint8).reshape(height, width, channels) for picture in pictures]
+    )
     p = probabilities(served.compiled(), pixels, mirrored=getattr(served.network, "augment", False))
-    return [_class(served.encoder["label_names"], row) for row in p]
+    small = f"the picture has fewer pixels than the {width} × {height} that the network sees, and was enlarged"
+    return [
+        warned(_class(served.encoder["label_names"], row), {small: picture.width < width or picture.height < height})
+        for picture, row in zip(pictures, p, strict=True)
+    ]
 
 
-def _pixels(i: int, text: str, shape: Sequence[int]) -> NDArray[np.uint8]:
+def _picture(i: int, text: str, channels: int) -> Any:
     from PIL import Image, UnidentifiedImageError
 
-    height, width, channels = shape
     try:
-        with Image.open(io.BytesIO(base64.b64decode(text, validate=True))) as picture:
-            small = picture.convert("RGB" if channels == 3 else "L").resize((width, height))
-            return np.asarray(small, np.uint8).reshape(height, width, channels)
-    except (ValueError, UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it is refused below, by fewer pixels
+            picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
+        if picture.width * picture.height > MAX_PIXELS:
+            raise DataError(f"input {i}: {picture.width} × {picture.height} pixels; at most {MAX_PIXELS} are read")
+        return picture.convert("RGB" if channels == 3 else "L")
+    except (ValueError, UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"input {i}: not a picture file ({error}); give a PNG or JPEG") from None
 
 
 def _forecasts(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values, end} → {values}: the next steps; see pipeline.models.forecasting.forecast"""
+    """{values, start, extras} → {values, lower, upper, level}: the next steps; see models.forecasting.forecast"""
     from pipeline.models.forecasting import forecast
 
-    steps = int(_number(options, "steps", 96, 1, MAX_LENGTH))
+    steps = int(_number(options, "steps", 96, 1, MAX_STEPS))
     return [forecast(served, item, steps) for item in inputs]
 
 
 def _next_days(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values, high, low, volume} → {values}: the next close; see pipeline.models.returns.forecast"""
+    """{values, high, low, volume} → {values, lower, upper, level}: the next close; see models.returns.forecast"""
     from pipeline.models.returns import forecast
 
     return [forecast(served, item) for item in inputs]
@@ -198,7 +292,7 @@ def _after_windows(served: Served, inputs: Sequence[Any], options: dict[str, Any
     """{values} → {values}: the next steps; see pipeline.models.cosine_windows.forecast"""
     from pipeline.models.cosine_windows import forecast
 
-    steps = int(_number(options, "steps", 96, 1, MAX_LENGTH))
+    steps = int(_number(options, "steps", 96, 1, MAX_STEPS))
     return [forecast(served, item, steps) for item in inputs]
 
 

@@ -406,9 +406,16 @@ def _write_model(model: ModelFolder, folder: Path, made: Any, run_id: str) -> No
     from mlflow import pyfunc
     from mlflow.models import Model, infer_signature
     from mlflow.models.utils import _save_example
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
 
     card = Model(artifact_path=made.artifact_location, model_uuid=made.model_id, run_id=run_id, model_id=made.model_id)
     signature = infer_signature(model.example, model.output, model.parameters)
+    # MLflow would refuse whole numbers for an array of numbers; the model itself says what it cannot read.
+    anything = AnyType()  # type: ignore[no-untyped-call]
+    signature.inputs = Schema(
+        [ColSpec(c.type if isinstance(c.type, DataType) else anything, c.name, c.required) for c in signature.inputs]
+    )
     with contextlib.redirect_stderr(io.StringIO()):  # advice on type hints, which no warning filter stops
         pyfunc.save_model(
             folder,

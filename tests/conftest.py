@@ -34,6 +34,7 @@ datasets:
   umich: {source: umich, task: sentiment, folds: 2, bigrams: true, char_ngrams: 3, min_count: 2}
   treebank: {source: treebank, task: pos_tagging}
   electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [96], calendar: true, lags: 5}
+  electricity-day: {source: electricity, task: forecasting, horizons: [8, 4], seasons: [96]}
   digits: {source: digits, task: image_rows}
   djia: {source: djia, task: returns, window: 5, origins: 2}
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 3}
@@ -53,6 +54,9 @@ experiments:
   treebank:
     {dataset: treebank, task: pos_tagging, cell: lstm, units: 8, embedding: 8, bidirectional: true, sample_epochs: 2,
      learning_rate: 0.02}
+  electricity-day:
+    {dataset: electricity-day, task: forecasting, cell: gru, units: 4, stateful: true, time_steps: 24, batch: 32,
+     sample_epochs: 1, learning_rate: 0.01}
   electricity:
     {dataset: electricity, task: forecasting, cell: simple_rnn, units: 6, time_steps: 12, batch: 64, sample_epochs: 1,
      learning_rate: 0.01, repeats: 2}

@@ -229,7 +229,8 @@ class TestThroughDvc:
         for asked in ({**item, "extras": {"temperature": [2.0] * 80}}, item, {"values": item["values"]}, {}):
             (found,) = model.predict([asked], params={"steps": 2})
             (expected,) = Served(folder / "model").answer([asked], {"steps": 2})
-            assert found.pop("values") == pytest.approx(expected.pop("values"), rel=1e-5)
+            for name in ("values", "lower", "upper"):
+                assert found.pop(name) == pytest.approx(expected.pop(name), rel=1e-5)
             assert found == expected
 
     def test_a_file_that_went_bad_stops_there(self, made: Flow) -> None:

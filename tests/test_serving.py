@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
 from pipeline.records import Encoded
-from pipeline.serving import ANSWERS, Served
+from pipeline.runs import EXAMPLES, requirements
+from pipeline.serving import ANSWERS, OPTIONS, Served
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import member_key, unpack
 from pipeline.tasks.forecasting import targets
@@ -28,6 +31,7 @@ from pipeline.tasks.scaled_windows import bounds
 from pipeline.tasks.text_cleaning import prepare
 
 LONG = "word " * 20_000
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -173,14 +177,90 @@ def test_the_next_value_of_a_window_is_that_of_the_evaluation(parts: Parts) -> N
 
 
 def test_a_forecast_goes_on_from_its_own_values_and_from_the_latest_known(parts: Parts) -> None:
+    from pipeline.models.forecasting import roll_out
+
     served, encoded, _ = (part["forecasting"] for part in parts)
     values = encoded.arrays["values"]
     latest = served.answer([{}], {"steps": 5})[0]
+    assert latest.pop("warning").startswith("no values were given")
     item = {"values": values.tolist(), "start": encoded.encoder["start"]}
     assert served.answer([item], {"steps": 5})[0] == latest
     assert len(served.answer([{}])[0]["values"]) == 96
-    joined = {**item, "values": [*values.tolist(), *latest["values"][:3]]}
-    assert served.answer([joined], {"steps": 2})[0]["values"] == pytest.approx(latest["values"][3:], rel=1e-5)
+    assert served.answer([item], {"steps": 2})[0]["values"] == latest["values"][:2]  # however many are asked for
+    # Beyond the last horizon the one-step forecast is fed back, moved by what it missed there.
+    network, model = served.network, served.compiled()
+    rolled, direct = roll_out(model, network, served.encoder, values, 0, 5)
+    assert latest["values"][0] == pytest.approx(rolled[0]) == pytest.approx(direct[0])
+    assert latest["values"][3] == pytest.approx(direct[1]) != pytest.approx(rolled[3], rel=1e-3)
+    assert latest["values"][4] - latest["values"][3] == pytest.approx(rolled[4] - rolled[3], abs=1e-3)
+    third = (direct[1] - rolled[3]) / 3
+    assert latest["values"][1:3] == pytest.approx([rolled[1] + third, rolled[2] + 2 * third])
+
+
+def test_without_a_one_step_horizon_the_line_goes_from_one_horizon_to_the_next(trained: Project) -> None:
+    served = Served(trained.model("electricity-day") / "model")
+    (answer,) = served.answer([{}], {"steps": 10})
+    last, values = served.encoder["latest"]["values"][-1], answer["values"]
+    assert served.encoder["horizons"] == [8, 4]
+    assert np.diff([last, *values[:4]]) == pytest.approx([(values[3] - last) / 4] * 4)
+    assert np.diff(values[3:8]) == pytest.approx([(values[7] - values[3]) / 4] * 4)
+    assert values[8:] == [values[7]] * 2 and "after step 8" in answer["warning"]
+    assert "after step 8" not in served.answer([{}], {"steps": 8})[0]["warning"]
+
+
+def test_a_forecast_stands_in_its_interval(parts: Parts) -> None:
+    served = parts[0]["forecasting"]
+    (answer,) = served.answer([{}], {"steps": 6})
+    half = (np.array(answer["upper"]) - answer["lower"]) / 2
+    assert (np.array(answer["upper"]) + answer["lower"]) / 2 == pytest.approx(np.array(answer["values"]))
+    one, four = served.encoder["interval"]["widths"]
+    assert answer["level"] == 0.9 and half == pytest.approx(
+        [one, *(one + (four - one) * k / 3 for k in (1, 2, 3)), four, four]
+    )
+    (close,) = parts[0]["returns"].answer([{}])
+    width = parts[0]["returns"].encoder["interval"]["width"]
+    assert np.log(close["upper"][0] / close["values"][0]) == pytest.approx(width)
+    assert np.log(close["values"][0] / close["lower"][0]) == pytest.approx(width)
+
+
+def test_the_interval_holds_nine_of_ten_of_the_validation_part_and_is_counted_on_the_test(
+    trained: Project, parts: Parts, experiments: dict[str, str]
+) -> None:
+    for task in ("forecasting", "returns"):
+        name = experiments[task]
+        predictions = artifacts.load_arrays(trained.predictions(name, name) / "predictions.npz")
+        validation = predictions[member_key(0, "validation")]
+        interval = parts[0][task].encoder["interval"]
+        half = interval["widths"] if task == "forecasting" else interval["width"]
+        if task == "forecasting":
+            truth = targets(parts[1][task], "validation")[1]
+        else:
+            truth = parts[1][task].arrays["returns"][days(parts[1][task], "validation", 0)]
+        error = np.abs(validation - truth)
+        held = np.nanmean(np.where(np.isnan(error), np.nan, error <= half), axis=0)
+        assert (held >= 0.9).all() and (held < 0.93).all()
+        metrics = artifacts.load_json(trained.metrics(name, name))
+        assert metrics["interval_level"] == 0.9 and 0.3 < metrics["test"]["interval_coverage"] <= 1.0
+
+
+def test_answers_of_several_threads_do_not_mix(parts: Parts) -> None:
+    served, options = parts[0]["char_lm"], {"length": 40, "seed": 1}
+    prompts = ["the river", "a kettle", "alice was", "said the"] * 2
+    alone = [served.answer([prompt], options) for prompt in prompts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda prompt: served.answer([prompt], options), prompts)) == alone
+
+
+def test_a_text_is_scored_by_how_well_it_is_foreseen(parts: Parts) -> None:
+    served, encoded = parts[0]["char_lm"], parts[1]["char_lm"]
+    symbols = encoded.encoder["symbols"]
+    text = "".join(symbols[i] for i in encoded.arrays["train"][:400]).strip()
+    (answer,) = served.answer([text.upper()], {"score": True})
+    assert answer["text"] == text and len(answer["bits"]) == len(text) - 1 and "warning" not in answer
+    assert answer["bits_per_char"] == pytest.approx(np.mean(answer["bits"]))
+    assert answer["perplexity"] == pytest.approx(2 ** answer["bits_per_char"])
+    (backwards,) = served.answer([text[::-1]], {"score": True})
+    assert answer["bits_per_char"] < backwards["bits_per_char"] - 0.1
 
 
 def test_generated_text_depends_on_prompt_seed_and_temperature(parts: Parts) -> None:
@@ -280,10 +360,15 @@ ODD_OPTIONS: dict[str, list[dict[str, Any]]] = {
         *({"length": v} for v in (0, -1, 10**9, "x", None, float("nan"), float("inf"), [])),
         *({"temperature": v} for v in (-1.0, 11.0, float("nan"), float("inf"), "x", None)),
         *({"seed": v} for v in (-1, "x", None, 2**70)),
+        *({"score": v} for v in (1, "yes", None, [])),
         {"colour": "red", "length": 5},
     ],
-    "forecasting": [{"steps": v} for v in (0, -1, 10**12, "x", None, float("nan"), [])],
+    "forecasting": [{"steps": v} for v in (0, -1, 10**12, "x", None, True, float("nan"), [])],
+    "sentiment": [{"temperature": 1.0}],
 }
+
+
+KNOWN = {"forecasting": ("steps",), "cosine_windows": ("steps",), "char_lm": ("length",), "char_windows": ("length",)}
 
 
 def answer_or_message(served: Served, inputs: list[Any], options: dict[str, Any]) -> None:
@@ -303,14 +388,16 @@ def answer_or_message(served: Served, inputs: list[Any], options: dict[str, Any]
     ("task", "item"), [(task, item) for task in ODD for item in ODD[task]], ids=lambda v: repr(v)[:40]
 )
 def test_odd_input_gets_an_answer_or_a_message(task: str, item: Any, served: dict[str, Served]) -> None:
-    answer_or_message(served[task], [item], {"length": 5, "steps": 3})
+    given = {"length": 5, "steps": 3}
+    answer_or_message(served[task], [item], {name: given[name] for name in KNOWN.get(task, ())})
 
 
 @pytest.mark.parametrize(
     ("task", "options"), [(task, options) for task in ODD_OPTIONS for options in ODD_OPTIONS[task]], ids=repr
 )
 def test_odd_options_get_an_answer_or_a_message(task: str, options: dict[str, Any], served: dict[str, Served]) -> None:
-    answer_or_message(served[task], ["a" if task == "char_lm" else {}], options)
+    with pytest.raises(DataError, match=f"^{next(iter(options))}: "):
+        served[task].answer(["a" if task != "forecasting" else {}], options)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -319,7 +406,7 @@ def test_nothing_gets_no_answer(task: str, served: dict[str, Served]) -> None:
 
 
 def test_what_is_of_the_wrong_type_is_named(served: dict[str, Served]) -> None:
-    with pytest.raises(DataError, match="input 1: found int; a sentence must be text"):
+    with pytest.raises(DataError, match="input 1: found int; a text must be text"):
         served["sentiment"].answer(["fine", 5])
     with pytest.raises(DataError, match="input 0: no words"):
         served["pos_tagging"].answer([" "])
@@ -338,6 +425,53 @@ def test_unknown_words_leave_known_ones_their_say(served: dict[str, Served]) -> 
     good, bad, unknown, none = (a["probabilities"]["positive"] for a in served["sentiment"].answer(texts))
     assert good > bad and unknown == pytest.approx(none, abs=0.3)
     assert served["sentiment"].answer([LONG, "word"])[0]["label"] in ("negative", "positive")
+
+
+WARNED: dict[str, list[tuple[Any, str | None]]] = {
+    "sentiment": [
+        ("it is awesome", None),
+        ("", "no word of it"),
+        ("zzqx", "no word of it"),
+        (LONG * 3, "first 100000"),
+    ],
+    "padded_texts": [("it is awesome", None), ("🙂", "no word of it")],
+    "pos_tagging": [("The old man .", None), ("zzqx 漢字", "no word of it"), (LONG, "only the first 1000 words")],
+    "char_lm": [("alice", None), ("", "prompt is empty"), ("🙂", "no character of"), (LONG, "last 10000 characters")],
+    "forecasting": [
+        ({}, "no values were given"),
+        ({"values": NUMBERS}, None),
+        ({"values": [9.0] * 200}, "all the same"),
+    ],
+    "returns": [(SHORT, "the price never changes"), ({}, "no values were given")],
+    "image_rows": [(PNG, None), (picture(np.zeros((1, 1, 1), np.uint8)), "fewer pixels than the 8 × 8")],
+}
+
+
+@pytest.mark.parametrize(("task", "item", "said"), [(task, *row) for task in WARNED for row in WARNED[task]])
+def test_what_may_mislead_is_said_and_nothing_else(
+    task: str, item: Any, said: str | None, served: dict[str, Served]
+) -> None:
+    (answer,) = served[task].answer([item], {"length": 5} if task == "char_lm" else {})
+    assert said in answer["warning"] if said else "warning" not in answer
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked(served: dict[str, Served]) -> None:
+    header = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR"
+    for side in (8_000, 20_000):
+        size = side.to_bytes(4, "big") * 2 + b"\x08\x00\x00\x00\x00"
+        whole = header + size + zlib.crc32(b"IHDR" + size).to_bytes(4, "big") + b"\x00\x00\x00\x00IDAT" + bytes(4)
+        with pytest.raises(DataError, match="pixels"):
+            served["image_rows"].answer([base64.b64encode(whole).decode()])
+
+
+def test_options_are_those_of_the_signature() -> None:
+    for task, (_, _, options) in EXAMPLES.items():
+        assert set(options or ()) == set(OPTIONS.get(task, ()))
+
+
+def test_a_served_model_needs_what_the_lock_pins() -> None:
+    locked = set(re.findall(r"^[a-z0-9-]+==[^ ;]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    assert {pin.replace("ruamel.yaml", "ruamel-yaml") for pin in requirements()} <= locked
 
 
 # From MLflow
@@ -408,9 +542,17 @@ def test_commands_print_answers(
     assert len(printed(capsys, "tag", "treebank-chapter", "the old man").split()) == 3
     lines = printed(capsys, "forecast", "electricity", "--steps", "3").splitlines()
     (ahead,) = served["forecasting"].answer([{}], {"steps": 3})
-    assert lines == [f"# kW, from {ahead['start']}", *(f"{value:.6g}" for value in ahead["values"])]
+    ends = zip(*(ahead[name] for name in ("values", "lower", "upper")), strict=True)
+    rows = ["  ".join(f"{value:.6g}" for value in row) for row in ends]
+    assert lines == [f"# kW, from {ahead['start']}, value and 90% interval", *rows]
     (close,) = served["returns"].answer([{}])
-    assert printed(capsys, "forecast", "djia").splitlines() == ["# points", f"{close['values'][0]:.6g}"]
+    row = "  ".join(f"{close[name][0]:.6g}" for name in ("values", "lower", "upper"))
+    assert printed(capsys, "forecast", "djia").splitlines() == ["# points, value and 90% interval", row]
+    (scored,) = served["char_lm"].answer(["alice was"], {"score": True})
+    line = f"{scored['bits_per_char']:.4f} bits per character, perplexity {scored['perplexity']:.3f}\n"
+    assert printed(capsys, "generate", "alice", "--prompt", "alice was", "--score") == line
+    assert main(["predict", "umich", "zzqx"]) == 0
+    assert capsys.readouterr().err == "warning: no word of it is in the model's vocabulary\n"
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     for path, pixels in zip(paths, parts[1]["image_rows"].arrays["test_x"], strict=False):
         path.write_bytes(base64.b64decode(picture(pixels)))
@@ -431,10 +573,11 @@ REFUSED = {
     "no picture": (["classify", "digits", "missing.png"], r"missing\.png: No such file .*PNG or JPEG"),
     "folder for a picture": (["classify", "digits", "."], r"PNG or JPEG"),
     "no picture inside": (["classify", "digits", "params.yaml"], r"not a picture file"),
-    "too long a text": (["generate", "alice", "--length", "100001"], r"length"),
+    "too long a text": (["generate", "alice", "--length", "5001"], r"length"),
     "negative temperature": (["generate", "alice", "--temperature", "-1"], r"temperature"),
     "negative seed": (["generate", "alice", "--seed", "-1"], r"seed"),
     "no steps": (["forecast", "electricity", "--steps", "0"], r"steps"),
+    "steps of one day": (["forecast", "djia", "--steps", "5"], r"steps: no such option; known: none"),
     "unknown stage row": (["train", "nobody"], r"experiments\.nobody: no such row; known: .*alice"),
 }
 

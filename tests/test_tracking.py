@@ -156,7 +156,7 @@ def test_delivery_is_whole_and_the_model_answers(tables: Project, capfd: pytest.
     imported = "tensorflow" in sys.modules  # by another test
     found = deliver(training(tables), tables)
     run = assert_whole(tables)
-    assert found == Delivered(run.info.run_id, run.data.tags["model_id"])
+    assert found == Delivered(run.info.run_id, run.data.tags["model_id"], run.info.experiment_id)
     assert capfd.readouterr() == ("", "") and spooled(tables) == []
     assert not list((tables.root / "mlartifacts").rglob("loaded")), "logging must not load the model"
     import mlflow

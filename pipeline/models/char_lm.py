@@ -11,14 +11,14 @@ from pipeline.models import keras
 from pipeline.models.cells import dropped, recurrent, reset_states
 from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch, load, trainable
-from pipeline.models.generation import Sampling, generate
+from pipeline.models.generation import Sampling, bits, generate
 from pipeline.models.gradients import by_state
 from pipeline.records import Encoded
 from pipeline.rows import CharLmNetwork
+from pipeline.tasks.char_lm import STREAMS, carried_rows
 from pipeline.vocabulary import Vocabulary
 
-WARM_UP = 500  # characters read before a split, so that its first character is not predicted from nothing
-CHUNK = 250
+# As many as STREAMS, for which the network that reads a split is built.
 SAMPLINGS = (*map(Sampling, (0.0, 0.3, 0.5, 0.7, 0.8)), Sampling(1.0, top_p=0.9), Sampling(1.0), Sampling(1.2))
 SAMPLE_LENGTH = 300
 PROMPT = 30
@@ -76,30 +76,20 @@ def loss(network: CharLmNetwork) -> Any:
 class predictor:
     """Bits of each character of a split, read from its start to its end with the state carried.
 
-    `streams` parts of the split are read in parallel, each after the WARM_UP characters that stand before it.
+    `streams` parts of the split are read in parallel; see tasks.char_lm.carried_rows.
     """
 
-    def __init__(
-        self, model: Compiled, network: CharLmNetwork, encoded: Encoded, streams: int = len(SAMPLINGS)
-    ) -> None:
+    def __init__(self, model: Compiled, network: CharLmNetwork, encoded: Encoded, streams: int = STREAMS) -> None:
         self.model, self.network, self.encoded, self.streams = model, network, encoded, streams
         self.twin = Compiled(build(network.model_copy(update={"stateful": True}), encoded.encoder, batch=streams))
 
     def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
         """float32 [characters]: -log2 of the probability given to each character of the split."""
-        encoded = self.encoded
         load(self.twin.model, trainable(self.model.model))
         reset_states(self.twin.model)
-        before = {"validation": ["train"], "test": ["train", "validation"]}[split]
-        context = np.concatenate([encoded.arrays[s] for s in before])[-WARM_UP - 2 :]
-        text = np.concatenate([context, encoded.arrays[split]]).astype(np.int32)
-        ends = len(context) + np.linspace(0, len(encoded.arrays[split]), self.streams + 1).round().astype(int)
-        lengths = np.diff(ends)
-        # Every row is as long as the longest; what a shorter stream reads too much of comes first, as more warm-up.
-        width = int(lengths.max()) + min(WARM_UP, len(context) - 2)
-        rows = np.stack([text[end - width - 1 : end] for end in ends[1:]])
-        bits = np.concatenate([self._bits(rows[:, t : t + CHUNK + 1]) for t in range(0, width, CHUNK)], axis=1)
-        return np.concatenate([row[-n:] for row, n in zip(bits, lengths, strict=True)])
+        rows, lengths = carried_rows(self.encoded, split, self.streams)
+        found = bits(self.twin, rows)
+        return np.concatenate([row[-n:] for row, n in zip(found, lengths, strict=True)])
 
     def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
         """`gradients` float64 [STATES, time], where they are asked for; see pipeline.models.gradients."""
@@ -129,9 +119,3 @@ class predictor:
         prompt = "".join(symbols.decode(self.encoded.arrays["test"][:PROMPT]))
         texts = generate(self.twin, self.encoded.encoder, prompt, length, samplings, seed)
         return [{"prompt": prompt, **s._asdict(), "text": x} for s, x in zip(samplings, texts, strict=True)]
-
-    def _bits(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        logits = self.twin.predict(ids[:, :-1])
-        logits = logits - logits.max(axis=-1, keepdims=True)
-        picked = np.take_along_axis(logits, ids[:, 1:, None], axis=-1)[..., 0]
-        return np.asarray((np.log(np.exp(logits).sum(axis=-1)) - picked) / np.log(2.0), np.float32)

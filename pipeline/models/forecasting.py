@@ -20,13 +20,14 @@ from pipeline.models.layers import FoldSteps, UnfoldSteps
 from pipeline.records import Encoded
 from pipeline.reference.network import mean_absolute, mean_squared
 from pipeline.rows import ForecastingNetwork
-from pipeline.tasks.forecasting import inputs, targets
+from pipeline.tasks.base import NO_VALUES, warned
+from pipeline.tasks.forecasting import STREAMS, WARM_UP, carried_steps, inputs, targets, widths, window_steps
 from pipeline.tasks.series_features import lag_columns, reach
 
-STREAMS = 8
-WARM_UP = 1_500  # steps read before a split, so that a carried state has forgotten where it began
 CHUNK = 500
 TOO_LARGE = 1e30  # the network counts in float32
+ENDS = ("values", "lower", "upper")
+FAR = 10.0  # standard deviations from the mean of the training part
 
 
 def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
@@ -134,9 +135,8 @@ class predictor:
 
     def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
         """float64 [targets, horizons], in the unit of the series."""
-        origins, _ = targets(self.encoded, split)
-        scaled = self._carried(origins) if self.network.stateful else self._windows(origins)
-        return np.asarray(scaled * self.encoded.encoder["sd"] + self.encoded.encoder["mean"], np.float64)
+        scaled = self._carried(split) if self.network.stateful else self._windows(split)
+        return np.asarray(scaled.astype(np.float64) * self.encoded.encoder["sd"] + self.encoded.encoder["mean"])
 
     def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
         """free_run: float64 [steps] from the start of the test part, fed with nothing but itself; where asked for."""
@@ -146,27 +146,23 @@ class predictor:
         model = Compiled(build(self.network, encoder, 1 if self.network.stateful else None))
         load(model.model, trainable(self.model.model))
         past = values[: encoder["cuts"][1]]
-        return {"free_run": roll_out(model, self.network, encoder, past, 0, encoder["free_run"])}
+        return {"free_run": roll_out(model, self.network, encoder, past, 0, encoder["free_run"])[0]}
 
-    def _windows(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
-        # Shorter ones for all where the first origin has less behind it.
-        back = np.arange(-min(self.network.time_steps - 1, int(origins[0]) - reach(self.encoded.encoder)), 1)
+    def _windows(self, split: str) -> NDArray[np.float32]:
+        origins, _ = targets(self.encoded, split)
+        back = window_steps(self.encoded, split, self.network.time_steps)
         rows = [origins[i : i + 1_000, None] + back for i in range(0, len(origins), 1_000)]
         return np.concatenate([self.twin.predict(self.encoded.arrays["inputs"][at])[:, -1] for at in rows])
 
-    def _carried(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
-        """STREAMS parts of the split in parallel, each after the WARM_UP steps before it (or as many as there are)."""
+    def _carried(self, split: str) -> NDArray[np.float32]:
         load(self.twin.model, trainable(self.model.model))
         reset_states(self.twin.model)
-        share = -(-len(origins) // STREAMS)
-        warm = min(WARM_UP, int(origins[0]) - reach(self.encoded.encoder))
-        starts = origins[0] + share * np.arange(STREAMS)
-        at = np.minimum(starts[:, None] + np.arange(-warm, share), origins[-1])
+        at, warm = carried_steps(self.encoded, split)
         chunks = [
             self.twin.predict(self.encoded.arrays["inputs"][at[:, i : i + CHUNK]]) for i in range(0, at.shape[1], CHUNK)
         ]
         scaled = np.concatenate(chunks, axis=1)[:, warm:]
-        return np.asarray(scaled.reshape(-1, scaled.shape[-1])[: len(origins)])
+        return np.asarray(scaled.reshape(-1, scaled.shape[-1])[: len(targets(self.encoded, split)[0])])
 
 
 def roll_out(
@@ -177,29 +173,33 @@ def roll_out(
     first: int,
     steps: int,
     extras: NDArray[np.float64] | None = None,
-) -> NDArray[np.float64]:
-    """float64 [steps] after `past`, whose first value is step `first` of the series: the one-step forecast, fed back.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(float64 [steps] after `past`, whose first value is step `first` of the series: the one-step forecast, fed back;
+    float64 [horizons], the forecasts for each horizon from the end of `past` alone).
 
     `extras`: float64 [past + steps, extras], where the model has further columns.
 
     A stateful model reads the past once and then a step at a time; a stateless one its last `time_steps` each time.
     """
-    column = encoder["horizons"].index(1)
-    window = reach(encoder) + (WARM_UP if network.stateful else network.time_steps)
+    column = encoder["horizons"].index(1) if 1 in encoder["horizons"] else 0
+    window = reach(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
     tail = np.concatenate([past[-window:], np.empty(steps)])
     known = len(tail) - steps
     beside = None if extras is None else extras[-len(tail) :]
     first += len(past) - known
     reset_states(model.model)
     fresh = known - reach(encoder)  # rows that the model has not read yet
+    direct = np.empty(0)
     for t in range(known, len(tail)):
         part = slice(max(0, t - reach(encoder) - fresh), t)
         clock = {**encoder, "start": _shifted(encoder, first + part.start)}
         rows = inputs(tail[part], clock, None if beside is None else beside[part])[-fresh:]
-        scaled = model.predict(rows[None].astype(np.float32))[0, -1, column]
-        tail[t] = float(scaled) * encoder["sd"] + encoder["mean"]
+        scaled = model.predict(rows[None].astype(np.float32))[0, -1]
+        ahead = scaled * np.float64(encoder["sd"]) + encoder["mean"]
+        direct = direct if len(direct) else ahead
+        tail[t] = ahead[column]
         fresh = 1 if network.stateful else fresh
-    return tail[known:]
+    return tail[known:], direct
 
 
 def _shifted(encoder: Mapping[str, Any], steps: int) -> str | None:
@@ -211,24 +211,64 @@ def _shifted(encoder: Mapping[str, Any], steps: int) -> str | None:
 
 def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
     """The next `steps` values after item["values"], whose first stands at item["start"]; an empty item: after the
-    latest values that the model knows.
+    latest values that the model knows; with `lower` and `upper` ends of their interval of `level`.
+
+    At the model's horizons stand the forecasts that were evaluated, made from the past alone. Between them, and after
+    the last, the one-step forecast is fed back, moved to meet them: by as much as it misses them there, linearly
+    between two, as at the last behind it. Without a one-step horizon the line goes straight from one to the next.
 
     Extras: item["extras"] has {name: [numbers]} from the first value on, and may go on into the future. Each is held at
     its last number from where it ends; without any, at the last one that the model knows. The answer says what is held.
     """
     encoder, network = served.encoder, served.network
-    if 1 not in encoder["horizons"]:
-        raise DataError("the model has no one-step horizon to roll forward; add 1 to the data set's horizons")
     past, first = _past(encoder, item)
     extras, held = _beside(encoder, item, len(past), len(past) + steps)
     model = served.compiled(1 if network.stateful else None)
-    values = roll_out(model, network, encoder, past, first, steps, extras)
+    values, half = _ahead(model, network, encoder, past, first, steps, extras), widths(encoder, steps)
     answer = {
-        "values": [float(v) for v in values],
+        **{name: row.tolist() for name, row in zip(ENDS, (values, values - half, values + half), strict=True)},
+        "level": encoder["interval"]["level"],
         "unit": encoder["unit"],
         "start": _shifted(encoder, first + len(past)),
+        **({} if extras is None else {"held": held}),
     }
-    return answer if extras is None else {**answer, "held": held}
+    read, longest = past[-reach(encoder) - 1 :], max(encoder["horizons"])
+    return warned(
+        answer,
+        {
+            NO_VALUES: not item,
+            "the values are all the same; the model learnt from a series that changes": bool(np.ptp(read) == 0),
+            "some values are far from all that the model learnt from": bool(
+                np.max(np.abs(read - encoder["mean"])) > FAR * encoder["sd"]
+            ),
+            f"after step {longest}, the model's last, its forecast is repeated": (
+                1 not in encoder["horizons"] and steps > longest
+            ),
+        },
+    )
+
+
+def _ahead(
+    model: Compiled,
+    network: ForecastingNetwork,
+    encoder: Mapping[str, Any],
+    past: NDArray[np.float64],
+    first: int,
+    steps: int,
+    extras: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """float64 [steps]; see forecast. What stands at a step does not depend on how many are asked for."""
+    horizons = encoder["horizons"]
+    length = min((h for h in horizons if h >= steps), default=steps)
+    rolled = length if 1 in horizons else 1
+    if extras is not None:
+        extras = extras[np.minimum(np.arange(len(past) + rolled), len(extras) - 1)]
+    values, direct = roll_out(model, network, encoder, past, first, rolled, extras)
+    if 1 not in horizons:
+        values = np.full(length, past[-1])
+    missed = sorted((h, ahead - values[h - 1]) for h, ahead in zip(horizons, direct, strict=True) if h <= length)
+    at, by = np.array([(0, 0.0), *missed]).T
+    return np.asarray(values[:steps] + np.interp(np.arange(1, steps + 1), at, by))
 
 
 def _beside(

@@ -6,10 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import DataError
 from pipeline.models.cells import reset_states
 from pipeline.models.compiled import Compiled
 from pipeline.tasks.text_cleaning import prepare
 from pipeline.vocabulary import PAD, UNKNOWN, Vocabulary
+
+CHUNK = 250
 
 
 class Sampling(NamedTuple):
@@ -39,6 +42,38 @@ def generate(
         drawn[:, t] = draw(logits, samplings, rng)
         logits = twin.predict(drawn[:, t : t + 1])[:, -1].astype(np.float64)
     return ["".join(vocabulary.decode(row)) for row in drawn]
+
+
+def bits(twin: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    """float32 [rows, characters - 1]: -log2 of the probability given to each character but the first.
+
+    twin: stateful, with a batch size of rows, its state that from which to go on; ids: [rows, characters].
+    """
+    parts = [_bits(twin, ids[:, t : t + CHUNK + 1]) for t in range(0, ids.shape[1] - 1, CHUNK)]
+    return np.concatenate(parts, axis=1)
+
+
+def _bits(twin: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    logits = twin.predict(ids[:, :-1])
+    logits = logits - logits.max(axis=-1, keepdims=True)
+    picked = np.take_along_axis(logits, ids[:, 1:, None], axis=-1)[..., 0]
+    return np.asarray((np.log(np.exp(logits).sum(axis=-1)) - picked) / np.log(2.0), np.float32)
+
+
+def score(twin: Compiled, encoder: Mapping[str, Any], text: str) -> NDArray[np.float32]:
+    """float32 [characters - 1]: the bits of each character but the first of a raw text, read from a zero state."""
+    ids = _read(text, Vocabulary(tuple(encoder["symbols"])), encoder)
+    if len(ids) < 2:
+        raise DataError("score: fewer than two characters are left of the text; the first is only read")
+    reset_states(twin.model)
+    found: NDArray[np.float32] = bits(twin, ids[None])[0]
+    return found
+
+
+def known_characters(encoder: Mapping[str, Any], text: str) -> int:
+    """How many characters of a raw text the model knows."""
+    known = {*encoder["symbols"]} - {PAD, UNKNOWN}
+    return sum(c in known for c in prepare(text, encoder))
 
 
 def generate_from_windows(

@@ -13,6 +13,7 @@ from pipeline.models.compiled import Compiled
 from pipeline.models.fit import Batch
 from pipeline.records import Encoded
 from pipeline.rows import ReturnsNetwork
+from pipeline.tasks.base import NO_VALUES, warned
 from pipeline.tasks.returns import COLUMNS, days, features
 
 CLIP = 5.0  # standard deviations: the days of a crash are days of a crash, and not a hundred others
@@ -77,15 +78,26 @@ def predictor(model: Compiled, network: ReturnsNetwork, encoded: Encoded) -> Pre
 
 
 def forecast(served: Any, item: Any) -> dict[str, Any]:
-    """The next close after item["values"], with item["high"], item["low"] and item["volume"] of the same days; an empty
-    item: after the latest days that the model knows."""
+    """The next close, with the ends of its interval, after item["values"], with item["high"], item["low"] and
+    item["volume"] of the same days; an empty item: after the latest days that the model knows."""
     encoder = served.encoder
     columns = _columns(encoder, item or encoder["latest"])
     scaling = encoder["scalings"][0]
     inputs = scaled(features(columns)[-encoder["window"] :], scaling)
     log_return = float(served.compiled().predict(inputs[None])[0, 0]) * scaling["spread"]
     price = float(columns["values"][-1] * np.exp(log_return))
-    return {"values": [price], "log_return": log_return, "unit": encoder["unit"], "start": None}
+    width = encoder["interval"]["width"]
+    answer = {
+        "values": [price],
+        "lower": [price * float(np.exp(-width))],
+        "upper": [price * float(np.exp(width))],
+        "level": encoder["interval"]["level"],
+        "log_return": log_return,
+        "unit": encoder["unit"],
+        "start": None,
+    }
+    constant = bool(np.ptp(columns["values"][-encoder["first"] :]) == 0)
+    return warned(answer, {NO_VALUES: not item, "the price never changes": constant})
 
 
 def _columns(encoder: Mapping[str, Any], item: Any) -> dict[str, NDArray[np.float64]]:

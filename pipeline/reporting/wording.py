@@ -23,6 +23,7 @@ LABELS = {
     "r2": "R²",
     "dm_p": "p (Diebold–Mariano)",
     "scaled_rmse": "RMSE of 0–1",
+    "interval_coverage": "inside the 90 % interval",
     "window_accuracy": "accuracy on training windows",
 }
 TASKS = {
@@ -56,6 +57,9 @@ def label(metric: str) -> str:
 
 
 def direction(metric: str) -> str:
+    """ "" for what should be neither high nor low, but what it says."""
+    if metric.startswith("interval_coverage"):
+        return ""
     return "↑" if metric in HIGHER_IS_BETTER else "↓"
 
 

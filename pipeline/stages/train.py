@@ -68,7 +68,11 @@ def _save_model(folder: Path, row: ExperimentRows, encoded: Encoded, trained: li
         artifacts.save_arrays(folder / "weights" / f"{i}.npz", weights)
     fitted_on = ("train", "validation") if row.refit else ("train",)
     artifacts.save_json(folder / "network.json", row.model_dump(mode="json"))
-    artifacts.save_json(folder / "encoder.json", load_task(row.task).fitted(encoded, fitted_on, trained[0].fold))
+    task, first = load_task(row.task), trained[0]
+    encoder = task.fitted(encoded, fitted_on, first.fold)
+    if hasattr(task, "interval"):
+        encoder["interval"] = task.interval(encoded, first.predictions["validation"], first.fold)
+    artifacts.save_json(folder / "encoder.json", encoder)
 
 
 def _facts(

@@ -10,6 +10,8 @@ A task module offers
   many neighbours depend on each other: for paired comparisons;
 - baselines(encoded) -> {name: Baseline}: what a naive method scores on the same test rows. Their settings are chosen on
   the validation part, then they are fitted on everything before the test;
+- where forecasts have intervals, interval(encoded, validation predictions, fold) -> what the encoder keeps of them, and
+  coverage(encoded, validation predictions, test predictions, fold) -> {metric: value};
 - where a figure belongs to all folds together, score_origins(encoded, [(fold, test predictions)]) -> {metric: value}.
 - generated(encoded, samples, fitted_on), only where networks write texts: a row of figures for each final sample.
 

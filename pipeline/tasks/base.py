@@ -25,6 +25,8 @@ HIGHER_IS_BETTER = frozenset(
     }
 )
 EXACT = 1e-9  # an error below this is rounding
+LEVEL = 0.9  # how often an interval should hold what comes
+NO_VALUES = "no values were given; the forecast goes on from the latest that the model knows"
 BETA_DEPTH = 500  # terms of the continued fraction; about the root of the degrees of freedom would do
 
 
@@ -126,6 +128,25 @@ def _incomplete_beta(x: float, a: float, b: float) -> float:
         even = m * (b - m) / ((a + i - 1) * (a + i))
         fraction = 1.0 + (odd if i % 2 else even) * x / fraction
     return math.exp(a * math.log(x) + b * math.log1p(-x) - log_beta) / a / fraction
+
+
+def conformal_width(residuals: NDArray[Any]) -> float:
+    """Half the width of a split conformal interval of level LEVEL: of n absolute residuals of examples that the model
+    was not fitted on, the ceil((n + 1) × LEVEL)-th smallest (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman 2018,
+    "Distribution-free predictive inference for regression").
+
+    residuals: float [examples], NaN where nothing is known. It holds at least LEVEL of what comes if that is
+    exchangeable with the residuals, which a time series promises only as far as it does not change: evaluate counts it.
+    """
+    known = np.sort(np.abs(residuals[~np.isnan(residuals)]))
+    rank = math.ceil((len(known) + 1) * LEVEL)
+    return float(known[min(rank, len(known)) - 1])
+
+
+def warned(answer: Mapping[str, Any], found: Mapping[str, bool]) -> dict[str, Any]:
+    """The answer to raw input, with those of the sentences that are true as its `warning`, if any."""
+    said = "; ".join(sentence for sentence, true in found.items() if true)
+    return {**answer, "warning": said} if said else dict(answer)
 
 
 def member_key(who: int | str, part: int | str) -> str:

@@ -22,6 +22,8 @@ from pipeline.tasks.text_cleaning import cleaned
 HEADLINE = "bits_per_char"
 MONITOR = "bits_per_char"
 BLOCK = 200
+STREAMS = 8
+WARM_UP = 500  # characters read before a split, so that its first character is not predicted from nothing
 
 
 def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
@@ -45,6 +47,19 @@ def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
     """The encoder: its symbols are fitted on the training part alone."""
     return dict(encoded.encoder)
+
+
+def carried_rows(encoded: Encoded, split: str, streams: int = STREAMS) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """(ids int32 [streams, characters + 1], lengths int64 [streams]): what is read in parallel to predict a split, of
+    which the last `lengths` characters of a row are the stream's own, after the WARM_UP characters before them."""
+    before = {"validation": ["train"], "test": ["train", "validation"]}[split]
+    context = np.concatenate([encoded.arrays[s] for s in before])[-WARM_UP - 2 :]
+    text = np.concatenate([context, encoded.arrays[split]]).astype(np.int32)
+    ends = len(context) + np.linspace(0, len(encoded.arrays[split]), streams + 1).round().astype(int)
+    lengths = np.diff(ends)
+    # Every row is as long as the longest; what a shorter stream reads too much of comes first, as more warm-up.
+    width = int(lengths.max()) + min(WARM_UP, len(context) - 2)
+    return np.stack([text[end - width - 1 : end] for end in ends[1:]]), lengths
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

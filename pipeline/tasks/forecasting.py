@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 from pipeline.records import Encoded, Series
 from pipeline.rows import ForecastingData
-from pipeline.tasks.base import SPLITS, Baseline
+from pipeline.tasks.base import LEVEL, SPLITS, Baseline, conformal_width
 from pipeline.tasks.series_features import calendar_features, lag_features, reach
 
 HEADLINE = "mase"
 MONITOR = "mase"
 BLOCK = 96
 MIN_TARGETS = 50
+STREAMS = 8
+WARM_UP = 1_500  # steps read before a forecast, so that a carried state has forgotten where it began
 
 Floats = NDArray[np.float64]
 
@@ -142,7 +144,7 @@ def inputs(values: Floats, encoder: Mapping[str, Any], extras: Floats | None = N
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
     """The encoder, and the latest values, from which a forecast starts when none are given."""
-    tail = max(4 * reach(encoded.encoder), 2_000)
+    tail = max(4 * reach(encoded.encoder), 2_001)
     values = encoded.arrays["values"]
     end: dict[str, Any] = {"first": max(0, len(values) - tail), "values": [float(v) for v in values[-tail:]]}
     if "extras" in encoded.arrays:
@@ -165,6 +167,24 @@ def targets(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], Floats]:
         inside[inside] = valid[at[inside]]
         truth[inside, j] = values[at[inside]]
     return origins, truth
+
+
+def carried_steps(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], int]:
+    """(int64 [STREAMS, warm-up + steps], warm-up): what a network with a carried state reads to forecast from the
+    origins of a split, in STREAMS parts that are read in parallel, each after the WARM_UP steps before it (or as many
+    as there are)."""
+    origins, _ = targets(encoded, split)
+    share = -(-len(origins) // STREAMS)
+    warm = min(WARM_UP, int(origins[0]) - reach(encoded.encoder))
+    starts = origins[0] + share * np.arange(STREAMS)
+    return np.minimum(starts[:, None] + np.arange(-warm, share), origins[-1]), warm
+
+
+def window_steps(encoded: Encoded, split: str, time_steps: int) -> NDArray[np.int64]:
+    """int64 [window]: what a network without a carried state reads to forecast from an origin of the split, counted
+    from there; shorter than `time_steps` for all where the first origin has less behind it."""
+    origins, _ = targets(encoded, split)
+    return np.arange(-min(time_steps - 1, int(origins[0]) - reach(encoded.encoder)), 1)
 
 
 def bounds(encoded: Encoded, split: str) -> tuple[int, int]:
@@ -193,6 +213,33 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
     horizons = encoded.encoder["horizons"]
     means = {m: float(np.mean([found[f"{m}_h{h}"] for h in horizons])) for m in ("mae", "rmse", "mase", "theil_u")}
     return means | found
+
+
+def interval(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> dict[str, Any]:
+    """Half the widths, one for each horizon, of intervals around a forecast, in the unit: see base.conformal_width.
+
+    `predictions`: float [targets, horizons] for the validation part, which the network had not been fitted on. With
+    `refit` the one that is served has seen that part as well, and should err a little less.
+    """
+    error = predictions - targets(encoded, "validation")[1]
+    return {"level": LEVEL, "widths": [conformal_width(column) for column in error.T]}
+
+
+def widths(encoder: Mapping[str, Any], steps: int) -> Floats:
+    """float64 [steps]: half the width of the interval at each step: linear between the horizons, held outside them."""
+    horizons, half = np.array(sorted(zip(encoder["horizons"], encoder["interval"]["widths"], strict=True))).T
+    return np.asarray(np.interp(np.arange(1, steps + 1), horizons, half))
+
+
+def coverage(encoded: Encoded, validation: NDArray[Any], predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """Which share of the test targets the intervals hold that are made from the validation predictions: mean over the
+    horizons, and of each."""
+    error = np.abs(predictions - targets(encoded, "test")[1])
+    half = interval(encoded, validation, fold)["widths"]
+    shares = [float(np.mean(e[~np.isnan(e)] <= w)) for e, w in zip(error.T, half, strict=True)]
+    horizons = encoded.encoder["horizons"]
+    each = {f"interval_coverage_h{h}": share for h, share in zip(horizons, shares, strict=True)}
+    return {"interval_coverage": float(np.mean(shares)), **each}
 
 
 def score_free_run(encoded: Encoded, values: NDArray[Any]) -> dict[str, float]:

@@ -57,6 +57,11 @@ def encode_words(words: Sequence[str], encoder: Mapping[str, Any]) -> NDArray[np
     return _look_up(features(words), encoder["ids"])
 
 
+def is_unknown(features: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """bool [words]: whether the word itself, whatever its ends, is none that is known; features: as encode_words."""
+    return np.asarray(features[:, 0] == 1)
+
+
 def _look_up(rows: Sequence[Sequence[str]], ids: Mapping[str, int]) -> NDArray[np.int32]:
     out = np.zeros((len(rows), len(SLOTS)), np.int32)
     for i, row in enumerate(rows):

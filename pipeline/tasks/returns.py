@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 from pipeline.records import Encoded, Series
 from pipeline.rows import ReturnsData
-from pipeline.tasks.base import Baseline, diebold_mariano
+from pipeline.tasks.base import LEVEL, Baseline, conformal_width, diebold_mariano
 
 HEADLINE = "theil_u"
 MONITOR = "theil_u"
@@ -136,6 +136,21 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
         "direction_accuracy": float(np.mean((predictions > 0) == (truth > 0))),
         "r2": 1.0 - float(np.mean(error**2) / np.var(truth)),
     }
+
+
+def interval(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> dict[str, Any]:
+    """Half the `width`, in log returns, of an interval around a forecast: see base.conformal_width.
+
+    `predictions`: float [targets] for the validation part, which the network had not been fitted on.
+    """
+    truth = encoded.arrays["returns"][days(encoded, "validation", fold)]
+    return {"level": LEVEL, "width": conformal_width(predictions - truth)}
+
+
+def coverage(encoded: Encoded, validation: NDArray[Any], predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """Which share of the test days the interval holds that is made from the validation predictions."""
+    error = np.abs(predictions - encoded.arrays["returns"][days(encoded, "test", fold)])
+    return {"interval_coverage": float(np.mean(error <= interval(encoded, validation, fold)["width"]))}
 
 
 def score_origins(encoded: Encoded, members: Sequence[tuple[int, NDArray[Any]]]) -> dict[str, float]:

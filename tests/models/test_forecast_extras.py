@@ -33,7 +33,7 @@ def served(request: pytest.FixtureRequest, encoded: Encoded) -> Any:
     """An untrained network that answers like one that was stored."""
     row = {"dataset": "s", "task": "forecasting", "units": 6, "time_steps": 10, "stateful": request.param}
     network = ForecastingNetwork.model_validate(row)
-    encoder = forecasting.fitted(encoded, ("train",))
+    encoder = {**forecasting.fitted(encoded, ("train",)), "interval": {"level": 0.9, "widths": [5.0]}}
     model = Compiled(build(network, encoder, 1 if network.stateful else None))
     return SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model)
 
@@ -65,6 +65,22 @@ def test_extras_are_held_at_their_last_value_where_they_end(served: Any) -> None
     assert answer["held"] == {"sun": SUN[-1]}, "the last one that the model knows, which no one gave"
     assert answer["values"] == ask(served, 4, **past, extras={"rain": [*rain, 1, 2, 3, 4], "sun": [SUN[-1]] * 204})
     assert forecast(served, {}, 2)["held"] == {"rain": RAIN[-1], "sun": SUN[-1]}
+
+
+def test_beside_horizons_further_off_stand_the_extras_of_their_origin(encoded: Encoded) -> None:
+    options = {"source": "s", "task": "forecasting", "lags": 3, "horizons": [4, 2], "extras": ["rain", "sun"]}
+    extras = {"sun": SUN, "rain": RAIN}
+    series = Series(VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, extras=extras)
+    far = forecasting.encode(series, ForecastingData.model_validate(options), 0)
+    network = ForecastingNetwork.model_validate({"dataset": "s", "task": "forecasting", "units": 6, "time_steps": 10})
+    encoder = {**forecasting.fitted(far, ("train",)), "interval": {"level": 0.9, "widths": [5.0, 4.0]}}
+    model = Compiled(build(network, encoder))
+    asked = {"values": VALUES.tolist(), "extras": {name: column.tolist() for name, column in extras.items()}}
+    answer = forecast(SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model), asked, 5)
+    four, two = model.predict(far.arrays["inputs"][None, -10:])[0, -1] * encoder["sd"] + encoder["mean"]
+    last = float(VALUES[-1])
+    assert answer["values"] == pytest.approx([(last + two) / 2, two, (two + four) / 2, four, four], rel=1e-5)
+    assert np.subtract(answer["upper"], answer["values"]) == pytest.approx([4.0, 4.0, 4.5, 5.0, 5.0])
 
 
 WRONG = {

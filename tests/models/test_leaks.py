@@ -140,7 +140,7 @@ def test_each_character_is_predicted_from_the_one_before_it() -> None:
 def test_a_short_training_part_is_enough_to_warm_up() -> None:
     data = CHAR_LM.model_copy(update={"validation": 0.3, "test": 0.4})
     encoded = char_lm.encode(TextCorpus(text()[:1_010]), data, 0)
-    assert len(encoded.arrays["train"]) < char_lm_model.WARM_UP
+    assert len(encoded.arrays["train"]) < char_lm.WARM_UP
     network = rows.CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
     predict = char_lm_model.predictor(Compiled(char_lm_model.build(network, encoded.encoder)), network, encoded)
     for split in ("validation", "test"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import artifacts, runs, tracking
+from pipeline import artifacts, tracking
 from pipeline.artifacts import Project
 from pipeline.reporting import notes, wording
 from pipeline.reporting.charts import COLOURS
@@ -120,22 +120,3 @@ def test_the_experiment_says_what_its_source_is_and_links_to_its_view(made: tupl
     assert f"(#/experiments/{found.experiment_id}/runs?viewStateShareKey=result&" in found.tags[NOTE]
     assert json.loads(found.tags["mlflow.sharedViewState.result"])["name"] == notes.VIEW_NAME
     assert by_name["electricity"].data.tags["measure"] == "MASE ↓"
-
-
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        ({}, "dvc repro evaluate@x"),
-        ({"mlflow.source.git.commit": "0123456789abcdef"}, "git checkout 0123456789ab && dvc repro evaluate@x"),
-        (
-            {"mlflow.source.git.commit": "0123456789abcdef", "git_dirty": "true"},
-            "git checkout 0123456789ab && dvc repro evaluate@x  # and changes that were in no commit",
-        ),
-        (
-            {"mlflow.source.git.commit": "0123456789abcdef", "git_dirty": "true", "dvc_experiment": "wavy-gull"},
-            "dvc exp apply wavy-gull && dvc repro evaluate@x",
-        ),
-    ],
-)
-def test_how_to_make_a_run_again(environment: dict[str, str], said: str) -> None:
-    assert runs.remake("x", environment) == said

@@ -61,7 +61,17 @@ def test_durations(seconds: float, shown: str) -> None:
         ("mae_h96", "MAE h96"),
         ("theil_u_h1", "Theil's U h1"),
         ("free_run_max_error", "free run max error"),
+        ("interval_coverage_h4", "inside the 90 % interval h4"),
     ],
 )
 def test_labels(metric: str, shown: str) -> None:
     assert wording.label(metric) == shown
+
+
+def test_of_how_often_an_interval_holds_neither_more_nor_less_is_better() -> None:
+    assert [wording.direction(m) for m in ("interval_coverage", "interval_coverage_h96", "mae", "f1")] == [
+        "",
+        "",
+        "↓",
+        "↑",
+    ]

@@ -10,6 +10,7 @@ from pipeline.errors import DataError
 from pipeline.records import Encoded, Series
 from pipeline.rows import ForecastingData
 from pipeline.tasks import forecasting
+from pipeline.tasks.base import conformal_width
 from pipeline.tasks.forecasting import targets
 from pipeline.tasks.linear_series import _least_absolute, _least_squares, linear_forecasts, linear_free_run
 from pipeline.tasks.series_features import lag_features
@@ -33,6 +34,30 @@ def wave(length: int = 600, seed: int = 0, masked: float = 0.0) -> Series:
     rng = np.random.default_rng(seed)
     values = 50 + 10 * np.sin(np.arange(length) * 2 * np.pi / 24) + rng.normal(size=length)
     return Series(values, rng.random(length) >= masked, "kW", "2026-01-01T00:00", 3600)
+
+
+def test_intervals_by_hand() -> None:
+    encoded = hand_made()
+    _, truth = targets(encoded, "validation")
+    near = truth + np.array([[0.0, 1.0], [2.0, 3.0], [-5.0, 0.0]])
+    found = forecasting.interval(encoded, near)
+    # of two errors, rank ceil(3 × 0.9) = 3 is more than there are: the largest
+    assert found == {"level": 0.9, "widths": [5.0, 3.0]}
+    encoder = {"horizons": [4, 2], "interval": {"level": 0.9, "widths": [7.0, 3.0]}}
+    assert forecasting.widths(encoder, 6).tolist() == [3.0, 3.0, 5.0, 7.0, 7.0, 7.0]
+    _, truth = targets(encoded, "test")
+    off = truth + np.array([[0.0, 4.0], [5.0, 2.0], [-6.0, 3.0], [5.0, -4.0], [9.0, 9.0]])
+    held = forecasting.coverage(encoded, near, off)
+    # one step: 5, -6, 5, 9 against 5; two steps: 4, 2, 3, -4 against 3
+    assert held == {"interval_coverage": 0.5, "interval_coverage_h1": 0.5, "interval_coverage_h2": 0.5}
+
+
+def test_nine_of_ten_are_inside_a_conformal_interval() -> None:
+    errors = np.append(np.arange(1.0, 100.0) * np.where(np.arange(99) % 2, 1, -1), np.nan)
+    assert conformal_width(errors) == 90.0  # ceil(100 × 0.9)
+    rng = np.random.default_rng(0)
+    draws = [np.abs(rng.standard_t(3)) <= conformal_width(rng.standard_t(3, 20)) for _ in range(4_000)]
+    assert 0.88 < np.mean(draws) < 0.93  # 19/21, whatever the distribution
 
 
 def test_targets_by_hand() -> None:

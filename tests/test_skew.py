@@ -1,0 +1,131 @@
+"""Raw test rows get what evaluate stored, whichever way they are asked; a model that answers otherwise is caught."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts
+from pipeline.__main__ import main
+from pipeline.artifacts import Project
+from pipeline.records import Encoded
+from pipeline.serving import Served
+from pipeline.skew import RAW, Rows, differences, raw_rows
+from pipeline.tasks.base import member_key
+
+NAMES = ("alice", "umich", "umich-chapter", "treebank", "electricity", "electricity-day", "digits", "djia")
+# What a model could do to its input otherwise than the training did, by task: a change of its encoder.
+SKEWED: dict[str, Any] = {
+    "alice": lambda encoder: encoder | {"symbols": [*encoder["symbols"][:2], *encoder["symbols"][:1:-1]]},
+    "umich": lambda encoder: encoder | {"bigrams": False},
+    "umich-chapter": lambda encoder: encoder | {"length": 6},
+    "treebank": lambda encoder: encoder | {"ids": {k: v for k, v in encoder["ids"].items() if "suffix" not in k}},
+    "electricity": lambda encoder: encoder | {"step_seconds": 1800},
+    "electricity-day": lambda encoder: encoder | {"mean": encoder["mean"] + 1e-2},
+    "digits": lambda encoder: encoder | {"mean": [encoder["mean"][0] + 1e-3]},
+    "djia": lambda encoder: encoder | {"window": 4},
+}
+
+
+@pytest.fixture
+def in_project(trained: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(trained.root)
+    return trained
+
+
+def rows_of(project: Project, name: str, count: int) -> Rows:
+    network = artifacts.load_json(project.model(name) / "model" / "network.json")
+    dataset = network["dataset"]
+    stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[member_key(0, "test")]
+    return raw_rows(network, artifacts.load_encoded(project.prepared(dataset)), stored, count)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_raw_test_rows_get_what_evaluate_stored_and_another_preparation_does_not(trained: Project, name: str) -> None:
+    rows, served = rows_of(trained, name, 20), Served(trained.model(name) / "model")
+    found = differences(rows, served.answer)
+    assert len(found) >= 5 and found.max() <= 1e-6
+    served.encoder = SKEWED[name](served.encoder)
+    served._compiled.clear()
+    assert differences(rows, served.answer).max() > 1e-4
+
+
+def test_every_task_that_is_promoted_has_raw_rows() -> None:
+    honest = {"char_lm", "sentiment", "pos_tagging", "forecasting", "image_rows", "returns"}
+    assert set(RAW) >= honest
+
+
+def test_rows_are_raw_and_spread_over_the_test(trained: Project) -> None:
+    texts = rows_of(trained, "umich", 10)
+    everything = rows_of(trained, "umich", 10_000)
+    assert len(texts.inputs) == 10 and set(texts.inputs) <= set(everything.inputs)
+    assert texts.inputs[0] == everything.inputs[0] and texts.inputs[-1] == everything.inputs[-1]
+    assert any(text != text.lower() for text in everything.inputs)
+    (first, *_) = rows_of(trained, "electricity", 3).inputs
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00", first["start"]) and len(first["values"]) == 96 + 12
+
+
+def test_a_word_with_a_space_inside_leaves_its_sentence_out() -> None:
+    encoded = Encoded(
+        {"split": np.array([[2, 2]], np.int8), "offsets": np.array([0, 2, 3]), **_packed(["New York", "is", "big"])},
+        {"tags": ["A", "B"]}, {}, {},
+    )  # fmt: skip
+    rows = raw_rows({"task": "pos_tagging"}, encoded, np.array([0, 1, 1], np.int16), 5)
+    assert rows.inputs == ["big"] and [e.tolist() for e in rows.expected] == [[1]]
+
+
+def _packed(texts: list[str]) -> dict[str, Any]:
+    from pipeline.tasks.base import pack
+
+    return pack(texts)
+
+
+def test_differences_by_hand() -> None:
+    def read(answer: dict[str, Any], expected: Any) -> Any:
+        return np.array(answer["values"])
+
+    expected = [np.array([1.0, 2.0]), np.array([400.0]), np.array([0.1, 0.2])]
+    rows = Rows(["a", "b", "c"], expected, read, unit=10.0)
+    answers = [{"values": [1.5, 2.0]}, {"values": [404.0]}, {"values": [0.1]}]
+    assert differences(rows, lambda inputs, options: answers).tolist() == [0.05, 0.01, np.inf]
+    nothing = replace(rows, inputs=["a"], expected=[np.array([np.nan])])
+    assert differences(nothing, lambda inputs, options: [{"values": [1.0]}]).tolist() == [np.inf]
+
+
+def test_the_command_says_how_they_compare(
+    in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["skew", "djia", "--rows", "7"]) == 0
+    assert re.fullmatch(r"djia: 7 raw test rows, largest difference \d\.\de-\d\d\n", capsys.readouterr().out)
+    monkeypatch.setattr("pipeline.skew.LIMIT", -1.0)
+    assert main(["skew", "djia", "--rows", "7"]) == 2
+    assert re.match(r"error: djia: 7 raw test rows, largest difference .*, at .* \(row \d\)", capsys.readouterr().err)
+
+
+REFUSED = {
+    "unknown experiment": (["skew", "nobody"], r"nobody: no trained model"),
+    "chapter": (["skew", "cosine"], r"cosine_windows: a chapter's protocol"),
+    "nobody answers": (["skew", "djia", "--url", "http://127.0.0.1:9"], r"127\.0\.0\.1:9: no answer"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_compared_ends_with_2(
+    name: str, in_project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, message = REFUSED[name]
+    assert main(command) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.slow
+def test_a_logged_model_answers_alike_in_a_clean_process(
+    in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    record = artifacts.load_json(in_project.model("electricity") / "run.json")
+    assert main(["skew", "electricity", "--model", f"models:/{record['model_id']}", "--rows", "10"]) == 0
+    assert "electricity: 10 raw test rows, largest difference" in capsys.readouterr().out
