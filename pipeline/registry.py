@@ -48,9 +48,9 @@ class Registry:
         found = self.of_run(model, run_id)
         if found is None:
             self._make(model, {key: tags[key] for key in ("source", "task")})
-            made = self.client.create_model_version(
-                model, f"models:/{model_id}", run_id, tags=dict(tags), model_id=model_id
-            )
+            # not models:/<model_id>, which MLflow would look up in whatever store the process used first
+            place = self.client.get_logged_model(model_id).artifact_location
+            made = self.client.create_model_version(model, place, run_id, tags=dict(tags), model_id=model_id)
             found = self.version(model, int(made.version))
         self.client.set_registered_model_alias(model, CHALLENGER, str(found.number))
         return found

@@ -117,7 +117,6 @@ def connected(project: Project) -> Iterator[Any]:
     uri = address(project)
     try:
         _check(uri)
-        os.environ["MLFLOW_TRACKING_URI"] = uri  # what models:/ and runs:/ addresses are resolved by
         yield _mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
     except UserError:
         raise
