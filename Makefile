@@ -81,7 +81,7 @@ retrain: setup check ## Reproduce what changed, let the gate decide, sum up in r
 	    $${BASE:+--base "$$BASE"}
 
 test: setup ## Run the tests; those on published data too where PIPELINE_MIRROR is set (ARGS: more for pytest)
-	@$(BIN)/python -m pytest $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
 
 lint: setup ## Check style, types, which module imports which, and CI's workflows
 	@$(BIN)/ruff check
