@@ -74,6 +74,7 @@ class Decision:
     outcome: str
     promoted: bool
     reason: str
+    test: str
     figures: dict[str, Any]
     experiment: str
     edition: str
@@ -174,6 +175,7 @@ def promote(project: Project, experiment: Candidate, margin: float) -> Decision:
             outcome=verdict.outcome,
             promoted=verdict.outcome == "better",
             reason=verdict.reason,
+            test=_test(experiment.tags),
             figures=verdict.figures,
             experiment=experiment.experiment,
             edition=experiment.metrics["edition"],
@@ -207,6 +209,7 @@ def rollback(project: Project, model: str) -> Decision:
         outcome="rolled back",
         promoted=True,
         reason=f"version {left.number} was rolled back",
+        test=_test(tags),
         figures={},
         experiment=tags.get("experiment", "unknown"),
         edition=tags.get("edition", "unknown"),
@@ -255,6 +258,7 @@ def markdown(decision: Decision) -> str:
     facts = {
         "experiment": f"{decision.experiment} ({decision.edition} edition)",
         "champion before": "none" if decision.champion is None else f"version {decision.champion}",
+        "test": decision.test,
         "reason": decision.reason,
         "commit": decision.commit + (" with uncommitted changes" if decision.uncommitted_changes == "true" else ""),
         "MLflow run": decision.run_id,
@@ -268,6 +272,15 @@ def markdown(decision: Decision) -> str:
     if decision.figures:
         lines += ["", "```json", json.dumps(decision.figures, indent=2, ensure_ascii=False), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _test(tags: Mapping[str, str]) -> str:
+    """The test figure beside that of the best baseline, from the tags of a version."""
+    found = {what: row for row in tags.items() for what in ("test", "baseline") if row[0].startswith(f"{what} ")}
+    if len(found) < 2:
+        return "unknown"
+    metric = found["test"][0].removeprefix("test ")
+    return f"{metric} {found['test'][1]}, best baseline {found['baseline'][1]}"
 
 
 def _cell(text: str) -> str:

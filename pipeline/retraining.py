@@ -172,12 +172,13 @@ def _decisions(decisions: Sequence[Decision]) -> list[str]:
             f"**{'promoted' if d.promoted else d.outcome}**",
             f"{d.model} version {d.version}",
             d.experiment,
+            d.test,
             "none" if d.champion is None else f"version {d.champion}",
             " ".join(d.reason.split()).replace("|", "\\|"),
         ]
         for d in decisions
     ]
-    return _table(("outcome", "candidate", "experiment", "champion before", "reason"), rows)
+    return _table(("outcome", "candidate", "experiment", "test", "champion before", "reason"), rows)
 
 
 def _champions(champions: Sequence[tuple[str, Version | None, Version | None]]) -> list[str]:

@@ -91,6 +91,7 @@ def test_the_first_above_the_floor_is_the_champion(project: Project, candidate: 
     assert found["outcome"] == "better" and found["edition"] == "full" and found["protocol"] == "honest"
     (record,) = records(project)
     assert record["data"] == {"data/prepared/opinions": "abc.dir"}
+    assert record["test"] == "accuracy 0.75, best baseline 0.5 (majority)"
     assert record["commit"] == "c0ffee" and record["run_id"] and record["triggered"]["event"] == "by hand"
     page = (project.root / found["record"]).with_suffix(".md").read_text()
     assert page.startswith(f"# {MODEL}, version 1: better, promoted\n")
@@ -235,6 +236,7 @@ def test_rollback_restores_and_is_recorded(
     assert aliases(project) == {CHAMPION: 1, PREVIOUS: 2}
     assert "rolled_back_at" in tags(project, 2)
     assert records(project)[-1]["outcome"] == "rolled back"
+    assert records(project)[-1]["test"] == "accuracy 0.75, best baseline 0.5 (majority)"
     assert main(["champions"]) == 0
     head, line = capsys.readouterr().out.splitlines()
     assert head.split()[:2] == ["model", "champion"]

@@ -105,7 +105,10 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     # The first model above the floor is the champion.
     ran, summary = first.retrain()
     assert ran == ["download@digits", "preprocess@digits", "baseline@digits", *AFTER_TRAINING]
-    assert f"| **promoted** | {MODEL} version 1 | rows | none |" in summary
+    assert re.search(
+        rf"\| \*\*promoted\*\* \| {MODEL} version 1 \| rows \| top1_accuracy 0\.\d+, best baseline .+ \| none \|",
+        summary,
+    )
     assert "there is no champion yet" in summary
     first.commit("the first model")
 
@@ -118,7 +121,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     second.edit(cell="gru", units=32, epochs=12, sample_epochs=12)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
-    assert f"| **promoted** | {MODEL} version 2 | rows | version 1 | McNemar on" in summary
+    assert f"| **promoted** | {MODEL} version 2 | rows | top1" in summary and "| version 1 | McNemar on" in summary
     assert "| experiments.rows.cell " in summary.replace("params.yaml | ", "") and "simple_rnn" in summary
     assert re.search(r"rows\.score *\| 0\.\d+ *\| 0\.\d+", summary)
     assert "- params.yaml" in summary
@@ -129,7 +132,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     second.edit(cell="simple_rnn", units=2, epochs=1, sample_epochs=1)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
-    assert f"| **not better** | {MODEL} version 3 | rows | version 2 | McNemar on" in summary
+    assert f"| **not better** | {MODEL} version 3 | rows | top1" in summary and "| version 2 | McNemar on" in summary
     assert f"| {MODEL} | version 2 | rows | full |" in summary
 
     # The first clone takes the better parameters: model and run come from the run-cache, nothing is trained.
