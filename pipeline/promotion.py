@@ -36,7 +36,8 @@ PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Candidate:
-    """What an experiment's files say of it. `settings`: params.yaml's keys; `data`: the hashes of its data."""
+    """What an experiment's files say of it. `metrics`: its metrics file; `run`: its run.json; `block`, `horizon`: see
+    gate.compare."""
 
     experiment: str
     metrics: dict[str, Any]
