@@ -1,5 +1,6 @@
 """The chapter's cosine from scratch: its printed numbers, its flaws, and that the NumPy network is the one of Keras."""
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def test_pinned_number_network_and_training(row: CosineWindowsNetwork) -> None:
 
 @pytest.mark.parametrize(("row", "low"), [(NETWORK, -1.0), (POSITIVE, 0.0)])
 def test_pinned_number_first_weights_are_uniform(row: CosineWindowsNetwork, low: float) -> None:
+    random.seed(1)  # the generator that Keras draws the seeds of initialisers from
     kernel, recurrent, bias, dense, last = trainable(model.build(row, ENCODED.encoder))
     assert kernel.shape == (1, 100) and recurrent.shape == (100, 100) and dense.shape == (100, 1)
     for weights in (kernel, recurrent, dense):
