@@ -3,15 +3,12 @@
 Each decision leaves a record under reports/decisions/, and its outcome as tags of the version.
 """
 
-import getpass
-import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +16,14 @@ import numpy as np
 
 from pipeline import artifacts, tracking
 from pipeline.artifacts import Project
+from pipeline.decisions import Decision, at_present, trigger, write
 from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.gate import Evidence, Verdict, compare, floor
 from pipeline.identity import row_ids
-from pipeline.journal import job
 from pipeline.registry import CHAMPION, PREVIOUS, Registry, Version
 from pipeline.rows import Params, named
 from pipeline.runs import Run
+from pipeline.sending import find
 from pipeline.tasks import load_task
 from pipeline.tasks.base import cost_of, member_key
 
@@ -63,34 +61,6 @@ class Candidate:
             f"test {against['metric']}": f"{against['score']:.6g}",
             f"baseline {against['metric']}": f"{against['baseline_score']:.6g} ({against['baseline']})",
         }
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the gate decided, all that it decided by, and where that is written."""
-
-    model: str
-    version: int
-    champion: int | None
-    outcome: str
-    promoted: bool
-    reason: str
-    test: str
-    figures: dict[str, Any]
-    experiment: str
-    edition: str
-    run_id: str
-    commit: str
-    uncommitted_changes: str
-    data: dict[str, str]
-    triggered: dict[str, str]
-    at: str
-
-    def line(self) -> str:
-        act = "promoted" if self.promoted else "not promoted"
-        against = "no champion" if self.champion is None else f"champion version {self.champion}"
-        who = f"{self.model} version {self.version} ({self.experiment})"
-        return f"{who} against {against}: {self.outcome}, {act}; {self.reason}"
 
 
 def candidate(project: Project, params: Params, experiment: str) -> Candidate:
@@ -185,7 +155,7 @@ def promote(project: Project, experiment: Candidate, margin: float) -> Decision:
             uncommitted_changes=experiment.tags["uncommitted_changes"],
             data=dict(experiment.run.get("data", {})),
             triggered=by,
-            at=_now(),
+            at=at_present(),
         )
         record = write(project, decision)
         if lost is not None:
@@ -201,7 +171,7 @@ def rollback(project: Project, model: str) -> Decision:
         registry, by = Registry(client), trigger()
         registry.tidy(model)
         restored, left = registry.rollback(model, by["who"])
-        registry.tag(left, {"rolled_back_at": _now(), "rolled_back_by": by["who"]})
+        registry.tag(left, {"rolled_back_at": at_present(), "rolled_back_by": by["who"]})
     tags = restored.tags
     decision = Decision(
         model=model,
@@ -219,7 +189,7 @@ def rollback(project: Project, model: str) -> Decision:
         uncommitted_changes=tags.get("uncommitted_changes", "unknown"),
         data={key.removeprefix("data "): value for key, value in tags.items() if key.startswith("data ")},
         triggered=by,
-        at=_now(),
+        at=at_present(),
     )
     write(project, decision)
     return decision
@@ -235,46 +205,6 @@ def champions(project: Project) -> list[tuple[str, Version | None, Version | Non
         return [(name, registry.aliased(name, CHAMPION), registry.aliased(name, PREVIOUS)) for name in names]
 
 
-def trigger() -> dict[str, str]:
-    """Who or what asked for the decision: in CI the actor, the event and the address of the job."""
-    if actor := os.environ.get("GITHUB_ACTOR"):
-        return {"who": actor, "event": os.environ.get("GITHUB_EVENT_NAME", "unknown"), "job": job() or "unknown"}
-    try:
-        return {"who": getpass.getuser(), "event": "by hand"}
-    except (KeyError, OSError):  # a container's user without a name
-        return {"who": f"user {os.getuid()}", "event": "by hand"}
-
-
-def write(project: Project, decision: Decision) -> Path:
-    """The record, JSON and Markdown; the path of the JSON file."""
-    name = f"{decision.at.replace('-', '').replace(':', '')}-v{decision.version}"
-    path = project.root / "reports" / "decisions" / decision.model / f"{name}.json"
-    artifacts.save_json(path, asdict(decision))
-    artifacts.save_text(path.with_suffix(".md"), markdown(decision))
-    return path
-
-
-def markdown(decision: Decision) -> str:
-    """The record for people."""
-    facts = {
-        "experiment": f"{decision.experiment} ({decision.edition} edition)",
-        "champion before": "none" if decision.champion is None else f"version {decision.champion}",
-        "test": decision.test,
-        "reason": decision.reason,
-        "commit": decision.commit + (" with uncommitted changes" if decision.uncommitted_changes == "true" else ""),
-        "MLflow run": decision.run_id,
-        **{f"data {path}": digest for path, digest in decision.data.items()},
-        "triggered by": ", ".join(decision.triggered.values()),
-        "at": decision.at,
-    }
-    act = "promoted" if decision.promoted else "not promoted"
-    lines = [f"# {decision.model}, version {decision.version}: {decision.outcome}, {act}", "", "| | |", "|---|---|"]
-    lines += [f"| {key} | {_cell(value)} |" for key, value in facts.items()]
-    if decision.figures:
-        lines += ["", "```json", json.dumps(decision.figures, indent=2, ensure_ascii=False), "```"]
-    return "\n".join(lines) + "\n"
-
-
 def _test(tags: Mapping[str, str]) -> str:
     """The test figure beside that of the best baseline, from the tags of a version."""
     found = {what: row for row in tags.items() for what in ("test", "baseline") if row[0].startswith(f"{what} ")}
@@ -282,14 +212,6 @@ def _test(tags: Mapping[str, str]) -> str:
         return "unknown"
     metric = found["test"][0].removeprefix("test ")
     return f"{metric} {found['test'][1]}, best baseline {found['baseline'][1]}"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _verdict(
@@ -349,10 +271,8 @@ def _fault(project: Project, experiment: str, version: Version) -> str | None:
 def _run(client: Any, experiment: Candidate) -> Any:
     run = Run.of(experiment.run)
     found = client.get_experiment_by_name(run.source)
-    if found is None:
-        return None
-    rows = client.search_runs([found.experiment_id], f"tags.run_key = '{run.key}'", max_results=1)
-    return rows[0] if rows else None
+    row = None if found is None else find(client, [found.experiment_id], run.key)
+    return None if row is None or row.info.lifecycle_stage == "deleted" else row
 
 
 def _keep_evidence(client: Any, run_id: str, evidence: Evidence) -> None:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 
 from pipeline import artifacts, promotion
 from pipeline.artifacts import Project
+from pipeline.decisions import Decision
 from pipeline.errors import StageFailed, UserError
-from pipeline.promotion import Candidate, Decision
+from pipeline.promotion import Candidate
 from pipeline.registry import Version
 from pipeline.rows import Params, named
+from pipeline.stages import parameters
 
 RAN = re.compile(r"Running stage '(.+)':")
 RESTORED = re.compile(r"Stage '(.+)' is cached - skipping run")
@@ -69,8 +71,6 @@ def _reproduce(project: Project, experiments: Sequence[str], settings: Sequence[
 
 
 def _decide(project: Project, experiments: Sequence[str], done: Retraining) -> None:
-    from pipeline.stages import parameters
-
     params = parameters(project)
     judged = [name for name in experiments if params.datasets[params.experiments[name].dataset].protocol == "honest"]
     for name in judged if experiments else promotion.best_of_each(project, params):

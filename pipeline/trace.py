@@ -9,7 +9,9 @@ from typing import Any
 from pipeline import artifacts, lineage, tracking
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
+from pipeline.registry import code_of
 from pipeline.runs import AS_JSON
+from pipeline.sending import find
 
 ID = re.compile(r"(m-)?[0-9a-f]{32}")
 LOCAL = "http://127.0.0.1:5000"  # where `make ui` shows the project's own store
@@ -87,10 +89,9 @@ def _asked(client: Any, what: str) -> Any:
         if what.startswith("m-"):
             return client.get_run(client.get_logged_model(what).source_run_id)
         every = [experiment.experiment_id for experiment in client.search_experiments()]
-        found = client.search_runs(every, f"tags.run_key = '{what}'", max_results=1)
-        return found[0] if found else client.get_run(what)
+        return find(client, every, what) or client.get_run(what)
     except Exception as error:
-        if getattr(error, "error_code", "") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if code_of(error) in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
 

@@ -5,17 +5,17 @@ describes it.
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.commands import environment
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,12 +45,7 @@ class Flow:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "GIT_"))}
-        kept.pop("PIPELINE_MIRROR", None)
-        who = {f"GIT_{role}_{what}": "a@b.c" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-        settings = {"PATH": path, "DVC_NO_ANALYTICS": "true", "GIT_CONFIG_GLOBAL": os.devnull}
-        self.environment = {**kept, **who, **settings}
+        self.environment = environment()
 
     def run(self, *command: str) -> str:
         done = subprocess.run(

@@ -1,11 +1,9 @@
 """The user's own data of all four kinds through `dvc repro`, with the rows of the how-to pages: figures, counts,
 answers, and a bad file."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +16,7 @@ from pipeline.artifacts import Project
 from pipeline.rows import OwnRows
 from pipeline.serving import Served
 from pipeline.sources import SOURCES
+from tests.commands import environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"mybook": "own-text", "reviews": "own-labelled", "diary": "own-tagged", "meter": "own-series"}
@@ -131,9 +130,7 @@ class Flow:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "GIT_"))}
-        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-        self.environment = {**kept, "PATH": path, "DVC_NO_ANALYTICS": "true", "GIT_CONFIG_GLOBAL": os.devnull}
+        self.environment = environment()
 
     def run(self, *command: str, code: int = 0) -> str:
         done = subprocess.run(

@@ -2,7 +2,6 @@
 what the second clone need not do again, and from which file one finds which run."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.commands import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[1]
@@ -44,12 +45,7 @@ class Clone:
 
     def __init__(self, root: Path, store: str) -> None:
         self.root = root
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "GIT_", "GITHUB_"))}
-        kept.pop("PIPELINE_MIRROR", None)
-        who = {f"GIT_{role}_{what}": "a@b.c" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-        more = {"PATH": path, "DVC_NO_ANALYTICS": "true", "GIT_CONFIG_GLOBAL": os.devnull, "MLFLOW_TRACKING_URI": store}
-        self.environment = {**kept, **who, **more}
+        self.environment = environment(MLFLOW_TRACKING_URI=store)
 
     def run(self, *command: str, code: int = 0) -> str:
         done = subprocess.run(
@@ -82,18 +78,18 @@ class Clone:
         return json.loads((self.root / "data" / "models" / "rows" / "run.json").read_text())
 
 
+# A line of the decisions: outcome, version, champion before, reason.
+ROW = rf"\| \*\*{{}}\*\* \| {MODEL} version {{}} \| rows \| top1_accuracy 0\.\d+, best baseline [^|]+ \| {{}} \| {{}}"
 AFTER_TRAINING = ["train@rows", "evaluate@rows", "report@digits", "index"]
 
 
-def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
-    """One long story, since each step stands on the one before and each training takes seconds."""
-    store = f"sqlite:///{tmp_path}/mlflow.db"
+def two_clones(tmp_path: Path) -> tuple[Clone, Clone]:
+    """Of a bare repository, with one store; the project and a DVC remote are pushed from the first."""
     bare = tmp_path / "origin.git"
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare)], check=True)
     for name in ("first", "second"):
         subprocess.run(["git", "clone", "--quiet", str(bare), str(tmp_path / name)], check=True, capture_output=True)
-    first, second = Clone(tmp_path / "first", store), Clone(tmp_path / "second", store)
-
+    first, second = (Clone(tmp_path / name, f"sqlite:///{tmp_path}/mlflow.db") for name in ("first", "second"))
     shutil.copytree(ROOT / "pipeline", first.root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, first.root)
@@ -101,15 +97,17 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     first.run("dvc", "init", "--quiet")
     first.run("dvc", "remote", "add", "--quiet", "--default", "shared", str(tmp_path / "remote"))
     first.commit("the project")
+    return first, second
+
+
+def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
+    """One long story, since each step stands on the one before and each training takes seconds."""
+    first, second = two_clones(tmp_path)
 
     # The first model above the floor is the champion.
     ran, summary = first.retrain()
     assert ran == ["download@digits", "preprocess@digits", "baseline@digits", *AFTER_TRAINING]
-    assert re.search(
-        rf"\| \*\*promoted\*\* \| {MODEL} version 1 \| rows \| top1_accuracy 0\.\d+, best baseline .+ \| none \|",
-        summary,
-    )
-    assert "there is no champion yet" in summary
+    assert re.search(ROW.format("promoted", 1, "none", "there is no champion yet"), summary)
     first.commit("the first model")
 
     # Nothing changed: nothing runs, and nothing is judged again.
@@ -121,7 +119,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     second.edit(cell="gru", units=32, epochs=12, sample_epochs=12)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
-    assert f"| **promoted** | {MODEL} version 2 | rows | top1" in summary and "| version 1 | McNemar on" in summary
+    assert re.search(ROW.format("promoted", 2, "version 1", "McNemar on"), summary)
     assert "| experiments.rows.cell " in summary.replace("params.yaml | ", "") and "simple_rnn" in summary
     assert re.search(r"rows\.score *\| 0\.\d+ *\| 0\.\d+", summary)
     assert "- params.yaml" in summary
@@ -132,7 +130,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     second.edit(cell="simple_rnn", units=2, epochs=1, sample_epochs=1)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
-    assert f"| **not better** | {MODEL} version 3 | rows | top1" in summary and "| version 2 | McNemar on" in summary
+    assert re.search(ROW.format("not better", 3, "version 2", "McNemar on"), summary)
     assert f"| {MODEL} | version 2 | rows | full |" in summary
 
     # The first clone takes the better parameters: model and run come from the run-cache, nothing is trained.
@@ -142,16 +140,25 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     assert first.run_json() == better
     assert (first.root / "data" / "models" / "rows" / "model" / "network.json").is_file()
 
-    # A rollback restores, and a rollback of it too.
+    rolled_back(first, second)
+    decided((first, second), better)
+    trace(first, better)
+    queued(first)
+
+
+def rolled_back(first: Clone, second: Clone) -> None:
+    """A rollback restores, and a rollback of it too."""
     assert "version 1 (rows) against champion version 2: rolled back" in first.pipeline("rollback", MODEL)
     assert re.search(rf"{MODEL} +version 1 +rows", second.pipeline("champions"))
     first.pipeline("rollback", MODEL)
     assert re.search(rf"{MODEL} +version 2 +rows", second.pipeline("champions"))
 
-    # Each decision has its record.
+
+def decided(clones: tuple[Clone, Clone], better: Any) -> None:
+    """Each decision has its record."""
     decisions = [
         json.loads(path.read_text())
-        for clone in (first, second)
+        for clone in clones
         for path in (clone.root / "reports" / "decisions" / MODEL).glob("*.json")
     ]
     by_version = {d["version"]: d for d in decisions if d["outcome"] != "rolled back"}
@@ -161,9 +168,6 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
         "data/raw/digits",
         "data/prepared/digits",
     }
-
-    trace(first, better)
-    queued(first)
 
 
 def trace(clone: Clone, run: Any) -> None:

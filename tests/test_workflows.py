@@ -291,7 +291,7 @@ def test_a_probe_without_an_earlier_one_goes_on(answer: str, runner: Runner) -> 
     assert (runner.folder / "reports" / "probe.json").exists() == bool(answer)
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="GitHub's runners have jq, this machine has not")
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq, which reads the probe's file, is not installed")
 def test_what_the_probe_found_reaches_the_next_jobs(runner: Runner) -> None:
     python = runner.folder / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
