@@ -124,7 +124,8 @@ class Registry:
         try:
             self.client.create_registered_model(name, tags=dict(tags))
         except Exception as error:
-            if code_of(error) != "RESOURCE_ALREADY_EXISTS":
+            # the second when the one that had the name gave it back while MLflow looked whose it is
+            if code_of(error) not in ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"):
                 raise
             return False
         return True

@@ -119,6 +119,26 @@ def test_of_racing_promoters_one_wins_and_the_others_are_told(empty_store: Proje
     assert not any("promotion" in row.name for row in store.client.search_registered_models())
 
 
+def test_a_turn_given_back_while_it_is_asked_for_is_asked_for_again(
+    store: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+
+    one, real, asked = version(store), store.client.create_registered_model, []
+
+    def create(name: str, **rest: Any) -> Any:
+        asked.append(name)
+        if len(asked) == 1:
+            raise MlflowException(f"Registered Model with name={name} not found", RESOURCE_DOES_NOT_EXIST)
+        return real(name, **rest)
+
+    monkeypatch.setattr(store.client, "create_registered_model", create)
+    store.promote(one, None, "ann")
+    assert asked == [f"{MODEL}.promotion.1"] * 2
+    assert aliases(store) == {CHAMPION: 1}
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
