@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pipeline import artifacts
 from pipeline.artifacts import Project, here
+from pipeline.encoding.records import member_key
 from pipeline.serving import Served
 from pipeline.skew import raw_rows
-from pipeline.tasks.base import member_key
 from pipeline.tracking import address
 
 REQUESTS, WARM_UP = 50, 5

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
 from pipeline.errors import DataError
-from pipeline.records import Encoded
 
 Arrays = Mapping[str, NDArray[Any]]
 

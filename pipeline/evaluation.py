@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Encoded
+from pipeline.encoding.records import Encoded, member_key
 from pipeline.tasks import Task
-from pipeline.tasks.base import LEVEL, cost_of, mcnemar, member_key, paired_interval, skill
+from pipeline.tasks.base import LEVEL, cost_of, mcnemar, paired_interval, skill
 
 Figures = dict[str, float]
 Predictions = Mapping[str, NDArray[Any]]

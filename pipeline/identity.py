@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import vocabulary
-from pipeline.records import Encoded
+from pipeline.encoding import vocabulary
+from pipeline.encoding.records import SPLITS, Encoded, unpack
 from pipeline.rows import named
 from pipeline.tasks import forecasting, pos_tagging, returns
-from pipeline.tasks.base import SPLITS, unpack
 
 Ids = NDArray[np.uint64]
 CONTEXT = 64  # characters that make a place in a text unlike others

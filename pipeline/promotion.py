@@ -17,6 +17,7 @@ import numpy as np
 from pipeline import artifacts, tracking
 from pipeline.artifacts import Project
 from pipeline.decisions import Decision, at_present, trigger, write
+from pipeline.encoding.records import member_key
 from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.gate import Evidence, Verdict, compare, floor
 from pipeline.identity import row_ids
@@ -25,7 +26,7 @@ from pipeline.rows import Params, named
 from pipeline.runs import Run
 from pipeline.sending import find
 from pipeline.tasks import load_task
-from pipeline.tasks.base import cost_of, member_key
+from pipeline.tasks.base import cost_of
 
 EVIDENCE = "gate/evidence.npz"
 SKEW_SECONDS = 900

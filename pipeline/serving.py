@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from pipeline import artifacts
+from pipeline.encoding.vocabulary import PAD
 from pipeline.errors import DataError
 from pipeline.rows import ExperimentRows, named
 from pipeline.tasks.base import warned
-from pipeline.vocabulary import PAD
 
 Answer = dict[str, Any]
 UNKNOWN_WORDS = "no word of it is in the model's vocabulary"
@@ -70,8 +70,8 @@ class Served:
         """The network with its weights, for batches of `batch`, with some of its parameters changed."""
         if batch not in self._compiled:
             from pipeline.models import load_model
-            from pipeline.models.compiled import Compiled
-            from pipeline.models.fit import load
+            from pipeline.models.blocks.compiled import Compiled
+            from pipeline.models.blocks.fit import load
 
             network = self.network.model_copy(update=changes)
             model = load_model(network.task).build(network, self.encoder, batch)
@@ -103,9 +103,9 @@ def _flag(options: Mapping[str, Any], name: str) -> bool:
 
 def _label(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """text → {label, probability, probabilities}"""
+    from pipeline.encoding.word_features import words
     from pipeline.models.sentiment import probabilities
     from pipeline.tasks.sentiment import encode_texts
-    from pipeline.tasks.word_features import words
 
     texts, ids = _texts(inputs, "a text"), served.encoder["ids"]
     p = probabilities(served.compiled(), encode_texts([text[:MAX_CHARACTERS] for text in texts], served.encoder))
@@ -188,7 +188,7 @@ def _sentences(inputs: Sequence[Any]) -> list[list[str]]:
 def _continuations(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """prompt → {text}; options length, temperature, top_p, seed. With the option score, text → {text, bits,
     bits_per_char, perplexity}: how well the model foresees it; `bits` of each character of `text` but the first."""
-    from pipeline.models.generation import Sampling, generate, generate_from_windows
+    from pipeline.models.blocks.generation import Sampling, generate, generate_from_windows
 
     length = int(_number(options, "length", 300, 1, MAX_LENGTH))
     temperature = _number(options, "temperature", 0.7, 0.0, 10.0)
@@ -213,7 +213,7 @@ class _Prompt:
         self.text, self.whole, self.encoder = prompt[-MAX_PROMPT:], prompt, encoder
 
     def warned(self, answer: Answer) -> Answer:
-        from pipeline.models.generation import known_characters
+        from pipeline.models.blocks.generation import known_characters
 
         empty = not self.whole.strip()
         found = {
@@ -227,8 +227,8 @@ class _Prompt:
 
 
 def _scored(served: Served, text: str) -> Answer:
-    from pipeline.models.generation import score
-    from pipeline.tasks.text_cleaning import prepare
+    from pipeline.encoding.text_cleaning import prepare
+    from pipeline.models.blocks.generation import score
 
     bits = score(served.compiled(1, stateful=True), served.encoder, text).astype(np.float64)
     mean = float(bits.mean())

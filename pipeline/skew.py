@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.encoding.records import SPLITS, Encoded, member_key, unpack
 from pipeline.errors import DataError
-from pipeline.records import Encoded
-from pipeline.tasks.base import SPLITS, member_key, unpack
 from pipeline.tracking import address
 
 LIMIT = 1e-6
@@ -158,9 +157,9 @@ def _sentences(network: Network, encoded: Encoded, stored: NDArray[Any], rows: i
 
 def _running_text(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> Rows:
     """The first SCORED characters of each stream that evaluate read, with all that it had read before them."""
+    from pipeline.encoding.text_cleaning import prepare
+    from pipeline.encoding.vocabulary import UNKNOWN, Vocabulary
     from pipeline.tasks.char_lm import carried_rows
-    from pipeline.tasks.text_cleaning import prepare
-    from pipeline.vocabulary import UNKNOWN, Vocabulary
 
     symbols = Vocabulary(tuple(encoded.encoder["symbols"]))
     strange = (chr(c) for c in range(33, 0x3000) if chr(c) not in symbols)
@@ -180,8 +179,8 @@ def _running_text(network: Network, encoded: Encoded, stored: NDArray[Any], rows
 def _series(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> Rows:
     """The series up to an origin, as far back as evaluate had read it: with a carried state these are the first origins
     of the streams, for a later one had read more than a served model ever does."""
+    from pipeline.encoding.series_features import reach
     from pipeline.tasks.forecasting import carried_steps, targets, window_steps
-    from pipeline.tasks.series_features import reach
 
     encoder, values = encoded.encoder, encoded.arrays["values"]
     origins, _ = targets(encoded, "test")

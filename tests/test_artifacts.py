@@ -9,8 +9,8 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.artifacts import Project, new_folder, save_arrays, save_bytes, save_json
+from pipeline.encoding.records import Encoded
 from pipeline.errors import DataError
-from pipeline.records import Encoded
 
 
 def files(folder: Path) -> dict[str, bytes]:

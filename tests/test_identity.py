@@ -8,12 +8,11 @@ import pytest
 
 from pipeline import artifacts, config
 from pipeline.artifacts import Project
+from pipeline.encoding.records import Encoded, TextCorpus, member_key
 from pipeline.identity import IDS, row_ids
-from pipeline.records import Encoded, TextCorpus
 from pipeline.rows import CharLmData
 from pipeline.sources import SOURCES
 from pipeline.tasks import char_lm, load_task
-from pipeline.tasks.base import member_key
 
 
 @pytest.mark.parametrize("task", IDS)

@@ -10,8 +10,9 @@ import pytest
 
 from pipeline import artifacts, evaluation
 from pipeline.artifacts import Project
+from pipeline.encoding.records import SPLITS, member_key
 from pipeline.tasks import TASKS, load_task, padded_tags
-from pipeline.tasks.base import HIGHER_IS_BETTER, SPLITS, member_key, skill
+from pipeline.tasks.base import HIGHER_IS_BETTER, skill
 
 KEYS = {
     "experiment": str,

@@ -19,16 +19,15 @@ from PIL import Image
 from pipeline import artifacts
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
+from pipeline.encoding.records import Encoded, member_key, unpack
+from pipeline.encoding.text_cleaning import prepare
 from pipeline.errors import DataError
-from pipeline.records import Encoded
 from pipeline.runs import EXAMPLES, requirements
 from pipeline.serving import ANSWERS, OPTIONS, Served
 from pipeline.tasks import TASKS
-from pipeline.tasks.base import member_key, unpack
 from pipeline.tasks.forecasting import targets
 from pipeline.tasks.returns import COLUMNS, days
 from pipeline.tasks.scaled_windows import bounds
-from pipeline.tasks.text_cleaning import prepare
 
 LONG = "word " * 20_000
 ROOT = Path(__file__).parents[1]

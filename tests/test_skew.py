@@ -10,10 +10,9 @@ import pytest
 from pipeline import artifacts
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.records import Encoded
+from pipeline.encoding.records import Encoded, member_key
 from pipeline.serving import Served
 from pipeline.skew import RAW, Rows, differences, raw_rows
-from pipeline.tasks.base import member_key
 
 NAMES = ("alice", "umich", "umich-chapter", "treebank", "electricity", "electricity-day", "digits", "djia")
 # What a model could do to its input otherwise than the training did, by task: a change of its encoder.
@@ -78,7 +77,7 @@ def test_a_word_with_a_space_inside_leaves_its_sentence_out() -> None:
 
 
 def _packed(texts: list[str]) -> dict[str, Any]:
-    from pipeline.tasks.base import pack
+    from pipeline.encoding.records import pack
 
     return pack(texts)
 

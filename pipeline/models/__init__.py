@@ -24,8 +24,8 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
 from pipeline.errors import ConfigError
-from pipeline.records import Encoded
 from pipeline.rows import named
 
 MODELS = {

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
+from pipeline.encoding.vocabulary import Vocabulary
 from pipeline.errors import DataError
 from pipeline.models import keras
-from pipeline.models.cells import dropped, recurrent, reset_states
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch, load, trainable
-from pipeline.models.generation import Sampling, bits, generate
-from pipeline.models.gradients import by_state
-from pipeline.records import Encoded
+from pipeline.models.blocks.cells import dropped, recurrent, reset_states
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch, load, trainable
+from pipeline.models.blocks.generation import Sampling, bits, generate
+from pipeline.models.blocks.gradients import by_state
 from pipeline.rows import CharLmNetwork
 from pipeline.tasks.char_lm import STREAMS, carried_rows
-from pipeline.vocabulary import Vocabulary
 
 # As many as STREAMS, for which the network that reads a split is built.
 SAMPLINGS = (*map(Sampling, (0.0, 0.3, 0.5, 0.7, 0.8)), Sampling(1.0, top_p=0.9), Sampling(1.0), Sampling(1.2))
@@ -92,7 +92,7 @@ class predictor:
         return np.concatenate([row[-n:] for row, n in zip(found, lengths, strict=True)])
 
     def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
-        """`gradients` float64 [STATES, time], where they are asked for; see pipeline.models.gradients."""
+        """`gradients` float64 [STATES, time], where they are asked for; see pipeline.models.blocks.gradients."""
         if not self.network.gradients:
             return {}
         model = build(self.network.model_copy(update={"stateful": False}), self.encoded.encoder)

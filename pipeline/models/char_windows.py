@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
 from pipeline.models import keras
-from pipeline.models.cells import dropped, recurrent
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch, load, trainable
-from pipeline.models.generation import Sampling, generate, generate_from_windows
-from pipeline.records import Encoded
+from pipeline.models.blocks.cells import dropped, recurrent
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch, load, trainable
+from pipeline.models.blocks.generation import Sampling, generate, generate_from_windows
 from pipeline.rows import CharWindowsNetwork
 from pipeline.tasks.char_windows import graded, predicted, starts
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
 from pipeline.errors import DataError
 from pipeline.models import Predictor, keras
-from pipeline.models.cells import CELLS
-from pipeline.models.compiled import Arrays, Compiled
-from pipeline.models.fit import Batch, load, optimizer
-from pipeline.models.from_scratch import FromScratch
-from pipeline.records import Encoded
+from pipeline.models.blocks.cells import CELLS
+from pipeline.models.blocks.compiled import Arrays, Compiled
+from pipeline.models.blocks.fit import Batch, load, optimizer
+from pipeline.models.blocks.from_scratch import FromScratch
 from pipeline.reference import cells, clipping
 from pipeline.reference.cells import Floats
 from pipeline.reference.network import half_squared

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
+from pipeline.encoding.series_features import lag_columns, reach
 from pipeline.errors import DataError
 from pipeline.models import keras
-from pipeline.models.cells import dropped, recurrent, reset_states
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch, load, optimizer, trainable
-from pipeline.models.from_scratch import FromScratch
-from pipeline.models.layers import FoldSteps, UnfoldSteps
-from pipeline.records import Encoded
+from pipeline.models.blocks.cells import dropped, recurrent, reset_states
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch, load, optimizer, trainable
+from pipeline.models.blocks.from_scratch import FromScratch
+from pipeline.models.blocks.layers import FoldSteps, UnfoldSteps
 from pipeline.reference.network import mean_absolute, mean_squared
 from pipeline.rows import ForecastingNetwork
 from pipeline.tasks.base import NO_VALUES, warned
 from pipeline.tasks.forecasting import STREAMS, WARM_UP, carried_steps, inputs, targets, widths, window_steps
-from pipeline.tasks.series_features import lag_columns, reach
 
 CHUNK = 500
 TOO_LARGE = 1e30  # the network counts in float32

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models import drawing, keras
-from pipeline.models.cells import dropped, recurrent
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch
-from pipeline.models.layers import MaxMeanPool
-from pipeline.records import Encoded
+from pipeline.encoding.records import Encoded
+from pipeline.models import keras
+from pipeline.models.blocks import drawing
+from pipeline.models.blocks.cells import dropped, recurrent
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch
+from pipeline.models.blocks.layers import MaxMeanPool
 from pipeline.rows import ImageRowsNetwork
 
 SHIFT = 3
@@ -23,7 +24,7 @@ def build(network: ImageRowsNetwork, encoder: Mapping[str, Any], batch: int | No
 
     patch 0: one sequence of whole rows. Else overlapping patches, swept along rows, then along columns, then again over
     groups of 2 × 2 with twice the units (ReNet, Visin et al. 2015). topology one_to_many: the logits are the
-    logarithms of how likely the image is under each class; see pipeline.models.drawing.
+    logarithms of how likely the image is under each class; see pipeline.models.blocks.drawing.
     """
     height, width, channels = encoder["shape"]
     pixels = keras.Input((height, width, channels), batch_size=batch, dtype="uint8", name="pixels")

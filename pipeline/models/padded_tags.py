@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
 from pipeline.models import Predictor, keras
-from pipeline.models.cells import CELLS
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch
-from pipeline.records import Encoded
+from pipeline.models.blocks.cells import CELLS
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch
 from pipeline.rows import PaddedTagsNetwork, named
 from pipeline.tasks.padded_tags import FIRST_ID, PAD, in_split
 

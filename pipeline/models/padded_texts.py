@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models import Predictor, buckets, keras
-from pipeline.models.cells import dropped, recurrent
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch
-from pipeline.records import Encoded
+from pipeline.encoding.records import SPLITS, Encoded
+from pipeline.models import Predictor, keras
+from pipeline.models.blocks import buckets
+from pipeline.models.blocks.cells import dropped, recurrent
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch
 from pipeline.rows import PaddedTextsNetwork
-from pipeline.tasks.base import SPLITS
 from pipeline.tasks.padded_texts import PAD_ID, ids_of, positions
 
 

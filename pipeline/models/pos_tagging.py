@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models import buckets, keras
-from pipeline.models.attention import AttentionDecoder, Places, RepeatAlong
-from pipeline.models.cells import CELLS, dropped, recurrent
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch
-from pipeline.models.layers import BagEmbedding
-from pipeline.records import Encoded
+from pipeline.encoding.records import SPLITS, Encoded
+from pipeline.models import keras
+from pipeline.models.blocks import buckets
+from pipeline.models.blocks.attention import AttentionDecoder, Places, RepeatAlong
+from pipeline.models.blocks.cells import CELLS, dropped, recurrent
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch
+from pipeline.models.blocks.layers import BagEmbedding
 from pipeline.rows import PosTaggingNetwork, named
-from pipeline.tasks.base import SPLITS
 from pipeline.tasks.pos_tagging import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences
 
 EMBEDDING_SD = 0.15

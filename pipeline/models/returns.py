@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
 from pipeline.errors import DataError
 from pipeline.models import Predictor, keras
-from pipeline.models.cells import dropped, recurrent
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch
-from pipeline.records import Encoded
+from pipeline.models.blocks.cells import dropped, recurrent
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch
 from pipeline.rows import ReturnsNetwork
 from pipeline.tasks.base import NO_VALUES, warned
 from pipeline.tasks.returns import COLUMNS, days, features

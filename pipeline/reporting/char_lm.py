@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import member_key
 from pipeline.reporting import charts, generated, wording
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.material import Material
 from pipeline.reporting.wording import count
-from pipeline.tasks.base import member_key
 
 POINTS = 400
 SMALLEST = 1e-12  # what is drawn in place of zero

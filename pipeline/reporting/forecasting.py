@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import member_key
 from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.material import Experiment, Material
 from pipeline.reporting.wording import plain
-from pipeline.tasks.base import member_key
 from pipeline.tasks.forecasting import bounds, targets
 
 DAYS, STEPS, DAY = 10, 200, 86_400

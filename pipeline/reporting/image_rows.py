@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import member_key
 from pipeline.reporting import charts
 from pipeline.reporting.classes import Answers, confusion
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.material import Experiment, Material
 from pipeline.reporting.wording import count
-from pipeline.tasks.base import member_key
 
 MISTAKES, AT_RANDOM = 18, 24
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.encoding.records import Encoded, member_key
 from pipeline.errors import DataError
-from pipeline.records import Encoded
-from pipeline.tasks.base import cost_of, member_key
+from pipeline.tasks.base import cost_of
 
 REQUIRED = (
     "experiment", "dataset", "task", "edition", "protocol", "cell", "parameters", "train_seconds", "epochs", "examples",

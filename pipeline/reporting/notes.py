@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.encoding.records import SPLITS
 from pipeline.reporting import pages, tables, wording
 from pipeline.reporting.charts import COLOURS
 from pipeline.reporting.comparison import Comparison, against_baseline
 from pipeline.reporting.elements import Cell, Element, Table
 from pipeline.reporting.material import Experiment, Material
-from pipeline.tasks.base import SPLITS
 
 VIEW = "experiment:/runs?viewStateShareKey=result&workflowType=machine_learning"
 CHARTS = f"{VIEW}&compareRunsMode=CHART"

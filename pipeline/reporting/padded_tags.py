@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import member_key
 from pipeline.reporting import charts
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.material import Material
 from pipeline.reporting.wording import count
-from pipeline.tasks.base import member_key
 from pipeline.tasks.padded_tags import PAD, in_split
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from pipeline.encoding.records import unpack
 from pipeline.reporting.classes import Answers, confusion
 from pipeline.reporting.elements import Cell, Element, Table
 from pipeline.reporting.material import Experiment, Material
 from pipeline.reporting.wording import count, plain, value
-from pipeline.tasks.base import unpack
 from pipeline.tasks.padded_texts import positions
 
 SHOWN, LONGEST = 5, 300

@@ -9,12 +9,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.encoding.records import SPLITS
 from pipeline.reporting import wording
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, against_baseline
 from pipeline.reporting.elements import Element, Table
 from pipeline.reporting.material import Material
 from pipeline.reporting.tables import badge, interval, overall, ranked
-from pipeline.tasks.base import SPLITS
 
 TEMPLATES = Path(__file__).with_name("templates")
 

@@ -4,12 +4,12 @@ for each other, and the sentences with the most mistakes."""
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import SPLITS, member_key, unpack
 from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture, Sentences
 from pipeline.reporting.material import Experiment, Material
 from pipeline.reporting.wording import count
-from pipeline.tasks.base import SPLITS, member_key, unpack
 from pipeline.tasks.pos_tagging import in_split, shown_sentences
 
 BORDERS = (11, 21, 31, 41)  # words at which a new group of lengths begins

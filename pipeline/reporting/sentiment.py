@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.encoding.records import SPLITS, unpack
 from pipeline.reporting.classes import Answers, confusion
 from pipeline.reporting.elements import Cell, Element, Table
 from pipeline.reporting.material import Experiment, Material
 from pipeline.reporting.wording import count
-from pipeline.tasks.base import SPLITS, unpack
 
 SHOWN, LONGEST = 10, 300
 

@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from pipeline.encoding.records import Record
 from pipeline.errors import ConfigError
-from pipeline.records import Record
 from pipeline.sources.card import Card
 
 

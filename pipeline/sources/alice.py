@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
 
 GENERATED = False

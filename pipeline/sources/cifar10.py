@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from pipeline.encoding.records import Images
 from pipeline.errors import DataError
-from pipeline.records import Images
 from pipeline.sources.archive import stream_tar
 from pipeline.sources.card import Card, RawFile, find_file
 

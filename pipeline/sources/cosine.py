@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.records import Series
 from pipeline.sources.card import Card, find_file
 
 GENERATED = True

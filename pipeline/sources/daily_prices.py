@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.records import Series
 
 MISSING = ("", "-", "null")  # as Yahoo and others write a day on which nothing was traded
 COLUMNS = ("open", "high", "low", "close", "volume")

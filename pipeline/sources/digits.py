@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Images
 from pipeline.errors import DataError
-from pipeline.records import Images
 from pipeline.sources.card import Card, find_file
 
 GENERATED = True

@@ -11,7 +11,7 @@ Two closed weeks stand in it as gaps (March 1933, September 2001); the other gap
 
 from pathlib import Path
 
-from pipeline.records import Series
+from pipeline.encoding.records import Series
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.daily_prices import random_walk, read_prices, write_prices
 

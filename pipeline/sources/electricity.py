@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.records import Series
 from pipeline.sources.archive import open_zip, stream_zip_member
 from pipeline.sources.card import Card, RawFile, find_file
 

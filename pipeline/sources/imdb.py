@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import LabelledTexts
 from pipeline.errors import DataError
-from pipeline.records import LabelledTexts
 from pipeline.sources.archive import stream_tar
 from pipeline.sources.card import Card, RawFile, find_file
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.records import Series
+from pipeline.encoding.records import Series
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.daily_prices import random_walk, read_prices, write_prices
 

@@ -11,7 +11,7 @@ user. LF line ends, the last line without one:
 
 from pathlib import Path
 
-from pipeline.records import Series
+from pipeline.encoding.records import Series
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.daily_prices import random_walk, read_prices, write_prices
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.encoding.records import LabelledTexts
 from pipeline.errors import DataError
-from pipeline.records import LabelledTexts
 from pipeline.rows import OwnLabelled
 from pipeline.sources.own_file import SHOWN, find_own, read_table
 

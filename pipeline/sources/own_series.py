@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.records import Series
 from pipeline.rows import OwnSeries
 from pipeline.sources.own_file import MALFORMED_SHARE, SHOWN, Table, find_own, read_table
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
-from pipeline.records import TaggedSentences
 from pipeline.rows import OwnTagged
 from pipeline.sources.own_file import find_own, read_text
 

@@ -5,8 +5,8 @@ Wanted is plain text in UTF-8, with or without a byte order mark, any line ends.
 
 from pathlib import Path
 
+from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.records import TextCorpus
 from pipeline.rows import OwnText
 from pipeline.sources.own_file import find_own, read_text
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.records import TextCorpus
 
 BOM = b"\xef\xbb\xbf"
 ONSETS = ("b", "br", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "st", "t", "th", "v", "w")

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
-from pipeline.records import TaggedSentences
 from pipeline.sources.archive import open_zip, read_zip_member
 from pipeline.sources.card import Card, RawFile, find_file
 

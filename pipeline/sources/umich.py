@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.encoding.records import LabelledTexts
 from pipeline.errors import DataError
-from pipeline.records import LabelledTexts
 from pipeline.sources.card import Card, RawFile, find_file
 
 GENERATED = False

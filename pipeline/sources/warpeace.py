@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.records import TextCorpus
+from pipeline.encoding.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.plain_text import BOM, invented_line, invented_words, read_corpus
 

@@ -2,10 +2,10 @@
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.encoding.records import member_key
 from pipeline.rows import named
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
-from pipeline.tasks.base import member_key
 
 
 def run(project: Project, name: str) -> None:

@@ -5,8 +5,8 @@ from typing import Any, get_type_hints
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.encoding.records import Encoded
 from pipeline.errors import ConfigError
-from pipeline.records import Encoded
 from pipeline.rows import named
 from pipeline.sources import load_own_reader, load_source
 from pipeline.stages import parameters

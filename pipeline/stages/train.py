@@ -7,13 +7,12 @@ from typing import Any
 
 from pipeline import artifacts, lineage, runs
 from pipeline.artifacts import Project
+from pipeline.encoding.records import Encoded, member_key
 from pipeline.errors import TrainingError
 from pipeline.journal import SystemMonitor, now
-from pipeline.records import Encoded
 from pipeline.rows import ExperimentRows
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
-from pipeline.tasks.base import member_key
 from pipeline.tracking import deliver
 
 
@@ -27,7 +26,7 @@ def run(project: Project, name: str) -> None:
     if row.precision == "bfloat16":
         os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # read by TensorFlow's kernels when it is imported
     # Late: importing TensorFlow takes seconds, and a mistake in params.yaml must not wait for it.
-    from pipeline.models import members
+    from pipeline.models.blocks import members
 
     try:
         with SystemMonitor() as monitor:

@@ -23,7 +23,7 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from pipeline.records import Encoded
+from pipeline.encoding.records import Encoded
 from pipeline.rows import named
 from pipeline.tasks.base import Baseline
 

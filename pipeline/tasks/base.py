@@ -1,4 +1,4 @@
-"""What every task uses: the names of the splits, which way a metric points, comparison, what a baseline leaves."""
+"""What every task uses: which way a metric points, comparison, what a baseline leaves."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SPLITS = ("train", "validation", "test")
 HIGHER_IS_BETTER = frozenset(
     {
         "accuracy",
@@ -147,23 +146,3 @@ def warned(answer: Mapping[str, Any], found: Mapping[str, bool]) -> dict[str, An
     """The answer to raw input, with those of the sentences that are true as its `warning`, if any."""
     said = "; ".join(sentence for sentence, true in found.items() if true)
     return {**answer, "warning": said} if said else dict(answer)
-
-
-def member_key(who: int | str, part: int | str) -> str:
-    """The name in predictions.npz: of a member and a split, or of a baseline and a fold."""
-    return f"{who}-{part}"
-
-
-def pack(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Texts as arrays: `text` uint8 [bytes] in UTF-8, `text_offsets` int64 [texts + 1]."""
-    raw = [text.encode() for text in texts]
-    return {
-        "text": np.frombuffer(b"".join(raw), np.uint8),
-        "text_offsets": np.cumsum([0, *map(len, raw)]),
-    }
-
-
-def unpack(arrays: Mapping[str, NDArray[Any]], which: NDArray[np.integer[Any]]) -> list[str]:
-    """The texts at the positions `which` of packed arrays."""
-    text, offsets = arrays["text"], arrays["text_offsets"]
-    return [text[offsets[i] : offsets[i + 1]].tobytes().decode() for i in which]

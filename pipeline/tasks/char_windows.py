@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import vocabulary
+from pipeline.baselines.ngrams import longest_order, witten_bell
+from pipeline.encoding import vocabulary
+from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
+from pipeline.encoding.text_cleaning import cleaned
 from pipeline.errors import DataError
-from pipeline.records import Encoded, TextCorpus
 from pipeline.rows import CharWindowsData
 from pipeline.tasks import generated_text
-from pipeline.tasks.base import SPLITS, Baseline
-from pipeline.tasks.ngrams import longest_order, witten_bell
-from pipeline.tasks.text_cleaning import cleaned
+from pipeline.tasks.base import Baseline
 
 HEADLINE = "bits_per_char"
 MONITOR = "bits_per_char"

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.records import Encoded, Series
 from pipeline.rows import CosineWindowsData
 from pipeline.tasks.base import Baseline
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import SPLITS, Encoded, Series
+from pipeline.encoding.series_features import calendar_features, lag_features, reach
 from pipeline.errors import DataError
-from pipeline.records import Encoded, Series
 from pipeline.rows import ForecastingData
-from pipeline.tasks.base import LEVEL, SPLITS, Baseline, conformal_width
-from pipeline.tasks.series_features import calendar_features, lag_features, reach
+from pipeline.tasks.base import LEVEL, Baseline, conformal_width
 
 HEADLINE = "mase"
 MONITOR = "mase"
@@ -258,7 +258,7 @@ def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
     """Last value; the value a season before; linear autoregressions with the network's inputs, least squares and L1."""
-    from pipeline.tasks.linear_series import linear_forecasts, linear_free_run
+    from pipeline.baselines.linear_series import linear_forecasts, linear_free_run
 
     values, horizons = encoded.arrays["values"], encoded.encoder["horizons"]
     origins, _ = targets(encoded, "test")

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Encoded, Images
+from pipeline.encoding.records import SPLITS, Encoded, Images
 from pipeline.rows import ImageRowsData
-from pipeline.tasks.base import SPLITS, Baseline
+from pipeline.tasks.base import Baseline
 
 HEADLINE = "top1_accuracy"
 MONITOR = "top1_accuracy"

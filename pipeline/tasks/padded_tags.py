@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import SPLITS, Encoded, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.records import Encoded, TaggedSentences
 from pipeline.rows import PaddedTagsData
-from pipeline.tasks.base import SPLITS, Baseline
+from pipeline.tasks.base import Baseline
 
 HEADLINE = "padded_accuracy"
 MONITOR = "padded_accuracy"

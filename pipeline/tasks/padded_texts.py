@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, pack, unpack
+from pipeline.encoding.vocabulary import UNKNOWN
 from pipeline.errors import DataError
-from pipeline.records import Encoded, LabelledTexts
 from pipeline.rows import PaddedTextsData
-from pipeline.tasks.base import SPLITS, Baseline, pack, unpack
-from pipeline.vocabulary import UNKNOWN
+from pipeline.tasks.base import Baseline
 
 HEADLINE = "accuracy"
 MONITOR = "accuracy"

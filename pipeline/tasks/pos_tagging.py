@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import SPLITS, Encoded, TaggedSentences, pack, unpack
 from pipeline.errors import DataError
-from pipeline.records import Encoded, TaggedSentences
 from pipeline.rows import PosTaggingData
-from pipeline.tasks.base import SPLITS, Baseline, pack, unpack
+from pipeline.tasks.base import Baseline
 
 HEADLINE = "token_accuracy"
 MONITOR = "token_accuracy"

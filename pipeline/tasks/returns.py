@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.records import Encoded, Series
 from pipeline.rows import ReturnsData
 from pipeline.tasks.base import LEVEL, Baseline, conformal_width, diebold_mariano
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.price_features import price_features
+from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.records import Encoded, Series
 from pipeline.rows import ScaledWindowsData
 from pipeline.tasks.base import Baseline
-from pipeline.tasks.price_features import price_features
 
 HEADLINE = "rmse"
 MONITOR = "rmse"

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import vocabulary
+from pipeline.baselines.linear_text import linear_predictions
+from pipeline.encoding import vocabulary
+from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, pack
+from pipeline.encoding.word_features import Bags, Tokens, bags, cut, features, tokenised, words
 from pipeline.errors import DataError
-from pipeline.records import Encoded, LabelledTexts
 from pipeline.rows import SentimentData
-from pipeline.tasks.base import EXACT, SPLITS, Baseline, pack
-from pipeline.tasks.linear_text import linear_predictions
-from pipeline.tasks.word_features import Bags, Tokens, bags, cut, features, tokenised, words
+from pipeline.tasks.base import EXACT, Baseline
 
 HEADLINE = "accuracy"
 MONITOR = "log_loss"

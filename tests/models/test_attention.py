@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.models import keras, pos_tagging
-from pipeline.models.attention import AttentionDecoder, Places, RepeatAlong
-from pipeline.models.cells import CELLS
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import load, optimizer, trainable
+from pipeline.models.blocks.attention import AttentionDecoder, Places, RepeatAlong
+from pipeline.models.blocks.cells import CELLS
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import load, optimizer, trainable
 from pipeline.rows import PosTaggingNetwork
 from pipeline.tasks.pos_tagging import SLOTS
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.models import buckets, char_lm, forecasting, image_rows, keras, pos_tagging, sentiment
-from pipeline.models.cells import CELLS, recurrent, reset_states
-from pipeline.models.fit import load, trainable
-from pipeline.models.layers import BagEmbedding, MaxMeanPool, StepPool
+from pipeline.models import char_lm, forecasting, image_rows, keras, pos_tagging, sentiment
+from pipeline.models.blocks import buckets
+from pipeline.models.blocks.cells import CELLS, recurrent, reset_states
+from pipeline.models.blocks.fit import load, trainable
+from pipeline.models.blocks.layers import BagEmbedding, MaxMeanPool, StepPool
 from pipeline.rows import (
     CELL_NAMES,
     CharLmNetwork,

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from pipeline import rows
+from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.models import char_windows, keras
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import load, trainable
+from pipeline.models.blocks.generation import Sampling, generate, generate_from_windows
+from pipeline.models.blocks.members import Trainer
 from pipeline.models.char_windows import Windows, build
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import load, trainable
-from pipeline.models.generation import Sampling, generate, generate_from_windows
-from pipeline.models.members import Trainer
-from pipeline.records import Encoded, TextCorpus
 from pipeline.tasks import load_task
-from pipeline.tasks.base import SPLITS
 from pipeline.tasks.char_windows import score, starts
 from pipeline.tasks.generated_text import repetition
 

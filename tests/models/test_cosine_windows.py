@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from pipeline import config
+from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
 from pipeline.models import cosine_windows as model
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import load, trainable
-from pipeline.models.members import Trainer
-from pipeline.records import Encoded, Series
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import load, trainable
+from pipeline.models.blocks.members import Trainer
 from pipeline.reference import cells, through_time
 from pipeline.rows import CosineWindowsData, CosineWindowsNetwork
 from pipeline.sources import SOURCES

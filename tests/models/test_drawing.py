@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.models import image_rows, keras
-from pipeline.models.drawing import DRAWN, LEVELS, STEP, draw, negative_log_likelihood
+from pipeline.models.blocks.drawing import DRAWN, LEVELS, STEP, draw, negative_log_likelihood
 from pipeline.rows import ImageRowsNetwork
 
 ENCODER = {"shape": [3, 2, 1], "label_names": ["a", "b"], "mean": [0.4], "sd": [0.3]}

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.models.cells import reset_states
-from pipeline.models.compiled import Compiled
+from pipeline.models.blocks.cells import reset_states
+from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.forecasting import build, forecast
-from pipeline.records import Encoded, Series
 from pipeline.rows import ForecastingData, ForecastingNetwork
 from pipeline.tasks import forecasting
 

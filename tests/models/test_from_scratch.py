@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline import config, rows
+from pipeline.encoding.records import Series
 from pipeline.errors import ConfigError
-from pipeline.models.compiled import Compiled
-from pipeline.models.from_scratch import FromScratch
-from pipeline.models.members import Trainer
-from pipeline.records import Series
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.from_scratch import FromScratch
+from pipeline.models.blocks.members import Trainer
 from pipeline.rows import ForecastingNetwork
 from pipeline.sources import SOURCES
 from pipeline.tasks import forecasting

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.models import char_lm
-from pipeline.models.cells import CELLS
-from pipeline.models.fit import load, trainable
-from pipeline.models.gradients import STATES, by_state
+from pipeline.models.blocks.cells import CELLS
+from pipeline.models.blocks.fit import load, trainable
+from pipeline.models.blocks.gradients import STATES, by_state
 from pipeline.rows import CharLmNetwork
 
 ENCODER = {"symbols": [str(i) for i in range(9)]}

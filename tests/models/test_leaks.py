@@ -9,15 +9,27 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline import rows
+from pipeline.baselines.ngrams import witten_bell_bits
+from pipeline.encoding.records import (
+    SPLITS,
+    Encoded,
+    Images,
+    LabelledTexts,
+    Series,
+    TaggedSentences,
+    TextCorpus,
+    unpack,
+)
+from pipeline.encoding.series_features import reach
 from pipeline.models import char_lm as char_lm_model
 from pipeline.models import forecasting as forecasting_model
-from pipeline.models import keras, members
+from pipeline.models import keras
 from pipeline.models import pos_tagging as tagging_model
 from pipeline.models import returns as returns_model
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import load, trainable
+from pipeline.models.blocks import members
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import load, trainable
 from pipeline.models.forecasting import scaled_truth
-from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.sources import load_source
 from pipeline.tasks import (
     TASKS,
@@ -29,9 +41,6 @@ from pipeline.tasks import (
     returns,
     sentiment,
 )
-from pipeline.tasks.base import SPLITS, unpack
-from pipeline.tasks.ngrams import witten_bell_bits
-from pipeline.tasks.series_features import reach
 
 WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
 BOTH = ("train", "validation")

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.encoding.records import Encoded, TaggedSentences
 from pipeline.models import keras, padded_tags
-from pipeline.models.cells import CELLS
-from pipeline.records import Encoded, TaggedSentences
+from pipeline.models.blocks.cells import CELLS
 from pipeline.rows import PaddedTagsData, PaddedTagsNetwork
 from pipeline.tasks import padded_tags as task
 

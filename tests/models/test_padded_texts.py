@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline import config
-from pipeline.models import keras, members, padded_texts
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Batch, fit, optimizer
-from pipeline.records import Encoded, LabelledTexts
+from pipeline.encoding.records import Encoded, LabelledTexts
+from pipeline.models import keras, padded_texts
+from pipeline.models.blocks import members
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Batch, fit, optimizer
 from pipeline.rows import PaddedTextsData, PaddedTextsNetwork
 from pipeline.sources import SOURCES
 from pipeline.tasks import padded_texts as task
@@ -104,7 +105,7 @@ class Counted:
 
 def test_the_speed_is_that_of_training_without_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("pipeline.models.fit.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("pipeline.models.blocks.fit.time.monotonic", lambda: clock[0])
     row = network()
     compiled = Compiled(model_for(5), padded_texts.loss(row), optimizer(row))
     step = compiled.train

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.models.cells import reset_states
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import load, trainable
+from pipeline.encoding.records import Encoded, Series
+from pipeline.models.blocks.cells import reset_states
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import load, trainable
 from pipeline.models.scaled_windows import Rows, build, predictor
-from pipeline.records import Encoded, Series
 from pipeline.rows import ScaledWindowsData, ScaledWindowsNetwork
 from pipeline.tasks import scaled_windows
 from pipeline.tasks.scaled_windows import targets

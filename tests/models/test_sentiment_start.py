@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from pipeline.encoding.records import Encoded, LabelledTexts
 from pipeline.models import sentiment as model
 from pipeline.models.sentiment import Texts, log_count_ratios
-from pipeline.records import Encoded, LabelledTexts
 from pipeline.rows import SentimentData, SentimentNetwork
 from pipeline.tasks import sentiment
 

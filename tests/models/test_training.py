@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from pipeline import artifacts, rows, tracking
 from pipeline.__main__ import main
+from pipeline.encoding.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
+from pipeline.encoding.series_features import reach
 from pipeline.errors import DataError, TrainingError
 from pipeline.journal import load as load_journal
-from pipeline.models import keras, load_model, members
+from pipeline.models import keras, load_model
+from pipeline.models.blocks import members
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import fit, load, optimizer, trainable
+from pipeline.models.blocks.members import Member, Trainer
 from pipeline.models.char_lm import Streams
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import fit, load, optimizer, trainable
 from pipeline.models.forecasting import Chunks, scaled_truth
-from pipeline.models.members import Member, Trainer
-from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.tasks import TASKS, load_task
-from pipeline.tasks.series_features import reach
 
 WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
 

@@ -10,7 +10,7 @@ import pytest
 
 import pipeline.reference
 from pipeline.models import keras
-from pipeline.models.cells import CELLS as KERAS_CELLS
+from pipeline.models.blocks.cells import CELLS as KERAS_CELLS
 from pipeline.reference import clipping, through_time
 from pipeline.reference.cells import CELLS, GRU, LSTM, Cell, Floats, SimpleRNN, Weights, sigmoid
 from pipeline.reference.network import Network, half_squared, mean_absolute, mean_squared

@@ -11,12 +11,11 @@ import pytest
 
 from pipeline import artifacts, config, evaluation
 from pipeline.artifacts import Project
-from pipeline.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
+from pipeline.encoding.records import SPLITS, Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.rows import Params
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 from pipeline.tasks import load_task, padded_tags, scaled_windows
-from pipeline.tasks.base import SPLITS
 from pipeline.tasks.forecasting import targets
 from pipeline.tasks.pos_tagging import in_split
 from pipeline.tasks.returns import days

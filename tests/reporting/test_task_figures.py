@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline import config
 from pipeline.artifacts import Project
+from pipeline.encoding.records import unpack
 from pipeline.reporting import (
     TASK_FIGURES,
     charts,
@@ -28,7 +29,6 @@ from pipeline.reporting.elements import Element, Passages, Picture, Sentences, T
 from pipeline.reporting.sentiment import pooled
 from pipeline.sources import SOURCES
 from pipeline.tasks import TASKS
-from pipeline.tasks.base import unpack
 
 DATASETS = {
     "char_lm": "alice",

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.records import Series
 from pipeline.sources import djia, load_source, msft, nasdaq
 
 GOOD = (

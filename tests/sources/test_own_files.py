@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from pipeline.encoding.records import LabelledTexts, Series, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.records import LabelledTexts, Series, TaggedSentences
 from pipeline.rows import OwnRows
 from pipeline.sources import OWN_READERS, load_own_reader
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import pipeline.sources
+from pipeline.encoding.records import Images, LabelledTexts, Record, Series, TaggedSentences, TextCorpus
 from pipeline.errors import ConfigError, DataError
-from pipeline.records import Images, LabelledTexts, Record, Series, TaggedSentences, TextCorpus
 from pipeline.sources import OWN_READERS, SOURCES, load_own_reader, load_source
 
 RECORDS = {

@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
+from pipeline.baselines.ngrams import witten_bell_bits
+from pipeline.encoding.records import Encoded, TextCorpus
+from pipeline.encoding.text_cleaning import prepare
+from pipeline.encoding.vocabulary import UNKNOWN
 from pipeline.errors import DataError
-from pipeline.records import Encoded, TextCorpus
 from pipeline.rows import CharLmData
 from pipeline.tasks import char_lm
-from pipeline.tasks.ngrams import witten_bell_bits
-from pipeline.tasks.text_cleaning import prepare
-from pipeline.vocabulary import UNKNOWN
 
 
 def row(**changes: object) -> CharLmData:

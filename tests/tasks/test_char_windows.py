@@ -9,14 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline import config
+from pipeline.baselines.ngrams import witten_bell, witten_bell_bits
+from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.errors import DataError
-from pipeline.records import Encoded, TextCorpus
 from pipeline.rows import CharWindowsData, CharWindowsNetwork
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import char_windows
-from pipeline.tasks.base import SPLITS
 from pipeline.tasks.char_windows import graded, predicted, score, starts
-from pipeline.tasks.ngrams import witten_bell, witten_bell_bits
 
 ROOT = Path(__file__).parents[2]
 MIRROR = os.environ.get("PIPELINE_MIRROR", "")

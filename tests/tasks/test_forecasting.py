@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.baselines.linear_series import _least_absolute, _least_squares, linear_forecasts, linear_free_run
+from pipeline.encoding.records import Encoded, Series
+from pipeline.encoding.series_features import lag_features
 from pipeline.errors import DataError
-from pipeline.records import Encoded, Series
 from pipeline.rows import ForecastingData
 from pipeline.tasks import forecasting
 from pipeline.tasks.base import conformal_width
 from pipeline.tasks.forecasting import targets
-from pipeline.tasks.linear_series import _least_absolute, _least_squares, linear_forecasts, linear_free_run
-from pipeline.tasks.series_features import lag_features
 
 VALUES = [1.0, 2, 4, 7, 11, 16, 22, 29, 37, 46]
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from pipeline import config
-from pipeline.records import Encoded, Images
+from pipeline.encoding.records import SPLITS, Encoded, Images
 from pipeline.rows import ImageRowsData
 from pipeline.sources import SOURCES
 from pipeline.tasks import image_rows
-from pipeline.tasks.base import SPLITS
 
 ROOT = Path(__file__).parents[2]
 

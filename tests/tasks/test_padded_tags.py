@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline import config
+from pipeline.encoding.records import Encoded, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.records import Encoded, TaggedSentences
 from pipeline.rows import PaddedTagsData, PaddedTagsNetwork
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import padded_tags

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from pipeline import config
+from pipeline.encoding.records import Encoded, LabelledTexts, unpack
 from pipeline.errors import DataError
-from pipeline.records import Encoded, LabelledTexts
 from pipeline.rows import PaddedTextsData
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import padded_texts
-from pipeline.tasks.base import unpack
 from pipeline.tasks.padded_texts import FIRST_ID, TEST, TRAIN, UNKNOWN_ID, VALIDATION, positions, tokenizer
 
 PARAMS = config.load(Path(__file__).parents[2], SOURCES)

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
+from pipeline.encoding.records import SPLITS, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.records import TaggedSentences
 from pipeline.rows import PosTaggingData
 from pipeline.tasks import pos_tagging
-from pipeline.tasks.base import SPLITS
 from pipeline.tasks.pos_tagging import FIRST_ID, SLOTS
 
 

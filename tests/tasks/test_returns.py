@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.encoding.records import SPLITS, Encoded, Series
 from pipeline.errors import DataError
-from pipeline.records import Encoded, Series
 from pipeline.rows import ReturnsData
 from pipeline.tasks import returns
-from pipeline.tasks.base import SPLITS, diebold_mariano, student_tail
+from pipeline.tasks.base import diebold_mariano, student_tail
 from pipeline.tasks.returns import MONTH, WEEK, days, features
 
 

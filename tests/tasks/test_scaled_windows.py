@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from pipeline import config
+from pipeline.encoding.price_features import price_features
+from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.records import Encoded, Series
 from pipeline.rows import ScaledWindowsData
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import load_task, scaled_windows
-from pipeline.tasks.price_features import price_features
 from pipeline.tasks.scaled_windows import bounds, last_values, targets, windows
 
 PARAMS = config.load(Path(__file__).parents[2], SOURCES)

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.baselines import linear_text
+from pipeline.encoding import word_features
+from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, unpack
 from pipeline.errors import DataError
-from pipeline.records import Encoded, LabelledTexts
 from pipeline.rows import SentimentData
 from pipeline.sources import imdb, umich
-from pipeline.tasks import linear_text, sentiment, word_features
-from pipeline.tasks.base import SPLITS, unpack
+from pipeline.tasks import sentiment
 from pipeline.tasks.sentiment import FIRST_ID, TEST, TRAIN, VALIDATION
 
 

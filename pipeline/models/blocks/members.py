@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.records import Encoded
 from pipeline.models import load_model
-from pipeline.models.compiled import Compiled
-from pipeline.models.fit import Fitted, Weights, fit, optimizer, restart
-from pipeline.records import Encoded
+from pipeline.models.blocks.compiled import Compiled
+from pipeline.models.blocks.fit import Fitted, Weights, fit, optimizer, restart
 from pipeline.rows import ExperimentRows
 from pipeline.tasks import load_task
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.models import keras
-from pipeline.models.lstm_variants import coupled_lstm, peephole_lstm
+from pipeline.models.blocks.lstm_variants import coupled_lstm, peephole_lstm
 from pipeline.rows import Network, named
 
 # Keras' own as layers, not as keras.layers.RNN(cell): only the layers reach the fused kernels where there is a GPU.

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.models import keras
-from pipeline.models.cells import CELLS
-from pipeline.models.layers import PACKAGE
+from pipeline.models.blocks.cells import CELLS
+from pipeline.models.blocks.layers import PACKAGE
 from pipeline.rows import named
 
 FAR = 1e9  # taken off the scores of padding

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.compiled import Arrays, Compiled
-from pipeline.models.fit import trainable
+from pipeline.models.blocks.compiled import Arrays, Compiled
+from pipeline.models.blocks.fit import trainable
 from pipeline.reference.cells import CELLS, Cell, Floats
 from pipeline.reference.network import Loss, Network
 from pipeline.rows import Network as Row

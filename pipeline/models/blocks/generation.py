@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.text_cleaning import prepare
+from pipeline.encoding.vocabulary import PAD, UNKNOWN, Vocabulary
 from pipeline.errors import DataError
-from pipeline.models.cells import reset_states
-from pipeline.models.compiled import Compiled
-from pipeline.tasks.text_cleaning import prepare
-from pipeline.vocabulary import PAD, UNKNOWN, Vocabulary
+from pipeline.models.blocks.cells import reset_states
+from pipeline.models.blocks.compiled import Compiled
 
 CHUNK = 250
 

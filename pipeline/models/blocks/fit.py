@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from pipeline.errors import TrainingError
 from pipeline.models import keras
-from pipeline.models.cells import reset_states
-from pipeline.models.compiled import Compiled
+from pipeline.models.blocks.cells import reset_states
+from pipeline.models.blocks.compiled import Compiled
 from pipeline.rows import Network
 from pipeline.tasks.base import cost_of
 

@@ -4,7 +4,7 @@ Records hold what a file says, before any split, vocabulary or scaling; `finding
 way (duplicate lines, masked slots …), so that a report can show it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Findings = Mapping[str, int]
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -97,3 +98,23 @@ class Encoded:
     encoder: Mapping[str, Any]
     examples: Mapping[str, int]
     summary: Mapping[str, Any]
+
+
+def member_key(who: int | str, part: int | str) -> str:
+    """The name in predictions.npz: of a member and a split, or of a baseline and a fold."""
+    return f"{who}-{part}"
+
+
+def pack(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Texts as arrays: `text` uint8 [bytes] in UTF-8, `text_offsets` int64 [texts + 1]."""
+    raw = [text.encode() for text in texts]
+    return {
+        "text": np.frombuffer(b"".join(raw), np.uint8),
+        "text_offsets": np.cumsum([0, *map(len, raw)]),
+    }
+
+
+def unpack(arrays: Mapping[str, NDArray[Any]], which: NDArray[np.integer[Any]]) -> list[str]:
+    """The texts at the positions `which` of packed arrays."""
+    text, offsets = arrays["text"], arrays["text_offsets"]
+    return [text[offsets[i] : offsets[i + 1]].tobytes().decode() for i in which]

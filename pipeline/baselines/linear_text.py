@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Encoded
-from pipeline.tasks.base import SPLITS, unpack
+from pipeline.encoding.records import SPLITS, Encoded, unpack
 
 STRENGTHS = (1.0, 10.0, 30.0, 100.0)
 PLAIN, TUNED, LETTERS, BAYES = "tfidf+lr", "tfidf+lr, tuned", "tfidf with letters+lr, tuned", "nb-svm"

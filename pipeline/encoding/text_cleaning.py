@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.records import TextCorpus
 from pipeline.rows import RunningText
 
 MIN_CHARACTERS = 1_000

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.models import keras
-from pipeline.models.fit import Weights, load
+from pipeline.models.blocks.fit import Weights, load
 
 ENLARGED = 3.0  # what recurrent weights are multiplied by, to see gradients explode
 STATES = ("untrained", "trained", "recurrent weights × 3", "recurrent weights × 3, clipped")

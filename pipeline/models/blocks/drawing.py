@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.models import keras
-from pipeline.models.cells import dropped, recurrent
+from pipeline.models.blocks.cells import dropped, recurrent
 from pipeline.rows import ImageRowsNetwork
 
 LEVELS = 16

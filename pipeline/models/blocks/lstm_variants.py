@@ -7,7 +7,7 @@ rows of the cell table like any other, so that everybody can see for themselves.
 from typing import Any
 
 from pipeline.models import keras
-from pipeline.models.layers import PACKAGE
+from pipeline.models.blocks.layers import PACKAGE
 
 
 class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Encoded
+from pipeline.encoding.records import Encoded
 
 Floats = NDArray[np.float64]
 L1_STEPS = 40
