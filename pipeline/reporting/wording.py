@@ -25,6 +25,7 @@ LABELS = {
     "scaled_rmse": "RMSE of 0–1",
     "interval_coverage": "inside the 90 % interval",
     "window_accuracy": "accuracy on training windows",
+    "epoch_seconds": "seconds an epoch",
 }
 TASKS = {
     "char_lm": "character language model",

@@ -1,0 +1,49 @@
+"""What preparing the largest published files may cost; needs PIPELINE_MIRROR, a folder with them: pytest -m real."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import environment
+
+ROOT = Path(__file__).parents[1]
+MIRROR = os.environ.get("PIPELINE_MIRROR", "")
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not Path(MIRROR).is_dir() or not MIRROR, reason="PIPELINE_MIRROR names no folder of real files"),
+]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (folder / "params.yaml").write_text(text.replace("edition: sample", "edition: full", 1), encoding="utf-8")
+    return folder
+
+
+def _cost(project: Path, *command: str) -> tuple[float, float]:
+    """Seconds of CPU time, which other work on the machine does not stretch, and the peak of memory in MB."""
+    env = environment(PIPELINE_MIRROR=MIRROR, PYTHONPATH=str(ROOT))
+    process = subprocess.Popen([sys.executable, "-m", "pipeline", *command], cwd=project, env=env)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+
+
+@pytest.mark.parametrize("dataset", ["imdb", "imdb-chapter", "imdb-chapter-500"])
+def test_fifty_thousand_reviews_are_prepared_within_a_minute_and_a_gigabyte(project: Path, dataset: str) -> None:
+    costs = [_cost(project, "download", "imdb"), _cost(project, "preprocess", dataset)]
+    assert sum(seconds for seconds, _ in costs) <= 60
+    assert max(memory for _, memory in costs) <= 1_000
+
+
+def test_war_and_peace_stays_small_ids(project: Path) -> None:
+    costs = [_cost(project, stage, "warpeace") for stage in ("download", "preprocess", "baseline")]
+    assert max(memory for _, memory in costs) <= 400
+    stored = (project / "data/prepared/warpeace/arrays.npz").stat().st_size
+    assert stored < 7_000_000  # 3.2 million characters of two bytes
