@@ -25,6 +25,8 @@ KEYS = {
     "parameters": int,
     "train_seconds": float,
     "epochs": int,
+    "epoch_seconds": float,
+    "examples_per_second": float,
     "examples": dict,
     "test": dict,
     "validation": dict,
@@ -92,7 +94,8 @@ def test_a_metrics_file_holds_what_is_promised(task: str, trained: Project, expe
     assert {key: found[key] for key in expected} == expected
     weights = artifacts.load_arrays(trained.model(experiments[task]) / "model" / "weights" / "0.npz")
     assert found["parameters"] == sum(w.size for w in weights.values())
-    assert found["train_seconds"] > 0 and found["epochs"] >= 1
+    assert found["train_seconds"] >= found["epoch_seconds"] > 0
+    assert found["epochs"] >= 1 and found["examples_per_second"] > 0
     assert set(found["examples"]) == set(SPLITS) and min(found["examples"].values()) > 0
     assert all(math.isfinite(value) for _, value in numbers(found))
 

@@ -15,8 +15,9 @@ from pipeline.errors import DataError
 from pipeline.tasks.base import cost_of
 
 REQUIRED = (
-    "experiment", "dataset", "task", "edition", "protocol", "cell", "parameters", "train_seconds", "epochs", "examples",
-    "seed", "test", "validation", "members", "baselines", "against_baseline",
+    "experiment", "dataset", "task", "edition", "protocol", "cell", "parameters", "train_seconds", "epochs",
+    "epoch_seconds", "examples_per_second", "examples", "seed", "test", "validation", "members", "baselines",
+    "against_baseline",
 )  # fmt: skip
 Predictions = Mapping[str, NDArray[Any]]
 

@@ -1,4 +1,4 @@
-"""Sentiment the chapters' way: what the figure was chosen on, five texts as the chapter prints them, and the speed."""
+"""Sentiment the chapters' way: what the figure was chosen on, and five texts as the chapter prints them."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def figures(material: Material) -> list[Element]:
     row, names = material.experiments[0], material.encoded.encoder["label_names"]
     at = positions(material.encoded, "test")
     answers = Answers(at, material.encoded.arrays["labels"][at], row.test_predictions()[0])
-    return [_chosen(material), confusion(row, answers, names), _five(material, row, answers), _speed(material)]
+    return [_chosen(material), confusion(row, answers, names), _five(material, row, answers)]
 
 
 def _chosen(material: Material) -> Table:
@@ -51,16 +51,3 @@ def _five(material: Material, row: Experiment, answers: Answers) -> Table:
     header = ("text", "truth", "predicted", "probability", "stands in train")
     caption = f"Drawn at random from {count(len(answers.truth))} test texts."
     return Table(f"Test texts and what {row.name} says", header, rows, caption)
-
-
-def _speed(material: Material) -> Table:
-    rows = [
-        [
-            Cell(row.name),
-            Cell(plain(float(np.median([epoch["examples_per_second"] for epoch in row.curves]))), number=True),
-            Cell(plain(float(np.median([epoch["seconds"] for epoch in row.curves]))), number=True),
-        ]
-        for row in material.experiments
-    ]
-    header = ("training", "texts per second", "seconds per epoch")
-    return Table("Speed", header, rows, "Medians over the epochs; the seconds hold the look at validation as well.")

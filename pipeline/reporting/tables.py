@@ -147,19 +147,25 @@ def pairwise(material: Material) -> Table | None:
 
 
 def cost(material: Material) -> Table:
-    header = ("experiment", "parameters", "training", "epochs", "networks", "MLflow run")
+    header = ("experiment", "parameters", "training", "epochs", "an epoch", "examples/s", "networks", "MLflow run")
     rows = [
         [
             Cell(row.name, note=wording.CELLS.get(row.metrics["cell"], row.metrics["cell"])),
             Cell(wording.count(row.metrics["parameters"]), number=True),
             Cell(wording.duration(row.metrics["train_seconds"]), number=True),
             Cell(wording.count(row.metrics["epochs"]), number=True),
+            Cell(wording.duration(row.metrics["epoch_seconds"]), number=True),
+            Cell(wording.count(round(row.metrics["examples_per_second"])), number=True),
             Cell(networks(row.metrics) or "1"),
             Cell(str(row.metrics.get("run_id") or "–")[:8]),
         ]
         for row in material.experiments
     ]
-    return Table("Cost", header, rows, "Training is the time of all networks together.")
+    caption = (
+        "Training is the time of all networks together, epochs are those that the kept weights saw, an epoch’s time is "
+        "the median with its validation, examples per second are the median without."
+    )
+    return Table("Cost", header, rows, caption)
 
 
 def markdown(table: Table) -> str:

@@ -5,6 +5,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline import artifacts, lineage, runs
 from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, member_key
@@ -77,7 +79,9 @@ def _save_model(folder: Path, row: ExperimentRows, encoded: Encoded, trained: li
 def _facts(
     name: str, row: ExperimentRows, encoded: Encoded, seed: int, epochs: int, trained: list[Any]
 ) -> dict[str, Any]:
-    """What reports/metrics/<dataset>/<experiment>.json says of the training."""
+    """What reports/metrics/<dataset>/<experiment>.json says of the training; the times of an epoch are medians over
+    the runs with validation."""
+    passes = [row for member in trained for row in member.history]
     return {
         "experiment": name,
         **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
@@ -87,6 +91,8 @@ def _facts(
         "parameters": trained[0].parameters,
         "train_seconds": round(sum(m.seconds for m in trained), 3),
         "epochs": max(m.epochs for m in trained),
+        "epoch_seconds": round(float(np.median([row["seconds"] for row in passes])), 3),
+        "examples_per_second": round(float(np.median([row["examples_per_second"] for row in passes])), 1),
         "examples": dict(encoded.examples),
         "members": [
             {"seed": m.seed, "fold": m.fold, "epochs": m.epochs, "seconds": round(m.seconds, 3)} for m in trained

@@ -171,8 +171,9 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
     against = evaluation.against_baselines(task, encoded, found["test"], losses, baselines, rival)
     metrics: dict[str, Any] = {
         "experiment": name, **{k: encoded.summary[k] for k in ("source", "dataset", "task", "edition", "protocol")},
-        "cell": row.cell, "parameters": 12345, "train_seconds": 12.3, "epochs": 3, "examples": dict(encoded.examples),
-        "seed": 1, "members": members, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
+        "cell": row.cell, "parameters": 12345, "train_seconds": 12.3, "epochs": 3, "epoch_seconds": 4.1,
+        "examples_per_second": 1234.5, "examples": dict(encoded.examples), "seed": 1,
+        "members": members, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
         "model_id": None,
         "run": {"run_key": key_of(name), "source": encoded.summary["source"], "name": name, "start": 1},
     }  # fmt: skip

@@ -22,6 +22,7 @@ from pipeline.reporting import (
     material,
     pos_tagging,
     returns,
+    tables,
     wording,
 )
 from pipeline.reporting.char_lm import smoothed
@@ -118,8 +119,12 @@ def test_a_chapters_figure_stands_beside_the_one_that_holds(finished: Project) -
     assert isinstance(chosen, Table)
     figures = [row["validation"]["accuracy"], 0.7, row["test"]["accuracy"], row["test"]["accuracy_unseen"]]
     assert [cell.text for cell in chosen.rows[0][2:]] == [f"{100 * v:.1f} %" for v in figures]
-    speed = shown["Speed"]
-    assert isinstance(speed, Table) and [cell.text for cell in speed.rows[0][1:]] == ["60.00", "2.000"]
+
+
+def test_the_cost_of_an_epoch_is_shown(finished: Project) -> None:
+    found = tables.cost(load(finished, "padded_texts"))
+    shown = dict(zip(found.header, (cell.text for cell in found.rows[0]), strict=True))
+    assert (shown["an epoch"], shown["examples/s"], shown["epochs"]) == ("4.1 s", "1,234", "3")
 
 
 def test_five_random_test_texts_are_shown_with_what_is_said_of_them(finished: Project) -> None:
