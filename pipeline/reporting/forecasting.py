@@ -31,10 +31,13 @@ def figures(material: Material) -> list[Element]:
 
 def _over_truth(material: Material, ours: Forecasts, rival: Forecasts) -> Picture:
     encoder = material.encoded.encoder
-    step, horizons = encoder["step_seconds"], encoder["horizons"][:PANELS]
+    step, horizons = encoder["step_seconds"], encoder["horizons"]
+    chosen = np.unique(np.linspace(0, len(horizons) - 1, PANELS).round().astype(int))
     name = next(iter(ours))
     shown = {name: ours[name], **rival}
-    rows = [(f"{ahead(h, step)} ahead", _panel(material, j, h, shown, rival)) for j, h in enumerate(horizons)]
+    rows = [
+        (f"{ahead(h, step)} ahead", _panel(material, j, h, shown, rival)) for j, h in enumerate(horizons) if j in chosen
+    ]
     span = f"{DAYS} days" if step else f"{STEPS} steps"
     return Picture(
         "forecast",

@@ -81,15 +81,31 @@ def interval(comparison: Comparison) -> str:
 def scores(material: Material) -> list[Table]:
     """Every metric of every experiment and baseline, the best by the headline metric first; horizons apart."""
     metrics = [material.headline, *(m for m in material.experiments[0].metrics["test"] if m != material.headline)]
-    at_horizons = [m for m in metrics if re.search(r"_h\d+$", m)]
-    overall = [m for m in metrics if m not in at_horizons]
-    tables = [_scores("Scores", material, overall, _scores_caption(material))]
-    if len(material.encoded.encoder.get("horizons", ())) > 1:
-        tables.append(_scores("Scores by horizon", material, at_horizons, "h4: the value 4 steps ahead."))
-    return tables
+    overall = [m for m in metrics if not re.search(r"_h\d+$", m)]
+    several = len(material.encoded.encoder.get("horizons", ())) > 1
+    return [_scores(material, overall), *([_by_horizon(material)] if several else [])]
 
 
-def _scores(title: str, material: Material, metrics: Sequence[str], caption: str) -> Table:
+def _by_horizon(material: Material) -> Table:
+    """A row for each horizon; the other figures at a horizon are multiples of the MAE or stand in the metrics files."""
+    encoder, order = material.encoded.encoder, ranked(material)
+    ours = {row.name: row.metrics for row in material.experiments}
+    rows = []
+    for horizon in encoder["horizons"]:
+        mae, inside = f"mae_h{horizon}", f"interval_coverage_h{horizon}"
+        cells = [Cell(str(horizon), number=True)]
+        for name, is_ours in order:
+            found = ours[name]["test"] if is_ours else material.baselines[name]
+            spread = ours[name].get("test_sd", {}).get(mae) if is_ours else None
+            held = f"{100 * found[inside]:.1f} %" if inside in found else ""
+            cells.append(Cell(wording.value(mae, found[mae], spread), number=True, note=held))
+        rows.append(cells)
+    unit = f" in {encoder['unit']}" if encoder["unit"] else ""
+    caption = f"↓ Mean absolute error{unit}, so many steps ahead; below it how much stood inside the 90 % interval."
+    return Table("Scores by horizon", ("steps ahead", *(name for name, _ in order)), rows, caption)
+
+
+def _scores(material: Material, metrics: Sequence[str]) -> Table:
     ours = {row.name: row.metrics for row in material.experiments}
     order = ranked(material)
     rows = []
@@ -100,7 +116,8 @@ def _scores(title: str, material: Material, metrics: Sequence[str], caption: str
         first = Cell(name, badge=badge(ours[name])) if is_ours else Cell(name, note="baseline")
         rows.append([first, *(Cell(text, number=True) for text in shown)])
     header = ("test figures", *(f"{wording.label(m)} {wording.direction(m)}" for m in metrics))
-    return Table(title, header, rows, caption, frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours))
+    caption = _scores_caption(material)
+    return Table("Scores", header, rows, caption, frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours))
 
 
 def ranked(material: Material) -> list[tuple[str, bool]]:

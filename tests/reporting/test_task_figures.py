@@ -121,6 +121,20 @@ def test_a_chapters_figure_stands_beside_the_one_that_holds(finished: Project) -
     assert [cell.text for cell in chosen.rows[0][2:]] == [f"{100 * v:.1f} %" for v in figures]
 
 
+def test_errors_stand_in_the_order_of_their_horizons_beside_every_baseline(finished: Project) -> None:
+    found = load(finished, "forecasting")
+    row, *others = (r.metrics for r in found.experiments)
+    _, table = tables.scores(found)
+    names = {row["experiment"], *(r["experiment"] for r in others), *row["baselines"]}
+    assert table.header[0] == "steps ahead" and set(table.header[1:]) == names
+    horizons = found.encoded.encoder["horizons"]
+    assert [line[0].text for line in table.rows] == [str(h) for h in sorted(horizons)]
+    column = table.header.index(row["experiment"])
+    for line, horizon in zip(table.rows, horizons, strict=True):
+        assert line[column].text.split(" ± ")[0] == wording.value("mae", row["test"][f"mae_h{horizon}"])
+        assert line[column].note == f"{100 * row['test'][f'interval_coverage_h{horizon}']:.1f} %"
+
+
 def test_the_cost_of_an_epoch_is_shown(finished: Project) -> None:
     found = tables.cost(load(finished, "padded_texts"))
     shown = dict(zip(found.header, (cell.text for cell in found.rows[0]), strict=True))
