@@ -2,10 +2,12 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from pipeline import config
 from pipeline.__main__ import COMMANDS, _parser
@@ -36,6 +38,20 @@ def test_every_command_is_understood(line: str) -> None:
     if hasattr(arguments, "model") and arguments.command == "rollback":
         source, _, task = arguments.model.rpartition("-")
         assert any(row.task == task and row.source == source for row in params.datasets.values())
+
+
+def _settings() -> list[str]:
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    found = [setting.partition("=") for setting in re.findall(r"-S '?([^\s'`]+=[^\s'`]+)", pages)]
+    return sorted({f"{key}={choice}" for key, _, value in found for choice in value.split(",")})
+
+
+@pytest.mark.parametrize("setting", _settings())
+def test_every_setting_that_is_shown_can_be_set(setting: str, tmp_path: Path) -> None:
+    # DVC refuses a key that params.yaml does not have, so a default that is not written there cannot be set with -S.
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    apply_overrides(tmp_path / "params.yaml", [setting])
+    config.load(tmp_path, SOURCES)
 
 
 def test_every_command_is_shown() -> None:
