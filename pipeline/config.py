@@ -14,17 +14,10 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from pipeline.errors import ConfigError
-from pipeline.rows import (
-    BY_HAND,
-    DELIMITERS,
-    DatasetRows,
-    ExperimentRows,
-    OwnRows,
-    OwnTable,
-    Params,
-    SourceRow,
-    by_hand,
-)
+from pipeline.rows.datasets import DatasetRows
+from pipeline.rows.networks import BY_HAND, ExperimentRows, by_hand
+from pipeline.rows.params import Params
+from pipeline.rows.sources import DELIMITERS, OwnRows, OwnTable, SourceRow
 
 MAX_BYTES = 64_000
 # The tables whose rows are of several kinds, and the key that tells them apart.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.identity import Ids
-from pipeline.rows import named
+from pipeline.rows.values import named
 from pipeline.tasks.base import cost_of, diebold_mariano, mcnemar, paired_interval
 
 Outcome = Literal["better", "not better", "inconclusive"]

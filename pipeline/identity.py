@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding import vocabulary
 from pipeline.encoding.records import SPLITS, Encoded, unpack
-from pipeline.rows import named
+from pipeline.rows.values import named
 from pipeline.tasks import forecasting, pos_tagging, returns
 
 Ids = NDArray[np.uint64]

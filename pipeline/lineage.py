@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from pipeline.artifacts import Project
-from pipeline.rows import Params
+from pipeline.rows.params import Params
 
 UNKNOWN = "unknown"
 

@@ -10,7 +10,9 @@ from typing import Literal
 from pipeline import artifacts, config
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
-from pipeline.rows import Params, SourceRow, named
+from pipeline.rows.params import Params
+from pipeline.rows.sources import SourceRow
+from pipeline.rows.values import named
 from pipeline.sources import SOURCES, load_source
 from pipeline.sources.card import Card, RawFile, pinned
 from pipeline.transfer import Refused, headers_of, transfer

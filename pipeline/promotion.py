@@ -22,7 +22,8 @@ from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.gate import Evidence, Verdict, compare, floor
 from pipeline.identity import row_ids
 from pipeline.registry import CHAMPION, PREVIOUS, Registry, Version
-from pipeline.rows import Params, named
+from pipeline.rows.params import Params
+from pipeline.rows.values import named
 from pipeline.runs import Run
 from pipeline.sending import find
 from pipeline.tasks import load_task

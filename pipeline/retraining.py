@@ -13,7 +13,8 @@ from pipeline.decisions import Decision
 from pipeline.errors import StageFailed, UserError
 from pipeline.promotion import Candidate
 from pipeline.registry import Version
-from pipeline.rows import Params, named
+from pipeline.rows.params import Params
+from pipeline.rows.values import named
 from pipeline.stages import parameters
 
 RAN = re.compile(r"Running stage '(.+)':")

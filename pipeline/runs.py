@@ -13,7 +13,8 @@ from pipeline.artifacts import Project
 from pipeline.encoding.series_features import reach
 from pipeline.journal import Journal, Metric, environment_tags
 from pipeline.lineage import UNKNOWN, remake
-from pipeline.rows import ExperimentRows, named
+from pipeline.rows.networks import ExperimentRows
+from pipeline.rows.values import named
 
 SERVED_BY = Path(__file__).with_name("served_model.py")
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "tqdm", "mlflow")

@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 from pipeline import artifacts
 from pipeline.encoding.vocabulary import PAD
 from pipeline.errors import DataError
-from pipeline.rows import ExperimentRows, named
+from pipeline.rows.networks import ExperimentRows
+from pipeline.rows.values import named
 from pipeline.tasks.base import warned
 
 Answer = dict[str, Any]

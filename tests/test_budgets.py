@@ -1,6 +1,5 @@
 """What preparing the largest published files may cost; needs PIPELINE_MIRROR, a folder with them: pytest -m real."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,13 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.commands import environment
+from tests.mirror import MIRROR, needs_mirror
 
 ROOT = Path(__file__).parents[1]
-MIRROR = os.environ.get("PIPELINE_MIRROR", "")
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(not Path(MIRROR).is_dir() or not MIRROR, reason="PIPELINE_MIRROR names no folder of real files"),
-]
+
+pytestmark = [pytest.mark.real, needs_mirror]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +33,7 @@ print(status, used.ru_utime + used.ru_stime, used.ru_maxrss / (1024 if sys.platf
 
 def _cost(project: Path, *command: str) -> tuple[float, float]:
     """Seconds of CPU time, which other work on the machine does not stretch, and the peak of memory in MB."""
-    env = environment(PIPELINE_MIRROR=MIRROR, PYTHONPATH=str(ROOT))
+    env = environment(PIPELINE_MIRROR=str(MIRROR), PYTHONPATH=str(ROOT))
     words = [sys.executable, "-c", MEASURE, sys.executable, "-m", "pipeline", *command]
     done = subprocess.run(words, cwd=project, env=env, capture_output=True, text=True, check=True)
     status, seconds, memory = done.stdout.split()

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import config
 from pipeline.config import ConfigError, load
-from pipeline.rows import CELL_NAMES
+from pipeline.rows.values import CELL_NAMES
 from pipeline.sources import SOURCES
 
 GOOD = """\

@@ -27,7 +27,10 @@ NOWHERE: dict[str, str] = {
     **{f"pipeline/{name}/__init__.py": "holds no code" for name in ("baselines", "encoding", "models/blocks")},
     "pipeline/artifacts.py": "where files stand and how they are written, not what is in them",
     "pipeline/config.py": "checks params.yaml, whose values DVC compares itself",
-    "pipeline/rows.py": "the types of params.yaml, whose values DVC compares itself",
+    **{
+        f"pipeline/rows/{name}.py": "the types of params.yaml, whose values DVC compares itself"
+        for name in ("__init__", "datasets", "networks", "params", "sources", "values")
+    },
     "pipeline/errors.py": "the kinds of errors",
     "pipeline/journal.py": "what MLflow is told is no output",
     "pipeline/lineage.py": "what is written down about a run changes none of its numbers",

@@ -10,7 +10,7 @@ from pipeline import artifacts, config
 from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, TextCorpus, member_key
 from pipeline.identity import IDS, row_ids
-from pipeline.rows import CharLmData
+from pipeline.rows.datasets import CharLmData
 from pipeline.sources import SOURCES
 from pipeline.tasks import char_lm, load_task
 

@@ -13,7 +13,7 @@ import yaml
 
 from pipeline import artifacts, config
 from pipeline.artifacts import Project
-from pipeline.rows import OwnRows
+from pipeline.rows.sources import OwnRows
 from pipeline.serving import Served
 from pipeline.sources import SOURCES
 from tests.commands import environment

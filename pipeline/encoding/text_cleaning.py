@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.rows import RunningText
+from pipeline.rows.datasets import RunningText
 
 MIN_CHARACTERS = 1_000
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
 from pipeline.errors import ConfigError
-from pipeline.rows import named
+from pipeline.rows.values import named
 
 MODELS = {
     "char_lm": "pipeline.models.char_lm",

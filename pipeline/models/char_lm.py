@@ -15,7 +15,7 @@ from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch, load, trainable
 from pipeline.models.blocks.generation import Sampling, bits, generate
 from pipeline.models.blocks.gradients import by_state
-from pipeline.rows import CharLmNetwork
+from pipeline.rows.networks import CharLmNetwork
 from pipeline.tasks.char_lm import STREAMS, carried_rows
 
 # As many as STREAMS, for which the network that reads a split is built.

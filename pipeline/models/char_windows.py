@@ -12,7 +12,7 @@ from pipeline.models.blocks.cells import dropped, recurrent
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch, load, trainable
 from pipeline.models.blocks.generation import Sampling, generate, generate_from_windows
-from pipeline.rows import CharWindowsNetwork
+from pipeline.rows.networks import CharWindowsNetwork
 from pipeline.tasks.char_windows import graded, predicted, starts
 
 CHUNK = 500  # windows that are predicted together

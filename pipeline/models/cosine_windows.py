@@ -19,7 +19,8 @@ from pipeline.models.blocks.from_scratch import FromScratch
 from pipeline.reference import cells, clipping
 from pipeline.reference.cells import Floats
 from pipeline.reference.network import half_squared
-from pipeline.rows import CosineWindowsNetwork, named
+from pipeline.rows.networks import CosineWindowsNetwork
+from pipeline.rows.values import named
 
 DTYPE = "float64"
 

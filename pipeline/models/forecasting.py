@@ -20,7 +20,7 @@ from pipeline.models.blocks.fit import Batch, load, optimizer, trainable
 from pipeline.models.blocks.from_scratch import FromScratch
 from pipeline.models.blocks.layers import FoldSteps, UnfoldSteps
 from pipeline.reference.network import mean_absolute, mean_squared
-from pipeline.rows import ForecastingNetwork
+from pipeline.rows.networks import ForecastingNetwork
 from pipeline.tasks.base import NO_VALUES, warned
 from pipeline.tasks.forecasting import STREAMS, WARM_UP, carried_steps, inputs, targets, widths, window_steps
 

@@ -13,7 +13,7 @@ from pipeline.models.blocks.cells import dropped, recurrent
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch
 from pipeline.models.blocks.layers import MaxMeanPool
-from pipeline.rows import ImageRowsNetwork
+from pipeline.rows.networks import ImageRowsNetwork
 
 SHIFT = 3
 MERGE = 2

@@ -11,7 +11,8 @@ from pipeline.models import Predictor, keras
 from pipeline.models.blocks.cells import CELLS
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch
-from pipeline.rows import PaddedTagsNetwork, named
+from pipeline.rows.networks import PaddedTagsNetwork
+from pipeline.rows.values import named
 from pipeline.tasks.padded_tags import FIRST_ID, PAD, in_split
 
 

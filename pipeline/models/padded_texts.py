@@ -16,7 +16,7 @@ from pipeline.models.blocks import buckets
 from pipeline.models.blocks.cells import dropped, recurrent
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch
-from pipeline.rows import PaddedTextsNetwork
+from pipeline.rows.networks import PaddedTextsNetwork
 from pipeline.tasks.padded_texts import PAD_ID, ids_of, positions
 
 

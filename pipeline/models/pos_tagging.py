@@ -14,7 +14,8 @@ from pipeline.models.blocks.cells import CELLS, dropped, recurrent
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch
 from pipeline.models.blocks.layers import BagEmbedding
-from pipeline.rows import PosTaggingNetwork, named
+from pipeline.rows.networks import PosTaggingNetwork
+from pipeline.rows.values import named
 from pipeline.tasks.pos_tagging import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences
 
 EMBEDDING_SD = 0.15

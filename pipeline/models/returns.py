@@ -12,7 +12,7 @@ from pipeline.models import Predictor, keras
 from pipeline.models.blocks.cells import dropped, recurrent
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch
-from pipeline.rows import ReturnsNetwork
+from pipeline.rows.networks import ReturnsNetwork
 from pipeline.tasks.base import NO_VALUES, warned
 from pipeline.tasks.returns import COLUMNS, days, features
 

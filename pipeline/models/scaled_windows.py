@@ -12,7 +12,7 @@ from pipeline.models import Predictor, keras
 from pipeline.models.blocks.cells import dropped, recurrent
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch
-from pipeline.rows import ScaledWindowsNetwork
+from pipeline.rows.networks import ScaledWindowsNetwork
 from pipeline.tasks.scaled_windows import bounds, targets, windows
 
 TOO_LARGE = 1e30  # the network counts in float32

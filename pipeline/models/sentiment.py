@@ -13,7 +13,7 @@ from pipeline.models.blocks.cells import dropped, recurrent
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch
 from pipeline.models.blocks.layers import BagEmbedding, MaxMeanPool, StepPool
-from pipeline.rows import SentimentNetwork
+from pipeline.rows.networks import SentimentNetwork
 from pipeline.tasks.sentiment import UNKNOWN_ID, known_counts
 
 EMBEDDING_SD = 0.1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipeline.reporting.elements import Element
-from pipeline.rows import named
+from pipeline.rows.values import named
 
 TASK_FIGURES = {
     "char_lm": "pipeline.reporting.char_lm",

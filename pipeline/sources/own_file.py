@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from pipeline.errors import DataError
-from pipeline.rows import OwnRow, OwnTable
+from pipeline.rows.sources import OwnRow, OwnTable
 
 MALFORMED_SHARE = 0.01
 SHOWN = 3

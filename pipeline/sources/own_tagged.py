@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
-from pipeline.rows import OwnTagged
+from pipeline.rows.sources import OwnTagged
 from pipeline.sources.own_file import find_own, read_text
 
 MARKS = ("# newdoc", "-DOCSTART-")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.rows import OwnText
+from pipeline.rows.sources import OwnText
 from pipeline.sources.own_file import find_own, read_text
 
 MIN_CHARACTERS = 1_000

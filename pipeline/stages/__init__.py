@@ -2,7 +2,7 @@
 
 from pipeline import config
 from pipeline.artifacts import Project
-from pipeline.rows import Params
+from pipeline.rows.params import Params
 from pipeline.sources import SOURCES
 
 

@@ -3,7 +3,7 @@
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.encoding.records import member_key
-from pipeline.rows import named
+from pipeline.rows.values import named
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
 

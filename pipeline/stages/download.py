@@ -10,7 +10,7 @@ import shutil
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.download import fetch
-from pipeline.rows import named
+from pipeline.rows.values import named
 from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters

@@ -7,7 +7,7 @@ from pipeline.artifacts import Project
 from pipeline.reporting import material, notes, pages, sections, tables
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.material import Material
-from pipeline.rows import named
+from pipeline.rows.values import named
 from pipeline.stages import parameters
 from pipeline.tracking import spool
 

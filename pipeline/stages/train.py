@@ -12,7 +12,7 @@ from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, member_key
 from pipeline.errors import TrainingError
 from pipeline.journal import SystemMonitor, now
-from pipeline.rows import ExperimentRows
+from pipeline.rows.networks import ExperimentRows
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
 from pipeline.tracking import deliver

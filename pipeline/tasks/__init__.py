@@ -24,7 +24,7 @@ from typing import Any, Protocol, cast
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
-from pipeline.rows import named
+from pipeline.rows.values import named
 from pipeline.tasks.base import Baseline
 
 TASKS = {

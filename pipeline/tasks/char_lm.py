@@ -15,7 +15,7 @@ from pipeline.baselines.ngrams import Ids, longest_order, witten_bell_bits
 from pipeline.encoding import vocabulary
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.encoding.text_cleaning import cleaned
-from pipeline.rows import CharLmData
+from pipeline.rows.datasets import CharLmData
 from pipeline.tasks import generated_text
 from pipeline.tasks.base import Baseline
 

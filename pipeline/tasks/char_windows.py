@@ -17,7 +17,7 @@ from pipeline.encoding import vocabulary
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.encoding.text_cleaning import cleaned
 from pipeline.errors import DataError
-from pipeline.rows import CharWindowsData
+from pipeline.rows.datasets import CharWindowsData
 from pipeline.tasks import generated_text
 from pipeline.tasks.base import Baseline
 

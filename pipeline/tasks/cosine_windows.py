@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.rows import CosineWindowsData
+from pipeline.rows.datasets import CosineWindowsData
 from pipeline.tasks.base import Baseline
 
 HEADLINE = "rmse"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.encoding.records import SPLITS, Encoded, Series
 from pipeline.encoding.series_features import calendar_features, lag_features, reach
 from pipeline.errors import DataError
-from pipeline.rows import ForecastingData
+from pipeline.rows.datasets import ForecastingData
 from pipeline.tasks.base import LEVEL, Baseline, conformal_width
 
 HEADLINE = "mase"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, Encoded, Images
-from pipeline.rows import ImageRowsData
+from pipeline.rows.datasets import ImageRowsData
 from pipeline.tasks.base import Baseline
 
 HEADLINE = "top1_accuracy"

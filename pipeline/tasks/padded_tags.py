@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, Encoded, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.rows import PaddedTagsData
+from pipeline.rows.datasets import PaddedTagsData
 from pipeline.tasks.base import Baseline
 
 HEADLINE = "padded_accuracy"

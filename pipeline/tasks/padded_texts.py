@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, pack, unpack
 from pipeline.encoding.vocabulary import UNKNOWN
 from pipeline.errors import DataError
-from pipeline.rows import PaddedTextsData
+from pipeline.rows.datasets import PaddedTextsData
 from pipeline.tasks.base import Baseline
 
 HEADLINE = "accuracy"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, Encoded, TaggedSentences, pack, unpack
 from pipeline.errors import DataError
-from pipeline.rows import PosTaggingData
+from pipeline.rows.datasets import PosTaggingData
 from pipeline.tasks.base import Baseline
 
 HEADLINE = "token_accuracy"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.rows import ReturnsData
+from pipeline.rows.datasets import ReturnsData
 from pipeline.tasks.base import LEVEL, Baseline, conformal_width, diebold_mariano
 
 HEADLINE = "theil_u"

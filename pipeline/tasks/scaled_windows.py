@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.encoding.price_features import price_features
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.rows import ScaledWindowsData
+from pipeline.rows.datasets import ScaledWindowsData
 from pipeline.tasks.base import Baseline
 
 HEADLINE = "rmse"

@@ -17,7 +17,7 @@ from pipeline.encoding import vocabulary
 from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, pack
 from pipeline.encoding.word_features import Bags, Tokens, bags, cut, features, tokenised, words
 from pipeline.errors import DataError
-from pipeline.rows import SentimentData
+from pipeline.rows.datasets import SentimentData
 from pipeline.tasks.base import EXACT, Baseline
 
 HEADLINE = "accuracy"

@@ -11,7 +11,7 @@ from pipeline.models.blocks.attention import AttentionDecoder, Places, RepeatAlo
 from pipeline.models.blocks.cells import CELLS
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import load, optimizer, trainable
-from pipeline.rows import PosTaggingNetwork
+from pipeline.rows.networks import PosTaggingNetwork
 from pipeline.tasks.pos_tagging import SLOTS
 
 from .test_cells import ORACLES, bags, numbers, padded, randomised, run

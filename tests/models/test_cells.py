@@ -12,14 +12,14 @@ from pipeline.models.blocks import buckets
 from pipeline.models.blocks.cells import CELLS, recurrent, reset_states
 from pipeline.models.blocks.fit import load, trainable
 from pipeline.models.blocks.layers import BagEmbedding, MaxMeanPool, StepPool
-from pipeline.rows import (
-    CELL_NAMES,
+from pipeline.rows.networks import (
     CharLmNetwork,
     ForecastingNetwork,
     ImageRowsNetwork,
     PosTaggingNetwork,
     SentimentNetwork,
 )
+from pipeline.rows.values import CELL_NAMES
 from pipeline.tasks.pos_tagging import SLOTS
 
 UNITS, FEATURES, VOCABULARY = 5, 3, 40

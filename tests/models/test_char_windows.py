@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import rows
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.models import char_windows, keras
 from pipeline.models.blocks.compiled import Compiled
@@ -13,6 +12,8 @@ from pipeline.models.blocks.fit import load, trainable
 from pipeline.models.blocks.generation import Sampling, generate, generate_from_windows
 from pipeline.models.blocks.members import Trainer
 from pipeline.models.char_windows import Windows, build
+from pipeline.rows.datasets import CharLmData, CharWindowsData
+from pipeline.rows.networks import CharLmNetwork, CharWindowsNetwork
 from pipeline.tasks import load_task
 from pipeline.tasks.char_windows import score, starts
 from pipeline.tasks.generated_text import repetition
@@ -23,12 +24,12 @@ WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
 def encoded(target: str = "next", **changes: Any) -> Encoded:
     corpus = TextCorpus(" ".join(np.random.default_rng(0).choice(WORDS, 400)))
     options = {"source": "x", "task": "char_windows", "window": 6, "target": target, **changes}
-    return load_task("char_windows").encode(corpus, rows.CharWindowsData.model_validate(options), 0)
+    return load_task("char_windows").encode(corpus, CharWindowsData.model_validate(options), 0)
 
 
-def network(**changes: Any) -> rows.CharWindowsNetwork:
+def network(**changes: Any) -> CharWindowsNetwork:
     options = {"dataset": "x", "task": "char_windows", "units": 5, "batch": 16, "keep": "last", **changes}
-    return rows.CharWindowsNetwork.model_validate(options)
+    return CharWindowsNetwork.model_validate(options)
 
 
 @pytest.mark.parametrize(("target", "shape"), [("next", (3, 9)), ("sequence", (3, 7, 9))])
@@ -166,9 +167,9 @@ def test_a_sequence_model_writes_from_its_prompt_with_the_state_passed_on(monkey
 
 def test_the_language_model_writes_after_epochs_that_double_and_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.models.char_lm.CHECKPOINT_LENGTH", 5)
-    data = rows.CharLmData(source="x", task="char_lm")
+    data = CharLmData(source="x", task="char_lm")
     made = load_task("char_lm").encode(TextCorpus(" ".join(WORDS * 50)), data, 0)
-    net = rows.CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
+    net = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
     predict = Trainer(net, made, 11).predict
     written = [row for epoch in range(1, 12) for row in predict.checkpoint(epoch, 1, last=epoch == 11)]
     assert [row["epoch"] for row in written] == [1, 2, 4, 8, 11]
@@ -182,8 +183,8 @@ def test_listening_changes_nothing_in_training(task: str, monkeypatch: pytest.Mo
     made, net = encoded(stride=5), network(dropout=0.3, embedding=4)
     if task == "char_lm":
         corpus = TextCorpus(" ".join(WORDS * 50))
-        made = load_task(task).encode(corpus, rows.CharLmData(source="x", task="char_lm"), 0)
-        net = rows.CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=True, dropout=0.3, batch=8)
+        made = load_task(task).encode(corpus, CharLmData(source="x", task="char_lm"), 0)
+        net = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=True, dropout=0.3, batch=8)
     heard = Trainer(net, made, 2)._fit(1, 0, ("train",), None, "heard")
     monkeypatch.delattr(f"pipeline.models.{task}.predictor.checkpoint")
     unheard = Trainer(net, made, 2)._fit(1, 0, ("train",), None, "unheard")

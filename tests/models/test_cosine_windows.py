@@ -16,7 +16,8 @@ from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import load, trainable
 from pipeline.models.blocks.members import Trainer
 from pipeline.reference import cells, through_time
-from pipeline.rows import CosineWindowsData, CosineWindowsNetwork
+from pipeline.rows.datasets import CosineWindowsData
+from pipeline.rows.networks import CosineWindowsNetwork
 from pipeline.sources import SOURCES
 from pipeline.tasks import cosine_windows as task
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.models import image_rows, keras
 from pipeline.models.blocks.drawing import DRAWN, LEVELS, STEP, draw, negative_log_likelihood
-from pipeline.rows import ImageRowsNetwork
+from pipeline.rows.networks import ImageRowsNetwork
 
 ENCODER = {"shape": [3, 2, 1], "label_names": ["a", "b"], "mean": [0.4], "sd": [0.3]}
 NETWORK = ImageRowsNetwork(dataset="made-up", task="image_rows", topology="one_to_many", units=5)

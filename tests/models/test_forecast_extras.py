@@ -11,7 +11,8 @@ from pipeline.errors import DataError
 from pipeline.models.blocks.cells import reset_states
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.forecasting import build, forecast
-from pipeline.rows import ForecastingData, ForecastingNetwork
+from pipeline.rows.datasets import ForecastingData
+from pipeline.rows.networks import ForecastingNetwork
 from pipeline.tasks import forecasting
 
 LENGTH = 600

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import config, rows
+from pipeline import config
 from pipeline.encoding.records import Series
 from pipeline.errors import ConfigError
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.from_scratch import FromScratch
 from pipeline.models.blocks.members import Trainer
-from pipeline.rows import ForecastingNetwork
+from pipeline.rows.datasets import ForecastingData
+from pipeline.rows.networks import ForecastingNetwork
 from pipeline.sources import SOURCES
 from pipeline.tasks import forecasting
 
@@ -30,7 +31,7 @@ def test_the_weights_are_those_that_keras_trains(cell: str, options: dict[str, o
     """From the same seed, after some steps with schedule, clipping and average; some targets are masked."""
     steps = np.arange(260)
     record = Series(np.cos(steps) + np.sin(steps / 9), steps % 97 != 5, "")
-    data = rows.ForecastingData(source="x", task="forecasting", horizons=(1, 3), lags=2, validation=0.25, test=0.25)
+    data = ForecastingData(source="x", task="forecasting", horizons=(1, 3), lags=2, validation=0.25, test=0.25)
     encoded = forecasting.encode(record, data, 0)
     network = ForecastingNetwork.model_validate(
         {"dataset": "x", "task": "forecasting", "cell": cell, "units": 6, "batch": 8, "time_steps": 12, "stride": 2,

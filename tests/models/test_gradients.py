@@ -9,7 +9,7 @@ from pipeline.models import char_lm
 from pipeline.models.blocks.cells import CELLS
 from pipeline.models.blocks.fit import load, trainable
 from pipeline.models.blocks.gradients import STATES, by_state
-from pipeline.rows import CharLmNetwork
+from pipeline.rows.networks import CharLmNetwork
 
 ENCODER = {"symbols": [str(i) for i in range(9)]}
 IDS = np.random.default_rng(0).integers(0, 9, (4, 31)).astype(np.int32)

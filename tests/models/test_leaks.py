@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import rows
 from pipeline.baselines.ngrams import witten_bell_bits
 from pipeline.encoding.records import (
     SPLITS,
@@ -30,6 +29,21 @@ from pipeline.models.blocks import members
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import load, trainable
 from pipeline.models.forecasting import scaled_truth
+from pipeline.rows.datasets import (
+    CharLmData,
+    ForecastingData,
+    ImageRowsData,
+    PosTaggingData,
+    ReturnsData,
+    SentimentData,
+)
+from pipeline.rows.networks import (
+    CharLmNetwork,
+    ForecastingNetwork,
+    PosTaggingNetwork,
+    ReturnsNetwork,
+    SentimentNetwork,
+)
 from pipeline.sources import load_source
 from pipeline.tasks import (
     TASKS,
@@ -87,13 +101,13 @@ def changed_after(values: NDArray[Any], last: int, by: Any) -> NDArray[Any]:
     return out
 
 
-CHAR_LM = rows.CharLmData(source="made-up", task="char_lm")
-SENTIMENT = rows.SentimentData(source="made-up", task="sentiment", folds=4, bigrams=True, char_ngrams=3)
-TAGGING = rows.PosTaggingData(source="made-up", task="pos_tagging")
-FORECASTING = rows.ForecastingData(
+CHAR_LM = CharLmData(source="made-up", task="char_lm")
+SENTIMENT = SentimentData(source="made-up", task="sentiment", folds=4, bigrams=True, char_ngrams=3)
+TAGGING = PosTaggingData(source="made-up", task="pos_tagging")
+FORECASTING = ForecastingData(
     source="made-up", task="forecasting", horizons=(1, 4, 18), seasons=(24,), season_means=True, calendar=True, lags=5
 )
-IMAGES = rows.ImageRowsData(source="made-up", task="image_rows")
+IMAGES = ImageRowsData(source="made-up", task="image_rows")
 
 
 # The future
@@ -102,7 +116,7 @@ IMAGES = rows.ImageRowsData(source="made-up", task="image_rows")
 @pytest.mark.parametrize("stateful", [True, False])
 def test_the_text_after_a_character_changes_nothing_before_it(stateful: bool) -> None:
     encoded = char_lm.encode(TextCorpus(text()), CHAR_LM, 0)
-    network = rows.CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=stateful, dropout=0.5)
+    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=stateful, dropout=0.5)
     model = Compiled(char_lm_model.build(network, encoded.encoder, network.batch if stateful else None))
     predict = char_lm_model.predictor(model, network, encoded)
     size, test = len(encoded.encoder["symbols"]), encoded.arrays["test"].copy()
@@ -121,7 +135,7 @@ def test_the_text_after_a_character_changes_nothing_before_it(stateful: bool) ->
 
 def test_the_text_before_a_character_does_matter() -> None:
     encoded = char_lm.encode(TextCorpus(text()), CHAR_LM, 0)
-    network = rows.CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
+    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
     model = Compiled(char_lm_model.build(network, encoded.encoder))
     predict = char_lm_model.predictor(model, network, encoded)
     before = predict("test", BOTH, 0)
@@ -132,7 +146,7 @@ def test_the_text_before_a_character_does_matter() -> None:
 def test_each_character_is_predicted_from_the_one_before_it() -> None:
     """A network that knows nothing but which letter follows which finds exactly that, over all borders of streams."""
     encoded = char_lm.encode(TextCorpus("abcdefgh" * 200), CHAR_LM, 0)
-    network = rows.CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
+    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
     size = len(encoded.encoder["symbols"])
     table = np.zeros((size, size), np.float32)
     for a, b in itertools.pairwise(encoded.arrays["train"]):
@@ -150,7 +164,7 @@ def test_a_short_training_part_is_enough_to_warm_up() -> None:
     data = CHAR_LM.model_copy(update={"validation": 0.3, "test": 0.4})
     encoded = char_lm.encode(TextCorpus(text()[:1_010]), data, 0)
     assert len(encoded.arrays["train"]) < char_lm.WARM_UP
-    network = rows.CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
+    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
     predict = char_lm_model.predictor(Compiled(char_lm_model.build(network, encoded.encoder)), network, encoded)
     for split in ("validation", "test"):
         bits = predict(split, ("train",), 0)
@@ -161,7 +175,7 @@ def test_a_short_training_part_is_enough_to_warm_up() -> None:
 def test_values_after_an_origin_change_no_forecast_from_it(stateful: bool) -> None:
     values = series().values
     encoded = forecasting.encode(series(), FORECASTING, 0)
-    network = rows.ForecastingNetwork(dataset="x", task="forecasting", units=4, time_steps=12, stateful=stateful)
+    network = ForecastingNetwork(dataset="x", task="forecasting", units=4, time_steps=12, stateful=stateful)
     model = Compiled(forecasting_model.build(network, encoded.encoder, 2 if stateful else None))
     before = forecasting_model.predictor(model, network, encoded)("test", BOTH, 0)
     origins, _ = forecasting.targets(encoded, "test")
@@ -176,11 +190,9 @@ def test_values_after_an_origin_change_no_forecast_from_it(stateful: bool) -> No
 
 
 def test_a_long_window_on_a_short_past_reads_no_future_either() -> None:
-    data = rows.ForecastingData(
-        source="x", task="forecasting", horizons=(1, 24), seasons=(24,), validation=0.31, test=0.31
-    )
+    data = ForecastingData(source="x", task="forecasting", horizons=(1, 24), seasons=(24,), validation=0.31, test=0.31)
     encoded = forecasting.encode(series(n=260), data, 0)
-    network = rows.ForecastingNetwork(dataset="x", task="forecasting", units=4, time_steps=60, stride=1, batch=4)
+    network = ForecastingNetwork(dataset="x", task="forecasting", units=4, time_steps=60, stride=1, batch=4)
     origins, _ = forecasting.targets(encoded, "validation")
     assert origins[0] < reach(encoded.encoder) + network.time_steps
     model = Compiled(forecasting_model.build(network, encoded.encoder))
@@ -204,9 +216,9 @@ def prices(close: NDArray[Any] | None = None) -> Series:
 
 
 def test_prices_after_a_day_change_no_forecast_of_the_days_up_to_it() -> None:
-    data = rows.ReturnsData(source="x", task="returns", window=12, origins=2)
+    data = ReturnsData(source="x", task="returns", window=12, origins=2)
     encoded = returns.encode(prices(), data, 0)
-    network = rows.ReturnsNetwork(dataset="x", task="returns", units=4)
+    network = ReturnsNetwork(dataset="x", task="returns", units=4)
     model = returns_model.build(network, encoded.encoder)
     load(model, [np.random.default_rng(0).normal(0, 0.5, w.shape) for w in trainable(model)])
     predict = returns_model.predictor(Compiled(model), network, encoded)
@@ -463,7 +475,7 @@ def sample_opinions(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
 def test_labels_that_mean_nothing_are_learnt_to_about_chance(sample_opinions: LabelledTexts) -> None:
     data = SENTIMENT.model_copy(update={"folds": 2})
     encoded = sentiment.encode(sample_opinions, data, 1)
-    network = rows.SentimentNetwork(dataset="x", task="sentiment", units=8, embedding=8, learning_rate=0.02, batch=32)
+    network = SentimentNetwork(dataset="x", task="sentiment", units=8, embedding=8, learning_rate=0.02, batch=32)
     labels = encoded.arrays["labels"]
     shuffled = np.random.default_rng(1).permutation(labels)
     accuracy = {}
@@ -481,9 +493,7 @@ def test_labels_that_mean_nothing_are_learnt_to_about_chance(sample_opinions: La
 
 def test_a_tag_is_the_same_alone_and_in_a_padded_batch() -> None:
     encoded = pos_tagging.encode(sentences(), TAGGING, 0)
-    network = rows.PosTaggingNetwork(
-        dataset="x", task="pos_tagging", cell="lstm", units=4, embedding=4, bidirectional=True
-    )
+    network = PosTaggingNetwork(dataset="x", task="pos_tagging", cell="lstm", units=4, embedding=4, bidirectional=True)
     model = tagging_model.build(network, encoded.encoder)
     rng = np.random.default_rng(0)
     load(model, [rng.normal(0, 0.5, w.shape).astype(np.float32) for w in trainable(model)])

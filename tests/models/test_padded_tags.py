@@ -8,7 +8,8 @@ import pytest
 from pipeline.encoding.records import Encoded, TaggedSentences
 from pipeline.models import keras, padded_tags
 from pipeline.models.blocks.cells import CELLS
-from pipeline.rows import PaddedTagsData, PaddedTagsNetwork
+from pipeline.rows.datasets import PaddedTagsData
+from pipeline.rows.networks import PaddedTagsNetwork
 from pipeline.tasks import padded_tags as task
 
 ENCODER = {"length": 250, "ids": {str(i): i + 2 for i in range(5_000)}, "tags": [str(i) for i in range(45)]}

@@ -13,7 +13,8 @@ from pipeline.models import keras, padded_texts
 from pipeline.models.blocks import members
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Batch, fit, optimizer
-from pipeline.rows import PaddedTextsData, PaddedTextsNetwork
+from pipeline.rows.datasets import PaddedTextsData
+from pipeline.rows.networks import PaddedTextsNetwork
 from pipeline.sources import SOURCES
 from pipeline.tasks import padded_texts as task
 

@@ -11,7 +11,8 @@ from pipeline.models.blocks.cells import reset_states
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import load, trainable
 from pipeline.models.scaled_windows import Rows, build, predictor
-from pipeline.rows import ScaledWindowsData, ScaledWindowsNetwork
+from pipeline.rows.datasets import ScaledWindowsData
+from pipeline.rows.networks import ScaledWindowsNetwork
 from pipeline.tasks import scaled_windows
 from pipeline.tasks.scaled_windows import targets
 

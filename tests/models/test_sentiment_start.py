@@ -6,7 +6,8 @@ import pytest
 from pipeline.encoding.records import Encoded, LabelledTexts
 from pipeline.models import sentiment as model
 from pipeline.models.sentiment import Texts, log_count_ratios
-from pipeline.rows import SentimentData, SentimentNetwork
+from pipeline.rows.datasets import SentimentData
+from pipeline.rows.networks import SentimentNetwork
 from pipeline.tasks import sentiment
 
 ALL = ("train", "validation")

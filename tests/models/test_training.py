@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import artifacts, rows, tracking
+from pipeline import artifacts, tracking
 from pipeline.__main__ import main
 from pipeline.encoding.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.encoding.series_features import reach
@@ -23,6 +23,33 @@ from pipeline.models.blocks.fit import fit, load, optimizer, trainable
 from pipeline.models.blocks.members import Member, Trainer
 from pipeline.models.char_lm import Streams
 from pipeline.models.forecasting import Chunks, scaled_truth
+from pipeline.rows.datasets import (
+    CharLmData,
+    CharWindowsData,
+    CosineWindowsData,
+    ForecastingData,
+    ImageRowsData,
+    PaddedTagsData,
+    PaddedTextsData,
+    PosTaggingData,
+    ReturnsData,
+    ScaledWindowsData,
+    SentimentData,
+)
+from pipeline.rows.networks import (
+    CharLmNetwork,
+    CharWindowsNetwork,
+    CosineWindowsNetwork,
+    ForecastingNetwork,
+    ImageRowsNetwork,
+    Network,
+    PaddedTagsNetwork,
+    PaddedTextsNetwork,
+    PosTaggingNetwork,
+    ReturnsNetwork,
+    ScaledWindowsNetwork,
+    SentimentNetwork,
+)
 from pipeline.tasks import TASKS, load_task
 
 WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
@@ -57,47 +84,45 @@ def record_of(task: str) -> Any:
 
 WINDOWED = ("returns", "scaled_windows")
 DATA: dict[str, Any] = {
-    "char_lm": rows.CharLmData(source="made-up", task="char_lm"),
-    "char_windows": rows.CharWindowsData(source="made-up", task="char_windows", window=6, stride=5),
-    "sentiment": rows.SentimentData(source="made-up", task="sentiment", bigrams=True, char_ngrams=3),
-    "pos_tagging": rows.PosTaggingData(source="made-up", task="pos_tagging"),
-    "forecasting": rows.ForecastingData(source="made-up", task="forecasting", horizons=(1, 3), seasons=(25,)),
-    "image_rows": rows.ImageRowsData(source="made-up", task="image_rows"),
-    "returns": rows.ReturnsData(source="made-up", task="returns", window=5, origins=1),
-    "scaled_windows": rows.ScaledWindowsData(source="made-up", task="scaled_windows", window=6),
-    "padded_texts": rows.PaddedTextsData(
-        source="made-up", task="padded_texts", tokens="words", length=5, validation=0.2
-    ),
-    "cosine_windows": rows.CosineWindowsData(
+    "char_lm": CharLmData(source="made-up", task="char_lm"),
+    "char_windows": CharWindowsData(source="made-up", task="char_windows", window=6, stride=5),
+    "sentiment": SentimentData(source="made-up", task="sentiment", bigrams=True, char_ngrams=3),
+    "pos_tagging": PosTaggingData(source="made-up", task="pos_tagging"),
+    "forecasting": ForecastingData(source="made-up", task="forecasting", horizons=(1, 3), seasons=(25,)),
+    "image_rows": ImageRowsData(source="made-up", task="image_rows"),
+    "returns": ReturnsData(source="made-up", task="returns", window=5, origins=1),
+    "scaled_windows": ScaledWindowsData(source="made-up", task="scaled_windows", window=6),
+    "padded_texts": PaddedTextsData(source="made-up", task="padded_texts", tokens="words", length=5, validation=0.2),
+    "cosine_windows": CosineWindowsData(
         source="made-up", task="cosine_windows", window=6, training=30, validation_windows=10
     ),
-    "padded_tags": rows.PaddedTagsData(source="made-up", task="padded_tags", length=12),
+    "padded_tags": PaddedTagsData(source="made-up", task="padded_tags", length=12),
 }
 SMALL: dict[str, Any] = {"dataset": "made-up", "units": 4, "batch": 8, "learning_rate": 0.01, "dropout": 0.3}
 NETWORKS: dict[str, Any] = {
-    "char_windows": rows.CharWindowsNetwork(**SMALL, task="char_windows", embedding=4, optimizer="rmsprop"),
-    "char_lm": rows.CharLmNetwork(
+    "char_windows": CharWindowsNetwork(**SMALL, task="char_windows", embedding=4, optimizer="rmsprop"),
+    "char_lm": CharLmNetwork(
         **SMALL, task="char_lm", embedding=4, stateful=True, input_dropout=0.2, time_steps=40, clip_norm=1.0
     ),
-    "sentiment": rows.SentimentNetwork(
+    "sentiment": SentimentNetwork(
         **SMALL, task="sentiment", embedding=4, bidirectional=True, word_dropout=0.5, average=0.9, schedule="cosine"
     ),
-    "pos_tagging": rows.PosTaggingNetwork(
+    "pos_tagging": PosTaggingNetwork(
         **SMALL, task="pos_tagging", cell="lstm", embedding=4, bidirectional=True, word_dropout=0.5, input_dropout=0.2
     ),
-    "forecasting": rows.ForecastingNetwork(
+    "forecasting": ForecastingNetwork(
         **SMALL, task="forecasting", cell="simple_rnn", layers=2, time_steps=10, optimizer="rmsprop"
     ),
-    "cosine_windows": rows.CosineWindowsNetwork(
+    "cosine_windows": CosineWindowsNetwork(
         dataset="made-up", task="cosine_windows", units=4, batch=8, learning_rate=0.01, clip_value=1.0
     ),
-    "image_rows": rows.ImageRowsNetwork(**SMALL, task="image_rows", augment=True, optimizer="adamw", weight_decay=0.05),
-    "returns": rows.ReturnsNetwork(**SMALL, task="returns", input_dropout=0.2, average=0.9),
-    "scaled_windows": rows.ScaledWindowsNetwork(**SMALL, task="scaled_windows", hidden=3),
-    "padded_texts": rows.PaddedTextsNetwork(
+    "image_rows": ImageRowsNetwork(**SMALL, task="image_rows", augment=True, optimizer="adamw", weight_decay=0.05),
+    "returns": ReturnsNetwork(**SMALL, task="returns", input_dropout=0.2, average=0.9),
+    "scaled_windows": ScaledWindowsNetwork(**SMALL, task="scaled_windows", hidden=3),
+    "padded_texts": PaddedTextsNetwork(
         **SMALL, task="padded_texts", cell="lstm", embedding=4, input_dropout=0.2, recurrent_dropout=0.2, dense=3
     ),
-    "padded_tags": rows.PaddedTagsNetwork(**SMALL, task="padded_tags", embedding=4, recurrent_dropout=0.2),
+    "padded_tags": PaddedTagsNetwork(**SMALL, task="padded_tags", embedding=4, recurrent_dropout=0.2),
 }
 
 
@@ -202,15 +227,15 @@ class Line:
         self.weights.append(trainable(self.compiled.model)[0])
 
 
-def linear(**options: Any) -> tuple[rows.Network, Compiled]:
-    network = rows.Network(**{"dataset": "made-up", "optimizer": "sgd", "learning_rate": 0.01, **options})
+def linear(**options: Any) -> tuple[Network, Compiled]:
+    network = Network(**{"dataset": "made-up", "optimizer": "sgd", "learning_rate": 0.01, **options})
     x = keras.Input((INPUTS,))
     model = keras.Model(x, keras.layers.Dense(1, use_bias=False)(x))
     load(model, [np.array([[1.0], [-2.0], [0.5]], np.float32)])
     return network, Compiled(model, keras.losses.MeanSquaredError(), optimizer(network))
 
 
-def trained(network: rows.Network, compiled: Compiled, feed: Line, epochs: int = 1, **options: Any) -> Any:
+def trained(network: Network, compiled: Compiled, feed: Line, epochs: int = 1, **options: Any) -> Any:
     defaults = {"validate": None, "monitor": "rmse", "label": "line", "seed": 1}
     return fit(compiled, feed, network, epochs=epochs, **{**defaults, **options})
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline import artifacts, config, evaluation
 from pipeline.artifacts import Project
 from pipeline.encoding.records import SPLITS, Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
-from pipeline.rows import Params
+from pipeline.rows.params import Params
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 from pipeline.tasks import load_task, padded_tags, scaled_windows

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from pipeline.encoding.records import LabelledTexts, Series, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.rows import OwnRows
+from pipeline.rows.sources import OwnRows
 from pipeline.sources import OWN_READERS, load_own_reader
 
 Read = Callable[..., Any]

@@ -1,6 +1,5 @@
 """Facts of the published files; needs a mirror folder with them: PIPELINE_MIRROR=… pytest -m real."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,12 +20,9 @@ from pipeline.sources import (
     umich,
 )
 from pipeline.verify import fault_of
+from tests.mirror import MIRROR, needs_mirror
 
-MIRROR = os.environ.get("PIPELINE_MIRROR", "")
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(not Path(MIRROR).is_dir() or not MIRROR, reason="PIPELINE_MIRROR names no folder of real files"),
-]
+pytestmark = [pytest.mark.real, needs_mirror]
 
 
 def _mirrored() -> Iterator[tuple[str, int, int]]:
@@ -38,7 +34,7 @@ def _mirrored() -> Iterator[tuple[str, int, int]]:
 @pytest.mark.parametrize(("name", "form", "number"), list(_mirrored()))
 def test_mirrored_files_are_the_pinned_ones(name: str, form: int, number: int) -> None:
     file = load_source(name).CARD.forms[form][number]
-    path = Path(MIRROR) / (load_source(name).CARD.folder or name) / file.name
+    path = MIRROR / (load_source(name).CARD.folder or name) / file.name
     if not path.exists():
         pytest.skip(f"the mirror has no {name}/{file.name}")
     assert path.read_bytes()[: len(file.magic)] == file.magic
@@ -46,20 +42,20 @@ def test_mirrored_files_are_the_pinned_ones(name: str, form: int, number: int) -
 
 
 def test_alice_has_42_symbols_in_lower_case_ascii() -> None:
-    text = alice.read(Path(MIRROR) / "alice").text
+    text = alice.read(MIRROR / "alice").text
     assert len({c for c in text.lower() if c.isascii()} - {"\n"}) == 42
     assert text.startswith("Alice") or "CHAPTER I." in text[:2000]
     assert "GUTENBERG EBOOK" not in text
 
 
 def test_umich_is_the_same_in_both_forms(tmp_path: Path) -> None:
-    published = umich.read(Path(MIRROR) / "umich")
+    published = umich.read(MIRROR / "umich")
     assert len(published.texts) == 7_086
     assert np.bincount(published.labels).tolist() == [3_091, 3_995]
     assert published.findings["distinct_sentences"] == 1_410
     assert published.findings["repeated_lines"] == 5_675
     assert published.findings["sentences_with_both_labels"] == 1
-    (tmp_path / umich.TWICE_ENCODED).write_bytes((Path(MIRROR) / "umich" / umich.TWICE_ENCODED).read_bytes())
+    (tmp_path / umich.TWICE_ENCODED).write_bytes((MIRROR / "umich" / umich.TWICE_ENCODED).read_bytes())
     other = umich.read(tmp_path)
     assert other.texts == published.texts
     assert other.labels.tolist() == published.labels.tolist()
@@ -67,7 +63,7 @@ def test_umich_is_the_same_in_both_forms(tmp_path: Path) -> None:
 
 
 def test_treebank_counts() -> None:
-    record = treebank.read(Path(MIRROR) / "treebank")
+    record = treebank.read(MIRROR / "treebank")
     assert len(record.words) == 3_914
     assert record.findings["tokens"] == 100_676
     assert record.findings["traces_dropped"] == 6_592
@@ -78,7 +74,7 @@ def test_treebank_counts() -> None:
 
 
 def test_electricity_masks_the_floor_and_the_doubled_hours() -> None:
-    record = electricity.read(Path(MIRROR) / "electricity")
+    record = electricity.read(MIRROR / "electricity")
     assert len(record.values) == 140_256
     assert round(record.values.mean(), 3) == 78.063
     masked = record.values[~record.valid].reshape(8, 4)
@@ -91,7 +87,7 @@ def test_electricity_masks_the_floor_and_the_doubled_hours() -> None:
 
 
 def test_cifar10_has_60000_images() -> None:
-    record = cifar10.read(Path(MIRROR) / "cifar10")
+    record = cifar10.read(MIRROR / "cifar10")
     assert record.pixels.shape == (60_000, 32, 32, 3)
     assert record.is_test is not None
     assert np.bincount(record.labels[~record.is_test]).tolist() == [5_000] * 10
@@ -104,12 +100,12 @@ def test_cifar10_has_60000_images() -> None:
 )
 def test_plain_texts_have_their_characters(name: str, characters: int, symbols: int) -> None:
     source = load_source(name)
-    text = source.read(Path(MIRROR) / (source.CARD.folder or name)).text
+    text = source.read(MIRROR / (source.CARD.folder or name)).text
     assert (len(text), len(set(text))) == (characters, symbols)
 
 
 def test_imdb_repeats_and_films_are_the_published_ones() -> None:
-    record = imdb.read(Path(MIRROR) / "imdb")
+    record = imdb.read(MIRROR / "imdb")
     assert record.is_test is not None
     assert record.groups is not None
     for half in (record.is_test, ~record.is_test):
@@ -129,7 +125,7 @@ def test_imdb_repeats_and_films_are_the_published_ones() -> None:
 
 
 def test_prices_of_the_dow_jones_and_of_microsoft() -> None:
-    dow, share = djia.read(Path(MIRROR) / "djia"), msft.read(Path(MIRROR) / "msft")
+    dow, share = djia.read(MIRROR / "djia"), msft.read(MIRROR / "msft")
     assert dow.dates is not None and share.dates is not None
     assert dow.findings["days"] == 24_628 and share.findings["days"] == 1_509
     assert dow.findings["gaps_of_more_than_4_days"] == 8 and share.findings["gaps_of_more_than_4_days"] == 1
@@ -142,7 +138,7 @@ def test_the_file_of_a_chapter_on_the_dow_jones_is_the_nasdaq() -> None:
     """What the chapter's R² has to be compared with: persistence on its 119 test rows, and on the Dow Jones."""
     found = {}
     for source in (djia, nasdaq):
-        record = source.read(Path(MIRROR) / "djia")
+        record = source.read(MIRROR / "djia")
         assert record.dates is not None
         days = (record.dates >= np.datetime64("2023-01-01")) & (record.dates <= np.datetime64("2023-06-30"))
         rows = np.flatnonzero(days)[4:-1]

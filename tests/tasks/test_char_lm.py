@@ -10,7 +10,7 @@ from pipeline.encoding.records import Encoded, TextCorpus
 from pipeline.encoding.text_cleaning import prepare
 from pipeline.encoding.vocabulary import UNKNOWN
 from pipeline.errors import DataError
-from pipeline.rows import CharLmData
+from pipeline.rows.datasets import CharLmData
 from pipeline.tasks import char_lm
 
 

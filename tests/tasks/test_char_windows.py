@@ -1,6 +1,5 @@
 """The chapters' protocol for character models: its numbers and its flaws are pinned, so that nobody repairs them."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,15 @@ from pipeline import config
 from pipeline.baselines.ngrams import witten_bell, witten_bell_bits
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.errors import DataError
-from pipeline.rows import CharWindowsData, CharWindowsNetwork
+from pipeline.rows.datasets import CharWindowsData
+from pipeline.rows.networks import CharWindowsNetwork
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import char_windows
 from pipeline.tasks.char_windows import graded, predicted, score, starts
+from tests.mirror import MIRROR, needs_mirror
 
 ROOT = Path(__file__).parents[2]
-MIRROR = os.environ.get("PIPELINE_MIRROR", "")
+
 PARAMS = config.load(ROOT, SOURCES)
 
 
@@ -72,7 +73,7 @@ def test_networks_are_the_chapters(name: str, expected: tuple[Any, ...]) -> None
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not Path(MIRROR).is_dir() or not MIRROR, reason="PIPELINE_MIRROR names no folder of real files")
+@needs_mirror
 @pytest.mark.parametrize(
     ("name", "symbols", "windows"),
     # The chapters print 42, 57 and 61 symbols, and 31,327 windows of the Sonnets. The 57th symbol of War and Peace is
@@ -82,7 +83,7 @@ def test_networks_are_the_chapters(name: str, expected: tuple[Any, ...]) -> None
 def test_real_texts_have_the_symbols_and_windows_of_the_chapters(name: str, symbols: int, windows: int) -> None:
     data = PARAMS.datasets[name]
     source = load_source(PARAMS.sources[data.source].reader)
-    folder = Path(MIRROR) / (source.CARD.folder or data.source)
+    folder = MIRROR / (source.CARD.folder or data.source)
     found = char_windows.encode(source.read(folder), data, 42)  # type: ignore[arg-type]
     assert (found.summary["symbols"], found.summary["windows"]) == (symbols, windows)
 

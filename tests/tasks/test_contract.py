@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 import pipeline.tasks
 from pipeline.encoding.records import SPLITS, Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.errors import ConfigError
-from pipeline.rows import DatasetRows
+from pipeline.rows.datasets import DatasetRows
 from pipeline.tasks import TASKS, Task, load_task, returns, scaled_windows
 from pipeline.tasks.base import HIGHER_IS_BETTER, cost_of, mcnemar, paired_interval, skill
 from pipeline.tasks.forecasting import targets

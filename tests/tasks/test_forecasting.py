@@ -10,7 +10,7 @@ from pipeline.baselines.linear_series import _least_absolute, _least_squares, li
 from pipeline.encoding.records import Encoded, Series
 from pipeline.encoding.series_features import lag_features
 from pipeline.errors import DataError
-from pipeline.rows import ForecastingData
+from pipeline.rows.datasets import ForecastingData
 from pipeline.tasks import forecasting
 from pipeline.tasks.base import conformal_width
 from pipeline.tasks.forecasting import targets

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import config
 from pipeline.encoding.records import SPLITS, Encoded, Images
-from pipeline.rows import ImageRowsData
+from pipeline.rows.datasets import ImageRowsData
 from pipeline.sources import SOURCES
 from pipeline.tasks import image_rows
 

@@ -9,7 +9,8 @@ import pytest
 from pipeline import config
 from pipeline.encoding.records import Encoded, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.rows import PaddedTagsData, PaddedTagsNetwork
+from pipeline.rows.datasets import PaddedTagsData
+from pipeline.rows.networks import PaddedTagsNetwork
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import padded_tags
 

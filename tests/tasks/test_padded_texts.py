@@ -9,7 +9,7 @@ import pytest
 from pipeline import config
 from pipeline.encoding.records import Encoded, LabelledTexts, unpack
 from pipeline.errors import DataError
-from pipeline.rows import PaddedTextsData
+from pipeline.rows.datasets import PaddedTextsData
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import padded_texts
 from pipeline.tasks.padded_texts import FIRST_ID, TEST, TRAIN, UNKNOWN_ID, VALIDATION, positions, tokenizer

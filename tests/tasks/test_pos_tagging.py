@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.encoding.records import SPLITS, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.rows import PosTaggingData
+from pipeline.rows.datasets import PosTaggingData
 from pipeline.tasks import pos_tagging
 from pipeline.tasks.pos_tagging import FIRST_ID, SLOTS
 

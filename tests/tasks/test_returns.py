@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.encoding.records import SPLITS, Encoded, Series
 from pipeline.errors import DataError
-from pipeline.rows import ReturnsData
+from pipeline.rows.datasets import ReturnsData
 from pipeline.tasks import returns
 from pipeline.tasks.base import diebold_mariano, student_tail
 from pipeline.tasks.returns import MONTH, WEEK, days, features

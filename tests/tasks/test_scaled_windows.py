@@ -10,7 +10,7 @@ from pipeline import config
 from pipeline.encoding.price_features import price_features
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.rows import ScaledWindowsData
+from pipeline.rows.datasets import ScaledWindowsData
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import load_task, scaled_windows
 from pipeline.tasks.scaled_windows import bounds, last_values, targets, windows

@@ -11,7 +11,7 @@ from pipeline.baselines import linear_text
 from pipeline.encoding import word_features
 from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, unpack
 from pipeline.errors import DataError
-from pipeline.rows import SentimentData
+from pipeline.rows.datasets import SentimentData
 from pipeline.sources import imdb, umich
 from pipeline.tasks import sentiment
 from pipeline.tasks.sentiment import FIRST_ID, TEST, TRAIN, VALIDATION

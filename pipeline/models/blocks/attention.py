@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.models import keras
 from pipeline.models.blocks.cells import CELLS
 from pipeline.models.blocks.layers import PACKAGE
-from pipeline.rows import named
+from pipeline.rows.values import named
 
 FAR = 1e9  # taken off the scores of padding
 LONGEST_WAVE = 1_000.0  # steps over 2π; longer than any sentence, so that no two places look alike

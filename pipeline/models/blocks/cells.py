@@ -5,7 +5,8 @@ from typing import Any
 
 from pipeline.models import keras
 from pipeline.models.blocks.lstm_variants import coupled_lstm, peephole_lstm
-from pipeline.rows import Network, named
+from pipeline.rows.networks import Network
+from pipeline.rows.values import named
 
 # Keras' own as layers, not as keras.layers.RNN(cell): only the layers reach the fused kernels where there is a GPU.
 CELLS: dict[str, Callable[..., Any]] = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.models import keras
 from pipeline.models.blocks.cells import dropped, recurrent
-from pipeline.rows import ImageRowsNetwork
+from pipeline.rows.networks import ImageRowsNetwork
 
 LEVELS = 16
 STEP = 256 // LEVELS

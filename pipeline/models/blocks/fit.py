@@ -16,7 +16,7 @@ from pipeline.errors import TrainingError
 from pipeline.models import keras
 from pipeline.models.blocks.cells import reset_states
 from pipeline.models.blocks.compiled import Compiled
-from pipeline.rows import Network
+from pipeline.rows.networks import Network
 from pipeline.tasks.base import cost_of
 
 WARM_UP = 0.05  # share of the steps in which a cosine schedule rises to the learning rate

@@ -10,7 +10,7 @@ from pipeline.models.blocks.compiled import Arrays, Compiled
 from pipeline.models.blocks.fit import trainable
 from pipeline.reference.cells import CELLS, Cell, Floats
 from pipeline.reference.network import Loss, Network
-from pipeline.rows import Network as Row
+from pipeline.rows.networks import Network as Row
 
 
 class FromScratch(Compiled):

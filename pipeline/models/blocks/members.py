@@ -14,7 +14,7 @@ from pipeline.encoding.records import Encoded
 from pipeline.models import load_model
 from pipeline.models.blocks.compiled import Compiled
 from pipeline.models.blocks.fit import Fitted, Weights, fit, optimizer, restart
-from pipeline.rows import ExperimentRows
+from pipeline.rows.networks import ExperimentRows
 from pipeline.tasks import load_task
 
 
