@@ -138,7 +138,9 @@ def compare(stored: dict[str, Any], found: dict[str, Any], only: Any) -> Iterato
         old, new = stored.get(name, {}), found.get(name, {})
         for key in sorted(old.keys() | new.keys()):
             a, b = old.get(key, "nothing"), new.get(key, "nothing")
-            if not (a == b or (_is_number(a) and _is_number(b) and math.isclose(a, b, abs_tol=TOLERANCE, rel_tol=TOLERANCE))):
+            if not (
+                a == b or (_is_number(a) and _is_number(b) and math.isclose(a, b, abs_tol=TOLERANCE, rel_tol=TOLERANCE))
+            ):
                 yield f"{name}: {key}: was {a}, is {b}"
 
 

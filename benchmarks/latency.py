@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from pipeline import artifacts
 from pipeline.artifacts import Project, here
 from pipeline.encoding.records import member_key
-from pipeline.serving import Served
-from pipeline.skew import raw_rows
-from pipeline.tracking import address
+from pipeline.serving.served import Served
+from pipeline.serving.skew import raw_rows
+from pipeline.tracking.store import address
 
 REQUESTS, WARM_UP = 50, 5
 OPTIONS = {"char_lm": {"length": 100}, "forecasting": {"steps": 96}}

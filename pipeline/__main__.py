@@ -26,8 +26,6 @@ ALONE = {
     "index": "stage: one page over all data sets",
     "check": "params.yaml checked, left-overs of removed rows cleared away",
 }
-
-
 # The tasks whose models understand a command.
 ASKED_OF = {
     "predict": ("sentiment", "padded_texts"),
@@ -55,19 +53,20 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.tracking import sync
+    from pipeline.tracking.delivery import sync
 
     print(f"{sync(project)} journals sent to MLflow")
 
 
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline import probe
+    from pipeline.download import probe
 
     probe.run(project, arguments.source, arguments.accept)
 
 
 def _systems(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline import artifacts, systems
+    from pipeline import artifacts
+    from pipeline.reporting import systems
     from pipeline.stages import parameters
 
     rows = parameters(project).experiments
@@ -80,36 +79,36 @@ def _systems(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _skew(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.skew import check
+    from pipeline.serving.skew import check
 
     print(check(project, arguments.experiment, arguments.model, arguments.url, arguments.rows))
 
 
 def _trace(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.trace import trace
+    from pipeline.tracking.trace import trace
 
     print(trace(project, arguments.what))
 
 
 def _promote(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline import promotion
+    from pipeline.promotion import promote
     from pipeline.stages import parameters
 
     params = parameters(project)
-    candidates = [promotion.candidate(project, params, name) for name in arguments.experiment]
+    candidates = [promote.candidate(project, params, name) for name in arguments.experiment]
     for candidate in candidates:
-        print(promotion.promote(project, candidate, params.gate.margin).line())
+        print(promote.promote(project, candidate, params.gate.margin).line())
 
 
 def _rollback(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.promotion import rollback
+    from pipeline.promotion.promote import rollback
 
     print(rollback(project, arguments.model).line())
 
 
 def _champions(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.promotion import champions
-    from pipeline.retraining import CHAMPION_COLUMNS, champion_row
+    from pipeline.promotion.promote import champions
+    from pipeline.promotion.retrain import CHAMPION_COLUMNS, champion_row
 
     rows = [list(CHAMPION_COLUMNS), *(champion_row(*row) for row in champions(project))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -118,7 +117,7 @@ def _champions(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _retrain(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.retraining import retrain
+    from pipeline.promotion.retrain import retrain
     from pipeline.stages import parameters
 
     given = {"cell": arguments.cell, "edition": arguments.edition}
@@ -173,7 +172,7 @@ def _bytes(path: Path) -> bytes:
 def _answers(
     project: Project, arguments: argparse.Namespace, inputs: list[Any], options: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    from pipeline.serving import Served
+    from pipeline.serving.served import Served
 
     folder = project.model(arguments.experiment) / "model"
     if not folder.is_dir():

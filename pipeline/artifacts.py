@@ -33,6 +33,11 @@ class Project:
         """The user's checkout: DVC runs queued experiments in throw-away copies, and names the checkout DVC_ROOT."""
         return Path(os.environ.get("DVC_ROOT") or self.root)
 
+    @property
+    def spool(self) -> Path:
+        """Journals that wait to be sent to MLflow."""
+        return self.home / "data" / "spool"
+
     def raw(self, source: str) -> Path:
         return self.root / "data" / "raw" / source
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import config, tracking
 from pipeline.artifacts import Project
+from pipeline.config import loading
 from pipeline.sources import SOURCES
 from pipeline.stages import baseline, download, evaluate, preprocess, train
+from pipeline.tracking import store
 
 PARAMS = """
 seed: 3
@@ -76,7 +77,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Downloaded, prepared, trained, evaluated and in MLflow; to be looked at, not changed."""
     root = tmp_path_factory.mktemp("trained")
     (root / "params.yaml").write_text(PARAMS)
-    project, params = Project(root), config.load(root, SOURCES)
+    project, params = Project(root), loading.load(root, SOURCES)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow and what it imports warn about each other
         patch.delenv("DVC_ROOT", raising=False)
@@ -95,7 +96,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="session")
 def experiments(trained: Project) -> dict[str, str]:
     """The name of the experiment on each task."""
-    return {row.task: name for name, row in config.load(trained.root, SOURCES).experiments.items()}
+    return {row.task: name for name, row in loading.load(trained.root, SOURCES).experiments.items()}
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +106,7 @@ def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-        with tracking.connected(Project(path.parent)) as client:
+        with store.connected(Project(path.parent)) as client:
             client.search_experiments()
     return path
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import transfer
-from pipeline.download import fetch
+from pipeline.download import http as http_module
+from pipeline.download.fetch import fetch
 from pipeline.errors import DownloadError
 from pipeline.sources import SOURCES, load_source
 from pipeline.sources.card import Card, RawFile
@@ -371,7 +371,7 @@ def test_full_disk_is_a_message(site: Site, tmp_path: Path, monkeypatch: pytest.
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(transfer.os, "fsync", full)
+    monkeypatch.setattr(http_module.os, "fsync", full)
     with pytest.raises(DownloadError, match=r"cannot write to .*No space left on device"):
         _fetch(site, tmp_path)
 

@@ -60,7 +60,7 @@ LOOKUPS = {
     "load_source": "pipeline.sources.{reader}",
     "load_own_reader": "pipeline.sources.{reader}",
     "load_task": "pipeline.tasks.{task}",
-    "load_model": "pipeline.models.{task}",
+    "load_model": "pipeline.layers.{task}",
     "load_figures": "pipeline.reporting.{task}",
 }
 

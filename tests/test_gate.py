@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.gate import METHODS, MIN_UNITS, Evidence, compare, floor, shared
-from pipeline.identity import IDS, row_ids
+from pipeline.evaluation.raw_rows import IDS, row_ids
+from pipeline.promotion.gate import METHODS, MIN_UNITS, Evidence, compare, floor, shared
 
 RNG = np.random.default_rng(7)
 

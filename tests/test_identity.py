@@ -6,19 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import artifacts, config
+from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config import loading
+from pipeline.config.schema.datasets import CharLmData
 from pipeline.encoding.records import Encoded, TextCorpus, member_key
-from pipeline.identity import IDS, row_ids
-from pipeline.rows.datasets import CharLmData
+from pipeline.evaluation.raw_rows import IDS, row_ids
 from pipeline.sources import SOURCES
-from pipeline.tasks import char_lm, load_task
+from pipeline.tasks import load_task
+from pipeline.tasks.char_lm import prepare
 
 
 @pytest.mark.parametrize("task", IDS)
 def test_one_id_for_each_test_loss(trained: Project, experiments: Mapping[str, str], task: str) -> None:
     name = experiments[task]
-    row = config.load(trained.root, SOURCES).experiments[name]
+    row = loading.load(trained.root, SOURCES).experiments[name]
     encoded = artifacts.load_encoded(trained.prepared(row.dataset))
     fold = artifacts.load_json(trained.model(name) / "fit.json")["members"][0]["fold"]
     stored = artifacts.load_arrays(trained.predictions(row.dataset, name) / "predictions.npz")
@@ -37,7 +39,7 @@ def text(words: int, seed: int) -> str:
 
 def encoded(whole: str) -> Encoded:
     row = CharLmData(source="x", task="char_lm", validation=0.1, test=0.2)
-    return char_lm.encode(TextCorpus(whole), row, 0)
+    return prepare.encode(TextCorpus(whole), row, 0)
 
 
 def test_a_text_that_grew_shares_what_both_tests_hold() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import artifacts, evaluation
+from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.encoding.records import SPLITS, member_key
-from pipeline.tasks import TASKS, load_task, padded_tags
-from pipeline.tasks.base import HIGHER_IS_BETTER, skill
+from pipeline.evaluation import scoring
+from pipeline.evaluation.metric import HIGHER_IS_BETTER, skill
+from pipeline.tasks import TASKS, load_task
+from pipeline.tasks.textbook.padded_tags import prepare
 
 KEYS = {
     "experiment": str,
@@ -151,7 +153,7 @@ def test_a_task_keeps_its_contract(task: str, trained: Project, experiments: dic
     found = metrics_of(trained, name)
     assert {module.HEADLINE, module.MONITOR} <= set(found["test"])
     assert isinstance(module.BLOCK, int) and module.BLOCK >= 1
-    ours = evaluation.test_losses(module, encoded, fit["members"], predictions)
+    ours = scoring.test_losses(module, encoded, fit["members"], predictions)
     assert ours.ndim == 1 and np.isfinite(ours).all()
     assert len(ours) == _tested(task, encoded)
     # Horizons of a forecast miss a few targets each at the ends, so their mean differs a little from a mean of means.
@@ -159,7 +161,7 @@ def test_a_task_keeps_its_contract(task: str, trained: Project, experiments: dic
     assert _cost(module.HEADLINE, found["test"]) == pytest.approx(ours.mean(), rel=close)
     compared = 0
     for baseline, figures in found["baselines"].items():
-        theirs = evaluation.baseline_losses(module, encoded, baseline, rivals)
+        theirs = scoring.baseline_losses(module, encoded, baseline, rivals)
         if theirs is not None:
             compared += 1
             assert len(theirs) == len(ours)
@@ -179,7 +181,7 @@ def _tested(task: str, encoded: Any) -> int:
     if task == "padded_texts":
         return int(np.sum(arrays["split"] == 2))
     if task == "padded_tags":
-        return int(padded_tags.in_split(encoded, "test").sum())
+        return int(prepare.in_split(encoded, "test").sum())
     if task == "pos_tagging":
         return int(np.diff(arrays["offsets"])[arrays["split"][0] == 2].sum())
     if task == "forecasting":

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline import artifacts, config
+from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.rows.sources import OwnRows
-from pipeline.serving import Served
+from pipeline.config import loading
+from pipeline.config.schema.sources import OwnRows
+from pipeline.serving.served import Served
 from pipeline.sources import SOURCES
 from tests.commands import environment
 
@@ -107,7 +108,7 @@ def place(root: Path, small: bool) -> None:
 
 def test_the_rows_of_the_how_to_pages_are_valid(tmp_path: Path) -> None:
     place(tmp_path, small=False)
-    found = config.load(tmp_path, SOURCES)
+    found = loading.load(tmp_path, SOURCES)
     assert {name: row.reader for name, row in found.own.items()} == {
         "mybook": "own_text", "reviews": "own_labelled", "diary": "own_tagged", "meter": "own_series",
     }  # fmt: skip

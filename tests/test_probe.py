@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import config, probe, transfer
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
+from pipeline.config import loading
+from pipeline.download import http as http_module
+from pipeline.download import probe
 from pipeline.errors import ConfigError, DownloadError
 from pipeline.sources import SOURCES, alice, electricity, load_source
 from pipeline.sources.card import pinned
@@ -199,7 +201,7 @@ def test_unreachable_is_not_changed(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transfer, "TIMEOUT", (0.1, 0.1))
+    monkeypatch.setattr(http_module, "TIMEOUT", (0.1, 0.1))
     publisher.how = how
     lines = _probe(project, capsys, "alice", accept=True)
     assert len(lines) == 1 and lines[0].startswith(f"alice: unreachable: 11-0.txt: {reason}")
@@ -280,7 +282,7 @@ def test_a_member_decides_where_the_archive_is_not_pinned(
     publisher.body = archive(b"1;3\n", zipfile.ZIP_STORED)
     line = _probe(project, capsys, "alice", accept=True)[0]
     assert f"pinned sha256 of LD2011_2014.txt {_sha256(b'1;2' + bytes([10]))}; now sha256" in line
-    assert config.load(project.root, SOURCES).sources["alice"].pins == {"LD2011_2014.txt.zip": _sha256(publisher.body)}
+    assert loading.load(project.root, SOURCES).sources["alice"].pins == {"LD2011_2014.txt.zip": _sha256(publisher.body)}
     assert _probe(project, capsys, "alice")[0].startswith("alice: unchanged")
     publisher.body = publisher.body[:-10]
     (project.root / "params.yaml").write_text(PARAMS.replace("{reader: alice} ", "{reader: electricity} "))
@@ -316,20 +318,20 @@ def test_accepted_is_pinned_in_one_line_and_then_downloaded(
 
 
 def test_an_older_pin_is_replaced_and_other_rows_stay(project: Project) -> None:
-    once = config.with_pins(PARAMS, {"alice": {"11-0.txt": "1" * 64}, "umich": {"training.txt": "2" * 64}})
-    twice = config.with_pins(once, {"alice": {"11-0.txt": "3" * 64}})
+    once = loading.with_pins(PARAMS, {"alice": {"11-0.txt": "1" * 64}, "umich": {"training.txt": "2" * 64}})
+    twice = loading.with_pins(once, {"alice": {"11-0.txt": "3" * 64}})
     (project.root / "params.yaml").write_text(twice)
-    sources = config.load(project.root, SOURCES).sources
+    sources = loading.load(project.root, SOURCES).sources
     assert sources["alice"].pins == {"11-0.txt": "3" * 64}
     assert sources["umich"].pins == {"training.txt": "2" * 64}
     assert "cell: null\n" in twice
-    longer = config.with_pins(PARAMS, {"alice": {f"{i}.txt": str(i) * 64 for i in range(5)}})
+    longer = loading.with_pins(PARAMS, {"alice": {f"{i}.txt": str(i) * 64 for i in range(5)}})
     assert len(longer.splitlines()) == len(PARAMS.splitlines())
 
 
 def test_the_projects_own_params_keep_every_other_line() -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    lines = config.with_pins(text, {"alice": {"11-0.txt": "1" * 64}}).splitlines()
+    lines = loading.with_pins(text, {"alice": {"11-0.txt": "1" * 64}}).splitlines()
     changed = [after for before, after in zip(text.splitlines(), lines, strict=True) if before != after]
     assert len(changed) == 1 and changed[0].startswith("  alice: {reader: alice, pins:")
 

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import promotion, tracking
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.errors import Conflict, StoreError
-from pipeline.gate import Evidence
-from pipeline.promotion import Candidate
-from pipeline.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from pipeline.promotion import promote
+from pipeline.promotion.gate import Evidence
+from pipeline.promotion.promote import Candidate
+from pipeline.promotion.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from pipeline.tracking import store
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 MODEL = "opinions-sentiment"
 MARGIN = 0.02
-FAULT = promotion._fault
+FAULT = promote._fault
 Make = Callable[..., Candidate]
 
 
@@ -28,7 +29,7 @@ Make = Callable[..., Candidate]
 def project(empty_store: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     for name in ("GITHUB_ACTOR", "GITHUB_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(promotion, "_fault", lambda *_: None)  # its own test has the real one
+    monkeypatch.setattr(promote, "_fault", lambda *_: None)  # its own test has the real one
     return empty_store
 
 
@@ -38,7 +39,7 @@ def candidate(project: Project) -> Make:
 
     def make(right: int, *, edition: str = "full", baseline: float = 0.5, experiment: str = "opinions") -> Candidate:
         key = uuid.uuid4().hex
-        with tracking.connected(project) as client:
+        with store.connected(project) as client:
             found = client.get_experiment_by_name("opinions")
             place = (project.root / "mlartifacts").as_uri()
             at = found.experiment_id if found else client.create_experiment("opinions", artifact_location=place)
@@ -66,14 +67,14 @@ def candidate(project: Project) -> Make:
 
 
 def aliases(project: Project) -> dict[str, int]:
-    with tracking.connected(project) as client:
+    with store.connected(project) as client:
         registry = Registry(client)
         found = {alias: registry.aliased(MODEL, alias) for alias in (CHAMPION, CHALLENGER, PREVIOUS)}
     return {alias: version.number for alias, version in found.items() if version is not None}
 
 
 def tags(project: Project, number: int) -> dict[str, str]:
-    with tracking.connected(project) as client:
+    with store.connected(project) as client:
         return dict(Registry(client).version(MODEL, number).tags)
 
 
@@ -82,7 +83,7 @@ def records(project: Project) -> list[dict[str, Any]]:
 
 
 def test_the_first_above_the_floor_is_the_champion(project: Project, candidate: Make) -> None:
-    decision = promotion.promote(project, candidate(300), MARGIN)
+    decision = promote.promote(project, candidate(300), MARGIN)
     assert (decision.model, decision.version, decision.outcome, decision.promoted) == (MODEL, 1, "better", True)
     assert aliases(project) == {CHAMPION: 1}
     found = tags(project, 1)
@@ -102,8 +103,8 @@ def test_the_first_above_the_floor_is_the_champion(project: Project, candidate: 
 def test_only_the_clearly_better_one_takes_the_place(
     project: Project, candidate: Make, right: int, outcome: str
 ) -> None:
-    promotion.promote(project, candidate(300), MARGIN)
-    decision = promotion.promote(project, candidate(right), MARGIN)
+    promote.promote(project, candidate(300), MARGIN)
+    decision = promote.promote(project, candidate(right), MARGIN)
     assert decision.outcome == outcome and decision.champion == 1
     assert decision.figures["method"] == "McNemar" and decision.figures["rows"]["shared"] == 400
     promoted = outcome == "better"
@@ -113,38 +114,38 @@ def test_only_the_clearly_better_one_takes_the_place(
 
 
 def test_it_is_compared_with_the_champion_not_with_the_last_candidate(project: Project, candidate: Make) -> None:
-    promotion.promote(project, candidate(300), MARGIN)
-    promotion.promote(project, candidate(230), MARGIN)
-    assert promotion.promote(project, candidate(270), MARGIN).outcome == "not better"
+    promote.promote(project, candidate(300), MARGIN)
+    promote.promote(project, candidate(230), MARGIN)
+    assert promote.promote(project, candidate(270), MARGIN).outcome == "not better"
 
 
 def test_below_the_baseline_nothing_is_promoted(project: Project, candidate: Make) -> None:
-    decision = promotion.promote(project, candidate(300, baseline=0.78), MARGIN)
+    decision = promote.promote(project, candidate(300, baseline=0.78), MARGIN)
     assert (decision.outcome, decision.promoted) == ("not better", False)
     assert "below the floor: test accuracy 0.75, and majority has 0.78" in decision.reason
     assert aliases(project) == {CHALLENGER: 1}
 
 
 def test_sample_data_never_replaces_published_data(project: Project, candidate: Make) -> None:
-    promotion.promote(project, candidate(300), MARGIN)
-    decision = promotion.promote(project, candidate(399, edition="sample"), MARGIN)
+    promote.promote(project, candidate(300), MARGIN)
+    decision = promote.promote(project, candidate(399, edition="sample"), MARGIN)
     assert decision.outcome == "not better" and "sample data" in decision.reason
     assert aliases(project)[CHAMPION] == 1
 
 
 def test_published_data_replaces_sample_data(project: Project, candidate: Make) -> None:
-    promotion.promote(project, candidate(399, edition="sample"), MARGIN)
-    decision = promotion.promote(project, candidate(300), MARGIN)
+    promote.promote(project, candidate(399, edition="sample"), MARGIN)
+    decision = promote.promote(project, candidate(300), MARGIN)
     assert decision.promoted and "knows sample data only" in decision.reason
     assert aliases(project) == {CHAMPION: 2, PREVIOUS: 1}
 
 
 def test_the_same_training_again_stays_what_it_is(project: Project, candidate: Make) -> None:
     one = candidate(300)
-    assert not promotion.is_decided(project, one)
-    promotion.promote(project, one, MARGIN)
-    assert promotion.is_decided(project, one)
-    again = promotion.promote(project, one, MARGIN)
+    assert not promote.is_decided(project, one)
+    promote.promote(project, one, MARGIN)
+    assert promote.is_decided(project, one)
+    again = promote.promote(project, one, MARGIN)
     assert again.version == 1 and "champion already" in again.reason
     assert aliases(project) == {CHAMPION: 1}
 
@@ -152,38 +153,38 @@ def test_the_same_training_again_stays_what_it_is(project: Project, candidate: M
 def test_a_model_that_does_not_answer_as_evaluated_is_not_promoted(
     project: Project, candidate: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promotion, "_fault", FAULT)
-    decision = promotion.promote(project, candidate(300), MARGIN)  # a logged model without any file
+    monkeypatch.setattr(promote, "_fault", FAULT)
+    decision = promote.promote(project, candidate(300), MARGIN)  # a logged model without any file
     assert decision.outcome == "not better"
     assert "the logged model does not answer as it was evaluated: " in decision.reason
     assert aliases(project) == {CHALLENGER: 1}
 
 
 def test_a_champion_without_its_losses_leaves_it_open(project: Project, candidate: Make) -> None:
-    promotion.promote(project, candidate(300), MARGIN)
+    promote.promote(project, candidate(300), MARGIN)
     (stored,) = (project.root / "mlartifacts").rglob("evidence.npz")
     stored.unlink()
-    decision = promotion.promote(project, candidate(390), MARGIN)
+    decision = promote.promote(project, candidate(390), MARGIN)
     assert decision.outcome == "inconclusive" and "losses of champion version 1 are gone" in decision.reason
 
 
 def test_who_loses_the_race_is_told_and_may_try_again(
     project: Project, candidate: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promotion.promote(project, candidate(300), MARGIN)
+    promote.promote(project, candidate(300), MARGIN)
     mine, faster = candidate(340), candidate(390)
 
     def meanwhile(*_: object) -> None:
-        monkeypatch.setattr(promotion, "_fault", lambda *_: None)
-        promotion.promote(project, faster, MARGIN)
+        monkeypatch.setattr(promote, "_fault", lambda *_: None)
+        promote.promote(project, faster, MARGIN)
 
-    monkeypatch.setattr(promotion, "_fault", meanwhile)
+    monkeypatch.setattr(promote, "_fault", meanwhile)
     with pytest.raises(Conflict, match="changed from version 1 to version 3 meanwhile; version 2 was not promoted"):
-        promotion.promote(project, mine, MARGIN)
+        promote.promote(project, mine, MARGIN)
     assert aliases(project) == {CHAMPION: 3, PREVIOUS: 1}
     assert [row["outcome"] for row in records(project)] == ["better", "better", "inconclusive"]
-    assert not promotion.is_decided(project, mine)
-    assert promotion.promote(project, mine, MARGIN).outcome == "not better"
+    assert not promote.is_decided(project, mine)
+    assert promote.promote(project, mine, MARGIN).outcome == "not better"
 
 
 def test_a_store_that_is_down_changes_nothing_and_says_so(
@@ -192,7 +193,7 @@ def test_a_store_that_is_down_changes_nothing_and_says_so(
     one = candidate(300)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:hush@127.0.0.1:9")
     with pytest.raises(StoreError) as caught:
-        promotion.promote(project, one, MARGIN)
+        promote.promote(project, one, MARGIN)
     assert "http://127.0.0.1:9" in str(caught.value) and "does not answer" in str(caught.value)
     assert "hush" not in str(caught.value)
     assert records(project) == []
@@ -201,7 +202,7 @@ def test_a_store_that_is_down_changes_nothing_and_says_so(
 def test_a_store_that_fails_in_the_middle_leaves_the_champion(
     project: Project, candidate: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promotion.promote(project, candidate(300), MARGIN)
+    promote.promote(project, candidate(300), MARGIN)
     real = Registry.promote
 
     def down(self: Registry, *rest: Any) -> None:
@@ -213,7 +214,7 @@ def test_a_store_that_fails_in_the_middle_leaves_the_champion(
 
     monkeypatch.setattr(Registry, "promote", down)
     with pytest.raises(StoreError, match=r"the line is cut; the tracking store .* did not do what was asked"):
-        promotion.promote(project, candidate(390), MARGIN)
+        promote.promote(project, candidate(390), MARGIN)
     assert aliases(project)[CHAMPION] == 1
     assert len(records(project)) == 1
 
@@ -221,14 +222,14 @@ def test_a_store_that_fails_in_the_middle_leaves_the_champion(
 def test_a_run_of_another_store_is_named(project: Project, candidate: Make) -> None:
     lost = replace(candidate(300), run={"run_key": "0" * 32, "source": "elsewhere", "name": "x", "start": 0})
     with pytest.raises(StoreError, match="trained with another MLFLOW_TRACKING_URI"):
-        promotion.promote(project, lost, MARGIN)
+        promote.promote(project, lost, MARGIN)
 
 
 def test_rollback_restores_and_is_recorded(
     project: Project, candidate: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    promotion.promote(project, candidate(300), MARGIN)
-    promotion.promote(project, candidate(390), MARGIN)
+    promote.promote(project, candidate(300), MARGIN)
+    promote.promote(project, candidate(390), MARGIN)
     monkeypatch.chdir(project.root)
     capsys.readouterr()
     assert main(["rollback", MODEL]) == 0
@@ -249,6 +250,6 @@ def test_in_ci_the_record_names_the_job(project: Project, candidate: Make, monke
     ci = {"ACTOR": "ann", "EVENT_NAME": "push", "SERVER_URL": "https://git.example", "REPOSITORY": "a/b", "RUN_ID": "7"}
     for name, value in ci.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
-    decision = promotion.promote(project, candidate(300), MARGIN)
+    decision = promote.promote(project, candidate(300), MARGIN)
     job = "https://git.example/a/b/actions/runs/7"
     assert decision.triggered == {"who": "ann", "event": "push", "job": job}

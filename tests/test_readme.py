@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from pipeline import config
 from pipeline.__main__ import COMMANDS, _parser
+from pipeline.config import loading
 from pipeline.sources import SOURCES
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ def test_every_make_target_exists() -> None:
 def test_every_command_is_understood(line: str) -> None:
     words = shlex.split(line)
     arguments = _parser().parse_args(words[words.index("pipeline") + 1 :])
-    params = config.load(ROOT, SOURCES)
+    params = loading.load(ROOT, SOURCES)
     named = getattr(arguments, "experiment", [])
     assert set([named] if isinstance(named, str) else named) <= params.experiments.keys()
     if hasattr(arguments, "model") and arguments.command == "rollback":
@@ -51,7 +51,7 @@ def test_every_setting_that_is_shown_can_be_set(setting: str, tmp_path: Path) ->
     # DVC refuses a key that params.yaml does not have, so a default that is not written there cannot be set with -S.
     shutil.copy(ROOT / "params.yaml", tmp_path)
     apply_overrides(tmp_path / "params.yaml", [setting])
-    config.load(tmp_path, SOURCES)
+    loading.load(tmp_path, SOURCES)
 
 
 def test_every_command_is_shown() -> None:
@@ -68,7 +68,7 @@ def test_every_experiment_of_params_is_named() -> None:
             continue
         first, *others = (name.strip() for name in row.split(","))
         named |= {first} | {first + name if name.startswith("-") else name for name in others}
-    assert named == config.load(ROOT, SOURCES).experiments.keys()
+    assert named == loading.load(ROOT, SOURCES).experiments.keys()
 
 
 def test_the_rows_for_own_text_are_valid(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_the_rows_for_own_text_are_valid(tmp_path: Path) -> None:
     (tmp_path / "my").mkdir()
     (tmp_path / "my" / "book.txt").write_text("x" * 2_000)
     (tmp_path / "params.yaml").write_text(f"seed: 1\nedition: sample\ncell: null\nsources: {{}}\n{text}")
-    assert config.load(tmp_path, SOURCES).experiments["mybook"].units == 256
+    assert loading.load(tmp_path, SOURCES).experiments["mybook"].units == 256
 
 
 def test_every_file_that_is_linked_exists() -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import registry, tracking
 from pipeline.artifacts import Project
 from pipeline.errors import Conflict, DataError
-from pipeline.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from pipeline.promotion import registry
+from pipeline.promotion.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from pipeline.tracking import store as store_module
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 MODEL = "digits-image_rows"
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def store(empty_store: Project) -> Iterator[Registry]:
-    with tracking.connected(empty_store) as client:
+    with store_module.connected(empty_store) as client:
         yield Registry(client)
 
 
@@ -96,7 +97,7 @@ def test_of_racing_promoters_one_wins_and_the_others_are_told(empty_store: Proje
 
     def race(mine: Version) -> None:
         try:
-            with tracking.connected(empty_store) as client:
+            with store_module.connected(empty_store) as client:
                 start.wait()
                 Registry(client).promote(mine, None, f"promoter {mine.number}")
                 won.append(mine.number)
@@ -185,7 +186,7 @@ def test_a_killed_promoter_leaves_the_old_champion_or_the_new_one(
 
 
 def _at(later: int) -> Any:
-    from pipeline.journal import now
+    from pipeline.tracking.record import now
 
     return lambda: now() + later
 

@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 import requests
 
-from pipeline import config, promotion, tracking
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.registry import Registry
+from pipeline.config import loading
+from pipeline.promotion import promote
+from pipeline.promotion.registry import Registry
 from pipeline.sources import SOURCES
+from pipeline.tracking import store
 
 pytestmark = pytest.mark.slow
 STARTING = 300.0
@@ -82,10 +84,10 @@ ODD: dict[str, list[tuple[Any, dict[str, Any], int, str | None]]] = {
 
 def champion(project: Project, experiment: str) -> str:
     """The address of the experiment's model, made the champion of its source and task."""
-    candidate = promotion.candidate(project, config.load(project.root, SOURCES), experiment)
+    candidate = promote.candidate(project, loading.load(project.root, SOURCES), experiment)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root}/mlflow.db")
-        with tracking.connected(project) as client:
+        with store.connected(project) as client:
             registry = Registry(client)
             ids = (candidate.run["run_id"], candidate.run["model_id"])
             registry.promote(registry.register(candidate.model, *ids, candidate.tags), None, "the test")

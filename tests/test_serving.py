@@ -22,12 +22,12 @@ from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, member_key, unpack
 from pipeline.encoding.text_cleaning import prepare
 from pipeline.errors import DataError
-from pipeline.runs import EXAMPLES, requirements
-from pipeline.serving import ANSWERS, OPTIONS, Served
+from pipeline.serving.served import ANSWERS, OPTIONS, Served
 from pipeline.tasks import TASKS
-from pipeline.tasks.forecasting import targets
-from pipeline.tasks.returns import COLUMNS, days
-from pipeline.tasks.scaled_windows import bounds
+from pipeline.tasks.forecasting.prepare import targets
+from pipeline.tasks.returns.prepare import COLUMNS, days
+from pipeline.tasks.textbook.scaled_windows.prepare import bounds
+from pipeline.tracking.build import EXAMPLES, requirements
 
 LONG = "word " * 20_000
 ROOT = Path(__file__).parents[1]
@@ -176,7 +176,7 @@ def test_the_next_value_of_a_window_is_that_of_the_evaluation(parts: Parts) -> N
 
 
 def test_a_forecast_goes_on_from_its_own_values_and_from_the_latest_known(parts: Parts) -> None:
-    from pipeline.models.forecasting import roll_out
+    from pipeline.tasks.forecasting.network import roll_out
 
     served, encoded, _ = (part["forecasting"] for part in parts)
     values = encoded.arrays["values"]

@@ -11,8 +11,9 @@ from pipeline import artifacts
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, member_key
-from pipeline.serving import Served
-from pipeline.skew import RAW, Rows, differences, raw_rows
+from pipeline.evaluation.raw_rows import RawRows
+from pipeline.serving.served import Served
+from pipeline.serving.skew import RAW, differences, raw_rows
 
 NAMES = ("alice", "umich", "umich-chapter", "treebank", "electricity", "electricity-day", "digits", "djia")
 # What a model could do to its input otherwise than the training did, by task: a change of its encoder.
@@ -35,7 +36,7 @@ def in_project(trained: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return trained
 
 
-def rows_of(project: Project, name: str, count: int) -> Rows:
+def rows_of(project: Project, name: str, count: int) -> RawRows:
     network = artifacts.load_json(project.model(name) / "model" / "network.json")
     dataset = network["dataset"]
     stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[member_key(0, "test")]
@@ -87,7 +88,7 @@ def test_differences_by_hand() -> None:
         return np.array(answer["values"])
 
     expected = [np.array([1.0, 2.0]), np.array([400.0]), np.array([0.1, 0.2])]
-    rows = Rows(["a", "b", "c"], expected, read, unit=10.0)
+    rows = RawRows(["a", "b", "c"], expected, read, unit=10.0)
     answers = [{"values": [1.5, 2.0]}, {"values": [404.0]}, {"values": [0.1]}]
     assert differences(rows, lambda inputs, options: answers).tolist() == [0.05, 0.01, np.inf]
     nothing = replace(rows, inputs=["a"], expected=[np.array([np.nan])])
@@ -99,7 +100,7 @@ def test_the_command_says_how_they_compare(
 ) -> None:
     assert main(["skew", "djia", "--rows", "7"]) == 0
     assert re.fullmatch(r"djia: 7 raw test rows, largest difference \d\.\de-\d\d\n", capsys.readouterr().out)
-    monkeypatch.setattr("pipeline.skew.LIMIT", -1.0)
+    monkeypatch.setattr("pipeline.serving.skew.LIMIT", -1.0)
     assert main(["skew", "djia", "--rows", "7"]) == 2
     assert re.match(r"error: djia: 7 raw test rows, largest difference .*, at .* \(row \d\)", capsys.readouterr().err)
 

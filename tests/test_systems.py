@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import config, systems
 from pipeline.__main__ import main
-from pipeline.reporting import chapters, wording
+from pipeline.config import loading
+from pipeline.reporting import chapters, formatting, systems
 from pipeline.sources import SOURCES
 
 ROOT = Path(__file__).parents[1]
-PARAMS = config.load(ROOT, SOURCES)
+PARAMS = loading.load(ROOT, SOURCES)
 
 
 def metrics(name: str, **figures: Any) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_the_chapters_table_shows_three_figures_and_their_baselines() -> None:
 
 
 def test_every_metric_of_the_table_has_a_name() -> None:
-    assert [line.metric for line in systems.LINES if line.metric and not wording.label(line.metric)] == []
+    assert [line.metric for line in systems.LINES if line.metric and not formatting.label(line.metric)] == []
 
 
 def test_the_command_prints_every_system_and_what_to_run(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:

@@ -26,11 +26,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pipeline import tracking
 from pipeline.__main__ import main
 from pipeline.artifacts import Project, load_json
 from pipeline.errors import StoreError
-from pipeline.registry import Registry
+from pipeline.promotion.registry import Registry
+from pipeline.tracking import delivery, store
 
 # mlflow and what it imports warn about each other; none of it is ours
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -251,7 +251,7 @@ def sent(running: Server, patch: pytest.MonkeyPatch, tmp_path_factory: pytest.Te
     for name, value in settings.items():
         patch.setenv(f"MLFLOW_TRACKING_{name}", value)
     patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # a busy machine is not what is tested
-    patch.setattr(tracking, "HEALTH_SECONDS", 30.0)
+    patch.setattr(store, "HEALTH_SECONDS", 30.0)
     said = ""
     for stage in ("download", "preprocess", "baseline", "train", "evaluate", "report", "index"):
         said += stages(stage, *(["cosine"] if stage != "index" else []))
@@ -351,7 +351,7 @@ def test_the_experiment_is_whole_on_the_server(sent: Sent, running: Server) -> N
     assert sent.run.info.artifact_uri.startswith("mlflow-artifacts:/")
     figures = {Path(file.path).name for file in sent.client.list_artifacts(sent.run.info.run_id, "report")}
     assert figures == {path.name for path in sent.project.report("cosine").iterdir()}
-    assert not list((sent.project.root / "mlartifacts").glob("*")) and tracking.spooled(sent.project) == []
+    assert not list((sent.project.root / "mlartifacts").glob("*")) and delivery.spooled(sent.project) == []
     stored = [path for path in running.artifacts.rglob("*") if path.is_file()]
     assert stored and all(path.stat().st_mode & 0o077 == 0 for path in stored)
 
@@ -390,19 +390,19 @@ def test_those_with_the_role_promote_each_others_models_and_nobody_else(
     sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, model_id = "cosine-cosine_windows", sent.run.data.tags["model_id"]
-    with tracking.connected(sent.project) as client:
+    with store.connected(sent.project) as client:
         made = Registry(client).register(name, sent.run.info.run_id, model_id, {"source": "cosine", "task": "x"})
         Registry(client).promote(made, None, "ann")
     for user in ("MLFLOW_TRACKING_USERNAME", "carl"), ("MLFLOW_TRACKING_PASSWORD", PASSWORDS["carl"]):
         monkeypatch.setenv(*user)
-    with tracking.connected(sent.project) as client:
+    with store.connected(sent.project) as client:
         client.create_model_version(name, f"models:/{model_id}", sent.run.info.run_id, model_id=model_id)
         registry = Registry(client)
         registry.promote(registry.version(name, 2), 1, "carl")
         assert [registry.aliased(name, alias).number for alias in ("champion", "previous")] == [2, 1]
     for user in ("MLFLOW_TRACKING_USERNAME", "bob"), ("MLFLOW_TRACKING_PASSWORD", PASSWORDS["bob"]):
         monkeypatch.setenv(*user)
-    with pytest.raises(StoreError, match=r"(?i)permission"), tracking.connected(sent.project) as client:
+    with pytest.raises(StoreError, match=r"(?i)permission"), store.connected(sent.project) as client:
         client.set_registered_model_alias(name, "champion", "1")
 
 
@@ -412,7 +412,7 @@ def test_a_wrong_password_costs_one_line_and_nothing_is_lost(sent: Sent, monkeyp
     said = stages("index")
     (line,) = [line for line in said.splitlines() if "-evaluate-" in line]
     assert "not authenticated" in line and "wr0ng" not in said
-    assert len(tracking.spooled(sent.project)) == 1
+    assert len(delivery.spooled(sent.project)) == 1
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORDS["ann"])
     assert stages("sync") == "1 journals sent to MLflow\n"
 
@@ -458,7 +458,7 @@ def test_while_the_server_is_down_stages_go_on_and_sync_sends_once(sent: Sent, r
         running.start()
     (line,) = [line for line in said.splitlines() if line.startswith("tracking:")]
     assert f"{running.uri} does not answer" in line and "`python -m pipeline sync` sends it later" in line
-    assert len(tracking.spooled(sent.project)) == 1
+    assert len(delivery.spooled(sent.project)) == 1
     assert [stages("sync"), stages("sync")] == ["1 journals sent to MLflow\n", "0 journals sent to MLflow\n"]
     found = sent.client.search_runs(experiment)
     assert (len(found), {run.info.status for run in found}) == (before + 1, {"FINISHED"})

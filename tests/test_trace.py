@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import lineage
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
-from pipeline.journal import environment_tags
-from pipeline.trace import trace
+from pipeline.tracking import provenance
+from pipeline.tracking.record import environment_tags
+from pipeline.tracking.trace import trace
 
 PARAMS = {
     "seed": 1,
@@ -54,7 +54,7 @@ def head(project: Project) -> str:
 
 def remade(project: Project, commit: str | None, **changes: Any) -> str:
     settings: dict[str, Any] = {**SETTINGS, **changes}
-    return lineage.remake(project, commit, "evaluate@rows", settings)
+    return provenance.remake(project, commit, "evaluate@rows", settings)
 
 
 ROW = SETTINGS["experiments.rows"]
@@ -110,7 +110,7 @@ def test_a_run_of_ci_names_its_job_and_what_was_changed(project: Project, monkey
 def test_a_file_that_no_stage_makes(project: Project) -> None:
     lock = {"stages": {"train@rows": {"cmd": "x", "outs": [{"path": "data/models/rows", "md5": "a.dir"}]}}}
     (project.root / "dvc.lock").write_text(yaml.safe_dump(lock))
-    assert lineage.hashes(project) == {"data/models/rows": "a.dir"}
+    assert provenance.hashes(project) == {"data/models/rows": "a.dir"}
     with pytest.raises(DataError, match="no output of a stage; give one of data/models/rows"):
         trace(project, str(project.root / "data" / "models"))
     with pytest.raises(DataError, match=r"no output of a stage; give dvc.lock"):

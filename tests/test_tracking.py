@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import tracking
 from pipeline.artifacts import Project
 from pipeline.errors import UserError
-from pipeline.journal import Journal, SystemMonitor, environment_tags, load, now
-from pipeline.tracking import Delivered, deliver, spooled, sync
+from pipeline.tracking import store
+from pipeline.tracking.delivery import Delivered, deliver, spooled, sync
+from pipeline.tracking.record import Journal, SystemMonitor, environment_tags, load, now
 
 # mlflow and what it imports warn about each other; none of it is ours
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -112,7 +112,7 @@ def training(project: Project, run_key: str | None = None) -> Journal:
 def client_of(project: Project) -> Any:
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=tracking.address(project))
+    return MlflowClient(tracking_uri=store.address(project))
 
 
 def runs_of(project: Project) -> list[Any]:
@@ -316,9 +316,9 @@ def test_store_that_refuses_a_run_costs_one_line(tables: Project, capfd: pytest.
 
 
 def test_another_process_that_sends_for_too_long(tables: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(store, "TURN_SECONDS", 0.2)
     (tables.root / "data" / "spool").mkdir(parents=True)
-    with tracking._alone(tables):
+    with store.one_at_a_time(tables):
         assert deliver(journal(), tables) == Delivered(None, None)
     assert sync(tables) == 1
 
@@ -350,20 +350,20 @@ def test_deleted_experiment_and_run_come_back(tables: Project) -> None:
 
 
 def test_address(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tracking.address(project) == f"sqlite:///{project.root}/mlflow.db"
+    assert store.address(project) == f"sqlite:///{project.root}/mlflow.db"
     monkeypatch.setenv("DVC_ROOT", "/checkout")
-    assert tracking.address(project) == "sqlite:////checkout/mlflow.db"
+    assert store.address(project) == "sqlite:////checkout/mlflow.db"
     for given, expected in [
         ("sqlite:///other.db", "sqlite:////checkout/other.db"),
         ("sqlite:////else/where.db", "sqlite:////else/where.db"),
         ("http://server:5000", "http://server:5000"),
     ]:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
-        assert tracking.address(project) == expected
+        assert store.address(project) == expected
 
 
 def test_reason_names_no_password() -> None:
-    shown = tracking._reason(OSError("postgresql://me:se@cret@host/db is down\nand more"))
+    shown = store.reason(OSError("postgresql://me:se@cret@host/db is down\nand more"))
     assert shown == "OSError: postgresql://host/db is down"
 
 

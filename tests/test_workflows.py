@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.rows.values import CELL_NAMES, Edition
+from pipeline.config.schema.values import CELL_NAMES, Edition
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.config.schema.datasets import RunningText
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.rows.datasets import RunningText
 
 MIN_CHARACTERS = 1_000
 

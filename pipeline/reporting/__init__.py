@@ -8,21 +8,21 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pipeline.config.schema.values import named
 from pipeline.reporting.elements import Element
-from pipeline.rows.values import named
 
 TASK_FIGURES = {
-    "char_lm": "pipeline.reporting.char_lm",
-    "char_windows": "pipeline.reporting.char_windows",
-    "sentiment": "pipeline.reporting.sentiment",
-    "pos_tagging": "pipeline.reporting.pos_tagging",
-    "forecasting": "pipeline.reporting.forecasting",
-    "image_rows": "pipeline.reporting.image_rows",
-    "returns": "pipeline.reporting.returns",
-    "scaled_windows": "pipeline.reporting.scaled_windows",
-    "padded_texts": "pipeline.reporting.padded_texts",
-    "cosine_windows": "pipeline.reporting.cosine_windows",
-    "padded_tags": "pipeline.reporting.padded_tags",
+    "char_lm": "pipeline.tasks.char_lm.figures",
+    "char_windows": "pipeline.tasks.textbook.char_windows.figures",
+    "sentiment": "pipeline.tasks.sentiment.figures",
+    "pos_tagging": "pipeline.tasks.pos_tagging.figures",
+    "forecasting": "pipeline.tasks.forecasting.figures",
+    "image_rows": "pipeline.tasks.image_rows.figures",
+    "returns": "pipeline.tasks.returns.figures",
+    "scaled_windows": "pipeline.tasks.textbook.scaled_windows.figures",
+    "padded_texts": "pipeline.tasks.textbook.padded_texts.figures",
+    "cosine_windows": "pipeline.tasks.textbook.cosine_windows.figures",
+    "padded_tags": "pipeline.tasks.textbook.padded_tags.figures",
 }
 
 

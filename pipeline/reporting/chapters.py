@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.reporting import tables, wording
+from pipeline.evaluation.metric import cost_of
+from pipeline.reporting import formatting, tables
 from pipeline.reporting.elements import Cell, Table
-from pipeline.systems import LINES, Line
-from pipeline.tasks.base import cost_of
+from pipeline.reporting.systems import LINES, Line
 
 HEADER = (
     "system",
@@ -47,12 +47,12 @@ def _reading(line: Line, rows: Mapping[str, Mapping[str, Any]]) -> Cell:
     """The figure of the first experiment, those of its variants below."""
     found = {name: rows[name] for name in line.chapter if name in rows}
     first, *others = found
-    notes = [f"{wording.label(line.metric)}, {first}"]
-    notes += [f"{wording.value(line.metric, line.reading(found[name]))} {name}" for name in others]
+    notes = [f"{formatting.label(line.metric)}, {first}"]
+    notes += [f"{formatting.value(line.metric, line.reading(found[name]))} {name}" for name in others]
     met = line.matches(found[first]) if found[first]["edition"] == "full" else None
     mark = {True: "good", False: "bad", None: ""}[met]
     return Cell(
-        wording.value(line.metric, line.reading(found[first])),
+        formatting.value(line.metric, line.reading(found[first])),
         note="; ".join(notes),
         mark=mark,
         badge="sample data" if found[first]["edition"] == "sample" else "",
@@ -65,14 +65,14 @@ def _rival(line: Line, metrics: Mapping[str, Any]) -> Cell:
     if not rated or line.split != "test":
         return Cell("–")
     best = min(rated, key=lambda name: cost_of(line.metric, metrics["baselines"][name]))
-    return Cell(wording.value(line.metric, rated[best]), note=best)
+    return Cell(formatting.value(line.metric, rated[best]), note=best)
 
 
 def _score(metrics: Mapping[str, Any]) -> Cell:
     metric = metrics["against_baseline"]["metric"]
-    return Cell(tables.score(metrics, metric), note=f"{wording.label(metric)}, {metrics['experiment']}")
+    return Cell(tables.score(metrics, metric), note=f"{formatting.label(metric)}, {metrics['experiment']}")
 
 
 def _baseline(metrics: Mapping[str, Any]) -> Cell:
     against = metrics["against_baseline"]
-    return Cell(wording.value(against["metric"], against["baseline_score"]), note=against["baseline"])
+    return Cell(formatting.value(against["metric"], against["baseline_score"]), note=against["baseline"])

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from pipeline.reporting import charts
 from pipeline.reporting.elements import Picture
-from pipeline.reporting.material import Experiment
-from pipeline.reporting.wording import count
+from pipeline.reporting.formatting import count
+from pipeline.reporting.report_data import Experiment
 
 
 @dataclass(frozen=True)

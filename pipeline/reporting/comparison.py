@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation import test_losses
-from pipeline.reporting.material import Experiment, Material
+from pipeline.evaluation.metric import HIGHER_IS_BETTER
+from pipeline.evaluation.scoring import test_losses
+from pipeline.evaluation.statistics import paired_interval
+from pipeline.reporting.report_data import Experiment, Material
 from pipeline.tasks import load_task
-from pipeline.tasks.base import HIGHER_IS_BETTER, paired_interval
 
 DRAWS = 1_000
 DM_LEVEL = 0.01

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.reporting import wording
+from pipeline.reporting import formatting
 from pipeline.reporting.elements import Cell, Element, Passage, Passages, Table
-from pipeline.reporting.material import Experiment, Material
+from pipeline.reporting.report_data import Experiment, Material
 
 
 def elements(material: Material) -> list[Element]:
@@ -32,7 +32,7 @@ def _counted(row: Experiment) -> list[list[Cell]]:
             Cell(f"{row.name}, {_drawn(found)}"),
             Cell(f"{100 * found['distinct_2']:.0f} %", number=True),
             Cell(f"{100 * found['repetition']:.0f} %", number=True),
-            Cell(wording.count(found["longest_copy"]), number=True),
+            Cell(formatting.count(found["longest_copy"]), number=True),
         ]
         for found in row.metrics.get("generated", ())
     ]

@@ -10,10 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.encoding.records import SPLITS
-from pipeline.reporting import wording
+from pipeline.reporting import formatting
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, against_baseline
 from pipeline.reporting.elements import Element, Table
-from pipeline.reporting.material import Material
+from pipeline.reporting.report_data import Material
 from pipeline.reporting.tables import badge, interval, overall, ranked
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -25,7 +25,7 @@ def section(material: Material, elements: Sequence[Element]) -> str:
         "section.html",
         dataset=material.dataset,
         facts=material.facts,
-        task=wording.TASKS.get(material.facts["task"], material.facts["task"]),
+        task=formatting.TASKS.get(material.facts["task"], material.facts["task"]),
         card=material.facts.get("card"),
         labels=sorted({label for row in material.experiments if (label := badge(row.metrics))}),
         splits=SPLITS,
@@ -83,9 +83,9 @@ def story(material: Material) -> str:
     metric = against["metric"]
     ahead = "" if len(material.experiments) == 1 else f"The best of {len(material.experiments)} experiments is "
     return (
-        f"{ahead}{best} ({wording.CELLS.get(metrics['cell'], metrics['cell'])}): {wording.label(metric)} "
-        f"{wording.value(metric, against['score'])}; the best baseline, {against['baseline']}, "
-        f"{wording.value(metric, against['baseline_score'])}. {_sentence(comparison.verdict)}: {interval(comparison)}."
+        f"{ahead}{best} ({formatting.CELLS.get(metrics['cell'], metrics['cell'])}): {formatting.label(metric)} "
+        f"{formatting.value(metric, against['score'])}; the best baseline, {against['baseline']}, "
+        f"{formatting.value(metric, against['baseline_score'])}. {_sentence(comparison.verdict)}: {interval(comparison)}."
     )
 
 
@@ -96,7 +96,7 @@ def _sentence(verdict: str) -> str:
 def numbers(facts: Mapping[str, Any]) -> dict[str, int]:
     """What was counted while reading and preparing, by its name in words."""
     found = {**{k: v for k, v in facts.items() if type(v) is int}, **facts.get("findings", {})}
-    return {wording.phrase(name): value for name, value in found.items()}
+    return {formatting.phrase(name): value for name, value in found.items()}
 
 
 def _render(template: str, **values: Any) -> str:
@@ -108,7 +108,7 @@ def _render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"uri": data_uri, "count": wording.count}
+    environment.filters |= {"uri": data_uri, "count": formatting.count}
     return environment.get_template(template).render(**values)
 
 

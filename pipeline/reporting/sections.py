@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from pipeline.reporting import charts, load_figures, tables, wording
+from pipeline.reporting import charts, formatting, load_figures, tables
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture, Table
-from pipeline.reporting.material import Material
+from pipeline.reporting.report_data import Material
 from pipeline.tasks import load_task
 
 
@@ -37,13 +37,19 @@ def _ranking(material: Material) -> Picture:
         value = ours[name]["test"][metric] if is_ours else material.baselines[name][metric]
         spread = ours[name].get("test_sd", {}).get(metric, 0.0) if is_ours else 0.0
         rows.append(
-            (name, value * wording.scale(metric), spread * wording.scale(metric), wording.value(metric, value), is_ours)
+            (
+                name,
+                value * formatting.scale(metric),
+                spread * formatting.scale(metric),
+                formatting.value(metric, value),
+                is_ours,
+            )
         )
-    label = f"{wording.label(metric)}{' (%)' if wording.scale(metric) > 1 else ''}"
+    label = f"{formatting.label(metric)}{' (%)' if formatting.scale(metric) > 1 else ''}"
     return Picture(
         "scores",
-        f"Test {wording.label(metric)}",
-        f"{wording.label(metric)}, best first: " + ", ".join(f"{name} {words}" for name, _, _, words, _ in rows),
+        f"Test {formatting.label(metric)}",
+        f"{formatting.label(metric)}, best first: " + ", ".join(f"{name} {words}" for name, _, _, words, _ in rows),
         charts.ranking(rows, label),
         "Dots: experiments, bars ± one standard deviation over networks; grey diamonds: baselines.",
     )
@@ -54,8 +60,8 @@ def _learning(material: Material) -> list[Picture]:
     metric = f"val_{material.headline}"
     if not all(metric in row.curves[0] for row in material.experiments):
         metric = f"val_{load_task(material.experiments[0].task).MONITOR}"
-    label = f"validation {wording.label(metric.removeprefix('val_'))}"
-    scale = wording.scale(metric.removeprefix("val_"))
+    label = f"validation {formatting.label(metric.removeprefix('val_'))}"
+    scale = formatting.scale(metric.removeprefix("val_"))
     return [
         _curve(material, "loss", "training-loss", "training loss", 1.0),
         _curve(material, metric, "validation-curve", label, scale),
@@ -68,6 +74,6 @@ def _curve(material: Material, column: str, name: str, label: str, scale: float)
         for row in material.experiments
     ]
     y_label = f"{label}{' (%)' if scale > 1 else ''}"
-    said = "; ".join(f"{row.name} from {wording.plain(row.y[0])} to {wording.plain(row.y[-1])}" for row in rows)
+    said = "; ".join(f"{row.name} from {formatting.plain(row.y[0])} to {formatting.plain(row.y[-1])}" for row in rows)
     picture = charts.lines(rows, "epoch", y_label, whole=True)
     return Picture(name, label[:1].upper() + label[1:], f"{y_label} by epoch: {said}", picture)

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.reporting import wording
+from pipeline.evaluation.metric import cost_of
+from pipeline.reporting import formatting
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, against_baseline, pairs
 from pipeline.reporting.elements import Cell, Table
-from pipeline.reporting.material import Material
-from pipeline.tasks.base import cost_of
+from pipeline.reporting.report_data import Material
 
 PAIRWISE = "Experiments against each other"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -30,21 +30,21 @@ def _overall_row(metrics: Mapping[str, Any]) -> list[Cell]:
     metric = against["metric"]
     return [
         Cell(metrics["experiment"], badge=badge(metrics)),
-        Cell(metrics["dataset"], note=wording.TASKS.get(metrics["task"], metrics["task"])),
-        Cell(wording.CELLS.get(metrics["cell"], metrics["cell"])),
-        Cell(score(metrics, metric), number=True, note=f"{wording.label(metric)} {wording.direction(metric)}"),
-        Cell(wording.value(metric, against["baseline_score"]), number=True, note=against["baseline"]),
-        Cell(wording.skill(against["skill"]), number=True),
+        Cell(metrics["dataset"], note=formatting.TASKS.get(metrics["task"], metrics["task"])),
+        Cell(formatting.CELLS.get(metrics["cell"], metrics["cell"])),
+        Cell(score(metrics, metric), number=True, note=f"{formatting.label(metric)} {formatting.direction(metric)}"),
+        Cell(formatting.value(metric, against["baseline_score"]), number=True, note=against["baseline"]),
+        Cell(formatting.skill(against["skill"]), number=True),
         verdict(against_baseline(metrics)),
-        Cell(wording.count(metrics["parameters"]), number=True),
-        Cell(wording.duration(metrics["train_seconds"]), number=True),
-        Cell(wording.count(metrics["epochs"]), number=True, note=networks(metrics)),
+        Cell(formatting.count(metrics["parameters"]), number=True),
+        Cell(formatting.duration(metrics["train_seconds"]), number=True),
+        Cell(formatting.count(metrics["epochs"]), number=True, note=networks(metrics)),
     ]
 
 
 def score(metrics: Mapping[str, Any], metric: str) -> str:
     """The test figure, with its standard deviation over the networks where there are several."""
-    return wording.value(metric, metrics["test"][metric], metrics.get("test_sd", {}).get(metric))
+    return formatting.value(metric, metrics["test"][metric], metrics.get("test_sd", {}).get(metric))
 
 
 def badge(metrics: Mapping[str, Any]) -> str:
@@ -71,10 +71,10 @@ def interval(comparison: Comparison) -> str:
     """Its two halves stay whole when a line breaks."""
     metric, low, high = comparison.metric, comparison.low, comparison.high
     grain = None if low is None or high is None else max(high - low, abs(comparison.difference) / 100)
-    middle = f"{wording.difference(metric, comparison.difference, grain)} {wording.unit(metric)}"
+    middle = f"{formatting.difference(metric, comparison.difference, grain)} {formatting.unit(metric)}"
     if low is None or high is None:
         return middle
-    ends = f"[{wording.difference(metric, low, grain)}, {wording.difference(metric, high, grain)}]"
+    ends = f"[{formatting.difference(metric, low, grain)}, {formatting.difference(metric, high, grain)}]"
     return f"{middle} {ends.replace(' ', NBSP)}"
 
 
@@ -98,7 +98,7 @@ def _by_horizon(material: Material) -> Table:
             found = ours[name]["test"] if is_ours else material.baselines[name]
             spread = ours[name].get("test_sd", {}).get(mae) if is_ours else None
             held = f"{100 * found[inside]:.1f} %" if inside in found else ""
-            cells.append(Cell(wording.value(mae, found[mae], spread), number=True, note=held))
+            cells.append(Cell(formatting.value(mae, found[mae], spread), number=True, note=held))
         rows.append(cells)
     unit = f" in {encoder['unit']}" if encoder["unit"] else ""
     caption = f"↓ Mean absolute error{unit}, so many steps ahead; below it how much stood inside the 90 % interval."
@@ -112,10 +112,10 @@ def _scores(material: Material, metrics: Sequence[str]) -> Table:
     for name, is_ours in order:
         found = ours[name]["test"] if is_ours else material.baselines[name]
         spread = ours[name].get("test_sd", {}) if is_ours else {}
-        shown = [wording.value(m, found[m], spread.get(m)) if m in found else "–" for m in metrics]
+        shown = [formatting.value(m, found[m], spread.get(m)) if m in found else "–" for m in metrics]
         first = Cell(name, badge=badge(ours[name])) if is_ours else Cell(name, note="baseline")
         rows.append([first, *(Cell(text, number=True) for text in shown)])
-    header = ("test figures", *(f"{wording.label(m)} {wording.direction(m)}" for m in metrics))
+    header = ("test figures", *(f"{formatting.label(m)} {formatting.direction(m)}" for m in metrics))
     caption = _scores_caption(material)
     return Table("Scores", header, rows, caption, frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours))
 
@@ -140,7 +140,7 @@ def mcnemar(metrics: Mapping[str, Any]) -> str:
     if "mcnemar" not in against:
         return ""
     found, rival = against["mcnemar"], against["baseline"]
-    ours, theirs = (wording.count(found[f"only_{who}_right"]) for who in ("ours", "baseline"))
+    ours, theirs = (formatting.count(found[f"only_{who}_right"]) for who in ("ours", "baseline"))
     p = f"p = {found['p']:.4f}" if found["p"] >= 0.0001 else "p < 0.0001"
     return f"Only {metrics['experiment']} is right on {ours} test examples, only {rival} on {theirs}; McNemar's {p}."
 
@@ -154,7 +154,7 @@ def pairwise(material: Material) -> Table | None:
         # Green for either: a better one is good news whichever it is.
         shown = replace(shown, mark=shown.mark and ("even" if comparison.verdict == UNCLEAR else "good"))
         rows.append([Cell(f"{a.name} − {b.name}"), shown, Cell(comparison.basis)])
-    header = (f"difference of {wording.label(material.headline)}", "verdict [95 % interval]", "interval over")
+    header = (f"difference of {formatting.label(material.headline)}", "verdict [95 % interval]", "interval over")
     caption = (
         "Over seeds: Student's t of the paired differences; would other trainings come out the same way? Over test "
         "examples: paired block bootstrap; would another test set? Each pair is judged by itself: of many equal pairs, "
@@ -167,12 +167,12 @@ def cost(material: Material) -> Table:
     header = ("experiment", "parameters", "training", "epochs", "an epoch", "examples/s", "networks", "MLflow run")
     rows = [
         [
-            Cell(row.name, note=wording.CELLS.get(row.metrics["cell"], row.metrics["cell"])),
-            Cell(wording.count(row.metrics["parameters"]), number=True),
-            Cell(wording.duration(row.metrics["train_seconds"]), number=True),
-            Cell(wording.count(row.metrics["epochs"]), number=True),
-            Cell(wording.duration(row.metrics["epoch_seconds"]), number=True),
-            Cell(wording.count(round(row.metrics["examples_per_second"])), number=True),
+            Cell(row.name, note=formatting.CELLS.get(row.metrics["cell"], row.metrics["cell"])),
+            Cell(formatting.count(row.metrics["parameters"]), number=True),
+            Cell(formatting.duration(row.metrics["train_seconds"]), number=True),
+            Cell(formatting.count(row.metrics["epochs"]), number=True),
+            Cell(formatting.duration(row.metrics["epoch_seconds"]), number=True),
+            Cell(formatting.count(round(row.metrics["examples_per_second"])), number=True),
             Cell(networks(row.metrics) or "1"),
             Cell(str(row.metrics.get("run_id") or "–")[:8]),
         ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
 
+from pipeline.config.schema.sources import OwnRow, OwnTable
 from pipeline.errors import DataError
-from pipeline.rows.sources import OwnRow, OwnTable
 
 MALFORMED_SHARE = 0.01
 SHOWN = 3

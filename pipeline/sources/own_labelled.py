@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.config.schema.sources import OwnLabelled
 from pipeline.encoding.records import LabelledTexts
 from pipeline.errors import DataError
-from pipeline.rows.sources import OwnLabelled
 from pipeline.sources.own_file import SHOWN, find_own, read_table
 
 FEWEST = 5  # texts of a class on average; below, the column is hardly one of labels

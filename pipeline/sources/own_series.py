@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.schema.sources import OwnSeries
 from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.rows.sources import OwnSeries
 from pipeline.sources.own_file import MALFORMED_SHARE, SHOWN, Table, find_own, read_table
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")

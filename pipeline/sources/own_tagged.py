@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.config.schema.sources import OwnTagged
 from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
-from pipeline.rows.sources import OwnTagged
 from pipeline.sources.own_file import find_own, read_text
 
 MARKS = ("# newdoc", "-DOCSTART-")

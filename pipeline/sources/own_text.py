@@ -5,9 +5,9 @@ Wanted is plain text in UTF-8, with or without a byte order mark, any line ends.
 
 from pathlib import Path
 
+from pipeline.config.schema.sources import OwnText
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.rows.sources import OwnText
 from pipeline.sources.own_file import find_own, read_text
 
 MIN_CHARACTERS = 1_000

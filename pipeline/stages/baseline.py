@@ -2,8 +2,8 @@
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config.schema.values import named
 from pipeline.encoding.records import member_key
-from pipeline.rows.values import named
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.artifacts import Project
-from pipeline.rows.params import Params
+from pipeline.config.schema.params import Params
 from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters

@@ -9,8 +9,8 @@ import shutil
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.download import fetch
-from pipeline.rows.values import named
+from pipeline.config.schema.values import named
+from pipeline.download.fetch import fetch
 from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters

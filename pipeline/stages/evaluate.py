@@ -1,10 +1,12 @@
 """evaluate@<experiment>: the stored predictions scored, beside the baselines."""
 
-from pipeline import artifacts, evaluation, runs
+from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.evaluation import scoring
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
-from pipeline.tracking import spool
+from pipeline.tracking import build
+from pipeline.tracking.delivery import spool
 
 
 def run(project: Project, name: str) -> None:
@@ -16,19 +18,19 @@ def run(project: Project, name: str) -> None:
     predictions = artifacts.load_arrays(project.predictions(row.dataset, name) / "predictions.npz")
     samples = artifacts.load_json(project.predictions(row.dataset, name) / "samples.json")
     baselines = artifacts.load_json(rivals / "metrics.json")
-    found = evaluation.figures(task, encoded, fit["members"], predictions)
+    found = scoring.figures(task, encoded, fit["members"], predictions)
     if samples:
         fitted_on = ("train", "validation") if row.refit else ("train",)
         found["generated"] = task.generated(encoded, samples, fitted_on)  # type: ignore[attr-defined]
-    losses = evaluation.test_losses(task, encoded, fit["members"], predictions)
-    against = evaluation.against_baselines(
+    losses = scoring.test_losses(task, encoded, fit["members"], predictions)
+    against = scoring.against_baselines(
         task, encoded, found["test"], losses, baselines, artifacts.load_arrays(rivals / "predictions.npz")
     )
-    identity = runs.Run.of(record)
+    identity = build.Run.of(record)
     ids = {"run_id": record["run_id"], "model_id": record["model_id"], "run": identity.identity}
     metrics = {**fit, **found, "baselines": baselines, "against_baseline": against, **ids}
     artifacts.save_json(project.metrics(row.dataset, name), metrics)
-    spool(runs.evaluation(identity, metrics), project)
+    spool(build.evaluation(identity, metrics), project)
     gain = "" if against["skill"] is None else f"; skill {against['skill']:+.1%}"
     print(
         f"{name}: test {against['metric']} {against['score']:.4f}; "

@@ -5,15 +5,15 @@ import sys
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import DataError, UserError
-from pipeline.reporting import chapters, material, pages, tables
+from pipeline.reporting import chapters, pages, report_data, tables
 from pipeline.stages import parameters
-from pipeline.tracking import sync
+from pipeline.tracking.delivery import sync
 
 
 def run(project: Project) -> None:
     params = parameters(project)
     names = {dataset: params.experiments_on(dataset) for dataset in params.datasets}
-    rows = [material.load_metrics(project, dataset, name) for dataset, found in names.items() for name in found]
+    rows = [report_data.load_metrics(project, dataset, name) for dataset, found in names.items() for name in found]
     sections = {dataset: _section(project, dataset) for dataset in names}
     artifacts.save_json(project.summary, pages.summary(rows))
     printed = chapters.table({row["experiment"]: row for row in rows})

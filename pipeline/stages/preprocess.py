@@ -5,9 +5,9 @@ from typing import Any, get_type_hints
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
 from pipeline.errors import ConfigError
-from pipeline.rows.values import named
 from pipeline.sources import load_own_reader, load_source
 from pipeline.stages import parameters
 from pipeline.stages.download import MANIFEST

@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 
-from pipeline import artifacts, runs
+from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.reporting import material, notes, pages, sections, tables
+from pipeline.config.schema.values import named
+from pipeline.reporting import mlflow_pages, pages, report_data, sections, tables
 from pipeline.reporting.elements import Element, Picture
-from pipeline.reporting.material import Material
-from pipeline.rows.values import named
+from pipeline.reporting.report_data import Material
 from pipeline.stages import parameters
-from pipeline.tracking import spool
+from pipeline.tracking import build
+from pipeline.tracking.delivery import spool
 
 
 def run(project: Project, name: str) -> None:
     params = parameters(project)
     named(params.datasets, name, "datasets")
     experiments = params.experiments_on(name)
-    found = material.load(project, name, experiments)
+    found = report_data.load(project, name, experiments)
     elements = sections.elements(found)
     with artifacts.new_folder(project.report(name)) as fresh:
         for picture in (e for e in elements if isinstance(e, Picture)):
@@ -32,12 +33,12 @@ def _tell(project: Project, found: Material, elements: Sequence[Element]) -> Non
     folder, metrics = project.report(found.dataset), {row.name: row.metrics for row in found.experiments}
     for turn, row in enumerate(found.experiments):
         samples, identity = project.predictions(found.dataset, row.name) / "samples.json", row.metrics["run"]
-        tags = {**notes.tags(row.metrics), **notes.colour(turn)}
-        told = runs.report(runs.Run.of(identity), folder, samples, tags, notes.run(found, row))
-        told.experiment(notes.source(found), notes.VIEW_NAME, runs.view())
+        tags = {**mlflow_pages.tags(row.metrics), **mlflow_pages.colour(turn)}
+        told = build.report(build.Run.of(identity), folder, samples, tags, mlflow_pages.run(found, row))
+        told.experiment(mlflow_pages.source(found), mlflow_pages.VIEW_NAME, build.view())
         spool(told, project)
     if len(metrics) > 1:
         best_first = [metrics[name] for name, is_ours in tables.ranked(found) if is_ours]
-        key = runs.comparison_key(found.dataset, best_first)
-        note = notes.comparison(found, elements, key)
-        spool(runs.comparison(key, best_first, folder, notes.tags(best_first[0]), note), project)
+        key = build.comparison_key(found.dataset, best_first)
+        note = mlflow_pages.comparison(found, elements, key)
+        spool(build.comparison(key, best_first, folder, mlflow_pages.tags(best_first[0]), note), project)

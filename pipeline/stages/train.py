@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import artifacts, lineage, runs
+from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config.schema.networks import ExperimentRows
 from pipeline.encoding.records import Encoded, member_key
 from pipeline.errors import TrainingError
-from pipeline.journal import SystemMonitor, now
-from pipeline.rows.networks import ExperimentRows
 from pipeline.stages import parameters
 from pipeline.tasks import load_task
-from pipeline.tracking import deliver
+from pipeline.tracking import build, provenance
+from pipeline.tracking.delivery import deliver
+from pipeline.tracking.record import SystemMonitor, now
 
 
 def run(project: Project, name: str) -> None:
@@ -23,16 +24,16 @@ def run(project: Project, name: str) -> None:
     row = params.experiment(name)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     epochs = min(row.epochs, row.sample_epochs) if params.edition == "sample" else row.epochs
-    record = runs.Run(uuid.uuid4().hex, encoded.summary["source"], runs.display_name(name, row), now())
+    record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
     os.environ["KERAS_BACKEND"] = row.backend
     if row.precision == "bfloat16":
         os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # read by TensorFlow's kernels when it is imported
     # Late: importing TensorFlow takes seconds, and a mistake in params.yaml must not wait for it.
-    from pipeline.models.blocks import members
+    from pipeline.training import repeats
 
     try:
         with SystemMonitor() as monitor:
-            trained = members.train(row, encoded, seed=params.seed, epochs=epochs, label=name)
+            trained = repeats.train(row, encoded, seed=params.seed, epochs=epochs, label=name)
     except TrainingError:
         failed = record.journal("train")
         failed.params(row.model_dump(mode="json"))
@@ -40,7 +41,7 @@ def run(project: Project, name: str) -> None:
         deliver(failed, project)
         raise
     facts = _facts(name, row, encoded, params.seed, epochs, trained)
-    history = members.mean_history(trained)
+    history = repeats.mean_history(trained)
     with artifacts.new_folder(project.predictions(row.dataset, name)) as folder:
         predictions = {member_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
         artifacts.save_arrays(folder / "predictions.npz", predictions)
@@ -49,17 +50,17 @@ def run(project: Project, name: str) -> None:
     with artifacts.new_folder(project.model(name)) as folder:
         _save_model(folder / "model", row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
-        known = lineage.hashes(project)
-        folders = lineage.data_of(params, name)
+        known = provenance.hashes(project)
+        folders = provenance.data_of(params, name)
         made_of = {
-            "params": lineage.settings(params, name),
-            "data": {path: known.get(path, lineage.UNKNOWN) for path in folders},
+            "params": provenance.settings(params, name),
+            "data": {path: known.get(path, provenance.UNKNOWN) for path in folders},
         }
-        journal = runs.training(project, record, row, facts, history, monitor.rows, made_of)
-        runs.add_model(journal, folder / "model", name, row.task)
+        journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
+        build.add_model(journal, folder / "model", name, row.task)
         journal.finish()
         delivered = deliver(journal, project)
-        tags = {key: value for key, value in journal.content.tags.items() if key not in runs.AS_JSON}
+        tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
         artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **delivered._asdict()})
 
 

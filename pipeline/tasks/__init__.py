@@ -23,22 +23,22 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
+from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
-from pipeline.rows.values import named
-from pipeline.tasks.base import Baseline
+from pipeline.evaluation.metric import Baseline
 
 TASKS = {
-    "char_lm": "pipeline.tasks.char_lm",
-    "char_windows": "pipeline.tasks.char_windows",
-    "sentiment": "pipeline.tasks.sentiment",
-    "pos_tagging": "pipeline.tasks.pos_tagging",
-    "forecasting": "pipeline.tasks.forecasting",
-    "image_rows": "pipeline.tasks.image_rows",
-    "returns": "pipeline.tasks.returns",
-    "scaled_windows": "pipeline.tasks.scaled_windows",
-    "padded_texts": "pipeline.tasks.padded_texts",
-    "cosine_windows": "pipeline.tasks.cosine_windows",
-    "padded_tags": "pipeline.tasks.padded_tags",
+    "char_lm": "pipeline.tasks.char_lm.prepare",
+    "char_windows": "pipeline.tasks.textbook.char_windows.prepare",
+    "sentiment": "pipeline.tasks.sentiment.prepare",
+    "pos_tagging": "pipeline.tasks.pos_tagging.prepare",
+    "forecasting": "pipeline.tasks.forecasting.prepare",
+    "image_rows": "pipeline.tasks.image_rows.prepare",
+    "returns": "pipeline.tasks.returns.prepare",
+    "scaled_windows": "pipeline.tasks.textbook.scaled_windows.prepare",
+    "padded_texts": "pipeline.tasks.textbook.padded_texts.prepare",
+    "cosine_windows": "pipeline.tasks.textbook.cosine_windows.prepare",
+    "padded_tags": "pipeline.tasks.textbook.padded_tags.prepare",
 }
 
 

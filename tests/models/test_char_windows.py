@@ -5,18 +5,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.config.schema.datasets import CharLmData, CharWindowsData
+from pipeline.config.schema.networks import CharLmNetwork, CharWindowsNetwork
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
-from pipeline.models import char_windows, keras
-from pipeline.models.blocks.compiled import Compiled
-from pipeline.models.blocks.fit import load, trainable
-from pipeline.models.blocks.generation import Sampling, generate, generate_from_windows
-from pipeline.models.blocks.members import Trainer
-from pipeline.models.char_windows import Windows, build
-from pipeline.rows.datasets import CharLmData, CharWindowsData
-from pipeline.rows.networks import CharLmNetwork, CharWindowsNetwork
+from pipeline.evaluation.generated_text import repetition
+from pipeline.layers import keras
 from pipeline.tasks import load_task
-from pipeline.tasks.char_windows import score, starts
-from pipeline.tasks.generated_text import repetition
+from pipeline.tasks.textbook.char_windows import network as network_module
+from pipeline.tasks.textbook.char_windows.network import Windows, build
+from pipeline.tasks.textbook.char_windows.prepare import starts
+from pipeline.tasks.textbook.char_windows.score import score
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import load, trainable
+from pipeline.training.generation import Sampling, generate, generate_from_windows
+from pipeline.training.repeats import Trainer
 
 WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
 
@@ -85,7 +87,7 @@ def test_a_given_number_of_steps_takes_other_random_windows_each_time_and_is_bou
 def test_flaw_the_three_splits_get_the_same_predictions() -> None:
     made = encoded()
     model = Compiled(build(network(), made.encoder))
-    predict = char_windows.predictor(model, network(), made)
+    predict = network_module.predictor(model, network(), made)
     train, validation, test = (predict(split, ("train",), 0) for split in SPLITS)
     assert np.array_equal(train, validation) and np.array_equal(train, test)
     ids = made.arrays["text"][made.arrays["sample"][:, None] + np.arange(6)].astype(np.int32)
@@ -108,12 +110,12 @@ def trained() -> Trainer:
 def test_flaw_taking_the_likeliest_character_loops(trained: Trainer) -> None:
     likeliest, _, free = trained.predict.samples(1)
     assert (likeliest["temperature"], free["temperature"]) == (0.0, 1.0)
-    assert len(likeliest["text"]) == len(free["text"]) == 400 and char_windows.LENGTHS["sequence"] == 500
+    assert len(likeliest["text"]) == len(free["text"]) == 400 and network_module.LENGTHS["sequence"] == 500
     assert repetition(likeliest["text"]) > 0.6 > 0.3 > repetition(free["text"])
 
 
 def test_what_is_written_depends_on_seed_and_temperature(trained: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(char_windows, "LENGTHS", {"next": 30})
+    monkeypatch.setattr(network_module, "LENGTHS", {"next": 30})
     encoder = trained.encoded.encoder
 
     def text(prompt: str, temperature: float, seed: int) -> str:
@@ -147,12 +149,12 @@ def test_after_every_pass_a_hundred_likeliest_characters_behind_another_window(t
 
 
 def test_a_sequence_model_writes_from_its_prompt_with_the_state_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(char_windows, "LENGTHS", {"sequence": 40})
+    monkeypatch.setattr(network_module, "LENGTHS", {"sequence": 40})
     made, net = encoded("sequence"), network(cell="lstm", embedding=4)
     model = Compiled(build(net, made.encoder))
     rng = np.random.default_rng(0)
     load(model.model, [rng.normal(0, 0.5, w.shape).astype(np.float32) for w in trainable(model.model)])
-    predict = char_windows.predictor(model, net, made)
+    predict = network_module.predictor(model, net, made)
     found = predict.samples(3)
     assert [row["prompt"] for row in found] == ["the emperor"] * 3 and len(found[2]["text"]) == 40
     assert found == predict.samples(3) and predict.twin is not None
@@ -166,7 +168,7 @@ def test_a_sequence_model_writes_from_its_prompt_with_the_state_passed_on(monkey
 
 
 def test_the_language_model_writes_after_epochs_that_double_and_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.models.char_lm.CHECKPOINT_LENGTH", 5)
+    monkeypatch.setattr("pipeline.tasks.char_lm.network.CHECKPOINT_LENGTH", 5)
     data = CharLmData(source="x", task="char_lm")
     made = load_task("char_lm").encode(TextCorpus(" ".join(WORDS * 50)), data, 0)
     net = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
@@ -178,15 +180,15 @@ def test_the_language_model_writes_after_epochs_that_double_and_the_last(monkeyp
 
 @pytest.mark.parametrize("task", ["char_lm", "char_windows"])
 def test_listening_changes_nothing_in_training(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.models.char_lm.CHECKPOINT_LENGTH", 5)
-    monkeypatch.setattr("pipeline.models.char_windows.CHECKPOINT_LENGTH", 5)
+    monkeypatch.setattr("pipeline.tasks.char_lm.network.CHECKPOINT_LENGTH", 5)
+    monkeypatch.setattr("pipeline.tasks.textbook.char_windows.network.CHECKPOINT_LENGTH", 5)
     made, net = encoded(stride=5), network(dropout=0.3, embedding=4)
     if task == "char_lm":
         corpus = TextCorpus(" ".join(WORDS * 50))
         made = load_task(task).encode(corpus, CharLmData(source="x", task="char_lm"), 0)
         net = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=True, dropout=0.3, batch=8)
     heard = Trainer(net, made, 2)._fit(1, 0, ("train",), None, "heard")
-    monkeypatch.delattr(f"pipeline.models.{task}.predictor.checkpoint")
+    monkeypatch.delattr(f"pipeline.layers.{task}.predictor.checkpoint")
     unheard = Trainer(net, made, 2)._fit(1, 0, ("train",), None, "unheard")
     assert [row["epoch"] for row in heard.samples] == [1, 2] and unheard.samples == []
     assert all(np.array_equal(a, b) for a, b in zip(heard.weights, unheard.weights, strict=True))

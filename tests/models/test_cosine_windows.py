@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import config
+from pipeline.config import loading
+from pipeline.config.schema.datasets import CosineWindowsData
+from pipeline.config.schema.networks import CosineWindowsNetwork
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.models import cosine_windows as model
-from pipeline.models.blocks.compiled import Compiled
-from pipeline.models.blocks.fit import load, trainable
-from pipeline.models.blocks.members import Trainer
 from pipeline.reference import cells, through_time
-from pipeline.rows.datasets import CosineWindowsData
-from pipeline.rows.networks import CosineWindowsNetwork
 from pipeline.sources import SOURCES
-from pipeline.tasks import cosine_windows as task
+from pipeline.tasks.textbook.cosine_windows import answers, baselines, network, prepare
+from pipeline.tasks.textbook.cosine_windows import score as score_module
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import load, trainable
+from pipeline.training.repeats import Trainer
 
-PARAMS = config.load(Path(__file__).parents[2], SOURCES)
+PARAMS = loading.load(Path(__file__).parents[2], SOURCES)
 ROW = PARAMS.datasets["cosine-chapter"]
 NETWORK = PARAMS.experiments["cosine-chapter"]
 POSITIVE = PARAMS.experiments["cosine-chapter-positive"]
@@ -33,7 +33,7 @@ def series(points: int = 2000) -> Series:
     return Series(np.cos(np.arange(points)), np.ones(points, bool), "", findings={"points": points})
 
 
-ENCODED = task.encode(series(), ROW, 0)
+ENCODED = prepare.encode(series(), ROW, 0)
 
 
 def trainer(encoded: Encoded = ENCODED, epochs: int = 2, **changes: Any) -> Trainer:
@@ -63,7 +63,7 @@ def test_pinned_number_network_and_training(row: CosineWindowsNetwork) -> None:
 @pytest.mark.parametrize(("row", "low"), [(NETWORK, -1.0), (POSITIVE, 0.0)])
 def test_pinned_number_first_weights_are_uniform(row: CosineWindowsNetwork, low: float) -> None:
     random.seed(1)  # the generator that Keras draws the seeds of initialisers from
-    kernel, recurrent, bias, dense, last = trainable(model.build(row, ENCODED.encoder))
+    kernel, recurrent, bias, dense, last = trainable(network.build(row, ENCODED.encoder))
     assert kernel.shape == (1, 100) and recurrent.shape == (100, 100) and dense.shape == (100, 1)
     for weights in (kernel, recurrent, dense):
         middle, width = weights.mean(), 1.0 - low
@@ -86,7 +86,7 @@ def test_pinned_flaw_a_test_window_is_a_training_window() -> None:
     """44 steps are .018 short of seven periods: what followed the training window before it is the answer."""
     x, test = ENCODED.arrays["train_x"], ENCODED.arrays["test_x"]
     assert np.abs(test - x[100 - 44 + np.arange(50) - 44 * (np.arange(50) >= 44)]).max() < 0.036
-    found = {name: b.metrics["rmse"] for name, b in task.baselines(ENCODED).items()}
+    found = {name: b.metrics["rmse"] for name, b in baselines.baselines(ENCODED).items()}
     assert found["nearest training window"] == pytest.approx(0.0145, abs=5e-4)
     assert found["AR(2)"] < 1e-12
     assert found["mean"] == pytest.approx(0.709, abs=1e-3) and found["last value"] == pytest.approx(0.676, abs=1e-3)
@@ -145,8 +145,8 @@ def test_a_step_is_the_chapters_truncated_after_five_and_clipped() -> None:
 
 
 def test_the_windows_come_one_by_one_in_their_order() -> None:
-    chunks = list(model.Windows(NETWORK, ENCODED, ("train",)).batches(np.random.default_rng(0)))
-    assert len(chunks) == model.Windows(NETWORK, ENCODED, ("train",)).steps == 100
+    chunks = list(network.Windows(NETWORK, ENCODED, ("train",)).batches(np.random.default_rng(0)))
+    assert len(chunks) == network.Windows(NETWORK, ENCODED, ("train",)).steps == 100
     for (x, y, weights), window, truth in zip(
         chunks, ENCODED.arrays["train_x"], ENCODED.arrays["train_y"], strict=True
     ):
@@ -157,14 +157,14 @@ def test_the_windows_come_one_by_one_in_their_order() -> None:
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
 def test_the_network_in_numpy_is_the_one_that_keras_serves(cell: str) -> None:
     found = trainer(cell=cell, units=20, learning_rate=0.01).member(1, 0, cell)
-    twin = model.build(NETWORK.model_copy(update={"cell": cell, "units": 20}), ENCODED.encoder)
+    twin = network.build(NETWORK.model_copy(update={"cell": cell, "units": 20}), ENCODED.encoder)
     load(twin, found.weights)
-    served = model.after(Compiled(twin), ENCODED.arrays["test_x"])
+    served = network.after(Compiled(twin), ENCODED.arrays["test_x"])
     assert twin.output.dtype == "float64" and found.weights[0].dtype == np.float64
     np.testing.assert_allclose(served, found.predictions["test"], atol=1e-10)
     np.testing.assert_array_equal(found.predictions["validation"], found.predictions["test"])
     assert found.history[-1]["loss"] < found.history[0]["loss"]
-    score = task.score(ENCODED, "test", found.predictions["test"])
+    score = score_module.score(ENCODED, "test", found.predictions["test"])
     assert score["rmse"] == pytest.approx(found.history[-1]["val_rmse"])
 
 
@@ -175,26 +175,26 @@ def test_training_and_validation_losses_fall() -> None:
 
 def test_a_series_that_is_too_short_or_masked_is_named() -> None:
     with pytest.raises(DataError, match=r"cosine: 150 windows of 50 .* take the first 200 values.* found 199"):
-        task.encode(series(199), ROW, 0)
+        prepare.encode(series(199), ROW, 0)
     masked = Series(np.cos(np.arange(200)), np.arange(200) != 7, "")
     with pytest.raises(DataError, match="found 199 such values"):
-        task.encode(masked, ROW, 0)
+        prepare.encode(masked, ROW, 0)
 
 
 def test_a_forecast_goes_on_from_its_own_values() -> None:
     class Served:
-        encoder: Mapping[str, Any] = task.fitted(ENCODED, ("train",))
-        made = Compiled(model.build(NETWORK, encoder))
+        encoder: Mapping[str, Any] = prepare.fitted(ENCODED, ("train",))
+        made = Compiled(network.build(NETWORK, encoder))
 
         def compiled(self) -> Compiled:
             return self.made
 
     served, cosine = Served(), np.cos(np.arange(150, 200)).tolist()
     assert served.encoder["latest"] == cosine
-    latest = model.forecast(served, {}, 3)["values"]
-    assert model.forecast(served, {"values": [9.0, *cosine]}, 3)["values"] == latest
-    first = float(model.after(served.made, np.array([cosine]))[0])
+    latest = answers.forecast(served, {}, 3)["values"]
+    assert answers.forecast(served, {"values": [9.0, *cosine]}, 3)["values"] == latest
+    first = float(network.after(served.made, np.array([cosine]))[0])
     assert latest[0] == first
-    assert model.forecast(served, {"values": [*cosine, first]}, 2)["values"] == pytest.approx(latest[1:])
+    assert answers.forecast(served, {"values": [*cosine, first]}, 2)["values"] == pytest.approx(latest[1:])
     with pytest.raises(DataError, match="at least 50 are needed"):
-        model.forecast(served, {"values": cosine[1:]}, 3)
+        answers.forecast(served, {"values": cosine[1:]}, 3)

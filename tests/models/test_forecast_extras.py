@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.config.schema.datasets import ForecastingData
+from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.models.blocks.cells import reset_states
-from pipeline.models.blocks.compiled import Compiled
-from pipeline.models.forecasting import build, forecast
-from pipeline.rows.datasets import ForecastingData
-from pipeline.rows.networks import ForecastingNetwork
-from pipeline.tasks import forecasting
+from pipeline.layers.cells import reset_states
+from pipeline.tasks.forecasting import prepare
+from pipeline.tasks.forecasting.answers import forecast
+from pipeline.tasks.forecasting.network import build
+from pipeline.training.compiled import Compiled
 
 LENGTH = 600
 RNG = np.random.default_rng(4)
@@ -26,7 +27,7 @@ def encoded() -> Encoded:
         VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, extras={"sun": SUN, "rain": RAIN}
     )
     options = {"source": "s", "task": "forecasting", "lags": 3, "seasons": [24], "extras": ["rain", "sun"]}
-    return forecasting.encode(series, ForecastingData.model_validate(options), 0)
+    return prepare.encode(series, ForecastingData.model_validate(options), 0)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["stateless", "stateful"])
@@ -34,7 +35,7 @@ def served(request: pytest.FixtureRequest, encoded: Encoded) -> Any:
     """An untrained network that answers like one that was stored."""
     row = {"dataset": "s", "task": "forecasting", "units": 6, "time_steps": 10, "stateful": request.param}
     network = ForecastingNetwork.model_validate(row)
-    encoder = {**forecasting.fitted(encoded, ("train",)), "interval": {"level": 0.9, "widths": [5.0]}}
+    encoder = {**prepare.fitted(encoded, ("train",)), "interval": {"level": 0.9, "widths": [5.0]}}
     model = Compiled(build(network, encoder, 1 if network.stateful else None))
     return SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model)
 
@@ -72,9 +73,9 @@ def test_beside_horizons_further_off_stand_the_extras_of_their_origin(encoded: E
     options = {"source": "s", "task": "forecasting", "lags": 3, "horizons": [4, 2], "extras": ["rain", "sun"]}
     extras = {"sun": SUN, "rain": RAIN}
     series = Series(VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, extras=extras)
-    far = forecasting.encode(series, ForecastingData.model_validate(options), 0)
+    far = prepare.encode(series, ForecastingData.model_validate(options), 0)
     network = ForecastingNetwork.model_validate({"dataset": "s", "task": "forecasting", "units": 6, "time_steps": 10})
-    encoder = {**forecasting.fitted(far, ("train",)), "interval": {"level": 0.9, "widths": [5.0, 4.0]}}
+    encoder = {**prepare.fitted(far, ("train",)), "interval": {"level": 0.9, "widths": [5.0, 4.0]}}
     model = Compiled(build(network, encoder))
     asked = {"values": VALUES.tolist(), "extras": {name: column.tolist() for name, column in extras.items()}}
     answer = forecast(SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model), asked, 5)

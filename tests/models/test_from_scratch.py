@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import config
+from pipeline.config import loading
+from pipeline.config.schema.datasets import ForecastingData
+from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Series
 from pipeline.errors import ConfigError
-from pipeline.models.blocks.compiled import Compiled
-from pipeline.models.blocks.from_scratch import FromScratch
-from pipeline.models.blocks.members import Trainer
-from pipeline.rows.datasets import ForecastingData
-from pipeline.rows.networks import ForecastingNetwork
 from pipeline.sources import SOURCES
-from pipeline.tasks import forecasting
+from pipeline.tasks.forecasting import prepare
+from pipeline.training.compiled import Compiled
+from pipeline.training.from_scratch import FromScratch
+from pipeline.training.repeats import Trainer
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def test_the_weights_are_those_that_keras_trains(cell: str, options: dict[str, o
     steps = np.arange(260)
     record = Series(np.cos(steps) + np.sin(steps / 9), steps % 97 != 5, "")
     data = ForecastingData(source="x", task="forecasting", horizons=(1, 3), lags=2, validation=0.25, test=0.25)
-    encoded = forecasting.encode(record, data, 0)
+    encoded = prepare.encode(record, data, 0)
     network = ForecastingNetwork.model_validate(
         {"dataset": "x", "task": "forecasting", "cell": cell, "units": 6, "batch": 8, "time_steps": 12, "stride": 2,
          "burn_in": 3, "schedule": "cosine", "clip_norm": 0.1, "average": 0.9, "learning_rate": 0.01, **options}
@@ -89,12 +89,12 @@ def test_what_is_not_written_out_is_refused(name: str, tmp_path: Path) -> None:
     before, after, message = MISTAKES[name]
     (tmp_path / "params.yaml").write_text(PARAMS.replace(before, after, 1))
     with pytest.raises(ConfigError, match=message):
-        config.load(tmp_path, SOURCES)
+        loading.load(tmp_path, SOURCES)
 
 
 def test_the_top_level_cell_swaps_what_is_written_out_and_leaves_the_rest(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(PARAMS)
-    params = config.load(tmp_path, SOURCES)
+    params = loading.load(tmp_path, SOURCES)
     assert params.experiment("cosine").cell == "gru" and params.experiment("windows").cell == "simple_rnn"
     swapped = params.model_copy(update={"cell": "lstm"})
     assert {swapped.experiment(name).cell for name in params.experiments} == {"lstm"}
@@ -103,6 +103,6 @@ def test_the_top_level_cell_swaps_what_is_written_out_and_leaves_the_rest(tmp_pa
 
 
 def test_the_row_is_that_of_keras_but_for_its_engine() -> None:
-    experiments = config.load(ROOT, SOURCES).experiments
+    experiments = loading.load(ROOT, SOURCES).experiments
     by_keras, by_numpy = (experiments[name].model_dump() for name in ("cosine", "cosine-from-scratch"))
     assert {key for key in by_keras if by_keras[key] != by_numpy[key]} == {"engine"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.models.blocks.generation import Sampling, draw
+from pipeline.training.generation import Sampling, draw
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])
 LOGITS = np.log(SHARES)[None] + 2.0

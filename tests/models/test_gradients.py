@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.models import char_lm
-from pipeline.models.blocks.cells import CELLS
-from pipeline.models.blocks.fit import load, trainable
-from pipeline.models.blocks.gradients import STATES, by_state
-from pipeline.rows.networks import CharLmNetwork
+from pipeline.config.schema.networks import CharLmNetwork
+from pipeline.layers.cells import CELLS
+from pipeline.tasks.char_lm import network as network_module
+from pipeline.training.fit import load, trainable
+from pipeline.training.gradients import STATES, by_state
 
 ENCODER = {"symbols": [str(i) for i in range(9)]}
 IDS = np.random.default_rng(0).integers(0, 9, (4, 31)).astype(np.int32)
@@ -18,7 +18,7 @@ X, Y = IDS[:, :-1], IDS[:, 1:]
 
 def model(cell: str, units: int = 6) -> Any:
     network = CharLmNetwork(dataset="made-up", task="char_lm", cell=cell, units=units, embedding=4, layers=1)
-    return char_lm.build(network, ENCODER)
+    return network_module.build(network, ENCODER)
 
 
 def measured(net: Any, clip_norm: float = 1.0) -> Any:

@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import config
+from pipeline.config import loading
+from pipeline.config.schema.datasets import PaddedTextsData
+from pipeline.config.schema.networks import PaddedTextsNetwork
 from pipeline.encoding.records import Encoded, LabelledTexts
-from pipeline.models import keras, padded_texts
-from pipeline.models.blocks import members
-from pipeline.models.blocks.compiled import Compiled
-from pipeline.models.blocks.fit import Batch, fit, optimizer
-from pipeline.rows.datasets import PaddedTextsData
-from pipeline.rows.networks import PaddedTextsNetwork
+from pipeline.layers import keras
 from pipeline.sources import SOURCES
-from pipeline.tasks import padded_texts as task
+from pipeline.tasks.textbook.padded_texts import network as network_module
+from pipeline.tasks.textbook.padded_texts import prepare
+from pipeline.training import repeats
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import Batch, fit, optimizer
 
-PARAMS = config.load(Path(__file__).parents[2], SOURCES)
+PARAMS = loading.load(Path(__file__).parents[2], SOURCES)
 IDS = np.array([[5, 3, 9, 2, 7]], np.int32)
 
 
@@ -29,14 +30,14 @@ def network(**changes: Any) -> PaddedTextsNetwork:
 
 def model_for(length: int | None, **changes: Any) -> Any:
     keras.utils.set_random_seed(1)
-    return padded_texts.build(network(**changes), {"size": 12, "length": length})
+    return network_module.build(network(**changes), {"size": 12, "length": length})
 
 
 def encoded_of(length: int | None) -> Encoded:
     texts = tuple(f"{'word ' * (i % 9)}{'good' if i % 2 else 'bad'} number{i}" for i in range(80))
     record = LabelledTexts(texts, np.arange(80, dtype=np.int32) % 2, ("negative", "positive"))
     row = PaddedTextsData(source="s", task="padded_texts", tokens="words", length=length)
-    return task.encode(record, row, 0)
+    return prepare.encode(record, row, 0)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
@@ -55,18 +56,18 @@ def test_padding_on_the_right_never_reaches_a_state(options: dict[str, Any]) -> 
 
 def test_a_fixed_length_cuts_the_beginning_and_pads_before_it() -> None:
     texts = [np.array([1, 2, 3, 4, 5], np.int32), np.array([6], np.int32)]
-    assert padded_texts.padded(texts, 3).tolist() == [[3, 4, 5], [0, 0, 6]]
-    assert padded_texts.padded(texts, None).tolist() == [[1, 2, 3, 4, 5, 0, 0, 0], [6, 0, 0, 0, 0, 0, 0, 0]]
+    assert network_module.padded(texts, 3).tolist() == [[3, 4, 5], [0, 0, 6]]
+    assert network_module.padded(texts, None).tolist() == [[1, 2, 3, 4, 5, 0, 0, 0], [6, 0, 0, 0, 0, 0, 0, 0]]
 
 
 def test_pinned_number_of_parameters_of_umich() -> None:
     row: Any = PARAMS.experiments["umich-chapter"]
-    model = padded_texts.build(row, {"size": 2002, "length": 40})
+    model = network_module.build(row, {"size": 2002, "length": 40})
     assert model.count_params() == 2002 * 128 + 4 * 64 * (128 + 64 + 1) + 64 + 1
 
 
 def test_dropout_is_where_the_chapter_has_it() -> None:
-    model = padded_texts.build(PARAMS.experiments["umich-chapter"], {"size": 2002, "length": 40})  # type: ignore[arg-type]
+    model = network_module.build(PARAMS.experiments["umich-chapter"], {"size": 2002, "length": 40})  # type: ignore[arg-type]
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["InputLayer", "Embedding", "SpatialDropout1D", "LSTM", "Dense"]
     assert model.layers[2].rate == model.layers[3].dropout == model.layers[3].recurrent_dropout == 0.2
@@ -75,12 +76,12 @@ def test_dropout_is_where_the_chapter_has_it() -> None:
 @pytest.mark.parametrize("length", [6, None])
 def test_raw_texts_get_the_answers_that_were_evaluated(length: int | None) -> None:
     encoded = encoded_of(length)
-    (member,) = members.train(network(learning_rate=0.02), encoded, seed=1, epochs=2, label="x")
-    model = padded_texts.build(network(), encoded.encoder)
+    (member,) = repeats.train(network(learning_rate=0.02), encoded, seed=1, epochs=2, label="x")
+    model = network_module.build(network(), encoded.encoder)
     for variable, value in zip(model.trainable_variables, member.weights, strict=True):
         variable.assign(value)
-    texts = task.unpack(encoded.arrays, task.positions(encoded, "test"))
-    p = padded_texts.probabilities(Compiled(model), task.encode_texts(texts, encoded.encoder), length)
+    texts = prepare.unpack(encoded.arrays, prepare.positions(encoded, "test"))
+    p = network_module.probabilities(Compiled(model), prepare.encode_texts(texts, encoded.encoder), length)
     np.testing.assert_allclose(p, member.predictions["test"], atol=1e-6)
     np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
     assert p[:, 1].std() > 1e-3
@@ -88,8 +89,8 @@ def test_raw_texts_get_the_answers_that_were_evaluated(length: int | None) -> No
 
 def test_what_serves_as_validation_is_never_trained_on() -> None:
     encoded = encoded_of(None)
-    tests = {tuple(text) for text in task.ids_of(encoded, task.positions(encoded, "test"))}
-    feed = padded_texts.feed(network(), encoded, ("train", "validation"), 0)
+    tests = {tuple(text) for text in prepare.ids_of(encoded, prepare.positions(encoded, "test"))}
+    feed = network_module.feed(network(), encoded, ("train", "validation"), 0)
     trained = [tuple(row[row > 0]) for x, _, _ in feed.batches(np.random.default_rng(0)) for row in x]
     assert len(trained) == encoded.examples["train"] and not tests & set(trained)
 
@@ -108,7 +109,7 @@ def test_the_speed_is_that_of_training_without_validation(monkeypatch: pytest.Mo
     clock = [100.0]
     monkeypatch.setattr("pipeline.models.blocks.fit.time.monotonic", lambda: clock[0])
     row = network()
-    compiled = Compiled(model_for(5), padded_texts.loss(row), optimizer(row))
+    compiled = Compiled(model_for(5), network_module.loss(row), optimizer(row))
     step = compiled.train
 
     def two_seconds(x: Any, y: Any, weights: Any) -> float:

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.config.schema.datasets import ScaledWindowsData
+from pipeline.config.schema.networks import ScaledWindowsNetwork
 from pipeline.encoding.records import Encoded, Series
-from pipeline.models.blocks.cells import reset_states
-from pipeline.models.blocks.compiled import Compiled
-from pipeline.models.blocks.fit import load, trainable
-from pipeline.models.scaled_windows import Rows, build, predictor
-from pipeline.rows.datasets import ScaledWindowsData
-from pipeline.rows.networks import ScaledWindowsNetwork
-from pipeline.tasks import scaled_windows
-from pipeline.tasks.scaled_windows import targets
+from pipeline.layers.cells import reset_states
+from pipeline.tasks.textbook.scaled_windows import prepare
+from pipeline.tasks.textbook.scaled_windows.network import Rows, build, predictor
+from pipeline.tasks.textbook.scaled_windows.prepare import targets
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import load, trainable
 
 N, BATCH, WINDOW = 4_000, 96, 20
 DATA = ScaledWindowsData(source="x", task="scaled_windows", target_offset=2, preallocated=True, season=BATCH)
@@ -27,7 +27,7 @@ def network(**changes: Any) -> ScaledWindowsNetwork:
 
 @pytest.fixture(scope="module")
 def encoded() -> Encoded:
-    return scaled_windows.encode(Series(np.arange(N, dtype=np.float64), np.ones(N, np.bool_), ""), DATA, 0)
+    return prepare.encode(Series(np.arange(N, dtype=np.float64), np.ones(N, np.bool_), ""), DATA, 0)
 
 
 def places(encoded: Encoded, options: Any) -> list[Any]:

@@ -10,20 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import artifacts, tracking
+from pipeline import artifacts
 from pipeline.__main__ import main
-from pipeline.encoding.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
-from pipeline.encoding.series_features import reach
-from pipeline.errors import DataError, TrainingError
-from pipeline.journal import load as load_journal
-from pipeline.models import keras, load_model
-from pipeline.models.blocks import members
-from pipeline.models.blocks.compiled import Compiled
-from pipeline.models.blocks.fit import fit, load, optimizer, trainable
-from pipeline.models.blocks.members import Member, Trainer
-from pipeline.models.char_lm import Streams
-from pipeline.models.forecasting import Chunks, scaled_truth
-from pipeline.rows.datasets import (
+from pipeline.config.schema.datasets import (
     CharLmData,
     CharWindowsData,
     CosineWindowsData,
@@ -36,7 +25,7 @@ from pipeline.rows.datasets import (
     ScaledWindowsData,
     SentimentData,
 )
-from pipeline.rows.networks import (
+from pipeline.config.schema.networks import (
     CharLmNetwork,
     CharWindowsNetwork,
     CosineWindowsNetwork,
@@ -50,7 +39,19 @@ from pipeline.rows.networks import (
     ScaledWindowsNetwork,
     SentimentNetwork,
 )
+from pipeline.encoding.records import Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
+from pipeline.encoding.series_features import reach
+from pipeline.errors import DataError, TrainingError
+from pipeline.layers import keras, load_model
 from pipeline.tasks import TASKS, load_task
+from pipeline.tasks.char_lm.network import Streams
+from pipeline.tasks.forecasting.network import Chunks, scaled_truth
+from pipeline.tracking import delivery
+from pipeline.tracking.record import load as load_journal
+from pipeline.training import repeats
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import fit, load, optimizer, trainable
+from pipeline.training.repeats import Member, Trainer
 
 WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
 
@@ -145,8 +146,8 @@ def twice(request: pytest.FixtureRequest) -> tuple[list[Member], list[Member]]:
     """Seeds 1 and 2 one after the other in one trainer, and 2 and 1 in another."""
     task, found = request.param, []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.models.char_lm.SAMPLE_LENGTH", 20)
-        patch.setattr("pipeline.models.char_windows.LENGTHS", {"next": 20})
+        patch.setattr("pipeline.tasks.char_lm.network.SAMPLE_LENGTH", 20)
+        patch.setattr("pipeline.tasks.textbook.char_windows.network.LENGTHS", {"next": 20})
         for seeds in ((1, 2), (2, 1)):
             trainer = Trainer(NETWORKS[task], encoded_of(task), epochs=2)
             found.append([trainer.member(seed, 0, task) for seed in seeds])
@@ -177,7 +178,7 @@ def test_repeats_and_folds_each_get_their_own_seed_and_part() -> None:
     row = DATA["sentiment"].model_copy(update={"folds": 2})
     encoded = load_task("sentiment").encode(record_of("sentiment"), row, 0)
     network = with_options(NETWORKS["sentiment"], repeats=2)
-    found = members.train(network, encoded, seed=5, epochs=1, label="x")
+    found = repeats.train(network, encoded, seed=5, epochs=1, label="x")
     assert [(m.seed, m.fold) for m in found] == [(5, 0), (5, 1), (6, 0), (6, 1)]
     for m in found:
         assert len(m.predictions["test"]) == np.sum(encoded.arrays["split"][m.fold] == 2)
@@ -190,8 +191,8 @@ def test_refit_trains_on_train_and_validation_for_as_many_epochs_as_were_best(
     encoded = encoded_of("char_lm")
     network = with_options(NETWORKS["char_lm"], refit=True)
     bits = iter([3.0, 1.0, 2.0])
-    monkeypatch.setattr("pipeline.models.char_lm.SAMPLE_LENGTH", 20)
-    monkeypatch.setattr("pipeline.tasks.char_lm.score", lambda *_: {"bits_per_char": next(bits)})
+    monkeypatch.setattr("pipeline.tasks.char_lm.network.SAMPLE_LENGTH", 20)
+    monkeypatch.setattr("pipeline.tasks.char_lm.score.score", lambda *_: {"bits_per_char": next(bits)})
     trainer = Trainer(network, encoded, epochs=3)
     refitted = trainer.member(1, 0, "refitted")
     assert refitted.epochs == 2 and len(refitted.history) == 3
@@ -383,7 +384,7 @@ def test_a_failed_training_publishes_nothing(project: artifacts.Project, capsys:
     assert not project.model("wild").exists()
     assert not project.predictions("cosine", "wild").exists()
     assert not project.curves("cosine", "wild").exists()
-    assert [load_journal(entry).status for entry in tracking.spooled(project)] == ["FAILED"]
+    assert [load_journal(entry).status for entry in delivery.spooled(project)] == ["FAILED"]
 
 
 def test_too_large_a_batch_publishes_nothing(project: artifacts.Project, capsys: pytest.CaptureFixture[str]) -> None:

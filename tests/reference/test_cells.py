@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import pipeline.reference
-from pipeline.models import keras
-from pipeline.models.blocks.cells import CELLS as KERAS_CELLS
+from pipeline.config.schema.networks import BY_HAND
+from pipeline.layers import keras
+from pipeline.layers.cells import CELLS as KERAS_CELLS
 from pipeline.reference import clipping, through_time
 from pipeline.reference.cells import CELLS, GRU, LSTM, Cell, Floats, SimpleRNN, Weights, sigmoid
 from pipeline.reference.network import Network, half_squared, mean_absolute, mean_squared
-from pipeline.rows.networks import BY_HAND
 
 BATCH, TIME, FEATURES, UNITS = 2, 7, 3, 4
 ALL: dict[str, Cell] = {**CELLS, "sigmoid": SimpleRNN("sigmoid")}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.models import keras
+from pipeline.layers import keras
 from pipeline.reference.cells import GRU, Floats, GruTrace, Weights
 
 FEATURES, UNITS = 5, 3

@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import artifacts, config, evaluation
+from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config import loading
+from pipeline.config.schema.params import Params
 from pipeline.encoding.records import SPLITS, Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
-from pipeline.rows.params import Params
+from pipeline.evaluation import scoring
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
-from pipeline.tasks import load_task, padded_tags, scaled_windows
-from pipeline.tasks.forecasting import targets
-from pipeline.tasks.pos_tagging import in_split
-from pipeline.tasks.returns import days
+from pipeline.tasks import load_task
+from pipeline.tasks.forecasting.prepare import targets
+from pipeline.tasks.pos_tagging.prepare import in_split
+from pipeline.tasks.returns.prepare import days
+from pipeline.tasks.textbook.padded_tags import prepare as padded_tags_prepare
+from pipeline.tasks.textbook.scaled_windows import prepare as scaled_windows_prepare
 
 ATTACK = "<script>alert('x')</script>"
 PARAMS = """
@@ -129,12 +133,12 @@ def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float
     if task == "returns":
         return 0.01 * noise * rng.normal(size=len(days(encoded, split, fold)))
     if task == "scaled_windows":
-        return scaled_windows.targets(encoded, split) * (1 + 0.01 * noise)
+        return scaled_windows_prepare.targets(encoded, split) * (1 + 0.01 * noise)
     if task == "pos_tagging":
         truth = arrays["tags"][in_split(encoded, split)]
         wrong = rng.random(len(truth)) < noise
     if task in ("pos_tagging", "padded_tags"):
-        within = in_split if task == "pos_tagging" else padded_tags.in_split
+        within = in_split if task == "pos_tagging" else padded_tags_prepare.in_split
         truth = arrays["tags"][within(encoded, split)]
         wrong = rng.random(truth.shape) < noise
         return np.where(wrong, (truth + 1) % len(encoded.encoder["tags"]), truth)
@@ -158,17 +162,17 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
     folds, rivals = encoded.summary.get("folds", 1), project.baselines(row.dataset)
     members = [{"seed": 1 + r, "fold": f} for r in range(row.repeats) for f in range(folds)]
     made = {
-        evaluation.member_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
+        scoring.member_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
         for i, m in enumerate(members)
         for split in ("validation", "test")
     }
     if getattr(row, "topology", "") == "attention":
-        made[evaluation.member_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
+        made[scoring.member_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
     baselines = artifacts.load_json(rivals / "metrics.json")
-    found = evaluation.figures(task, encoded, members, made)
-    losses = evaluation.test_losses(task, encoded, members, made)
+    found = scoring.figures(task, encoded, members, made)
+    losses = scoring.test_losses(task, encoded, members, made)
     rival = artifacts.load_arrays(rivals / "predictions.npz")
-    against = evaluation.against_baselines(task, encoded, found["test"], losses, baselines, rival)
+    against = scoring.against_baselines(task, encoded, found["test"], losses, baselines, rival)
     metrics: dict[str, Any] = {
         "experiment": name, **{k: encoded.summary[k] for k in ("source", "dataset", "task", "edition", "protocol")},
         "cell": row.cell, "parameters": 12345, "train_seconds": 12.3, "epochs": 3, "epoch_seconds": 4.1,
@@ -208,7 +212,7 @@ def add_dataset(project: Project, params: Params, name: str, record: Any, rng: n
     artifacts.save_json(project.baselines(name) / "metrics.json", figures)
     artifacts.save_arrays(
         project.baselines(name) / "predictions.npz",
-        {evaluation.member_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
+        {scoring.member_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
     )
 
 
@@ -216,7 +220,7 @@ def build(root: Path) -> tuple[Project, Params]:
     """The project before any report."""
     root.mkdir()
     (root / "params.yaml").write_text(PARAMS)
-    project, params, rng = Project(root), config.load(root, SOURCES), np.random.default_rng(1)
+    project, params, rng = Project(root), loading.load(root, SOURCES), np.random.default_rng(1)
     for name, record in records(rng).items():
         add_dataset(project, params, name, record, rng)
     for name in params.experiments:

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from pipeline import config
 from pipeline.artifacts import Project
-from pipeline.reporting import material
+from pipeline.config import loading
+from pipeline.reporting import report_data
 from pipeline.reporting.comparison import (
     BETTER,
     T_QUANTILES,
@@ -19,13 +19,13 @@ from pipeline.reporting.comparison import (
     pairs,
     t_interval,
 )
-from pipeline.reporting.material import Material
+from pipeline.reporting.report_data import Material
 from pipeline.reporting.tables import interval, mcnemar, scores
 from pipeline.sources import SOURCES
 
 
 def load(project: Project, dataset: str) -> Material:
-    return material.load(project, dataset, config.load(project.root, SOURCES).experiments_on(dataset))
+    return report_data.load(project, dataset, loading.load(project.root, SOURCES).experiments_on(dataset))
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import artifacts, tracking
+from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.reporting import notes, wording
+from pipeline.reporting import formatting, mlflow_pages
 from pipeline.reporting.charts import COLOURS
 from pipeline.stages import index, report
+from pipeline.tracking import store
 
 from .conftest import key_of, metrics_of
 
@@ -24,7 +25,7 @@ def stored(project: Project) -> tuple[Any, dict[str, Any]]:
     """The client, and every run by its name."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri=tracking.address(project))
+    client = MlflowClient(tracking_uri=store.address(project))
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     found = client.search_runs(ids)
     return client, {run.info.run_name: run for run in found}
@@ -43,10 +44,12 @@ def test_the_note_says_score_baseline_chance_and_cost(made: tuple[Any, Mapping[s
     for name, metrics in metrics_of(finished).items():
         run, against = made[1][name], metrics["against_baseline"]
         note, metric = run.data.tags[NOTE], against["metric"]
-        assert f"| {name}: {wording.CELLS[metrics['cell']]} for " in note and f"{metrics['protocol']} protocol" in note
+        assert (
+            f"| {name}: {formatting.CELLS[metrics['cell']]} for " in note and f"{metrics['protocol']} protocol" in note
+        )
         for value in (metrics["test"][metric], against["baseline_score"]):
-            assert wording.value(metric, value).partition(" ")[0] in note
-        assert against["baseline"] in note and wording.skill(against["skill"]) in note
+            assert formatting.value(metric, value).partition(" ")[0] in note
+        assert against["baseline"] in note and formatting.skill(against["skill"]) in note
         assert f"**{run.data.tags['verdict'].capitalize()}**" in note.partition("\n")[0]
         assert "12,345 parameters, 12 s of training, 3 epochs" in note
         assert ("Sample data" in note) == (metrics["edition"] == "sample")
@@ -118,5 +121,5 @@ def test_the_experiment_says_what_its_source_is_and_links_to_its_view(made: tupl
     found = client.get_experiment_by_name("electricity")
     assert ", your own data" in found.tags[NOTE], "these records have no card"
     assert f"(#/experiments/{found.experiment_id}/runs?viewStateShareKey=result&" in found.tags[NOTE]
-    assert json.loads(found.tags["mlflow.sharedViewState.result"])["name"] == notes.VIEW_NAME
+    assert json.loads(found.tags["mlflow.sharedViewState.result"])["name"] == mlflow_pages.VIEW_NAME
     assert by_name["electricity"].data.tags["measure"] == "MASE ↓"

@@ -7,10 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipeline import artifacts, config
+from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config import loading
 from pipeline.errors import DataError
-from pipeline.reporting import wording
+from pipeline.reporting import formatting
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 
@@ -71,14 +72,14 @@ def test_all_experiments_stand_in_the_first_table_with_the_numbers_of_their_file
     page: Page, finished: Project
 ) -> None:
     found = metrics_of(finished)
-    assert found.keys() == config.load(finished.root, SOURCES).experiments.keys()
+    assert found.keys() == loading.load(finished.root, SOURCES).experiments.keys()
     for name, metrics in found.items():
         row, against = row_of(page, name), metrics["against_baseline"]
         sd = metrics.get("test_sd", {}).get(against["metric"])
-        assert wording.value(against["metric"], metrics["test"][against["metric"]], sd) in row
-        assert wording.value(against["metric"], against["baseline_score"]) in row
+        assert formatting.value(against["metric"], metrics["test"][against["metric"]], sd) in row
+        assert formatting.value(against["metric"], against["baseline_score"]) in row
         assert "naive <b>" in row
-        assert wording.skill(against["skill"]) in row
+        assert formatting.skill(against["skill"]) in row
         assert "12,345" in row
 
 

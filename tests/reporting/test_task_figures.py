@@ -11,25 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import config
 from pipeline.artifacts import Project
+from pipeline.config import loading
 from pipeline.encoding.records import unpack
-from pipeline.reporting import (
-    TASK_FIGURES,
-    charts,
-    forecasting,
-    load_figures,
-    material,
-    pos_tagging,
-    returns,
-    tables,
-    wording,
-)
-from pipeline.reporting.char_lm import smoothed
+from pipeline.reporting import TASK_FIGURES, charts, formatting, load_figures, report_data, tables
 from pipeline.reporting.elements import Element, Passages, Picture, Sentences, Table
-from pipeline.reporting.sentiment import pooled
+from pipeline.reporting.surprise import smoothed
 from pipeline.sources import SOURCES
 from pipeline.tasks import TASKS
+from pipeline.tasks.forecasting import figures as forecasting_figures
+from pipeline.tasks.pos_tagging import figures as pos_tagging_figures
+from pipeline.tasks.returns import figures as returns_figures
+from pipeline.tasks.sentiment.figures import pooled
 
 DATASETS = {
     "char_lm": "alice",
@@ -46,9 +39,9 @@ DATASETS = {
 }
 
 
-def load(project: Project, task: str) -> material.Material:
+def load(project: Project, task: str) -> report_data.Material:
     dataset = DATASETS[task]
-    return material.load(project, dataset, config.load(project.root, SOURCES).experiments_on(dataset))
+    return report_data.load(project, dataset, loading.load(project.root, SOURCES).experiments_on(dataset))
 
 
 def drawn(project: Project, task: str) -> dict[str, Element]:
@@ -131,7 +124,7 @@ def test_errors_stand_in_the_order_of_their_horizons_beside_every_baseline(finis
     assert [line[0].text for line in table.rows] == [str(h) for h in sorted(horizons)]
     column = table.header.index(row["experiment"])
     for line, horizon in zip(table.rows, horizons, strict=True):
-        assert line[column].text.split(" ± ")[0] == wording.value("mae", row["test"][f"mae_h{horizon}"])
+        assert line[column].text.split(" ± ")[0] == formatting.value("mae", row["test"][f"mae_h{horizon}"])
         assert line[column].note == f"{100 * row['test'][f'interval_coverage_h{horizon}']:.1f} %"
 
 
@@ -156,7 +149,7 @@ def test_five_random_test_texts_are_shown_with_what_is_said_of_them(finished: Pr
 
 
 def test_confused_tags_count_mistakes_only() -> None:
-    counts = pos_tagging.confused_tags(np.array([0, 0, 1, -1]), np.array([0, 1, 1, 0]), 3)
+    counts = pos_tagging_figures.confused_tags(np.array([0, 0, 1, -1]), np.array([0, 1, 1, 0]), 3)
     assert counts.tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
 
 
@@ -169,9 +162,9 @@ def test_sentences_with_the_most_mistakes_come_first(finished: Project) -> None:
 
 def test_the_gain_is_the_squared_error_saved() -> None:
     truth = np.array([1.0, -1.0, 2.0, 1.0])
-    found = returns.gained(truth, np.array([1.0, 0.0, 3.0, -1.0]))
+    found = returns_figures.gained(truth, np.array([1.0, 0.0, 3.0, -1.0]))
     assert found.tolist() == [100 / 7, 100 / 7, 400 / 7, 100 / 7], "saved 1, 0, 3, -3 of 7"
-    assert returns.gained(truth, np.zeros(4)).tolist() == [0.0] * 4
+    assert returns_figures.gained(truth, np.zeros(4)).tolist() == [0.0] * 4
 
 
 def test_gains_and_origins_stand_in_the_order_of_time(finished: Project) -> None:
@@ -179,14 +172,14 @@ def test_gains_and_origins_stand_in_the_order_of_time(finished: Project) -> None
     picture = drawn(finished, "returns")["Theil's U by origin"]
     assert isinstance(picture, Picture)
     of_folds = [member["test"]["theil_u"] for member in found.experiments[0].metrics["members"]]
-    words = ", ".join(wording.plain(u) for u in of_folds[::-1])
+    words = ", ".join(formatting.plain(u) for u in of_folds[::-1])
     assert f"djia {words}" in picture.alt and "2017-08, 2017-11, 2018-01" in picture.caption
 
 
 def test_accuracy_by_length_by_hand() -> None:
     lengths = np.array([2, 10, 12, 50])
     right = np.concatenate([[True, False], np.ones(10), np.zeros(12), np.ones(25), np.zeros(25)]).astype(bool)
-    means, shares = pos_tagging.accuracy_by_length(lengths, right)
+    means, shares = pos_tagging_figures.accuracy_by_length(lengths, right)
     assert means.tolist() == [6, 12, 50]
     assert shares == pytest.approx([100 * 11 / 12, 0, 50])
 
@@ -214,7 +207,7 @@ def test_cells_of_each_kind_are_counted(finished: Project) -> None:
 
 def test_masked_targets_do_not_count() -> None:
     truth = np.array([[1.0, 2.0], [np.nan, 4.0]])
-    assert forecasting.absolute_errors(truth, np.array([[2.0, 2.0], [9.0, 7.0]])) == [1.0, 1.5]
+    assert forecasting_figures.absolute_errors(truth, np.array([[2.0, 2.0], [9.0, 7.0]])) == [1.0, 1.5]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +222,7 @@ def test_masked_targets_do_not_count() -> None:
     ],
 )
 def test_horizons_in_words(steps: int, seconds: int | None, words: str) -> None:
-    assert forecasting.ahead(steps, seconds) == words
+    assert forecasting_figures.ahead(steps, seconds) == words
 
 
 @pytest.mark.parametrize("name", ["$x^{$", "``", "日本", "_hidden"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.reporting import wording
+from pipeline.reporting import formatting
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from pipeline.reporting import wording
     ],
 )
 def test_values(metric: str, number: float, sd: float | None, shown: str) -> None:
-    assert wording.value(metric, number, sd) == shown
+    assert formatting.value(metric, number, sd) == shown
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_values(metric: str, number: float, sd: float | None, shown: str) -> Non
     ],
 )
 def test_differences(metric: str, number: float, grain: float | None, shown: str) -> None:
-    assert wording.difference(metric, number, grain) == shown
+    assert formatting.difference(metric, number, grain) == shown
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_differences(metric: str, number: float, grain: float | None, shown: str
     [(0.625, "+62 %"), (-0.0123, "−1.2 %"), (-7.18, "−718 %"), (-2.6e13, "< −999 %"), (0.0, "0.0 %"), (None, "–")],
 )
 def test_skills(number: float | None, shown: str) -> None:
-    assert wording.skill(number) == shown
+    assert formatting.skill(number) == shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.44, "0.4 s"), (44.0, "44 s"), (360.0, "6.0 min"), (7200.0, "2.0 h")])
 def test_durations(seconds: float, shown: str) -> None:
-    assert wording.duration(seconds) == shown
+    assert formatting.duration(seconds) == shown
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_durations(seconds: float, shown: str) -> None:
     ],
 )
 def test_labels(metric: str, shown: str) -> None:
-    assert wording.label(metric) == shown
+    assert formatting.label(metric) == shown
 
 
 def test_of_how_often_an_interval_holds_neither_more_nor_less_is_better() -> None:
-    assert [wording.direction(m) for m in ("interval_coverage", "interval_coverage_h96", "mae", "f1")] == [
+    assert [formatting.direction(m) for m in ("interval_coverage", "interval_coverage_h96", "mae", "f1")] == [
         "",
         "",
         "↓",

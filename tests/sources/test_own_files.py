@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from pipeline.config.schema.sources import OwnRows
 from pipeline.encoding.records import LabelledTexts, Series, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.rows.sources import OwnRows
 from pipeline.sources import OWN_READERS, load_own_reader
 
 Read = Callable[..., Any]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.download.verify import fault_of
 from pipeline.sources import (
     SOURCES,
     alice,
@@ -19,7 +20,6 @@ from pipeline.sources import (
     treebank,
     umich,
 )
-from pipeline.verify import fault_of
 from tests.mirror import MIRROR, needs_mirror
 
 pytestmark = [pytest.mark.real, needs_mirror]

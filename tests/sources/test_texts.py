@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.schema.sources import OwnText
 from pipeline.errors import DataError
-from pipeline.rows.sources import OwnText
 from pipeline.sources import alice, own_text, shakespeare, sonnets, warpeace
 
 MARKERS = "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n{}\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n"

@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipeline import config
 from pipeline.baselines.ngrams import witten_bell, witten_bell_bits
+from pipeline.config import loading
+from pipeline.config.schema.datasets import CharWindowsData
+from pipeline.config.schema.networks import CharWindowsNetwork
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.errors import DataError
-from pipeline.rows.datasets import CharWindowsData
-from pipeline.rows.networks import CharWindowsNetwork
 from pipeline.sources import SOURCES, load_source
-from pipeline.tasks import char_windows
-from pipeline.tasks.char_windows import graded, predicted, score, starts
+from pipeline.tasks.textbook.char_windows import baselines, prepare
+from pipeline.tasks.textbook.char_windows.prepare import graded, predicted, starts
+from pipeline.tasks.textbook.char_windows.score import score
 from tests.mirror import MIRROR, needs_mirror
 
 ROOT = Path(__file__).parents[2]
 
-PARAMS = config.load(ROOT, SOURCES)
+PARAMS = loading.load(ROOT, SOURCES)
 
 
 def row(**changes: Any) -> CharWindowsData:
@@ -37,7 +38,7 @@ def text(length: int, seed: int = 0) -> str:
 
 
 def encoded(length: int = 3_000, **changes: Any) -> Encoded:
-    return char_windows.encode(TextCorpus(text(length)), row(**changes), 0)
+    return prepare.encode(TextCorpus(text(length)), row(**changes), 0)
 
 
 # Pinned numbers
@@ -84,7 +85,7 @@ def test_real_texts_have_the_symbols_and_windows_of_the_chapters(name: str, symb
     data = PARAMS.datasets[name]
     source = load_source(PARAMS.sources[data.source].reader)
     folder = MIRROR / (source.CARD.folder or data.source)
-    found = char_windows.encode(source.read(folder), data, 42)  # type: ignore[arg-type]
+    found = prepare.encode(source.read(folder), data, 42)  # type: ignore[arg-type]
     assert (found.summary["symbols"], found.summary["windows"]) == (symbols, windows)
 
 
@@ -118,7 +119,7 @@ def test_flaw_a_character_is_the_target_of_every_window_of_a_sequence_that_it_st
 
 
 def test_flaw_the_symbols_are_those_of_the_whole_text() -> None:
-    made = char_windows.encode(TextCorpus("ab" * 900 + "z"), row(), 0)
+    made = prepare.encode(TextCorpus("ab" * 900 + "z"), row(), 0)
     assert made.encoder["symbols"] == ["a", "b", "z"] and made.summary["symbols"] == 3
 
 
@@ -154,14 +155,14 @@ def test_figures_are_of_as_many_characters_whatever_the_target(target: str, wind
 
 def test_the_sample_is_that_of_its_seed() -> None:
     corpus = TextCorpus(text(30_000))
-    first, again, other = (char_windows.encode(corpus, row(stride=1), seed).arrays["sample"] for seed in (1, 1, 2))
+    first, again, other = (prepare.encode(corpus, row(stride=1), seed).arrays["sample"] for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert (np.diff(first) > 0).all()
 
 
 def test_a_text_shorter_than_a_window_is_refused() -> None:
     with pytest.raises(DataError, match=r"book: 1000 usable characters; a window of 1000 needs more than that"):
-        char_windows.encode(TextCorpus("ab" * 500), row(window=1_000), 0)
+        prepare.encode(TextCorpus("ab" * 500), row(window=1_000), 0)
 
 
 # Figures
@@ -178,7 +179,7 @@ def test_grades_by_hand() -> None:
 def test_the_n_grams_see_what_stands_in_the_window(target: str) -> None:
     made = encoded(2_000, target=target, window=4)
     size, whole = len(made.encoder["symbols"]), made.arrays["text"]
-    found = char_windows.baselines(made)
+    found = baselines.baselines(made)
     assert list(found) == [f"{order}-gram of the same text" for order in (1, 3, 5)]
     places, known = predicted(made)
     for order in (1, 3, 5):
@@ -199,7 +200,7 @@ def test_the_n_grams_see_what_stands_in_the_window(target: str) -> None:
 def test_a_look_up_table_of_the_same_text_knows_it_by_heart() -> None:
     rng = np.random.default_rng(0)
     noise = TextCorpus("".join(rng.choice(list("abcdefgh"), 4_000)))  # nothing can be learnt from it
-    found = char_windows.baselines(char_windows.encode(noise, row(), 0))
+    found = baselines.baselines(prepare.encode(noise, row(), 0))
     assert found["1-gram of the same text"].metrics["bits_per_char"] == pytest.approx(3.0, abs=0.01)
     assert found["8-gram of the same text"].metrics["bits_per_char"] < 1.2
     assert found["8-gram of the same text"].metrics["window_accuracy"] > 0.95

@@ -10,13 +10,16 @@ import pytest
 from pydantic import TypeAdapter
 
 import pipeline.tasks
+from pipeline.config.schema.datasets import DatasetRows
 from pipeline.encoding.records import SPLITS, Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
 from pipeline.errors import ConfigError
-from pipeline.rows.datasets import DatasetRows
-from pipeline.tasks import TASKS, Task, load_task, returns, scaled_windows
-from pipeline.tasks.base import HIGHER_IS_BETTER, cost_of, mcnemar, paired_interval, skill
-from pipeline.tasks.forecasting import targets
-from pipeline.tasks.padded_tags import in_split
+from pipeline.evaluation.metric import HIGHER_IS_BETTER, cost_of, skill
+from pipeline.evaluation.statistics import mcnemar, paired_interval
+from pipeline.tasks import TASKS, Task, load_task
+from pipeline.tasks.forecasting.prepare import targets
+from pipeline.tasks.returns import prepare as returns_prepare
+from pipeline.tasks.textbook.padded_tags.prepare import in_split
+from pipeline.tasks.textbook.scaled_windows import prepare as scaled_windows_prepare
 
 HELPERS = {"__init__", "base", "linear_series", "linear_text", "price_features", "series_features", "word_features"}
 HELPERS |= {"generated_text", "ngrams", "text_cleaning"}
@@ -97,9 +100,9 @@ def truth(name: str, encoded: Encoded, split: str, fold: int) -> Any:
     if name == "forecasting":
         return targets(encoded, split)[1]
     if name == "returns":
-        return arrays["returns"][returns.days(encoded, split, fold)]
+        return arrays["returns"][returns_prepare.days(encoded, split, fold)]
     if name == "scaled_windows":
-        return scaled_windows.targets(encoded, split)
+        return scaled_windows_prepare.targets(encoded, split)
     if name == "cosine_windows":
         return arrays[f"{split}_y"]
     of_texts = name in ("sentiment", "padded_texts")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.tasks.generated_text import distinct, figures, longest_copy, repetition
+from pipeline.evaluation.generated_text import distinct, figures, longest_copy, repetition
 
 
 def test_distinct_pairs_by_hand() -> None:

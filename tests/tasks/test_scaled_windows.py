@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import config
+from pipeline.config import loading
+from pipeline.config.schema.datasets import ScaledWindowsData
 from pipeline.encoding.price_features import price_features
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
-from pipeline.rows.datasets import ScaledWindowsData
 from pipeline.sources import SOURCES, load_source
-from pipeline.tasks import load_task, scaled_windows
-from pipeline.tasks.scaled_windows import bounds, last_values, targets, windows
+from pipeline.tasks import load_task
+from pipeline.tasks.textbook.scaled_windows import baselines, prepare, score
+from pipeline.tasks.textbook.scaled_windows.prepare import bounds, last_values, targets, windows
 
-PARAMS = config.load(Path(__file__).parents[2], SOURCES)
+PARAMS = loading.load(Path(__file__).parents[2], SOURCES)
 POINTS = 140_256  # of the published electricity series
 
 
@@ -40,7 +41,7 @@ def prices(n: int = 800, first: str = "2020-06-01") -> Series:
 
 @pytest.fixture(scope="module")
 def electricity() -> Encoded:
-    return scaled_windows.encode(ramp(POINTS), row("electricity-chapter"), 0)
+    return prepare.encode(ramp(POINTS), row("electricity-chapter"), 0)
 
 
 def rows_of(encoded: Encoded, split: str) -> Any:
@@ -54,7 +55,7 @@ def test_flaw_the_scaling_sees_the_test_part(electricity: Encoded) -> None:
     assert electricity.arrays["inputs"].min() == 0.0 and electricity.arrays["inputs"].max() == 1.0
     changed = ramp(POINTS)
     changed.values[-1] *= 2
-    after = scaled_windows.encode(changed, row("electricity-chapter"), 0)
+    after = prepare.encode(changed, row("electricity-chapter"), 0)
     assert after.encoder["spread"][0] == 2 * electricity.encoder["spread"][0]
     assert after.arrays["inputs"][0:1000].max() < electricity.arrays["inputs"][0:1000].max()
     assert "The scaling saw all 140,256 values: 42,077 of the test part lie outside" in flaws(electricity)
@@ -91,10 +92,10 @@ def test_flaw_values_known_to_be_wrong_are_not_masked(electricity: Encoded) -> N
 
 
 def test_flaw_a_share_is_forecast_by_its_price() -> None:
-    encoded = scaled_windows.encode(prices(), row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30")), 0)
+    encoded = prepare.encode(prices(), row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30")), 0)
     close = prices().extras["close"]
     assert np.isin(targets(encoded, "test"), close).all(), "neither returns nor scaled"
-    naive = scaled_windows.score(encoded, "test", last_values(encoded, "test"))
+    naive = score.score(encoded, "test", last_values(encoded, "test"))
     assert f"an R² of {naive['r2']:.4f}" in flaws(encoded) and "The price itself is the target" in flaws(encoded)
     assert naive["r2"] > 0.8, "a random walk"
 
@@ -116,7 +117,7 @@ def test_numbers_of_the_electricity_chapter(electricity: Encoded) -> None:
 
 def test_numbers_of_the_msft_chapter() -> None:
     record = prices(1_509)
-    encoded = scaled_windows.encode(record, row("msft-chapter"), 0)
+    encoded = prepare.encode(record, row("msft-chapter"), 0)
     assert encoded.examples == {"train": 1_056 - 1, "validation": 453 - 1, "test": 453 - 1}
     mean = record.extras["close"] - 0.5  # of close − 1, + 2, − 3 and itself
     np.testing.assert_allclose(encoded.arrays["values"], mean)
@@ -142,7 +143,7 @@ def test_the_test_part_of_the_djia_chapter_is_119_rows_of_124_days() -> None:
     dates = prices(800).dates
     assert dates is not None
     first = dates[-130]
-    encoded = scaled_windows.encode(prices(), row("djia-chapter", days=("2020-06-01", str(first), str(dates[-7]))), 0)
+    encoded = prepare.encode(prices(), row("djia-chapter", days=("2020-06-01", str(first), str(dates[-7]))), 0)
     close = prices().extras["close"]
     assert encoded.examples["test"] == 119
     assert targets(encoded, "test").tolist() == close[-130 + 4 : -7].tolist(), (
@@ -155,7 +156,7 @@ def test_the_test_part_of_the_djia_chapter_is_119_rows_of_124_days() -> None:
 
 def test_features_of_a_day_are_known_the_evening_before() -> None:
     data = row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30"))
-    encoded, record = scaled_windows.encode(prices(), data, 0), prices()
+    encoded, record = prepare.encode(prices(), data, 0), prices()
     known = price_features(record.extras)[252:]
     rows = np.arange(100, 110)
     unscaled = windows(encoded, rows) * encoded.encoder["spread"] + encoded.encoder["shift"]
@@ -167,11 +168,11 @@ def test_features_of_a_day_are_known_the_evening_before() -> None:
 
 def test_features_are_scaled_by_the_training_part() -> None:
     record, data = prices(), row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30"))
-    before = scaled_windows.encode(record, data, 0)
+    before = prepare.encode(record, data, 0)
     assert record.dates is not None
     late = record.dates >= np.datetime64("2022-12-01")
     later = {name: np.where(late, 2 * column, column) for name, column in record.extras.items()}
-    after = scaled_windows.encode(Series(record.values, record.valid, "", extras=later, dates=record.dates), data, 0)
+    after = prepare.encode(Series(record.values, record.valid, "", extras=later, dates=record.dates), data, 0)
     assert (after.encoder["shift"], after.encoder["spread"]) == (before.encoder["shift"], before.encoder["spread"])
 
 
@@ -195,7 +196,7 @@ def test_price_features_by_hand() -> None:
 
 
 def test_baselines_and_figures_by_hand(electricity: Encoded) -> None:
-    found = scaled_windows.baselines(electricity)
+    found = baselines.baselines(electricity)
     assert set(found) == {"last value", "mean", "season 96"}
     # on a ramp the last known value is 2 behind and the day before 96, but in the 21 rows of zeros they are right too
     share = (42_077 - 21) / 42_077
@@ -203,13 +204,11 @@ def test_baselines_and_figures_by_hand(electricity: Encoded) -> None:
     assert found["season 96"].metrics["rmse"] == pytest.approx(np.sqrt(share * 96**2))
     assert found["last value"].metrics["scaled_rmse"] == pytest.approx(np.sqrt(share * 2**2) / (POINTS - 1))
     truth = targets(electricity, "test")
-    off = scaled_windows.score(electricity, "test", truth + 3)
+    off = score.score(electricity, "test", truth + 3)
     assert off["rmse"] == pytest.approx(3) and off["r2"] == pytest.approx(1 - 9 / truth.var())
     rng = np.random.default_rng(0)
     guess = truth + rng.normal(0, 5, len(truth))
-    assert scaled_windows.losses(electricity, guess).mean() == pytest.approx(
-        scaled_windows.score(electricity, "test", guess)["rmse"]
-    )
+    assert score.losses(electricity, guess).mean() == pytest.approx(score.score(electricity, "test", guess)["rmse"])
 
 
 def test_windows_are_made_when_they_are_needed(electricity: Encoded) -> None:
@@ -219,14 +218,14 @@ def test_windows_are_made_when_they_are_needed(electricity: Encoded) -> None:
 @pytest.mark.parametrize(("n", "name"), [(60, "electricity-chapter"), (300, "djia-chapter")])
 def test_a_series_that_is_too_short_is_refused(n: int, name: str) -> None:
     with pytest.raises(DataError, match=r"steps, \d+ of them the test part, are too few for windows of"):
-        scaled_windows.encode(prices(n, "2022-06-01"), row(name), 0)
+        prepare.encode(prices(n, "2022-06-01"), row(name), 0)
 
 
 def test_a_series_without_prices_is_refused() -> None:
     with pytest.raises(
         DataError, match="djia: has no dates or no open, high, low, close, volume; inputs: price_features"
     ):
-        scaled_windows.encode(ramp(500), row("djia-chapter"), 0)
+        prepare.encode(ramp(500), row("djia-chapter"), 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Rows of `sources` and `own`: where data comes from."""
+
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from pipeline.config.schema.values import Count, Row, Sha256
+
+
+class SourceRow(Row):
+    """A published source: `reader` is a row of the SOURCES table. `pins`: the sha256 of published files, by name, in
+    place of those in the source's card; `python -m pipeline probe --accept` writes them."""
+
+    reader: str
+    pins: dict[str, Sha256] = Field(default_factory=dict)
+
+
+def _column(value: Any) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, str | int) or not value or (type(value) is int and value < 1):
+        raise PydanticCustomError("column", "a column is its name in the header, or its number from 1")
+    return value
+
+
+Column = Annotated[str | int, PlainValidator(_column)]
+# In YAML the key of `1: positive` is a number; in a file it is text like any other.
+Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+Delimiter = Literal[",", ";", "\t", "|"]
+DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
+
+
+class OwnRow(Row):
+    """The user's own data: `path` is relative to the project, `reader` says what kind of file it is."""
+
+    path: str
+
+
+class OwnText(OwnRow):
+    """Plain text."""
+
+    reader: Literal["own_text"] = "own_text"
+
+
+class OwnTable(OwnRow):
+    """Rows of columns. `delimiter`: between them; without it the suffix of `path` decides."""
+
+    delimiter: Delimiter | None = None
+    header: bool = True
+
+    @property
+    def separator(self) -> Delimiter | None:
+        return self.delimiter or DELIMITERS.get(PurePath(self.path).suffix.lower())
+
+
+class OwnLabelled(OwnTable):
+    """A text and its class in each row. `labels`: the class that each value of the label column stands for; without it
+    every value is a class. `quoting`: a text with a delimiter or a line end in it stands in double quotes."""
+
+    reader: Literal["own_labelled"]
+    text: Column
+    label: Column
+    labels: Annotated[dict[Label, Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
+    quoting: bool = True
+
+
+class OwnTagged(OwnRow):
+    """A word in each line, a blank line after each sentence. `word`, `tag`: columns from 1; without `tag`, the last.
+
+    `documents`: how the lines begin that start a document; without it, `# newdoc` or `-DOCSTART-`.
+    """
+
+    reader: Literal["own_tagged"]
+    word: Count = 1
+    tag: Count | None = None
+    documents: Annotated[str, Field(min_length=1)] | None = None
+
+
+class OwnSeries(OwnTable):
+    """A number and its time in each row. `time`: null where rows follow each other without a clock; `extras`: further
+    columns of numbers; `frequency`: the spacing of the rows, without it the most common one; `unit`: of the values."""
+
+    reader: Literal["own_series"]
+    time: Column | None
+    value: Column
+    extras: Annotated[tuple[Column, ...], Field(strict=False)] = ()
+    decimal: Literal[".", ","] = "."
+    frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|min|h|D|W)$")] | None = None
+    unit: str = ""
+
+
+OwnRows = OwnText | OwnLabelled | OwnTagged | OwnSeries
+
+
+def with_reader(row: Any) -> Any:
+    """A row of `own` with the reader that it has where none is named."""
+    return {"reader": "own_text", **row} if isinstance(row, dict) else row

@@ -1,0 +1,34 @@
+"""What values in params.yaml may be, and what all its rows have in common."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.errors import ConfigError
+
+Value = TypeVar("Value")
+Cell = Literal["simple_rnn", "lstm", "gru", "peephole_lstm", "coupled_lstm"]
+CELL_NAMES: tuple[str, ...] = get_args(Cell)
+Edition = Literal["sample", "full"]
+Protocol = Literal["honest", "chapter"]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Units = Annotated[int, Field(ge=1, le=4096)]
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Steps = Annotated[tuple[Count, ...], Field(strict=False)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def named(table: Mapping[str, Value], name: str, what: str) -> Value:
+    """The row `name` of a table, or a ConfigError that lists the known ones."""
+    if name not in table:
+        raise ConfigError(f"{what}.{name}: no such row; known: {', '.join(sorted(table))}")
+    return table[name]

@@ -1,0 +1,155 @@
+"""Do the publishers still offer the files that are pinned? Only official addresses are asked, and never a mirror."""
+
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.config import loading
+from pipeline.config.schema.params import Params
+from pipeline.config.schema.sources import SourceRow
+from pipeline.config.schema.values import named
+from pipeline.download.http import Refused, headers_of, transfer
+from pipeline.download.verify import member_sha256, sha256_of
+from pipeline.errors import DataError
+from pipeline.sources import SOURCES, load_source
+from pipeline.sources.card import Card, RawFile, pinned
+
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of asking for one file. `reason`: why nothing is known where the state is unreachable or by hand.
+
+    pinned, found: sha256, of the whole file or, where that is not pinned, of `member` in it; sha256, bytes: of the
+    whole file that was found; etag, date: as the server gave them, or "".
+    """
+
+    source: str
+    state: Literal["unchanged", "changed", "unreachable", "by hand", "computed"]
+    file: str = ""
+    url: str = ""
+    member: str = ""
+    pinned: str = ""
+    pinned_bytes: int | None = None
+    found: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    etag: str = ""
+    date: str = ""
+    reason: str = ""
+
+
+def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sleep) -> None:
+    """Asks for the files of the sources called `names`, or of all: a line for each, and all of it in the file `probe`.
+
+    `accept`: pins what has changed in params.yaml. A publisher who cannot be reached has changed nothing.
+    """
+    params = loading.load(project.root, SOURCES)
+    rows = {name: named(params.sources, name, "sources") for name in names or params.sources}
+    before = _remembered(project)
+    findings = []
+    for name, row in rows.items():
+        for finding in _asked(name, row, before, sleep):
+            print(_line(finding), flush=True)
+            findings.append(finding)
+    changed: dict[str, dict[str, str]] = {}
+    for one in findings:
+        if one.state == "changed":
+            changed.setdefault(one.source, {})[one.file] = one.sha256
+    stages, experiments = touched(params, changed)
+    answer = {"findings": [asdict(one) for one in findings], "changed": list(changed)}
+    artifacts.save_json(project.probe, {**answer, "stages": stages, "experiments": experiments})
+    if changed and accept:
+        path = project.root / "params.yaml"
+        artifacts.save_text(path, loading.with_pins(path.read_text(encoding="utf-8"), changed))
+        print(f"params.yaml: pins set for {', '.join(changed)}; with edition full this touches {', '.join(stages)}")
+    elif changed:
+        print(f"To use what has changed: python -m pipeline probe --accept {' '.join(changed)}")
+
+
+def touched(params: Params, sources: Collection[str]) -> tuple[list[str], list[str]]:
+    """The DVC stages that new files of `sources` run again, and their experiments, a chapter's left out."""
+    datasets = [name for name, row in params.datasets.items() if row.source in sources]
+    experiments = [name for dataset in datasets for name in params.experiments_on(dataset)]
+    rows = {"download": list(sources), "preprocess": datasets, "baseline": datasets}
+    rows |= {"train": experiments, "evaluate": experiments, "report": datasets}
+    stages = [f"{stage}@{name}" for stage, names in rows.items() for name in names]
+    honest = [name for name in experiments if params.datasets[params.experiments[name].dataset].protocol == "honest"]
+    return stages + (["index"] if datasets else []), honest
+
+
+def _asked(name: str, row: SourceRow, before: Mapping[str, Finding], sleep: Sleep) -> Iterator[Finding]:
+    source = load_source(row.reader)
+    card = pinned(name, source.CARD, row.pins)
+    if source.GENERATED:
+        yield Finding(name, "computed", reason="nothing is downloaded")
+        return
+    official = _official(card)
+    if not official:
+        yield Finding(name, "by hand", reason=card.how_to_get or f"see {card.homepage}")
+    for file, url in official:
+        yield _compared(name, file, url, before.get(f"{name} {url}"), sleep)
+
+
+def _official(card: Card) -> list[tuple[RawFile, str]]:
+    """The files of the first form that is published as a whole without a login."""
+    for form in card.forms:
+        addresses = [(file, file.url) for file in form if file.url is not None]
+        if len(addresses) == len(form):
+            return addresses
+    return []
+
+
+def _compared(name: str, file: RawFile, url: str, before: Finding | None, sleep: Sleep) -> Finding:
+    headers = headers_of(url)
+    etag, date = headers.get("ETag", ""), headers.get("Last-Modified", "")
+    asked = Finding(name, "unreachable", file.name, url, etag=etag, date=date, pinned_bytes=file.size)
+    if file.sha256 is None:
+        asked = replace(asked, member=file.member or "", pinned=file.member_sha256 or "")
+    else:
+        asked = replace(asked, pinned=file.sha256)
+    if before and _same(before, asked) and headers.get("Content-Length") == str(before.bytes):
+        return before
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / file.name
+        try:
+            transfer(url, path, replace(file, size=None), sleep)
+            found = member_sha256(path, asked.member) if asked.member else sha256_of(path)
+        except (Refused, DataError) as error:
+            return replace(asked, reason=str(error).replace(f"{path}: ", ""))
+        except OSError as error:
+            raise DataError(f"{file.name}: cannot be written to {folder}: {error.strerror or error}") from None
+        state: Literal["unchanged", "changed"] = "unchanged" if found == asked.pinned else "changed"
+        return replace(asked, state=state, found=found, sha256=sha256_of(path), bytes=path.stat().st_size)
+
+
+def _same(before: Finding, now: Finding) -> bool:
+    """Whether the server calls the file what it called it when it was last fetched, and the pin is the same too."""
+    exact = now.etag != "" and not now.etag.startswith("W/")  # W/: equal in meaning, not in every byte
+    return exact and before.sha256 != "" and (before.etag, before.pinned) == (now.etag, now.pinned)
+
+
+def _remembered(project: Project) -> dict[str, Finding]:
+    """By source and address, what the last probe found; a file that is missing or of another version is no loss."""
+    try:
+        findings = [Finding(**one) for one in artifacts.load_json(project.probe)["findings"]]
+    except (DataError, KeyError, TypeError):
+        return {}
+    return {f"{one.source} {one.url}": one for one in findings}
+
+
+def _line(one: Finding) -> str:
+    if one.reason:
+        return f"{one.source}: {one.state}: {f'{one.file}: ' if one.file else ''}{one.reason}"
+    if one.state == "unchanged":
+        return f"{one.source}: unchanged: {one.file}, {one.bytes:,} bytes"
+    of = f" of {one.member}" if one.member else ""
+    size = "" if one.pinned_bytes is None else f", {one.pinned_bytes:,} bytes"
+    now = f"sha256 {one.sha256}, {one.bytes:,} bytes{f', {one.date}' if one.date else ''}"
+    return f"{one.source}: changed: {one.file}: pinned sha256{of} {one.pinned}{size}; now {now}"

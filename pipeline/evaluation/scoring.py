@@ -1,0 +1,101 @@
+"""From a trained experiment's predictions to the figures of reports/metrics/<dataset>/<experiment>.json."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded, member_key
+from pipeline.evaluation.metric import cost_of, skill
+from pipeline.evaluation.statistics import LEVEL, mcnemar, paired_interval
+from pipeline.tasks import Task
+
+Figures = dict[str, float]
+Predictions = Mapping[str, NDArray[Any]]
+
+
+def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions) -> Any:
+    """Test and validation figures: the mean over the members, each member's own, and their standard deviation."""
+    rows = [
+        {
+            "seed": member["seed"],
+            "fold": member["fold"],
+            **{
+                split: task.score(encoded, split, predictions[member_key(i, split)], member["fold"])
+                for split in ("validation", "test")
+            },
+        }
+        for i, member in enumerate(members)
+    ]
+    for i, row in enumerate(rows):
+        if member_key(i, "free_run") in predictions:
+            row["test"] |= task.score_free_run(encoded, predictions[member_key(i, "free_run")])  # type: ignore[attr-defined]
+        if hasattr(task, "coverage"):
+            pair = (predictions[member_key(i, split)] for split in ("validation", "test"))
+            row["test"] |= task.coverage(encoded, *pair, row["fold"])
+    found: dict[str, Any] = {split: _mean([row[split] for row in rows]) for split in ("validation", "test")}
+    if hasattr(task, "score_origins"):
+        tested = [(m["fold"], predictions[member_key(i, "test")]) for i, m in enumerate(members)]
+        found["test"] |= task.score_origins(encoded, tested)
+    if hasattr(task, "coverage"):
+        found["interval_level"] = LEVEL
+    if len(rows) > 1:
+        found["members"] = rows
+        found["test_sd"] = {m: float(np.std([row["test"][m] for row in rows], ddof=1)) for m in rows[0]["test"]}
+    return found
+
+
+def _mean(rows: Sequence[Figures]) -> Figures:
+    return {metric: float(np.mean([row[metric] for row in rows])) for metric in rows[0]}
+
+
+def test_losses(
+    task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions
+) -> NDArray[np.float64]:
+    """float64 [test examples]: folds one after another, each averaged over its repeats."""
+    by_fold: dict[int, list[NDArray[Any]]] = {}
+    for i, member in enumerate(members):
+        loss = task.losses(encoded, predictions[member_key(i, "test")], member["fold"])
+        by_fold.setdefault(member["fold"], []).append(loss)
+    return np.concatenate([np.mean(by_fold[fold], axis=0) for fold in sorted(by_fold)])
+
+
+def baseline_losses(task: Task, encoded: Encoded, name: str, predictions: Predictions) -> NDArray[np.float64] | None:
+    """As test_losses, for the baseline `name`; None where it makes no predictions."""
+    folds = range(encoded.summary.get("folds", 1))
+    if member_key(name, 0) not in predictions:
+        return None
+    return np.concatenate([task.losses(encoded, predictions[member_key(name, fold)], fold) for fold in folds])
+
+
+def against_baselines(
+    task: Task,
+    encoded: Encoded,
+    test: Figures,
+    losses: NDArray[Any],
+    baselines: Mapping[str, Figures],
+    rival: Predictions,
+) -> dict[str, Any]:
+    """The best baseline by the headline metric, the skill over it, and the paired interval where it makes predictions;
+    McNemar's test as well where independent examples are right or wrong.
+
+    losses: of the experiment, from test_losses; rival: the baselines' predictions.
+    """
+    rated = {name: b[task.HEADLINE] for name, b in baselines.items() if task.HEADLINE in b}
+    best = min(rated, key=lambda name: cost_of(task.HEADLINE, baselines[name]))
+    found: dict[str, Any] = {
+        "metric": task.HEADLINE,
+        "score": test[task.HEADLINE],
+        "baseline": best,
+        "baseline_score": rated[best],
+        "skill": skill(task.HEADLINE, test[task.HEADLINE], rated[best]),
+    }
+    theirs = baseline_losses(task, encoded, best, rival)
+    if theirs is not None:
+        difference, low, high = paired_interval(losses, theirs, task.BLOCK)
+        found["loss_difference"] = {"mean": difference, "low": low, "high": high, "level": 0.95}
+        test_of_pairs = mcnemar(losses, theirs) if task.BLOCK == 1 else None
+        if test_of_pairs is not None:
+            found["mcnemar"] = test_of_pairs
+    return found

@@ -1,0 +1,93 @@
+"""Two variants of the LSTM cell, for keras.layers.RNN: with peepholes, and with the forget gate tied to the input gate.
+
+A large study (Greff et al. 2017, "LSTM: A Search Space Odyssey") found that neither changes results much; here they are
+rows of the cell table like any other, so that everybody can see for themselves.
+"""
+
+from typing import Any
+
+from pipeline.layers import keras
+from pipeline.layers.pooling import PACKAGE
+
+
+class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """States: output and memory, float32 [batch, units] each."""
+
+    def __init__(self, units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.units, self.dropout, self.recurrent_dropout = units, dropout, recurrent_dropout
+        self.state_size, self.output_size = [units, units], units
+        self.seeds = keras.random.SeedGenerator()
+
+    def _weights(self, features: int, bias: list[float]) -> None:
+        """Kernels of as many gates as `bias` has values, and the biases' start."""
+        size = self.units * len(bias)
+        self.kernel = self.add_weight(shape=(features, size), initializer="glorot_uniform", name="kernel")
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units, size), initializer="orthogonal", name="recurrent_kernel"
+        )
+        start = keras.ops.repeat(keras.ops.convert_to_tensor(bias, "float32"), self.units)
+        self.bias = self.add_weight(shape=(size,), initializer=lambda *_, **__: start, name="bias")
+
+    def _gates(self, x: Any, output: Any, training: bool) -> Any:
+        """What goes into the gates, float32 [batch, units] each."""
+        if training and self.dropout:
+            x = keras.random.dropout(x, self.dropout, seed=self.seeds)
+        if training and self.recurrent_dropout:
+            output = keras.random.dropout(output, self.recurrent_dropout, seed=self.seeds)
+        total = keras.ops.matmul(x, self.kernel) + keras.ops.matmul(output, self.recurrent_kernel) + self.bias
+        return keras.ops.split(total, total.shape[-1] // self.units, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"units": self.units, "dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class PeepholeLSTMCell(_Cell):
+    """The gates see the memory too (Gers and Schmidhuber 2000): i and f the old one, o the new one.
+
+    i = σ(Wi x + Ui h + pi·c + bi), f = σ(Wf x + Uf h + pf·c + bf), c' = f·c + i·tanh(Wc x + Uc h + bc),
+    o = σ(Wo x + Uo h + po·c' + bo), h' = o·tanh(c'). Gates in the order i, f, c, o; peepholes in the order i, f, o.
+    """
+
+    def build(self, shape: Any) -> None:
+        self._weights(shape[-1], [0.0, 1.0, 0.0, 0.0])
+        self.peepholes = self.add_weight(shape=(3, self.units), initializer="zeros", name="peepholes")
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:
+        output, memory = states
+        i, f, new, o = self._gates(x, output, training)
+        sigmoid, tanh = keras.ops.sigmoid, keras.ops.tanh
+        kept = sigmoid(f + self.peepholes[1] * memory) * memory
+        memory = kept + sigmoid(i + self.peepholes[0] * memory) * tanh(new)
+        output = sigmoid(o + self.peepholes[2] * memory) * tanh(memory)
+        return output, [output, memory]
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class CoupledLSTMCell(_Cell):
+    """What is written is what is forgotten: f = 1 − i (Greff et al. 2017, CIFG), a quarter fewer weights.
+
+    i = σ(Wi x + Ui h + bi), c' = (1 − i)·c + i·tanh(Wc x + Uc h + bc), o = σ(Wo x + Uo h + bo), h' = o·tanh(c').
+    Gates in the order i, c, o. The bias of i starts at −1, so that as much is kept at first as by an LSTM.
+    """
+
+    def build(self, shape: Any) -> None:
+        self._weights(shape[-1], [-1.0, 0.0, 0.0])
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:
+        output, memory = states
+        i, new, o = self._gates(x, output, training)
+        share = keras.ops.sigmoid(i)
+        memory = (1.0 - share) * memory + share * keras.ops.tanh(new)
+        output = keras.ops.sigmoid(o) * keras.ops.tanh(memory)
+        return output, [output, memory]
+
+
+def peephole_lstm(units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> Any:
+    return keras.layers.RNN(PeepholeLSTMCell(units, dropout, recurrent_dropout), **options)
+
+
+def coupled_lstm(units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> Any:
+    return keras.layers.RNN(CoupledLSTMCell(units, dropout, recurrent_dropout), **options)

@@ -1,0 +1,117 @@
+"""Small layers that several networks share; padding (id 0, or a false mask) never counts in any of them."""
+
+from typing import Any
+
+from pipeline.layers import keras
+
+PACKAGE = "pipeline"
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """ids int32 [batch, time, features] → float32 [batch, time, units]: the sum of the features' embeddings; with
+    `scale`, over the root of their number.
+
+    Emits the mask [batch, time] of the steps that have any feature.
+    """
+
+    def __init__(self, size: int, units: int, *, scale: bool, stddev: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.size, self.units, self.scale, self.stddev = size, units, scale, stddev
+        start = keras.initializers.RandomNormal(stddev=stddev)
+        self.table = keras.layers.Embedding(size, units, embeddings_initializer=start)
+
+    def build(self, shape: Any) -> None:
+        self.table.build(shape)
+
+    def call(self, ids: Any) -> Any:
+        present = keras.ops.cast(keras.ops.not_equal(ids, 0), "float32")[..., None]
+        total = keras.ops.sum(self.table(ids) * present, axis=2)
+        return total / keras.ops.sqrt(keras.ops.maximum(keras.ops.sum(present, axis=2), 1.0)) if self.scale else total
+
+    def compute_mask(self, ids: Any, previous: Any = None) -> Any:
+        return keras.ops.any(keras.ops.not_equal(ids, 0), axis=-1)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (*shape[:2], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"size": self.size, "units": self.units, "scale": self.scale, "stddev": self.stddev}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class FoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """float32 [batch, time, units] → [batch × time, units]: every step an example of its own."""
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.reshape(x, (-1, x.shape[-1]))
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (None, shape[-1])
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class UnfoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """[folded float32 [batch × time, outputs, 1], like [batch, time, …]] → [batch, time, outputs]."""
+
+    def call(self, pair: Any) -> Any:
+        folded, like = pair
+        batch, time = keras.ops.shape(like)[:2]
+        return keras.ops.reshape(folded, (batch, time, folded.shape[1]))
+
+    def compute_output_shape(self, shapes: Any) -> Any:
+        folded, like = shapes
+        return (*like[:2], folded[1])
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class StepPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """float32 [batch, time, units] → [batch, time / size, units]: of every `size` steps the sum over the root of how
+    many are in the mask, as of a bag. Time must be a multiple of `size`; the mask keeps groups with any step in it."""
+
+    supports_masking = True
+
+    def __init__(self, size: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.size = size
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        present = keras.ops.ones_like(x[..., :1]) if mask is None else keras.ops.cast(mask, "float32")[..., None]
+        return self._sum(x * present) / keras.ops.sqrt(keras.ops.maximum(self._sum(present), 1.0))
+
+    def _sum(self, x: Any) -> Any:
+        # Slices, not a reshape: the batch and the time are both unknown when the graph is traced.
+        return sum(x[:, i :: self.size] for i in range(self.size))
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return None
+        return keras.ops.any(keras.ops.stack([mask[:, i :: self.size] for i in range(self.size)]), axis=0)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (shape[0], None if shape[1] is None else shape[1] // self.size, shape[2])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class MaxMeanPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
+    """float32 [batch, time, units] → [batch, 2 × units]: the maximum and the mean over the steps of the mask."""
+
+    supports_masking = True
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return keras.ops.concatenate([keras.ops.max(x, axis=1), keras.ops.mean(x, axis=1)], axis=-1)
+        present = keras.ops.cast(mask, "float32")[..., None]
+        largest = keras.ops.max(x * present - 1e9 * (1.0 - present), axis=1)
+        mean = keras.ops.sum(x * present, axis=1) / keras.ops.maximum(keras.ops.sum(present, axis=1), 1.0)
+        return keras.ops.concatenate([largest, mean], axis=-1)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> None:
+        return None
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (shape[0], 2 * shape[2])

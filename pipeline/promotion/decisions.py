@@ -1,0 +1,90 @@
+"""What the gate decided about a candidate: the record that is kept of it, for machines and for people."""
+
+import getpass
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.tracking.record import job
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate decided, all that it decided by, and where that is written."""
+
+    model: str
+    version: int
+    champion: int | None
+    outcome: str
+    promoted: bool
+    reason: str
+    test: str
+    figures: dict[str, Any]
+    experiment: str
+    edition: str
+    run_id: str
+    commit: str
+    uncommitted_changes: str
+    data: dict[str, str]
+    triggered: dict[str, str]
+    at: str
+
+    def line(self) -> str:
+        act = "promoted" if self.promoted else "not promoted"
+        against = "no champion" if self.champion is None else f"champion version {self.champion}"
+        who = f"{self.model} version {self.version} ({self.experiment})"
+        return f"{who} against {against}: {self.outcome}, {act}; {self.reason}"
+
+
+def trigger() -> dict[str, str]:
+    """Who or what asked for the decision: in CI the actor, the event and the address of the job."""
+    if actor := os.environ.get("GITHUB_ACTOR"):
+        return {"who": actor, "event": os.environ.get("GITHUB_EVENT_NAME", "unknown"), "job": job() or "unknown"}
+    try:
+        return {"who": getpass.getuser(), "event": "by hand"}
+    except (KeyError, OSError):  # a container's user without a name
+        return {"who": f"user {os.getuid()}", "event": "by hand"}
+
+
+def at_present() -> str:
+    """UTC, ISO 8601 with microseconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def write(project: Project, decision: Decision) -> Path:
+    """The record, JSON and Markdown; the path of the JSON file."""
+    name = f"{decision.at.replace('-', '').replace(':', '')}-v{decision.version}"
+    path = project.root / "reports" / "decisions" / decision.model / f"{name}.json"
+    artifacts.save_json(path, asdict(decision))
+    artifacts.save_text(path.with_suffix(".md"), markdown(decision))
+    return path
+
+
+def markdown(decision: Decision) -> str:
+    """The record for people."""
+    facts = {
+        "experiment": f"{decision.experiment} ({decision.edition} edition)",
+        "champion before": "none" if decision.champion is None else f"version {decision.champion}",
+        "test": decision.test,
+        "reason": decision.reason,
+        "commit": decision.commit + (" with uncommitted changes" if decision.uncommitted_changes == "true" else ""),
+        "MLflow run": decision.run_id,
+        **{f"data {path}": digest for path, digest in decision.data.items()},
+        "triggered by": ", ".join(decision.triggered.values()),
+        "at": decision.at,
+    }
+    act = "promoted" if decision.promoted else "not promoted"
+    lines = [f"# {decision.model}, version {decision.version}: {decision.outcome}, {act}", "", "| | |", "|---|---|"]
+    lines += [f"| {key} | {_cell(value)} |" for key, value in facts.items()]
+    if decision.figures:
+        lines += ["", "```json", json.dumps(decision.figures, indent=2, ensure_ascii=False), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

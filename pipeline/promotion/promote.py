@@ -1,0 +1,297 @@
+"""From a trained experiment to a decision: registered as challenger, judged by the gate, promoted only if it is better.
+
+Each decision leaves a record under reports/decisions/, and its outcome as tags of the version.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.config.schema.params import Params
+from pipeline.config.schema.values import named
+from pipeline.encoding.records import member_key
+from pipeline.errors import Conflict, DataError, StoreError
+from pipeline.evaluation.metric import cost_of
+from pipeline.evaluation.raw_rows import row_ids
+from pipeline.promotion.decisions import Decision, at_present, trigger, write
+from pipeline.promotion.gate import Evidence, Verdict, compare, floor
+from pipeline.promotion.registry import CHAMPION, PREVIOUS, Registry, Version
+from pipeline.tasks import load_task
+from pipeline.tracking import delivery
+from pipeline.tracking import store as store_module
+from pipeline.tracking.build import Run
+from pipeline.tracking.upload import find
+
+EVIDENCE = "gate/evidence.npz"
+SKEW_SECONDS = 900
+PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What an experiment's files say of it. `metrics`: its metrics file; `run`: its run.json; `block`, `horizon`: see
+    gate.compare."""
+
+    experiment: str
+    metrics: dict[str, Any]
+    run: dict[str, Any]
+    evidence: Evidence
+    block: int
+    horizon: int
+
+    @property
+    def model(self) -> str:
+        return f"{self.metrics['source']}-{self.metrics['task']}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Of its version in the registry."""
+        metrics, against = self.metrics, self.metrics["against_baseline"]
+        kinds = ("experiment", "source", "dataset", "task", "edition", "protocol", "cell")
+        return {
+            **{kind: str(metrics[kind]) for kind in kinds},
+            "commit": self.run.get("mlflow.source.git.commit", "unknown"),
+            "uncommitted_changes": self.run.get("git_dirty", "unknown"),
+            **{f"data {Path(path).parent.name}": digest for path, digest in self.run.get("data", {}).items()},
+            f"test {against['metric']}": f"{against['score']:.6g}",
+            f"baseline {against['metric']}": f"{against['baseline_score']:.6g} ({against['baseline']})",
+        }
+
+
+def candidate(project: Project, params: Params, experiment: str) -> Candidate:
+    """Raises DataError for an experiment that cannot be promoted: not evaluated, or a chapter's flawed protocol."""
+    row = named(params.experiments, experiment, "experiments")
+    metrics = artifacts.load_json(project.metrics(row.dataset, experiment))
+    run = artifacts.load_json(project.model(experiment) / "run.json")
+    if metrics["protocol"] != "honest":
+        raise DataError(f"{experiment}: repeats a chapter’s protocol with its flaws; its figures promote nothing")
+    if metrics["run"]["run_key"] != run["run_key"]:
+        raise DataError(f"{experiment}: was trained again after it was evaluated; `dvc repro evaluate@{experiment}`")
+    task, encoded = load_task(row.task), artifacts.load_encoded(project.prepared(row.dataset))
+    fold = artifacts.load_json(project.model(experiment) / "fit.json")["members"][0]["fold"]
+    stored = artifacts.load_arrays(project.predictions(row.dataset, experiment) / "predictions.npz")
+    losses = np.asarray(task.losses(encoded, stored[member_key(0, "test")], fold), np.float64)
+    evidence = Evidence(row_ids(row.task, encoded, fold), losses)
+    return Candidate(experiment, metrics, run, evidence, task.BLOCK, max(encoded.encoder.get("horizons", (1,))))
+
+
+def best_of_each(project: Project, params: Params) -> list[str]:
+    """For each source and task the experiment that is best on validation, among those on its first honest data set."""
+    groups: dict[tuple[str, str], str] = {}
+    found: dict[str, list[str]] = {}
+    for name, row in params.experiments.items():
+        data = params.datasets[row.dataset]
+        if data.protocol == "honest" and project.metrics(row.dataset, name).is_file():
+            first = groups.setdefault((data.source, row.task), row.dataset)
+            if row.dataset == first:
+                found.setdefault(first, []).append(name)
+    return [_best(project, params, names) for names in found.values()]
+
+
+def _best(project: Project, params: Params, names: list[str]) -> str:
+    def cost(name: str) -> float:
+        metrics = artifacts.load_json(project.metrics(params.experiments[name].dataset, name))
+        headline = load_task(metrics["task"]).HEADLINE
+        figures = metrics["validation"]
+        return cost_of(headline, figures) if headline in figures else float("inf")
+
+    return min(names, key=cost)
+
+
+def is_decided(project: Project, experiment: Candidate) -> bool:
+    """Whether the gate has had this very training before. Raises StoreError."""
+    with store_module.connected(project) as client:
+        found = _run(client, experiment)
+        version = None if found is None else Registry(client).of_run(experiment.model, found.info.run_id)
+        return version is not None and "outcome" in version.tags
+
+
+def promote(project: Project, experiment: Candidate, margin: float) -> Decision:
+    """Registers the training, lets the gate decide, and makes it the champion if it is better.
+
+    margin: how much worse than its best baseline it may be, a share of the baseline's score. Raises StoreError, and
+    Conflict if the champion changed meanwhile; the champion is then what it was.
+    """
+    delivery.sync(project)
+    with store_module.connected(project) as client:
+        registry = Registry(client)
+        run = _run(client, experiment)
+        if run is None or "model_id" not in run.data.tags:
+            store = store_module.shown(store_module.address(project))
+            raise StoreError(
+                f"{experiment.experiment}: its run is not in {store}; was it trained with another MLFLOW_TRACKING_URI?"
+            )
+        run_id = run.info.run_id
+        _keep_evidence(client, run_id, experiment.evidence)
+        version = registry.register(experiment.model, run_id, run.data.tags["model_id"], experiment.tags)
+        registry.tidy(experiment.model)
+        champion = registry.aliased(experiment.model, CHAMPION)
+        verdict = _verdict(project, client, experiment, version, champion, margin)
+        by, lost = trigger(), None
+        if verdict.outcome == "better":
+            try:
+                registry.promote(version, None if champion is None else champion.number, by["who"])
+            except Conflict as error:
+                lost = error
+                verdict = Verdict("inconclusive", str(error), verdict.figures)
+        decision = Decision(
+            model=experiment.model,
+            version=version.number,
+            champion=None if champion is None else champion.number,
+            outcome=verdict.outcome,
+            promoted=verdict.outcome == "better",
+            reason=verdict.reason,
+            test=_test(experiment.tags),
+            figures=verdict.figures,
+            experiment=experiment.experiment,
+            edition=experiment.metrics["edition"],
+            run_id=run_id,
+            commit=experiment.tags["commit"],
+            uncommitted_changes=experiment.tags["uncommitted_changes"],
+            data=dict(experiment.run.get("data", {})),
+            triggered=by,
+            at=at_present(),
+        )
+        record = write(project, decision)
+        if lost is not None:
+            raise lost
+        tags = {"outcome": decision.outcome, "reason": decision.reason[:4000], "decided_at": decision.at}
+        registry.tag(version, {**tags, "record": record.relative_to(project.root).as_posix()})
+    return decision
+
+
+def rollback(project: Project, model: str) -> Decision:
+    """The champion before is the champion again. Raises StoreError, Conflict, DataError."""
+    with store_module.connected(project) as client:
+        registry, by = Registry(client), trigger()
+        registry.tidy(model)
+        restored, left = registry.rollback(model, by["who"])
+        registry.tag(left, {"rolled_back_at": at_present(), "rolled_back_by": by["who"]})
+    tags = restored.tags
+    decision = Decision(
+        model=model,
+        version=restored.number,
+        champion=left.number,
+        outcome="rolled back",
+        promoted=True,
+        reason=f"version {left.number} was rolled back",
+        test=_test(tags),
+        figures={},
+        experiment=tags.get("experiment", "unknown"),
+        edition=tags.get("edition", "unknown"),
+        run_id=restored.run_id,
+        commit=tags.get("commit", "unknown"),
+        uncommitted_changes=tags.get("uncommitted_changes", "unknown"),
+        data={key.removeprefix("data "): value for key, value in tags.items() if key.startswith("data ")},
+        triggered=by,
+        at=at_present(),
+    )
+    write(project, decision)
+    return decision
+
+
+def champions(project: Project) -> list[tuple[str, Version | None, Version | None]]:
+    """(model, champion, previous) of every registered model. Raises StoreError."""
+    with store_module.connected(project) as client:
+        registry = Registry(client)
+        names = registry.models()
+        for name in names:
+            registry.tidy(name)
+        return [(name, registry.aliased(name, CHAMPION), registry.aliased(name, PREVIOUS)) for name in names]
+
+
+def _test(tags: Mapping[str, str]) -> str:
+    """The test figure beside that of the best baseline, from the tags of a version."""
+    found = {what: row for row in tags.items() for what in ("test", "baseline") if row[0].startswith(f"{what} ")}
+    if len(found) < 2:
+        return "unknown"
+    metric = found["test"][0].removeprefix("test ")
+    return f"{metric} {found['test'][1]}, best baseline {found['baseline'][1]}"
+
+
+def _verdict(
+    project: Project, client: Any, ours: Candidate, version: Version, champion: Version | None, margin: float
+) -> Verdict:
+    if champion is not None and champion.number == version.number:
+        return Verdict("not better", "it is the champion already")
+    failed = floor(ours.metrics, ours.evidence, margin)
+    if failed is not None:
+        return failed
+    verdict = _against(client, ours, champion)
+    if verdict.outcome != "better":
+        return verdict
+    fault = _fault(project, ours.experiment, version)
+    return verdict if fault is None else Verdict("not better", fault, verdict.figures)
+
+
+def _against(client: Any, ours: Candidate, champion: Version | None) -> Verdict:
+    if champion is None:
+        return Verdict("better", "there is no champion yet, and it is above the floor", _scores(ours.metrics))
+    editions = champion.tags.get("edition"), ours.metrics["edition"]
+    if editions == ("full", "sample"):
+        return Verdict("not better", "trained on sample data, which never replaces a champion of the published data")
+    if editions == ("sample", "full"):
+        return Verdict("better", "the champion knows sample data only", _scores(ours.metrics))
+    theirs = _evidence(client, champion.run_id)
+    if theirs is None:
+        return Verdict("inconclusive", f"the losses of champion version {champion.number} are gone from its run")
+    return compare(ours.metrics["task"], ours.evidence, theirs, ours.block, ours.horizon)
+
+
+def _scores(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    against = metrics["against_baseline"]
+    return {key: against[key] for key in ("metric", "score", "baseline", "baseline_score")}
+
+
+def _fault(project: Project, experiment: str, version: Version) -> str | None:
+    """Why the logged model may not serve: it does not load in a fresh process, or does not answer as evaluated."""
+    command = [sys.executable, "-m", "pipeline", "skew", experiment, "--model", version.uri]
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": store_module.address(project), "PYTHONPATH": path}
+    done = subprocess.run(
+        command,
+        cwd=project.root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SKEW_SECONDS,
+        check=False,
+    )
+    if done.returncode == 0:
+        return None
+    said = (done.stderr.strip() or done.stdout.strip() or f"ended with {done.returncode}").splitlines()[-1]
+    return f"the logged model does not answer as it was evaluated: {said.removeprefix('error: ')}"
+
+
+def _run(client: Any, experiment: Candidate) -> Any:
+    run = Run.of(experiment.run)
+    found = client.get_experiment_by_name(run.source)
+    row = None if found is None else find(client, [found.experiment_id], run.key)
+    return None if row is None or row.info.lifecycle_stage == "deleted" else row
+
+
+def _keep_evidence(client: Any, run_id: str, evidence: Evidence) -> None:
+    """The losses by which the next candidate will be compared with this one, beside its run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(EVIDENCE).name
+        artifacts.save_arrays(path, {"rows": evidence.rows, "losses": evidence.losses})
+        client.log_artifact(run_id, str(path), str(Path(EVIDENCE).parent))
+
+
+def _evidence(client: Any, run_id: str) -> Evidence | None:
+    """None where the artifact is gone."""
+    folder = str(Path(EVIDENCE).parent)
+    if EVIDENCE not in {item.path for item in client.list_artifacts(run_id, folder)}:
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        found = artifacts.load_arrays(Path(client.download_artifacts(run_id, EVIDENCE, place)))
+    return Evidence(found["rows"], found["losses"])

@@ -1,0 +1,125 @@
+"""What a report is made from: the results of the experiments that params.yaml names on a data set, and of no others."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.encoding.records import Encoded, member_key
+from pipeline.errors import DataError
+from pipeline.evaluation.metric import cost_of
+
+REQUIRED = (
+    "experiment", "dataset", "task", "edition", "protocol", "cell", "parameters", "train_seconds", "epochs",
+    "epoch_seconds", "examples_per_second", "examples", "seed", "test", "validation", "members", "baselines",
+    "against_baseline",
+)  # fmt: skip
+Predictions = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`curves`: a row of numbers for each epoch; `predictions`: by member and split; `samples`: what it generated."""
+
+    name: str
+    metrics: Mapping[str, Any]
+    curves: Sequence[Mapping[str, float]]
+    predictions: Predictions
+    samples: Sequence[Mapping[str, Any]]
+
+    @property
+    def task(self) -> str:
+        return str(self.metrics["task"])
+
+    @property
+    def headline(self) -> str:
+        return str(self.metrics["against_baseline"]["metric"])
+
+    def test_predictions(self) -> list[NDArray[Any]]:
+        """Of the first network of each fold, in the order of the folds."""
+        first: dict[int, int] = {}
+        for i, member in enumerate(self.metrics["members"]):
+            first.setdefault(member["fold"], i)
+        return [self.predictions[member_key(first[fold], "test")] for fold in sorted(first)]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A data set with everything that was measured on it; `experiments` in the order of params.yaml, at least one."""
+
+    dataset: str
+    encoded: Encoded
+    experiments: Sequence[Experiment]
+    baselines: Mapping[str, Mapping[str, float]]
+    baseline_predictions: Predictions
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self.encoded.summary
+
+    @property
+    def headline(self) -> str:
+        return self.experiments[0].headline
+
+    def best_baseline(self) -> tuple[str, list[NDArray[Any]]] | None:
+        """The best by the headline metric of those that make predictions, with its predictions for each fold."""
+        rated = [
+            n for n, b in self.baselines.items() if self.headline in b and member_key(n, 0) in self.baseline_predictions
+        ]
+        if not rated:
+            return None
+        best = min(rated, key=lambda name: cost_of(self.headline, self.baselines[name]))
+        folds = range(self.facts.get("folds", 1))
+        return best, [self.baseline_predictions[member_key(best, fold)] for fold in folds]
+
+
+def load(project: Project, dataset: str, names: Sequence[str]) -> Material:
+    """Everything of the experiments `names`; DataError names the first file that is missing or not whole."""
+    rivals = project.baselines(dataset)
+    experiments = [_experiment(project, dataset, name) for name in names]
+    return Material(
+        dataset,
+        artifacts.load_encoded(project.prepared(dataset)),
+        experiments,
+        artifacts.load_json(rivals / "metrics.json"),
+        artifacts.load_arrays(rivals / "predictions.npz"),
+    )
+
+
+def load_metrics(project: Project, dataset: str, name: str) -> dict[str, Any]:
+    path = project.metrics(dataset, name)
+    metrics: dict[str, Any] = artifacts.load_json(path)
+    missing = [key for key in REQUIRED if key not in metrics]
+    if missing:
+        raise DataError(f"{path}: lacks {', '.join(missing)}; `dvc repro evaluate@{name}` writes it anew")
+    return metrics
+
+
+def _experiment(project: Project, dataset: str, name: str) -> Experiment:
+    folder = project.predictions(dataset, name)
+    return Experiment(
+        name,
+        load_metrics(project, dataset, name),
+        load_curves(project.curves(dataset, name)),
+        artifacts.load_arrays(folder / "predictions.npz"),
+        artifacts.load_json(folder / "samples.json"),
+    )
+
+
+def load_curves(path: Path) -> list[dict[str, float]]:
+    """The rows of a CSV file of numbers, one for each epoch."""
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = [{name: float(text) for name, text in row.items()} for row in csv.DictReader(lines)]
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found; `dvc repro` makes it") from None
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: not a table of numbers ({error}); `dvc checkout` restores it") from None
+    if not rows:
+        raise DataError(f"{path}: no epochs; `dvc repro` makes it")
+    return rows

@@ -1,0 +1,121 @@
+"""Character language models: contiguous streams through truncated backpropagation, with the state carried along."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.networks import CharLmNetwork
+from pipeline.encoding.records import Encoded
+from pipeline.encoding.vocabulary import Vocabulary
+from pipeline.errors import DataError
+from pipeline.layers import keras
+from pipeline.layers.cells import dropped, recurrent, reset_states
+from pipeline.tasks.char_lm.prepare import STREAMS, carried_rows
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import Batch, load, trainable
+from pipeline.training.generation import Sampling, bits, generate
+from pipeline.training.gradients import by_state
+
+# As many as STREAMS, for which the network that reads a split is built.
+SAMPLINGS = (*map(Sampling, (0.0, 0.3, 0.5, 0.7, 0.8)), Sampling(1.0, top_p=0.9), Sampling(1.0), Sampling(1.2))
+SAMPLE_LENGTH = 300
+PROMPT = 30
+CHECKPOINT_LENGTH = 200
+CHECKPOINT = Sampling(0.8)
+GRADIENT_STEPS = 100
+GRADIENT_BATCH = 16
+
+
+def build(network: CharLmNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """ids int32 [batch, time] → logits float32 [batch, time, symbols] of each next character."""
+    size = len(encoder["symbols"])
+    ids = keras.Input((None,), batch_size=batch, dtype="int32", name="ids")
+    # Unit variance, as for one-hot input: Keras' default of ±0.05 starts the recurrent layer almost blind.
+    start = keras.initializers.RandomNormal(stddev=1.0)
+    x = keras.layers.Embedding(size, network.embedding, embeddings_initializer=start, name="embedding")(ids)
+    if network.input_dropout:
+        x = keras.layers.Dropout(network.input_dropout, name="input_dropout")(x)
+    x = dropped(network, recurrent(network, x, sequences=True))
+    return keras.Model(ids, keras.layers.Dense(size, name="logits")(x), name="char_lm")
+
+
+class Streams:
+    """The text cut into `batch` contiguous streams, read in parallel in chunks of `time_steps`."""
+
+    def __init__(self, ids: NDArray[np.int16], batch: int, time_steps: int) -> None:
+        self.length = (len(ids) - 1) // batch
+        if self.length < time_steps:
+            raise DataError(
+                f"batch {batch} × time_steps {time_steps} needs {batch * time_steps + 1} characters, the training part"
+                f" has {len(ids)}; lower one of them"
+            )
+        self.ids, self.batch, self.time_steps = ids.astype(np.int32), batch, time_steps
+        self.steps = -(-self.length // time_steps)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        # Another start in each epoch, so that chunk borders do not always cut the same contexts.
+        first = rng.integers(len(self.ids) - self.length * self.batch)
+        used = self.ids[first : first + self.length * self.batch + 1]
+        x = used[:-1].reshape(self.batch, self.length)
+        y = used[1:].reshape(self.batch, self.length)
+        for t in range(0, self.length, self.time_steps):
+            yield x[:, t : t + self.time_steps], y[:, t : t + self.time_steps], None
+
+
+def feed(network: CharLmNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Streams:
+    ids = np.concatenate([encoded.arrays[split] for split in splits])
+    return Streams(ids, network.batch, network.time_steps)
+
+
+def loss(network: CharLmNetwork) -> Any:
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+class predictor:
+    """Bits of each character of a split, read from its start to its end with the state carried.
+
+    `streams` parts of the split are read in parallel; see tasks.char_lm.carried_rows.
+    """
+
+    def __init__(self, model: Compiled, network: CharLmNetwork, encoded: Encoded, streams: int = STREAMS) -> None:
+        self.model, self.network, self.encoded, self.streams = model, network, encoded, streams
+        self.twin = Compiled(build(network.model_copy(update={"stateful": True}), encoded.encoder, batch=streams))
+
+    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
+        """float32 [characters]: -log2 of the probability given to each character of the split."""
+        load(self.twin.model, trainable(self.model.model))
+        reset_states(self.twin.model)
+        rows, lengths = carried_rows(self.encoded, split, self.streams)
+        found = bits(self.twin, rows)
+        return np.concatenate([row[-n:] for row, n in zip(found, lengths, strict=True)])
+
+    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
+        """`gradients` float64 [STATES, time], where they are asked for; see pipeline.models.blocks.gradients."""
+        if not self.network.gradients:
+            return {}
+        model = build(self.network.model_copy(update={"stateful": False}), self.encoded.encoder)
+        text, width = self.encoded.arrays["validation"].astype(np.int32), GRADIENT_STEPS + 1
+        starts = np.linspace(0, len(text) - width, GRADIENT_BATCH).astype(int)
+        rows = np.stack([text[start : start + width] for start in starts])
+        weights = trainable(model), trainable(self.model.model)
+        return {"gradients": by_state(model, *weights, rows[:, :-1], rows[:, 1:], self.network.clip_norm or 1.0)}
+
+    def samples(self, seed: int) -> list[dict[str, Any]]:
+        """What the model writes after the first words of the test text, at rising temperatures."""
+        return self._written(SAMPLE_LENGTH, SAMPLINGS, seed)
+
+    def checkpoint(self, epoch: int, seed: int, last: bool) -> list[dict[str, Any]]:
+        """The same after epochs 1, 2, 4, 8 … and the last: how it learns to spell."""
+        if epoch & (epoch - 1) and not last:
+            return []
+        row, *_ = self._written(CHECKPOINT_LENGTH, [CHECKPOINT] * self.streams, seed)
+        return [row | {"epoch": epoch}]
+
+    def _written(self, length: int, samplings: Sequence[Sampling], seed: int) -> list[dict[str, Any]]:
+        load(self.twin.model, trainable(self.model.model))
+        symbols = Vocabulary(tuple(self.encoded.encoder["symbols"]))
+        prompt = "".join(symbols.decode(self.encoded.arrays["test"][:PROMPT]))
+        texts = generate(self.twin, self.encoded.encoder, prompt, length, samplings, seed)
+        return [{"prompt": prompt, **s._asdict(), "text": x} for s, x in zip(samplings, texts, strict=True)]

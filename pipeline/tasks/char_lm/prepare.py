@@ -1,0 +1,53 @@
+"""Character language model: predict each next character of a running text.
+
+Split contiguously before anything is fitted. Symbols that the training part lacks are one UNKNOWN symbol.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.datasets import CharLmData
+from pipeline.encoding import vocabulary
+from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
+from pipeline.encoding.text_cleaning import cleaned
+
+STREAMS = 8
+WARM_UP = 500  # characters read before a split, so that its first character is not predicted from nothing
+
+
+def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
+    """Arrays train, validation, test: int16 [characters], contiguous in the text's order."""
+    del seed  # the split is by position
+    text, options = cleaned(record, row)
+    cuts = [round(len(text) * (1 - row.validation - row.test)), round(len(text) * (1 - row.test))]
+    parts = dict(zip(SPLITS, (text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]), strict=True))
+    symbols = vocabulary.build(parts["train"])
+    encoder = {**options, "symbols": list(symbols.symbols)}
+    arrays = {name: symbols.encode(part).astype(np.int16) for name, part in parts.items()}
+    summary = {
+        "characters": len(text),
+        "symbols": len(symbols) - 2,
+        "unknown_in_test": int(np.sum(arrays["test"] == symbols.ids[vocabulary.UNKNOWN])),
+        "findings": dict(record.findings),
+    }
+    return Encoded(arrays, encoder, {name: len(part) for name, part in parts.items()}, summary)
+
+
+def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
+    """The encoder: its symbols are fitted on the training part alone."""
+    return dict(encoded.encoder)
+
+
+def carried_rows(encoded: Encoded, split: str, streams: int = STREAMS) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """(ids int32 [streams, characters + 1], lengths int64 [streams]): what is read in parallel to predict a split, of
+    which the last `lengths` characters of a row are the stream's own, after the WARM_UP characters before them."""
+    before = {"validation": ["train"], "test": ["train", "validation"]}[split]
+    context = np.concatenate([encoded.arrays[s] for s in before])[-WARM_UP - 2 :]
+    text = np.concatenate([context, encoded.arrays[split]]).astype(np.int32)
+    ends = len(context) + np.linspace(0, len(encoded.arrays[split]), streams + 1).round().astype(int)
+    lengths = np.diff(ends)
+    # Every row is as long as the longest; what a shorter stream reads too much of comes first, as more warm-up.
+    width = int(lengths.max()) + min(WARM_UP, len(context) - 2)
+    return np.stack([text[end - width - 1 : end] for end in ends[1:]]), lengths

@@ -1,0 +1,50 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding import vocabulary
+from pipeline.encoding.records import Encoded
+from pipeline.evaluation.raw_rows import Ids, Network, RawRows
+
+CONTEXT = 64  # characters that make a place in a text unlike others
+FACTOR = 0x9E3779B97F4A7C15  # odd, so that no power of it is 0 modulo 2^64
+
+
+def _character_ids(encoded: Encoded, fold: int) -> Ids:
+    """A polynomial hash of each test character with the CONTEXT before it."""
+    symbols = encoded.encoder["symbols"]
+    points = np.array([ord(s) if len(s) == 1 else 0 for s in symbols], np.uint64)
+    points[vocabulary.Vocabulary(tuple(symbols)).ids[vocabulary.UNKNOWN]] = 0
+    before = np.concatenate([encoded.arrays["train"][-CONTEXT:], encoded.arrays["validation"]])[-CONTEXT:]
+    text = points[np.concatenate([before, encoded.arrays["test"]])] + np.uint64(1)
+    found = np.zeros(len(encoded.arrays["test"]), np.uint64)
+    for back in range(len(before) + 1):
+        found += np.uint64(pow(FACTOR, back, 2**64)) * text[len(before) - back : len(text) - back]
+    return found
+
+
+SCORED = 200  # characters of each stream
+
+
+def _running_text(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+    """The first SCORED characters of each stream that evaluate read, with all that it had read before them."""
+    from pipeline.encoding.text_cleaning import prepare
+    from pipeline.encoding.vocabulary import UNKNOWN, Vocabulary
+    from pipeline.tasks.char_lm.prepare import carried_rows
+
+    symbols = Vocabulary(tuple(encoded.encoder["symbols"]))
+    strange = (chr(c) for c in range(33, 0x3000) if chr(c) not in symbols)
+    stand_in = next(c for c in strange if prepare(c, encoded.encoder) == c)  # for characters that training lacks
+    read, lengths = carried_rows(encoded, "test")
+    starts = np.cumsum([0, *lengths[:-1]])
+    inputs, expected = [], []
+    for ids, length, start in list(zip(read, lengths, starts, strict=True))[:rows]:
+        before = len(ids) - length
+        text = "".join(stand_in if s == UNKNOWN else s for s in symbols.decode(ids[: before + SCORED])).rstrip()
+        if prepare(text, encoded.encoder) == text and len(text) > before:  # else it begins with a space, which is cut
+            inputs.append(text)
+            expected.append(stored[start : start + len(text) - before])
+    return RawRows(inputs, expected, lambda answer, bits: np.array(answer["bits"][-len(bits) :]), {"score": True})

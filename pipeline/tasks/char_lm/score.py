@@ -1,0 +1,33 @@
+"""DOC."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+from pipeline.evaluation import generated_text
+
+HEADLINE = "bits_per_char"
+MONITOR = "bits_per_char"
+BLOCK = 200
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: float [characters], -log2 of the probability given to each character of the split."""
+    assert len(predictions) == len(encoded.arrays[split])
+    return {"bits_per_char": float(np.mean(predictions, dtype=np.float64))}
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
+    """Bits of each test character."""
+    return predictions.astype(np.float64)
+
+
+def generated(
+    encoded: Encoded, samples: Sequence[Mapping[str, Any]], fitted_on: tuple[str, ...]
+) -> list[dict[str, float]]:
+    """What can be counted in what a model wrote that was fitted on those splits; see pipeline.tasks.generated_text."""
+    source = np.concatenate([encoded.arrays[split] for split in fitted_on])
+    return generated_text.figures(samples, source, encoded.encoder["symbols"])

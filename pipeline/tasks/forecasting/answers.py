@@ -1,0 +1,155 @@
+"""DOC."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.networks import ForecastingNetwork
+from pipeline.encoding.series_features import reach
+from pipeline.errors import DataError
+from pipeline.raw_input import MAX_STEPS, NO_VALUES, Answer, number, warned
+from pipeline.serving.served import Served
+from pipeline.tasks.forecasting.network import roll_out, time_of_step
+from pipeline.tasks.forecasting.score import widths
+from pipeline.training.compiled import Compiled
+
+TOO_LARGE = 1e30  # the network counts in float32
+ENDS = ("values", "lower", "upper")
+FAR = 10.0  # standard deviations from the mean of the training part
+
+
+def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
+    """The next `steps` values after item["values"], whose first stands at item["start"]; an empty item: after the
+    latest values that the model knows; with `lower` and `upper` ends of their interval of `level`.
+
+    At the model's horizons stand the forecasts that were evaluated, made from the past alone. Between them, and after
+    the last, the one-step forecast is fed back, moved to meet them: by as much as it misses them there, linearly
+    between two, as at the last behind it. Without a one-step horizon the line goes straight from one to the next.
+
+    Extras: item["extras"] has {name: [numbers]} from the first value on, and may go on into the future. Each is held at
+    its last number from where it ends; without any, at the last one that the model knows. The answer says what is held.
+    """
+    encoder, network = served.encoder, served.network
+    past, first = _past(encoder, item)
+    extras, held = _beside(encoder, item, len(past), len(past) + steps)
+    model = served.compiled(1 if network.stateful else None)
+    values, half = _ahead(model, network, encoder, past, first, steps, extras), widths(encoder, steps)
+    answer = {
+        **{name: row.tolist() for name, row in zip(ENDS, (values, values - half, values + half), strict=True)},
+        "level": encoder["interval"]["level"],
+        "unit": encoder["unit"],
+        "start": time_of_step(encoder, first + len(past)),
+        **({} if extras is None else {"held": held}),
+    }
+    read, longest = past[-reach(encoder) - 1 :], max(encoder["horizons"])
+    return warned(
+        answer,
+        {
+            NO_VALUES: not item,
+            "the values are all the same; the model learnt from a series that changes": bool(np.ptp(read) == 0),
+            "some values are far from all that the model learnt from": bool(
+                np.max(np.abs(read - encoder["mean"])) > FAR * encoder["sd"]
+            ),
+            f"after step {longest}, the model's last, its forecast is repeated": (
+                1 not in encoder["horizons"] and steps > longest
+            ),
+        },
+    )
+
+
+def _ahead(
+    model: Compiled,
+    network: ForecastingNetwork,
+    encoder: Mapping[str, Any],
+    past: NDArray[np.float64],
+    first: int,
+    steps: int,
+    extras: NDArray[np.float64] | None,
+) -> NDArray[np.float64]:
+    """float64 [steps]; see forecast. What stands at a step does not depend on how many are asked for."""
+    horizons = encoder["horizons"]
+    length = min((h for h in horizons if h >= steps), default=steps)
+    rolled = length if 1 in horizons else 1
+    if extras is not None:
+        extras = extras[np.minimum(np.arange(len(past) + rolled), len(extras) - 1)]
+    values, direct = roll_out(model, network, encoder, past, first, rolled, extras)
+    if 1 not in horizons:
+        values = np.full(length, past[-1])
+    missed = sorted((h, ahead - values[h - 1]) for h, ahead in zip(horizons, direct, strict=True) if h <= length)
+    at, by = np.array([(0, 0.0), *missed]).T
+    return np.asarray(values[:steps] + np.interp(np.arange(1, steps + 1), at, by))
+
+
+def _beside(
+    encoder: Mapping[str, Any], item: Any, past: int, length: int
+) -> tuple[NDArray[np.float64] | None, dict[str, float]]:
+    """(float64 [length, extras] beside the past and the steps to come; by name, what was held at its last value)."""
+    if not encoder.get("extras"):
+        return None, {}
+    latest = np.array(encoder["latest"]["extras"])
+    given = _given_extras(encoder, item.get("extras") or {}, past, length) if item else {}
+    columns, held = [], {}
+    for i, extra in enumerate(encoder["extras"]):
+        column = given.get(extra["name"], latest[-1:, i] if item else latest[:, i])[:length]
+        if len(column) < length:
+            held[extra["name"]] = float(column[-1])
+        columns.append(np.concatenate([column, np.full(length - len(column), column[-1])]))
+    return np.column_stack(columns), held
+
+
+def _given_extras(encoder: Mapping[str, Any], given: Any, past: int, length: int) -> dict[str, NDArray[np.float64]]:
+    known = [extra["name"] for extra in encoder["extras"]]
+    if not isinstance(given, Mapping) or not set(given) <= set(known):
+        raise DataError(f"extras: found {str(given)[:60]!r}; expected {{name: [numbers]}} of {', '.join(known)}")
+    columns = {}
+    for name, numbers in given.items():
+        try:
+            column = np.array(numbers, np.float64)
+        except (TypeError, ValueError):
+            column = np.array(np.nan)
+        if column.ndim != 1 or not past <= len(column) <= length or not (np.abs(column) < TOO_LARGE).all():
+            raise DataError(
+                f"extras: {name!r} needs {past} numbers in a row, one beside each value, and at most {length - past} "
+                f"for the steps to come, all finite and below {TOO_LARGE:g}"
+            )
+        columns[name] = column
+    return columns
+
+
+def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], int]:
+    latest = encoder["latest"]
+    if not item:
+        return np.array(latest["values"]), latest["first"]
+    try:
+        values = np.array(item["values"], np.float64)
+    except (TypeError, KeyError, ValueError):
+        raise DataError('a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to go on') from None
+    if values.ndim != 1 or len(values) <= reach(encoder) or not (np.abs(values) < TOO_LARGE).all():
+        raise DataError(
+            f"values: found numbers of shape {list(values.shape)}; more than {reach(encoder)} are needed, in one row, "
+            f"all finite and below {TOO_LARGE:g}"
+        )
+    if encoder["start"] is None or "start" not in item:
+        return values, 0
+    since = _time(item["start"]).astype(np.int64) - _time(encoder["start"]).astype(np.int64)
+    return values, int(since // encoder["step_seconds"])
+
+
+def _time(text: Any) -> Any:
+    try:
+        time: Any = np.datetime64(text if isinstance(text, str) else "NaT", "s")
+    except ValueError:
+        time = np.datetime64("NaT", "s")
+    if np.isnat(time):
+        raise DataError(f'start: found {text!r}; it must be the time of the first value, e.g. "2026-01-01T00:00"')
+    return time
+
+
+def _forecasts(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values, start, extras} → {values, lower, upper, level}: the next steps; see models.forecasting.forecast"""
+    from pipeline.tasks.forecasting.answers import forecast
+
+    steps = int(number(options, "steps", 96, 1, MAX_STEPS))
+    return [forecast(served, item, steps) for item in inputs]

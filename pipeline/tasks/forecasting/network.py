@@ -1,0 +1,205 @@
+"""Forecasters: a recurrent layer over the inputs of each step, one output for each horizon.
+
+Stateful: contiguous streams, the state carried from chunk to chunk. Stateless: the same chunks, shuffled, each from a
+zero state; and a forecast sees `time_steps` steps.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.networks import ForecastingNetwork
+from pipeline.encoding.records import Encoded
+from pipeline.encoding.series_features import lag_columns, reach
+from pipeline.errors import DataError
+from pipeline.layers import keras
+from pipeline.layers.cells import dropped, recurrent, reset_states
+from pipeline.layers.pooling import FoldSteps, UnfoldSteps
+from pipeline.reference.network import mean_absolute, mean_squared
+from pipeline.tasks.forecasting.prepare import STREAMS, WARM_UP, carried_steps, inputs, targets, window_steps
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import Batch, load, optimizer, trainable
+from pipeline.training.from_scratch import FromScratch
+
+CHUNK = 500
+
+
+def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons].
+
+    topology direct: one output for each horizon. decoder: at every step a second recurrent layer unrolls what the first
+    one knows over the horizons, one after another, and is told the seasons before each of them.
+    """
+    start = keras.Input((None, encoder["features"]), batch_size=batch, name="inputs")
+    x = dropped(network, recurrent(network, start, sequences=True))
+    if network.topology == "decoder":
+        out = _decoded(network, encoder, start, x)
+    else:
+        out = keras.layers.Dense(len(encoder["horizons"]), name="forecasts")(x)
+    return keras.Model(start, out, name="forecasting")
+
+
+def _decoded(network: ForecastingNetwork, encoder: Mapping[str, Any], start: Any, x: Any) -> Any:
+    """x float32 [batch, time, units], the encoder's outputs → [batch, time, horizons]."""
+    horizons = len(encoder["horizons"])
+    steps = keras.layers.RepeatVector(horizons, name="repeat")(FoldSteps(name="fold")(x))
+    columns = lag_columns(encoder)
+    if columns:
+        seasons = FoldSteps(name="fold_seasons")(start[:, :, 1 : 1 + columns])
+        seasons = keras.layers.Reshape((horizons, columns // horizons), name="seasons")(seasons)
+        steps = keras.layers.Concatenate(name="decoder_inputs")([steps, seasons])
+    one_layer = network.model_copy(update={"stateful": False, "layers": 1})
+    out = keras.layers.Dense(1, name="forecasts")(dropped(network, recurrent(one_layer, steps, sequences=True)))
+    return UnfoldSteps(name="unfold")([out, start])
+
+
+def loss(network: ForecastingNetwork) -> Any:
+    """Mean absolute or squared error over the targets that are not NaN."""
+    power = {"mae": keras.ops.abs, "mse": keras.ops.square}[network.loss]
+
+    def masked(truth: Any, forecast: Any, sample_weight: Any = None) -> Any:
+        present = keras.ops.logical_not(keras.ops.isnan(truth))
+        error = power(forecast - keras.ops.where(present, truth, 0.0))
+        count = keras.ops.maximum(keras.ops.sum(keras.ops.cast(present, "float32")), 1.0)
+        return keras.ops.sum(keras.ops.where(present, error, 0.0)) / count
+
+    return masked
+
+
+def compiled(network: ForecastingNetwork, model: Any) -> Compiled:
+    """Trained by Keras, or by the same loss in NumPy."""
+    if network.engine == "numpy":
+        by_hand = {"mae": mean_absolute, "mse": mean_squared}[network.loss]
+        return FromScratch(model, network, by_hand, optimizer(network))
+    return Compiled(model, loss(network), optimizer(network))
+
+
+class Chunks:
+    """`batch` chunks of `time_steps` at a time: of contiguous streams when stateful, else of shuffled places."""
+
+    def __init__(self, network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
+        self.network, self.inputs = network, encoded.arrays["inputs"]
+        self.truth = scaled_truth(encoded, splits)
+        self.first, room = reach(encoded.encoder), len(self.truth) - reach(encoded.encoder) - network.time_steps
+        self.length = room // network.batch
+        self.stride = network.time_steps if network.stateful else network.stride or network.time_steps
+        self.steps = room // self.stride // network.batch
+        if self.steps < 1:
+            need = self.first + network.time_steps + self.stride * network.batch
+            raise DataError(
+                f"batch {network.batch} × time_steps {network.time_steps} needs {need} steps, the training part has"
+                f" {len(self.truth)}; lower one of them"
+            )
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        time, batch = self.network.time_steps, self.network.batch
+        first = self.first + rng.integers(self.stride)  # other chunk borders in each epoch
+        if self.network.stateful:
+            starts = first + np.arange(batch) * self.length + np.arange(self.steps)[:, None] * time
+        else:
+            places = np.arange(first, len(self.truth) - time + 1, self.stride)
+            starts = rng.permutation(places)[: self.steps * batch].reshape(self.steps, batch)
+        for row in starts:
+            at = row[:, None] + np.arange(time)
+            truth = self.truth[at]
+            truth[:, : self.network.burn_in] = np.nan
+            yield self.inputs[at], truth, None
+
+
+def scaled_truth(encoded: Encoded, splits: tuple[str, ...]) -> NDArray[np.float32]:
+    """float32 [time up to the end of the splits, horizons]: what to learn at each step, NaN where nothing is known."""
+    parts = [targets(encoded, split) for split in splits]
+    out = np.full((parts[-1][0][-1] + 1, len(encoded.encoder["horizons"])), np.nan)
+    for origins, truth in parts:
+        out[origins] = np.where(np.isnan(truth), out[origins], truth)
+    return np.asarray((out - encoded.encoder["mean"]) / encoded.encoder["sd"], np.float32)
+
+
+def feed(network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Chunks:
+    return Chunks(network, encoded, splits)
+
+
+class predictor:
+    """Forecasts for the origins of a split: carried state, or windows of `time_steps`, as the network was trained."""
+
+    def __init__(self, model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> None:
+        self.model, self.network, self.encoded = model, network, encoded
+        batch = STREAMS if network.stateful else None
+        self.twin = Compiled(build(network, encoded.encoder, batch)) if network.stateful else model
+
+    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
+        """float64 [targets, horizons], in the unit of the series."""
+        scaled = self._carried(split) if self.network.stateful else self._windows(split)
+        return np.asarray(scaled.astype(np.float64) * self.encoded.encoder["sd"] + self.encoded.encoder["mean"])
+
+    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
+        """free_run: float64 [steps] from the start of the test part, fed with nothing but itself; where asked for."""
+        encoder, values = self.encoded.encoder, self.encoded.arrays["values"]
+        if not encoder["free_run"]:
+            return {}
+        model = Compiled(build(self.network, encoder, 1 if self.network.stateful else None))
+        load(model.model, trainable(self.model.model))
+        past = values[: encoder["cuts"][1]]
+        return {"free_run": roll_out(model, self.network, encoder, past, 0, encoder["free_run"])[0]}
+
+    def _windows(self, split: str) -> NDArray[np.float32]:
+        origins, _ = targets(self.encoded, split)
+        back = window_steps(self.encoded, split, self.network.time_steps)
+        rows = [origins[i : i + 1_000, None] + back for i in range(0, len(origins), 1_000)]
+        return np.concatenate([self.twin.predict(self.encoded.arrays["inputs"][at])[:, -1] for at in rows])
+
+    def _carried(self, split: str) -> NDArray[np.float32]:
+        load(self.twin.model, trainable(self.model.model))
+        reset_states(self.twin.model)
+        at, warm = carried_steps(self.encoded, split)
+        chunks = [
+            self.twin.predict(self.encoded.arrays["inputs"][at[:, i : i + CHUNK]]) for i in range(0, at.shape[1], CHUNK)
+        ]
+        scaled = np.concatenate(chunks, axis=1)[:, warm:]
+        return np.asarray(scaled.reshape(-1, scaled.shape[-1])[: len(targets(self.encoded, split)[0])])
+
+
+def roll_out(
+    model: Compiled,
+    network: ForecastingNetwork,
+    encoder: Mapping[str, Any],
+    past: NDArray[np.float64],
+    first: int,
+    steps: int,
+    extras: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(float64 [steps] after `past`, whose first value is step `first` of the series: the one-step forecast, fed back;
+    float64 [horizons], the forecasts for each horizon from the end of `past` alone).
+
+    `extras`: float64 [past + steps, extras], where the model has further columns.
+
+    A stateful model reads the past once and then a step at a time; a stateless one its last `time_steps` each time.
+    """
+    column = encoder["horizons"].index(1) if 1 in encoder["horizons"] else 0
+    window = reach(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
+    tail = np.concatenate([past[-window:], np.empty(steps)])
+    known = len(tail) - steps
+    beside = None if extras is None else extras[-len(tail) :]
+    first += len(past) - known
+    reset_states(model.model)
+    fresh = known - reach(encoder)  # rows that the model has not read yet
+    direct = np.empty(0)
+    for t in range(known, len(tail)):
+        part = slice(max(0, t - reach(encoder) - fresh), t)
+        clock = {**encoder, "start": time_of_step(encoder, first + part.start)}
+        rows = inputs(tail[part], clock, None if beside is None else beside[part])[-fresh:]
+        scaled = model.predict(rows[None].astype(np.float32))[0, -1]
+        ahead = scaled * np.float64(encoder["sd"]) + encoder["mean"]
+        direct = direct if len(direct) else ahead
+        tail[t] = ahead[column]
+        fresh = 1 if network.stateful else fresh
+    return tail[known:], direct
+
+
+def time_of_step(encoder: Mapping[str, Any], steps: int) -> str | None:
+    """The time of the series' step number `steps`."""
+    if encoder["start"] is None or encoder["step_seconds"] is None:
+        return None
+    return str(np.datetime64(encoder["start"], "s") + np.timedelta64(encoder["step_seconds"] * steps, "s"))

@@ -1,0 +1,189 @@
+"""Forecasting: the values `horizons` steps ahead, from the series so far.
+
+Split by time of the target; scaling, and everything else that is fitted, from the training part only. Masked slots are
+filled for input, and never a target.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.datasets import ForecastingData
+from pipeline.encoding.records import SPLITS, Encoded, Series
+from pipeline.encoding.series_features import calendar_features, lag_features, reach
+from pipeline.errors import DataError
+
+MIN_TARGETS = 50
+STREAMS = 8
+WARM_UP = 1_500  # steps read before a forecast, so that a carried state has forgotten where it began
+Floats = NDArray[np.float64]
+
+
+def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
+    """Arrays: values float64 [time], in the unit of the series; valid bool [time]; inputs float32 [time, features],
+    what the network is given at each step, NaN where the past does not reach back far enough; extras float64
+    [time, extras], further columns without gaps, where the row names some.
+
+    encoder["cuts"]: where validation and test begin.
+    """
+    del seed  # the split is by time
+    n = len(record.values)
+    cuts = [round(n * (1 - row.validation - row.test)), round(n * (1 - row.test))]
+    encoder: dict[str, Any] = {
+        "horizons": list(row.horizons),
+        "seasons": list(row.seasons),
+        "season_means": row.season_means,
+        "calendar": row.calendar and record.start is not None,
+        "lags": row.lags,
+        "free_run": row.free_run,
+        "unit": record.unit,
+        "start": record.start,
+        "step_seconds": record.step_seconds,
+        "cuts": cuts,
+    }
+    _check_length(row.source, n, cuts, encoder)
+    values = filled(record.values, record.valid, encoder)
+    _check_changes(row.source, values, record.valid, encoder)
+    trained = record.values[: cuts[0]][record.valid[: cuts[0]]]
+    encoder |= {"mean": float(trained.mean()), "sd": float(trained.std())}
+    encoder["scale"] = _naive_error(values[: cuts[0]], row.seasons[0] if row.seasons else 1)
+    arrays: dict[str, NDArray[Any]] = {"values": values, "valid": record.valid}
+    if row.extras:
+        columns = _extra_columns(record, row)
+        encoder["extras"] = [_scaling(row.source, name, column[: cuts[0]]) for name, column in columns.items()]
+        means = [extra["mean"] for extra in encoder["extras"]]
+        arrays["extras"] = np.column_stack([carried(*pair) for pair in zip(columns.values(), means, strict=True)])
+    arrays["inputs"] = inputs(values, encoder, arrays.get("extras")).astype(np.float32)
+    encoder["features"] = arrays["inputs"].shape[1]
+    bounds = dict(zip(SPLITS, zip([0, *cuts], [*cuts, n], strict=True), strict=True))
+    summary = {"masked": int(np.sum(~record.valid)), "findings": dict(record.findings)}
+    return Encoded(arrays, encoder, {name: end - start for name, (start, end) in bounds.items()}, summary)
+
+
+def _check_length(source: str, n: int, cuts: list[int], encoder: Mapping[str, Any]) -> None:
+    need = reach(encoder) + max(encoder["horizons"]) + MIN_TARGETS
+    smallest = min(cuts[0] - reach(encoder), cuts[1] - cuts[0], n - cuts[1])
+    if smallest < max(encoder["horizons"]) + MIN_TARGETS:
+        raise DataError(
+            f"{source}: {n} points are too few: the past that a forecast looks at and the longest horizon need {need}"
+            f" in the training part, and {max(encoder['horizons']) + MIN_TARGETS} in each other part; shorten seasons"
+            " or horizons"
+        )
+
+
+def filled(values: Floats, valid: NDArray[np.bool_], encoder: Mapping[str, Any]) -> Floats:
+    """float64 [time]: a masked value is replaced by the one a season before (the last one, where there is none)."""
+    out = values.copy()
+    season: int = (encoder["seasons"] or [1])[0]
+    for i in np.flatnonzero(~valid):
+        out[i] = out[i - season] if i >= season else out[max(int(i) - 1, 0)]
+    return out
+
+
+def _naive_error(values: Floats, season: int) -> float:
+    """The in-sample mean absolute error of the seasonal naive forecast, the unit of MASE (Hyndman & Koehler 2006)."""
+    return float(np.mean(np.abs(values[season:] - values[:-season])))
+
+
+def _check_changes(source: str, values: Floats, valid: NDArray[np.bool_], encoder: Mapping[str, Any]) -> None:
+    """DataError where a part leaves a naive forecast no error: it has no values, the same ones, or repeats exactly."""
+    edges = [0, *encoder["cuts"], len(values)]
+    for name, start, end in zip(("training", *SPLITS[1:]), edges, edges[1:], strict=False):
+        known = values[start:end][valid[start:end]]
+        if not len(known):
+            raise DataError(f"{source}: the {name} part has no values; change the shares of validation and test")
+        if np.ptp(known) == 0:
+            raise DataError(f"{source}: the series is constant on the {name} part; there is nothing to forecast")
+        for lag in (*encoder["horizons"], *encoder["seasons"][:1]):
+            if np.array_equal(values[max(start, lag) : end], values[max(start - lag, 0) : end - lag]):
+                raise DataError(f"{source}: the {name} part repeats itself every {lag} steps; nothing is to forecast")
+
+
+def _extra_columns(record: Series, row: ForecastingData) -> dict[str, Floats]:
+    unknown = [name for name in row.extras if name not in record.extras]
+    if unknown:
+        known = ", ".join(record.extras) or "none"
+        raise DataError(f"{row.source}: extras: no further column {unknown[0]!r}; the source has: {known}")
+    return {name: record.extras[name] for name in row.extras}
+
+
+def _scaling(source: str, name: str, train: Floats) -> dict[str, Any]:
+    """The name of an extra column, and mean and standard deviation of its training part."""
+    known = train[~np.isnan(train)]
+    if not len(known):
+        raise DataError(f"{source}: extras: {name!r} has no number in the training part")
+    return {"name": name, "mean": float(known.mean()), "sd": float(known.std()) or 1.0}
+
+
+def carried(column: Floats, before: float) -> Floats:
+    """float64 [time]: each gap filled with the last value before it, and with `before` where there is none."""
+    known = ~np.isnan(column)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(column)), -1))
+    return np.where(last < 0, before, column[last])
+
+
+def inputs(values: Floats, encoder: Mapping[str, Any], extras: Floats | None = None) -> Floats:
+    """float64 [time, features]: the scaled value, what stood a season before each target, the target's calendar, and
+    the `extras` (float64 [time, extras]) of the same step, scaled."""
+    scaled = (values - encoder["mean"]) / encoder["sd"]
+    blocks = [scaled[:, None], lag_features(scaled, encoder)]
+    if encoder["calendar"]:
+        blocks.append(calendar_features(len(values), encoder))
+    if extras is not None:
+        means, sds = (np.array([extra[key] for extra in encoder["extras"]]) for key in ("mean", "sd"))
+        blocks.append((extras - means) / sds)
+    return np.concatenate(blocks, axis=1)
+
+
+def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
+    """The encoder, and the latest values, from which a forecast starts when none are given."""
+    tail = max(4 * reach(encoded.encoder), 2_001)
+    values = encoded.arrays["values"]
+    end: dict[str, Any] = {"first": max(0, len(values) - tail), "values": [float(v) for v in values[-tail:]]}
+    if "extras" in encoded.arrays:
+        end["extras"] = encoded.arrays["extras"][-tail:].tolist()
+    return {**encoded.encoder, "latest": end}
+
+
+def targets(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], Floats]:
+    """(origins int64 [targets], truth float64 [targets, horizons]): the value `horizon` steps after each origin.
+
+    NaN where the target stands outside the split or is masked, or where the past of the origin is too short.
+    """
+    values, valid, horizons = encoded.arrays["values"], encoded.arrays["valid"], encoded.encoder["horizons"]
+    start, end = bounds(encoded, split)
+    origins = np.arange(max(start - max(horizons), reach(encoded.encoder)), end - min(horizons))
+    truth = np.full((len(origins), len(horizons)), np.nan)
+    for j, horizon in enumerate(horizons):
+        at = origins + horizon
+        inside = (at >= start) & (at < end)
+        inside[inside] = valid[at[inside]]
+        truth[inside, j] = values[at[inside]]
+    return origins, truth
+
+
+def carried_steps(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], int]:
+    """(int64 [STREAMS, warm-up + steps], warm-up): what a network with a carried state reads to forecast from the
+    origins of a split, in STREAMS parts that are read in parallel, each after the WARM_UP steps before it (or as many
+    as there are)."""
+    origins, _ = targets(encoded, split)
+    share = -(-len(origins) // STREAMS)
+    warm = min(WARM_UP, int(origins[0]) - reach(encoded.encoder))
+    starts = origins[0] + share * np.arange(STREAMS)
+    return np.minimum(starts[:, None] + np.arange(-warm, share), origins[-1]), warm
+
+
+def window_steps(encoded: Encoded, split: str, time_steps: int) -> NDArray[np.int64]:
+    """int64 [window]: what a network without a carried state reads to forecast from an origin of the split, counted
+    from there; shorter than `time_steps` for all where the first origin has less behind it."""
+    origins, _ = targets(encoded, split)
+    return np.arange(-min(time_steps - 1, int(origins[0]) - reach(encoded.encoder)), 1)
+
+
+def bounds(encoded: Encoded, split: str) -> tuple[int, int]:
+    """First step of the split, and the one after its last."""
+    edges = [0, *encoded.encoder["cuts"], len(encoded.arrays["values"])]
+    i = SPLITS.index(split)
+    return edges[i], edges[i + 1]

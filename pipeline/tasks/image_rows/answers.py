@@ -1,0 +1,46 @@
+"""DOC."""
+
+import base64
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.raw_input import MAX_PIXELS, Answer, class_answer, texts, warned
+from pipeline.serving.served import Served
+
+
+def _pictures(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """picture file in base64 → {label, probability, probabilities}; any size, scaled to that of training"""
+    from pipeline.tasks.image_rows.network import probabilities
+
+    height, width, channels = served.encoder["shape"]
+    pictures = [_picture(i, text, channels) for i, text in enumerate(texts(inputs, "a picture file in base64"))]
+    pixels = np.stack(
+        [np.asarray(picture.resize((width, height)), np.uint8).reshape(height, width, channels) for picture in pictures]
+    )
+    p = probabilities(served.compiled(), pixels, mirrored=getattr(served.network, "augment", False))
+    small = f"the picture has fewer pixels than the {width} × {height} that the network sees, and was enlarged"
+    return [
+        warned(
+            class_answer(served.encoder["label_names"], row), {small: picture.width < width or picture.height < height}
+        )
+        for picture, row in zip(pictures, p, strict=True)
+    ]
+
+
+def _picture(i: int, text: str, channels: int) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it is refused below, by fewer pixels
+            picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
+        if picture.width * picture.height > MAX_PIXELS:
+            raise DataError(f"input {i}: {picture.width} × {picture.height} pixels; at most {MAX_PIXELS} are read")
+        return picture.convert("RGB" if channels == 3 else "L")
+    except (ValueError, UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"input {i}: not a picture file ({error}); give a PNG or JPEG") from None

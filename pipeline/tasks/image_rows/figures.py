@@ -1,0 +1,82 @@
+"""Images: which classes are taken for each other, the most confident mistakes, and a few at random."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import member_key
+from pipeline.reporting import charts
+from pipeline.reporting.classes import Answers, confusion
+from pipeline.reporting.elements import Element, Picture
+from pipeline.reporting.formatting import count
+from pipeline.reporting.report_data import Experiment, Material
+
+MISTAKES, AT_RANDOM = 18, 24
+
+
+def figures(material: Material) -> list[Element]:
+    row, arrays, names = material.experiments[0], material.encoded.arrays, material.encoded.encoder["label_names"]
+    probabilities = row.test_predictions()[0]
+    answers = Answers(np.arange(len(probabilities)), arrays["test_y"], probabilities)
+    shown: list[Element] = [*_drawn(material), confusion(row, answers, names)]
+    worst = answers.worst(MISTAKES)
+    if len(worst):
+        shown.append(_mistakes(row, arrays["test_x"], answers, worst, names))
+    chosen = np.sort(np.random.default_rng(0).permutation(len(probabilities))[:AT_RANDOM])
+    return [*shown, _at_random(row, arrays["test_x"], answers, chosen, names)]
+
+
+def _drawn(material: Material) -> list[Picture]:
+    """What networks draw that are given nothing but a label."""
+    key = member_key(0, "drawn")
+    names = material.encoded.encoder["label_names"]
+    found = [(row.name, row.predictions[key]) for row in material.experiments if key in row.predictions]
+    return [
+        Picture(
+            f"drawn-{name}",
+            f"Drawn by {name} from a single label",
+            f"{drawn.shape[1]} drawings of each of the classes {', '.join(names)}",
+            charts.sheet(
+                drawn.reshape(-1, *drawn.shape[2:]),
+                [label for label in names for _ in range(drawn.shape[1])],
+                [False] * (len(names) * drawn.shape[1]),
+                columns=drawn.shape[1],
+            ),
+            "Each image was drawn row after row, from its label and the rows above.",
+            photo=True,
+        )
+        for name, drawn in found
+    ]
+
+
+def _mistakes(row: Experiment, images: Any, answers: Answers, worst: NDArray[np.int64], names: Any) -> Picture:
+    captions = [
+        f"{names[answers.truth[i]]}\n→ {names[answers.picked[i]]} ({100 * answers.probabilities[i].max():.0f} %)"
+        for i in worst
+    ]
+    total = int(np.sum(answers.picked != answers.truth))
+    return Picture(
+        "mistakes",
+        f"The most confident mistakes of {row.name}",
+        "Test images with truth → prediction: " + "; ".join(caption.replace("\n", " ") for caption in captions),
+        charts.sheet(images[worst], captions, [True] * len(worst)),
+        f"Truth → prediction and its probability; {len(worst)} of {count(total)} mistakes.",
+        photo=True,
+    )
+
+
+def _at_random(row: Experiment, images: Any, answers: Answers, chosen: NDArray[np.int64], names: Any) -> Picture:
+    wrong = [bool(answers.picked[i] != answers.truth[i]) for i in chosen]
+    captions = [
+        f"{names[answers.truth[i]]}\n→ {names[answers.picked[i]]}" if bad else f"{names[answers.picked[i]]} ✓"
+        for i, bad in zip(chosen, wrong, strict=True)
+    ]
+    return Picture(
+        "at-random",
+        f"Test images at random: {row.name}",
+        f"{len(chosen)} random test images with predictions, {len(chosen) - sum(wrong)} of them right",
+        charts.sheet(images[chosen], captions, wrong),
+        "Prediction, ticked where it is right; truth → prediction where it is not.",
+        photo=True,
+    )

@@ -1,0 +1,83 @@
+"""Images as sequences: a recurrent network reads an image row by row and names its class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.datasets import ImageRowsData
+from pipeline.encoding.records import SPLITS, Encoded, Images
+
+
+def encode(record: Images, row: ImageRowsData, seed: int) -> Encoded:
+    """Arrays <split>_x: uint8 [images, height, width, channels] and <split>_y: int32 [images].
+
+    The published test part is the test; validation (and the test, where there is none) is a stratified share.
+    """
+    rng = np.random.default_rng(seed)
+    part = _parts(record, row, rng)
+    if row.validation_is_test:
+        part[part == 1] = 0
+    where = {name: part == (2 if i == 1 and row.validation_is_test else i) for i, name in enumerate(SPLITS)}
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, chosen in where.items():
+        arrays[f"{name}_x"], arrays[f"{name}_y"] = record.pixels[chosen], record.labels[chosen]
+    mean, sd = _moments(arrays["train_x"])
+    encoder = {
+        "label_names": list(record.label_names),
+        "shape": list(record.pixels.shape[1:]),
+        "mean": mean,
+        "sd": sd,
+    }
+    before = SPLITS[:1] if row.validation_is_test else SPLITS[:2]
+    summary: dict[str, Any] = {
+        "before_test": list(before),
+        "repeats_across_splits": _repeats(arrays, before),
+        "findings": dict(record.findings),
+    }
+    if row.validation_is_test:
+        count = int(where["test"].sum())
+        summary["flaws"] = [f"The {count} test images are the validation images too: epochs were watched on them."]
+    return Encoded(arrays, encoder, {name: int(chosen.sum()) for name, chosen in where.items()}, summary)
+
+
+def _parts(record: Images, row: ImageRowsData, rng: np.random.Generator) -> NDArray[np.int8]:
+    """int8 [images]: 0 train, 1 validation, 2 test."""
+    part = np.zeros(len(record.labels), np.int8)
+    is_test = record.is_test if record.is_test is not None else _share(record.labels, row.test, rng)
+    rest = np.flatnonzero(~is_test)
+    part[rest[_share(record.labels[rest], row.validation, rng)]] = 1
+    part[is_test] = 2
+    return part
+
+
+def _moments(pixels: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, of values scaled to 0–1; from counts, not from a copy as floats."""
+    values = np.arange(256) / 255.0
+    means, sds = [], []
+    for channel in range(pixels.shape[-1]):
+        share = np.bincount(pixels[..., channel].ravel(), minlength=256) / pixels[..., channel].size
+        means.append(float(share @ values))
+        sds.append(float(np.sqrt(share @ (values - means[-1]) ** 2)))
+    return means, sds
+
+
+def _share(labels: NDArray[np.int32], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """bool [examples]: a random `share` of each class."""
+    chosen = np.zeros(len(labels), np.bool_)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        chosen[members[: round(len(members) * share)]] = True
+    return chosen
+
+
+def _repeats(arrays: dict[str, NDArray[Any]], before: Sequence[str]) -> int:
+    """How many test images stand, pixel for pixel, in the splits `before` as well."""
+    seen = {image.tobytes() for name in before for image in arrays[f"{name}_x"]}
+    return sum(image.tobytes() in seen for image in arrays["test_x"])
+
+
+def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
+    """The encoder: its scaling is fitted on the training part alone."""
+    return dict(encoded.encoder)

@@ -1,0 +1,27 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+
+HEADLINE = "top1_accuracy"
+MONITOR = "top1_accuracy"
+BLOCK = 1
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: float [images, classes], probabilities."""
+    truth = encoded.arrays[f"{split}_y"]
+    p = np.clip(predictions[np.arange(len(truth)), truth].astype(np.float64), 1e-7, 1.0)
+    return {
+        "top1_accuracy": float(np.mean(predictions.argmax(axis=1) == truth)),
+        "log_loss": float(-np.log(p).mean()),
+    }
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
+    """1 for each test image that is given the wrong class, else 0."""
+    return np.asarray(predictions.argmax(axis=1) != encoded.arrays["test_y"], np.float64)

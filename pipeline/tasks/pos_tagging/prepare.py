@@ -1,0 +1,144 @@
+"""Part-of-speech tagging: one tag for each word of a sentence.
+
+Split by document, so that no text stands on both sides. Every word is described by a fixed row of features: itself, its
+ends, its beginnings, its shape. No padding and no trace ever counts in a figure.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.datasets import PosTaggingData
+from pipeline.encoding.records import SPLITS, Encoded, TaggedSentences, pack
+from pipeline.errors import DataError
+
+SLOTS = (
+    "word",
+    *(f"suffix{k}" for k in (1, 2, 3, 4, 5)),
+    *(f"prefix{k}" for k in (1, 2, 3, 4)),
+    "shape",
+    "short shape",
+    "case",
+    "last part",
+    "last part's suffix",
+)
+OPENING = ("``", "''", "-LRB-")
+SHOWN, SHOWN_SHORTEST, SHOWN_LONGEST = 3, 6, 20  # sentences whose attention is drawn, and how many words they have
+FIRST_ID = 1 + len(SLOTS)  # 0 is padding, then each slot's own "unknown"
+
+
+def features(words: Sequence[str]) -> list[list[str]]:
+    """[words][slots] strings; "" where a word has nothing to say for a slot."""
+    first = 1 if words and words[0] in OPENING else 0
+    return [_word_features(word, first=i <= first) for i, word in enumerate(words)]
+
+
+def _word_features(word: str, *, first: bool) -> list[str]:
+    low = re.sub(r"[0-9]", "0", word.lower())
+    shape = re.sub(r"[0-9]", "d", re.sub(r"[a-z]", "x", re.sub(r"[A-Z]", "X", word)))
+    case = ("first " if first else "") + ("upper" if word.isupper() else "title" if word[:1].isupper() else "lower")
+    case += " digit" * any(c.isdigit() for c in word) + " dash" * ("-" in word[1:])
+    ends = [low[-k:] if len(low) >= k else "" for k in (1, 2, 3, 4, 5)]
+    starts = [low[:k] if len(low) >= k else "" for k in (1, 2, 3, 4)]
+    last = low.rsplit("-", 1)[-1] if "-" in low[1:-1] else ""
+    return [low, *ends, *starts, shape, re.sub(r"(.)\1+", r"\1", shape), case, last, last[-3:]]
+
+
+def encode_words(words: Sequence[str], encoder: Mapping[str, Any]) -> NDArray[np.int32]:
+    """int32 [words, slots] of a raw sentence; an unlisted feature becomes its slot's unknown."""
+    return _look_up(features(words), encoder["ids"])
+
+
+def is_unknown(features: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """bool [words]: whether the word itself, whatever its ends, is none that is known; features: as encode_words."""
+    return np.asarray(features[:, 0] == 1)
+
+
+def _look_up(rows: Sequence[Sequence[str]], ids: Mapping[str, int]) -> NDArray[np.int32]:
+    out = np.zeros((len(rows), len(SLOTS)), np.int32)
+    for i, row in enumerate(rows):
+        for slot, value in enumerate(row):
+            out[i, slot] = ids.get(f"{SLOTS[slot]}={value}", 1 + slot) if value else 0
+    return out
+
+
+def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
+    """Arrays: features int32 [words, slots] with offsets int64 [sentences + 1], tags int16 [words],
+    split int8 [1, sentences], counts int32 [1, 2, vocabulary]: how often a feature stands in the training part, and in
+    training and validation part together.
+    """
+    del seed  # the split is by the order of the documents
+    split = _split(record.documents, row)
+    rows = [features(sentence) for sentence in record.words]
+    names = sorted({f"{SLOTS[i]}={v}" for sentence in rows for word in sentence for i, v in enumerate(word) if v})
+    ids = {name: i for i, name in enumerate(names, start=FIRST_ID)}
+    flat = _look_up([word for sentence in rows for word in sentence], ids)
+    part = np.repeat(split, [len(sentence) for sentence in rows])
+    counts = np.stack([_counts(flat[part <= last], len(ids) + FIRST_ID, row.min_words) for last in (0, 1)])[None]
+    tags = sorted({t for s, p in zip(record.tags, split, strict=True) for t in s if p <= 1})
+    tag_ids = {tag: i for i, tag in enumerate(tags)}
+    arrays = {
+        "features": flat,
+        "offsets": np.cumsum([0, *map(len, rows)]),
+        # A tag that only the test part has can never be right, and must not be: -1.
+        "tags": np.array([tag_ids.get(t, -1) for s in record.tags for t in s], np.int16),
+        "split": split[None],
+        "counts": counts,
+        **pack([word for sentence in record.words for word in sentence]),
+    }
+    encoder = {"ids": ids, "size": len(ids) + FIRST_ID, "tags": tags}
+    examples = {name: int(np.sum(split == i)) for i, name in enumerate(SPLITS)}
+    words = {f"{name}_words": int(np.sum(part == i)) for i, name in enumerate(SPLITS)}
+    summary = {"documents": len(set(record.documents)), "tags": len(tags), **words, "findings": dict(record.findings)}
+    return Encoded(arrays, encoder, examples, summary)
+
+
+def _split(documents: Sequence[str], row: PosTaggingData) -> NDArray[np.int8]:
+    """int8 [sentences]: 0 train, 1 validation, 2 test; the last documents are the test."""
+    names = list(dict.fromkeys(documents))
+    if len(names) < 5:
+        raise DataError(f"{row.source}: {len(names)} documents; splitting by document needs at least 5")
+    tests, validations = (max(1, round(len(names) * share)) for share in (row.test, row.validation))
+    if tests + validations >= len(names):
+        raise DataError(
+            f"{row.source}: {len(names)} documents; test and validation take all of them, lower one of them"
+        )
+    first_test = len(names) - tests
+    part = {n: 2 if i >= first_test else 1 if i >= first_test - validations else 0 for i, n in enumerate(names)}
+    return np.array([part[d] for d in documents], np.int8)
+
+
+def _counts(flat: NDArray[np.int32], size: int, min_words: int) -> NDArray[np.int32]:
+    """int32 [vocabulary]: how often a feature stands in `flat`; 0 if fewer than `min_words` different words have it."""
+    counts = np.bincount(flat.ravel(), minlength=size).astype(np.int32)
+    pairs = np.unique(
+        np.stack([np.repeat(flat[:, :1], flat.shape[1] - 1, axis=1), flat[:, 1:]], axis=-1).reshape(-1, 2), axis=0
+    )
+    words = np.bincount(pairs[:, 1], minlength=size)
+    words[flat[:, 0]] = min_words
+    return np.where(words >= min_words, counts, 0).astype(np.int32)
+
+
+def known_counts(encoded: Encoded, fitted_on: Sequence[str]) -> NDArray[np.int32]:
+    """int32 [vocabulary]: how often each feature stands in the fitted sentences; 0 for what is no feature there."""
+    return np.asarray(encoded.arrays["counts"][0, 1 if "validation" in fitted_on else 0])
+
+
+def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
+    """The encoder with only the features that the model was fitted on."""
+    counts = known_counts(encoded, fitted_on)
+    return {**encoded.encoder, "ids": {s: i for s, i in encoded.encoder["ids"].items() if counts[i]}}
+
+
+def in_split(encoded: Encoded, split: str) -> NDArray[np.bool_]:
+    """bool [words]: whether the word stands in the split."""
+    return np.repeat(encoded.arrays["split"][0] == SPLITS.index(split), np.diff(encoded.arrays["offsets"]))
+
+
+def shown_sentences(encoded: Encoded) -> NDArray[np.int64]:
+    """int64 [at most SHOWN]: the first sentences of the test that are short enough to draw and long enough to tell."""
+    lengths, test = np.diff(encoded.arrays["offsets"]), encoded.arrays["split"][0] == SPLITS.index("test")
+    return np.flatnonzero(test & (lengths >= SHOWN_SHORTEST) & (lengths <= SHOWN_LONGEST))[:SHOWN]

@@ -1,0 +1,36 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded, unpack
+from pipeline.evaluation.raw_rows import TEST, Ids, Network, RawRows, hashed, spread
+from pipeline.tasks.pos_tagging import prepare
+
+
+def _sentence_ids(encoded: Encoded, fold: int) -> Ids:
+    """The same number for each word of a sentence."""
+    arrays, tags = encoded.arrays, [*encoded.encoder["tags"], ""]
+    lengths = np.diff(arrays["offsets"])
+    which = np.flatnonzero(arrays["split"][0] == TEST)
+    spans = [np.arange(arrays["offsets"][i], arrays["offsets"][i + 1]) for i in which]
+    rows = ("\0".join([*unpack(arrays, span), *(tags[t] for t in arrays["tags"][span])]).encode() for span in spans)
+    ids = np.repeat(hashed(rows), lengths[which])
+    assert len(ids) == int(np.sum(prepare.in_split(encoded, "test")))
+    return ids
+
+
+def _raw_sentences(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+    """A word with white space inside cannot be sent: its sentence is left out."""
+    arrays, ids = encoded.arrays, {tag: i for i, tag in enumerate(encoded.encoder["tags"])}
+    tests = np.flatnonzero(arrays["split"][0] == TEST)
+    starts = np.cumsum([0, *np.diff(arrays["offsets"])[tests]])
+    inputs, expected = [], []
+    for i in spread(len(tests), rows):
+        words = unpack(arrays, np.arange(arrays["offsets"][tests[i]], arrays["offsets"][tests[i] + 1]))
+        if " ".join(words).split() == words:
+            inputs.append(" ".join(words))
+            expected.append(stored[starts[i] : starts[i + 1]])
+    return RawRows(inputs, expected, lambda answer, _: np.array([ids[tag] for tag in answer["tags"]]))

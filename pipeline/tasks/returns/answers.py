@@ -1,0 +1,62 @@
+"""DOC."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.raw_input import NO_VALUES, Answer, warned
+from pipeline.serving.served import Served
+from pipeline.tasks.returns.network import scaled
+from pipeline.tasks.returns.prepare import COLUMNS, features
+
+
+def forecast(served: Any, item: Any) -> dict[str, Any]:
+    """The next close, with the ends of its interval, after item["values"], with item["high"], item["low"] and
+    item["volume"] of the same days; an empty item: after the latest days that the model knows."""
+    encoder = served.encoder
+    columns = _columns(encoder, item or encoder["latest"])
+    scaling = encoder["scalings"][0]
+    inputs = scaled(features(columns)[-encoder["window"] :], scaling)
+    log_return = float(served.compiled().predict(inputs[None])[0, 0]) * scaling["spread"]
+    price = float(columns["values"][-1] * np.exp(log_return))
+    width = encoder["interval"]["width"]
+    answer = {
+        "values": [price],
+        "lower": [price * float(np.exp(-width))],
+        "upper": [price * float(np.exp(width))],
+        "level": encoder["interval"]["level"],
+        "log_return": log_return,
+        "unit": encoder["unit"],
+        "start": None,
+    }
+    constant = bool(np.ptp(columns["values"][-encoder["first"] :]) == 0)
+    return warned(answer, {NO_VALUES: not item, "the price never changes": constant})
+
+
+def _columns(encoder: Mapping[str, Any], item: Any) -> dict[str, NDArray[np.float64]]:
+    try:
+        columns = {name: np.array(item[name], np.float64) for name in COLUMNS}
+    except (TypeError, KeyError, ValueError):
+        raise DataError(f"a forecast needs lists of numbers called {', '.join(COLUMNS)}, or {{}} to go on") from None
+    lengths = {column.shape for column in columns.values()}
+    need, length = encoder["first"], len(columns["values"]) if columns["values"].ndim == 1 else 0
+    if len(lengths) > 1 or length < need:
+        raise DataError(
+            f"values, high, low, volume: found shapes {sorted(lengths)}; {need} days or more, as many of each"
+        )
+    for name, column in columns.items():
+        if not (np.isfinite(column).all() and (column >= 0).all() and (name == "volume" or (column > 0).all())):
+            raise DataError(f"{name}: must be finite, and prices above zero")
+    if (columns["high"] < columns["low"]).any():
+        raise DataError("high: must not be below low on any day")
+    return columns
+
+
+def _next_days(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values, high, low, volume} → {values, lower, upper, level}: the next close; see models.returns.forecast"""
+    from pipeline.tasks.returns.answers import forecast
+
+    return [forecast(served, item) for item in inputs]

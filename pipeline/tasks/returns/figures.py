@@ -1,0 +1,74 @@
+"""Returns: when the forecasts gained on "no change" and when they lost, and Theil's U from origin to origin."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.reporting import charts
+from pipeline.reporting.charts import Line
+from pipeline.reporting.elements import Element, Picture
+from pipeline.reporting.formatting import plain
+from pipeline.reporting.report_data import Material
+from pipeline.tasks.returns.prepare import days
+from pipeline.tasks.returns.score import score
+
+
+def figures(material: Material) -> list[Element]:
+    return [_gain(material), _by_origin(material)]
+
+
+def _forecasts(material: Material) -> dict[str, list[NDArray[Any]]]:
+    """The test predictions of each experiment, the earliest origin first."""
+    return {row.name: row.test_predictions()[::-1] for row in material.experiments}
+
+
+def _gain(material: Material) -> Picture:
+    """Cumulative squared error of "no change" less that of the forecasts (Goyal and Welch 2008): it rises while they
+    are better."""
+    at = np.concatenate([days(material.encoded, "test", fold) for fold in _folds(material)])
+    truth, dates = material.encoded.arrays["returns"][at], material.encoded.arrays["dates"][at]
+    gains = {name: gained(truth, np.concatenate(parts)) for name, parts in _forecasts(material).items()}
+    drawn = [Line(name, dates, gain) for name, gain in gains.items()]
+    drawn.append(Line("no change", dates, np.zeros(len(dates)), rival=True))
+    ends = "; ".join(f"{name} ends at {plain(float(gain[-1]))} %" for name, gain in gains.items())
+    return Picture(
+        "gain-over-time",
+        "Gain over “no change” in the test part",
+        f"Cumulative squared error of no change less that of the forecasts, in percent of the whole: {ends}",
+        charts.lines(drawn, "day", "% of the squared error", wide=True),
+        "Where a line rises, the forecasts gain on “no change”; where it falls, they lose.",
+        wide=True,
+    )
+
+
+def gained(truth: NDArray[np.float64], forecast: NDArray[Any]) -> NDArray[np.float64]:
+    """float64 [days]: the squared error saved up to each day, in percent of what "no change" makes over all of them."""
+    saved: NDArray[np.float64] = np.cumsum(truth**2 - (forecast - truth) ** 2)
+    return 100 * saved / np.sum(truth**2)
+
+
+def _by_origin(material: Material) -> Picture:
+    folds = _folds(material)
+    first = [str(material.encoded.arrays["dates"][days(material.encoded, "test", fold)[0]])[:7] for fold in folds]
+    errors = {
+        name: [score(material.encoded, "test", p, fold)["theil_u"] for p, fold in zip(parts, folds, strict=True)]
+        for name, parts in _forecasts(material).items()
+    }
+    said = "; ".join(f"{name} {', '.join(plain(u) for u in row)}" for name, row in errors.items())
+    x = range(1, len(folds) + 1)
+    drawn = [Line(name, x, row) for name, row in errors.items()]
+    drawn.append(Line("no change", x, [1.0] * len(folds), rival=True))
+    return Picture(
+        "theil-by-origin",
+        "Theil's U by origin",
+        f"Theil's U of each origin, the earliest first: {said}",
+        charts.lines(drawn, "origin", "Theil's U", whole=True),
+        f"The origins' test blocks begin in {', '.join(first)}; below 1 is better than “no change”.",
+    )
+
+
+def _folds(material: Material) -> Sequence[int]:
+    """The earliest origin first."""
+    return range(material.facts["folds"])[::-1]

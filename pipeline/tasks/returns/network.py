@@ -1,0 +1,75 @@
+"""Forecasters of the next day's return: a window of days, a recurrent layer, one output that begins at "no change"."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.networks import ReturnsNetwork
+from pipeline.encoding.records import Encoded
+from pipeline.layers import Predictor, keras
+from pipeline.layers.cells import dropped, recurrent
+from pipeline.tasks.returns.prepare import days
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import Batch
+
+CLIP = 5.0  # standard deviations: the days of a crash are days of a crash, and not a hundred others
+
+
+def build(network: ReturnsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """inputs float32 [batch, window, features] → scaled returns float32 [batch, 1], zero before any training."""
+    x = start = keras.Input((None, len(encoder["scalings"][0]["mean"])), batch_size=batch, name="inputs")
+    if network.input_dropout:
+        x = keras.layers.Dropout(network.input_dropout, name="input_dropout")(x)
+    x = dropped(network, recurrent(network, x, sequences=False))
+    return keras.Model(start, keras.layers.Dense(1, kernel_initializer="zeros", name="forecast")(x), name="returns")
+
+
+def loss(network: ReturnsNetwork) -> Any:
+    return keras.losses.MeanSquaredError()
+
+
+class Windows:
+    """The days of some splits in random order, each with the window before it."""
+
+    def __init__(self, network: ReturnsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> None:
+        self.batch = network.batch
+        self.days = np.concatenate([days(encoded, split, fold) for split in splits])
+        self.inputs = scaled(encoded.arrays["features"], encoded.encoder["scalings"][fold])
+        spread = encoded.encoder["scalings"][fold]["spread"]
+        self.truth = np.clip(encoded.arrays["returns"] / spread, -CLIP, CLIP).astype(np.float32)
+        self.window = encoded.encoder["window"]
+        self.steps = -(-len(self.days) // network.batch)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        order = rng.permutation(self.days)
+        for i in range(0, len(order), self.batch):
+            at = order[i : i + self.batch]
+            yield self.inputs[_window(at, self.window)], self.truth[at, None], None
+
+
+def scaled(values: NDArray[np.float64], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
+    """float32 [time, features]: in standard deviations of the training part."""
+    return np.asarray(np.clip((values - scaling["mean"]) / scaling["sd"], -CLIP, CLIP), np.float32)
+
+
+def _window(at: NDArray[np.int64], window: int) -> NDArray[np.int64]:
+    """int64 [targets, window]: the days before each."""
+    return at[:, None] + np.arange(-window, 0)
+
+
+def feed(network: ReturnsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Windows:
+    return Windows(network, encoded, splits, fold)
+
+
+def predictor(model: Compiled, network: ReturnsNetwork, encoded: Encoded) -> Predictor:
+    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
+        """float64 [targets of the split]: log returns."""
+        scaling = encoded.encoder["scalings"][fold]
+        inputs = scaled(encoded.arrays["features"], scaling)
+        at = _window(days(encoded, split, fold), encoded.encoder["window"])
+        out = [model.predict(inputs[at[i : i + 2_000]])[:, 0] for i in range(0, len(at), 2_000)]
+        return np.asarray(np.concatenate(out) * np.float64(scaling["spread"]))
+
+    return predict

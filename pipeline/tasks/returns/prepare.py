@@ -1,0 +1,115 @@
+"""Next-day log returns of a price, from the days before: what can be foreseen of a share, if anything.
+
+Tested at several origins: the last part of the series in equal blocks, each forecast by a network that was trained on
+what lies before it. Between the parts as many days are left out as a window reads, so that none straddles two parts.
+Fold 0 is the latest origin, because the first model of an experiment is the one that is served.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pipeline.config.schema.datasets import ReturnsData
+from pipeline.encoding.records import Encoded, Series
+from pipeline.errors import DataError
+
+WEEK, MONTH = 5, 21  # in trading days
+COLUMNS = ("values", "high", "low", "volume")  # what a forecast is made from
+CALM = 1e-4  # the smallest daily move that is told from none, so that its logarithm stays small
+MIN_DAYS = 20
+Floats = NDArray[np.float64]
+
+
+def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
+    """Arrays: values float64 [time]; returns float64 [time], of each day over the day before (NaN on the first);
+    features float64 [time, features], known at the end of each day; dates datetime64[D] [time].
+
+    encoder["blocks"]: the first day of each test block and the end of the last; encoder["scalings"]: of each fold.
+    """
+    del seed  # the split is by time
+    columns, dates = _columns(record, row.source)
+    values, n = columns["values"], len(record.values)
+    size = round(n * row.test) // row.origins
+    encoder: dict[str, Any] = {
+        "window": row.window,
+        "first": row.window + MONTH,
+        "validation": row.validation,
+        "blocks": [n - size * i for i in range(row.origins, -1, -1)],
+        "unit": record.unit,
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "values": values,
+        "returns": np.diff(np.log(values), prepend=np.nan),
+        "features": features(columns),
+        "dates": dates,
+        **{name: columns[name] for name in COLUMNS[1:]},
+    }
+    encoded = Encoded(arrays, encoder, {}, {})
+    _check_length(row, n, encoded)
+    encoder["scalings"] = [_scaling(encoded, fold) for fold in range(row.origins)]
+    examples = {split: len(days(encoded, split, 0)) for split in ("train", "validation", "test")}
+    summary = {"folds": row.origins, "findings": dict(record.findings)}
+    return Encoded(arrays, encoder, examples, summary)
+
+
+def _columns(record: Series, source: str) -> tuple[dict[str, Floats], NDArray[np.datetime64]]:
+    missing = [name for name in COLUMNS[1:] if name not in record.extras]
+    if missing or record.dates is None:
+        raise DataError(f"{source}: has no dates or no {', '.join(missing)}; returns needs daily prices such as djia's")
+    return {"values": record.values, **{name: record.extras[name] for name in COLUMNS[1:]}}, record.dates
+
+
+def _check_length(row: ReturnsData, n: int, encoded: Encoded) -> None:
+    """The earliest origin has the least before it."""
+    fewest = min(len(days(encoded, split, row.origins - 1)) for split in ("train", "validation", "test"))
+    if encoded.encoder["blocks"][0] <= encoded.encoder["first"] or fewest < MIN_DAYS:
+        raise DataError(
+            f"{row.source}: {n} days are too few: the part of the first origin with the fewest days has {fewest}, and"
+            f" needs {MIN_DAYS}; lower window ({row.window}) or origins ({row.origins})"
+        )
+
+
+def features(columns: Mapping[str, Floats]) -> Floats:
+    """float64 [time, 5]: return, log volatility of the week and of the month, log change of volume, log range of the
+    day; each from that day and those before it, NaN where the past is too short."""
+    returns = np.diff(np.log(columns["values"]), prepend=np.nan)
+    volume = np.diff(np.log1p(columns["volume"]), prepend=np.nan)
+    spread = np.log(CALM + np.log(columns["high"] / columns["low"]))
+    return np.column_stack([returns, _volatility(returns, WEEK), _volatility(returns, MONTH), volume, spread])
+
+
+def _volatility(returns: Floats, length: int) -> Floats:
+    """float64 [time]: log of the root mean square of the last `length` returns."""
+    out = np.full(len(returns), np.nan)
+    if len(returns) >= length:
+        out[length - 1 :] = np.log(CALM + np.sqrt(np.mean(sliding_window_view(returns, length) ** 2, axis=1)))
+    return out
+
+
+def days(encoded: Encoded, split: str, fold: int) -> NDArray[np.int64]:
+    """int64 [targets]: the days whose return is forecast, each at the end of the day before."""
+    encoder = encoded.encoder
+    first, window, blocks = encoder["first"], encoder["window"], encoder["blocks"][::-1]
+    start, end = blocks[fold + 1], blocks[fold]
+    border = start - round((start - first) * encoder["validation"])
+    edges = {"train": (first, border - window), "validation": (border, start - window), "test": (start, end)}
+    return np.arange(*edges[split])
+
+
+def _scaling(encoded: Encoded, fold: int) -> dict[str, Any]:
+    """Of the training part: `mean` and `sd` of the features, `spread`: the root mean square of the returns."""
+    train = days(encoded, "train", fold)
+    known = encoded.arrays["features"][: train[-1]]
+    spread = float(np.sqrt(np.mean(encoded.arrays["returns"][train] ** 2)))
+    sd = np.nanstd(known, axis=0)
+    return {"mean": np.nanmean(known, axis=0).tolist(), "sd": np.where(sd > 0, sd, 1.0).tolist(), "spread": spread}
+
+
+def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
+    """The encoder with the scaling of the fold, and the latest days, after which to forecast when none are given."""
+    kept = {name: value for name, value in encoded.encoder.items() if name != "scalings"}
+    latest = {name: encoded.arrays[name][-encoded.encoder["first"] :].tolist() for name in COLUMNS}
+    return {**kept, "scalings": [encoded.encoder["scalings"][fold]], "latest": latest}

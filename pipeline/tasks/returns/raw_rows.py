@@ -1,0 +1,26 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+from pipeline.evaluation.raw_rows import Ids, Network, RawRows, hashed, spread
+from pipeline.tasks.forecasting.raw_rows import PAST
+from pipeline.tasks.returns import prepare
+
+
+def _day_ids(encoded: Encoded, fold: int) -> Ids:
+    past = encoded.arrays["returns"]
+    return hashed(past[max(0, day - PAST) : day + 1].tobytes() for day in prepare.days(encoded, "test", fold))
+
+
+def _prices(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+    from pipeline.tasks.returns.prepare import COLUMNS, days
+
+    need, at = encoded.encoder["first"], spread(len(stored), rows)
+    tests = days(encoded, "test", 0)[at]
+    inputs = [{name: encoded.arrays[name][day - need : day].tolist() for name in COLUMNS} for day in tests]
+    unit = encoded.encoder["scalings"][0]["spread"]
+    return RawRows(inputs, list(stored[at]), lambda answer, _: np.array(answer["log_return"]), unit=unit)

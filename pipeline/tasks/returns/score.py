@@ -1,0 +1,73 @@
+"""DOC."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+from pipeline.evaluation.statistics import LEVEL, conformal_width, diebold_mariano
+from pipeline.tasks.returns.prepare import Floats, days
+
+HEADLINE = "theil_u"
+MONITOR = "theil_u"
+BLOCK = 20
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: float [targets of the split], log returns.
+
+    Theil's U: RMSE over that of the forecast "no change". A forecast of exactly zero counts as "not up". R² is about
+    the mean of the same returns.
+    """
+    truth = encoded.arrays["returns"][days(encoded, split, fold)]
+    error = predictions - truth
+    rmse = float(np.sqrt(np.mean(error**2)))
+    return {
+        "theil_u": rmse / float(np.sqrt(np.mean(truth**2))),
+        "rmse": rmse,
+        "mae": float(np.mean(np.abs(error))),
+        "direction_accuracy": float(np.mean((predictions > 0) == (truth > 0))),
+        "r2": 1.0 - float(np.mean(error**2) / np.var(truth)),
+    }
+
+
+def interval(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> dict[str, Any]:
+    """Half the `width`, in log returns, of an interval around a forecast: see base.conformal_width.
+
+    `predictions`: float [targets] for the validation part, which the network had not been fitted on.
+    """
+    truth = encoded.arrays["returns"][days(encoded, "validation", fold)]
+    return {"level": LEVEL, "width": conformal_width(predictions - truth)}
+
+
+def coverage(encoded: Encoded, validation: NDArray[Any], predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """Which share of the test days the interval holds that is made from the validation predictions."""
+    error = np.abs(predictions - encoded.arrays["returns"][days(encoded, "test", fold)])
+    return {"interval_coverage": float(np.mean(error <= interval(encoded, validation, fold)["width"]))}
+
+
+def score_origins(encoded: Encoded, members: Sequence[tuple[int, NDArray[Any]]]) -> dict[str, float]:
+    """Figures of the test rows of all origins together. members: (fold, test predictions) of each network.
+
+    dm_p: how likely chance alone makes the squared errors as much smaller than those of "no change" (Diebold–Mariano).
+    """
+    ours: dict[int, list[Floats]] = {}
+    for fold, predictions in members:
+        truth = encoded.arrays["returns"][days(encoded, "test", fold)]
+        ours.setdefault(fold, []).append((predictions - truth) ** 2)
+    latest_last = sorted(ours, reverse=True)
+    losses = np.concatenate([np.mean(ours[fold], axis=0) for fold in latest_last])
+    naive = np.concatenate([encoded.arrays["returns"][days(encoded, "test", fold)] ** 2 for fold in latest_last])
+    return {"dm_p": diebold_mariano(losses, naive)[1]}
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats:
+    """What each test day adds to Theil's U, to first order: the mean over the days is U itself, and the spread of that
+    mean is the one of U by the delta method (U is the root of a mean, which no mean of the days' errors can be)."""
+    truth = encoded.arrays["returns"][days(encoded, "test", fold)]
+    squared = (predictions - truth) ** 2
+    rmse = np.sqrt(np.mean(squared))
+    naive = np.sqrt(np.mean(truth**2))
+    return np.asarray((rmse + squared / max(rmse, np.finfo(np.float64).tiny)) / 2 / naive, np.float64)

@@ -1,0 +1,49 @@
+"""Sentiment: which classes are taken for each other, and the texts that it got wrong with the greatest confidence."""
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.encoding.records import SPLITS, unpack
+from pipeline.reporting.classes import Answers, confusion
+from pipeline.reporting.elements import Cell, Element, Table
+from pipeline.reporting.formatting import count
+from pipeline.reporting.report_data import Experiment, Material
+
+SHOWN, LONGEST = 10, 300
+
+
+def figures(material: Material) -> list[Element]:
+    row, names = material.experiments[0], material.encoded.encoder["label_names"]
+    answers = pooled(material, row)
+    return [confusion(row, answers, names), _mistakes(material, row, answers, names)]
+
+
+def pooled(material: Material, row: Experiment) -> Answers:
+    """The test texts of all folds."""
+    arrays = material.encoded.arrays
+    where = [np.flatnonzero(split == SPLITS.index("test")) for split in arrays["split"]]
+    at = np.concatenate(where)
+    return Answers(at, arrays["labels"][at], np.concatenate(row.test_predictions()))
+
+
+def _mistakes(material: Material, row: Experiment, answers: Answers, names: Any) -> Table:
+    worst = answers.worst(SHOWN)
+    texts = unpack(material.encoded.arrays, answers.where[worst])
+    rows = [
+        [Cell(_shortened(text)), Cell(names[answers.truth[i]]), Cell(names[answers.picked[i]]), _sure(answers, i)]
+        for text, i in zip(texts, worst, strict=True)
+    ]
+    total = int(np.sum(answers.picked != answers.truth))
+    caption = f"The {len(rows)} most confident of {count(total)} mistakes among {count(len(answers.truth))} test texts."
+    return Table(
+        f"The most confident mistakes of {row.name}", ("text", "truth", "predicted", "probability"), rows, caption
+    )
+
+
+def _sure(answers: Answers, i: int) -> Cell:
+    return Cell(f"{100 * answers.probabilities[i].max():.1f} %", number=True)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"

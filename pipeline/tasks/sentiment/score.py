@@ -1,0 +1,31 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import SPLITS, Encoded
+from pipeline.tasks.sentiment.prepare import TEST
+
+HEADLINE = "accuracy"
+MONITOR = "log_loss"
+BLOCK = 1
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: float [texts of the split, classes], probabilities. F1 is the mean over the classes."""
+    truth = encoded.arrays["labels"][encoded.arrays["split"][fold] == SPLITS.index(split)]
+    picked = predictions.argmax(axis=1)
+    p = np.clip(predictions[np.arange(len(truth)), truth].astype(np.float64), 1e-7, 1.0)
+    f1 = []
+    for label in range(predictions.shape[1]):
+        hits = np.sum((picked == label) & (truth == label))
+        f1.append(2 * hits / max(1, np.sum(picked == label) + np.sum(truth == label)))
+    return {"accuracy": float(np.mean(picked == truth)), "f1": float(np.mean(f1)), "log_loss": float(-np.log(p).mean())}
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
+    """1 for each test text that is given the wrong class, else 0."""
+    truth = encoded.arrays["labels"][encoded.arrays["split"][fold] == TEST]
+    return np.asarray(predictions.argmax(axis=1) != truth, np.float64)

@@ -1,0 +1,105 @@
+"""The chapter's network, trained in NumPy from end to end: forward, back-propagation through time, clipping, update.
+
+Keras holds its weights and answers for it afterwards; the tests compare both.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.networks import CosineWindowsNetwork
+from pipeline.config.schema.values import named
+from pipeline.encoding.records import Encoded
+from pipeline.layers import Predictor, keras
+from pipeline.layers.cells import CELLS
+from pipeline.reference import cells, clipping
+from pipeline.reference.cells import Floats
+from pipeline.reference.network import half_squared
+from pipeline.training.compiled import Arrays, Compiled
+from pipeline.training.fit import Batch, load, optimizer
+from pipeline.training.from_scratch import FromScratch
+
+DTYPE = "float64"
+
+
+def build(network: CosineWindowsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """windows float64 [batch, time, 1] → the value after each step float64 [batch, time, 1]; the last one counts.
+
+    A simple_rnn has the chapter's sigmoid. Weights are drawn uniformly; biases begin at Keras' values.
+    """
+    uniform = {"minval": 0.0 if network.positive_start else -1.0, "maxval": 1.0}
+    options: dict[str, Any] = {"activation": "sigmoid"} if network.cell == "simple_rnn" else {}
+    x = start = keras.Input((None, 1), batch_size=batch, dtype=DTYPE, name="windows")
+    for _ in range(network.layers):
+        x = named(CELLS, network.cell, "cell")(
+            network.units,
+            return_sequences=True,
+            dtype=DTYPE,
+            kernel_initializer=keras.initializers.RandomUniform(**uniform),
+            recurrent_initializer=keras.initializers.RandomUniform(**uniform),
+            **options,
+        )(x)
+    last = keras.layers.Dense(1, dtype=DTYPE, kernel_initializer=keras.initializers.RandomUniform(**uniform))
+    return keras.Model(start, last(x), name="cosine_windows")
+
+
+def loss(network: CosineWindowsNetwork) -> Any:
+    return half_squared
+
+
+def compiled(network: CosineWindowsNetwork, model: Any) -> Compiled:
+    return ByHand(model, network)
+
+
+class ByHand(FromScratch):
+    """Plain gradient descent with clipped gradients; what the network says is computed by the same code."""
+
+    def __init__(self, model: Any, row: CosineWindowsNetwork) -> None:
+        cell = cells.SimpleRNN("sigmoid") if row.cell == "simple_rnn" else None
+        super().__init__(model, row, half_squared, optimizer(row), cell=cell, truncate=row.truncate)
+        self.row = row
+
+    def _update(self, now: Sequence[Floats], gradients: Sequence[Floats]) -> None:
+        if self.row.clip_value is not None:
+            gradients = clipping.by_value(gradients, self.row.clip_value)
+        if self.row.clip_norm is not None:
+            gradients = clipping.by_norm(gradients, self.row.clip_norm)
+        rate = float(self.optimizer.learning_rate)
+        load(self.model, [w - rate * d for w, d in zip(now, gradients, strict=True)])
+
+    def predict(self, x: Arrays) -> NDArray[np.float64]:
+        return self.reference.predict([np.asarray(v) for v in self.model.trainable_variables], np.asarray(x))
+
+
+class Windows:
+    """The windows in their order, `batch` at a time; nothing is learnt from a step but the last."""
+
+    def __init__(self, network: CosineWindowsNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
+        self.batch = network.batch
+        self.x = np.concatenate([encoded.arrays[f"{split}_x"] for split in splits])[..., None]
+        self.y = np.full_like(self.x, np.nan)
+        self.y[:, -1, 0] = np.concatenate([encoded.arrays[f"{split}_y"] for split in splits])
+        self.steps = -(-len(self.x) // self.batch)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        for i in range(0, len(self.x), self.batch):
+            yield self.x[i : i + self.batch], self.y[i : i + self.batch], None
+
+
+def feed(network: CosineWindowsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Windows:
+    return Windows(network, encoded, splits)
+
+
+def predictor(model: Compiled, network: CosineWindowsNetwork, encoded: Encoded) -> Predictor:
+    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
+        """float64 [windows of the split]: the value after each window."""
+        return after(model, encoded.arrays[f"{split}_x"])
+
+    return predict
+
+
+def after(model: Compiled, windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64 [windows]: the value after each of windows [windows, window]."""
+    return np.asarray(model.predict(windows[..., None])[:, -1, 0], np.float64)

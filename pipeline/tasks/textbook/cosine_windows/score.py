@@ -1,0 +1,26 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+from pipeline.tasks.textbook.cosine_windows.prepare import Floats
+
+HEADLINE = "rmse"
+MONITOR = "rmse"
+BLOCK = 6  # about a period
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: float [windows], the value after each window."""
+    error = predictions - encoded.arrays[f"{split}_y"]
+    return {"rmse": float(np.sqrt(np.mean(error**2))), "mae": float(np.mean(np.abs(error)))}
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats:
+    """Each test window's squared error over the RMSE of all: what it costs in units of RMSE, which is their mean."""
+    squared = np.asarray((predictions - encoded.arrays["test_y"]) ** 2, np.float64)
+    rmse = np.sqrt(squared.mean())
+    return squared / rmse if rmse else squared

@@ -1,0 +1,39 @@
+"""The chapter's tagging: what its accuracy is made of, padding and words apart."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import member_key
+from pipeline.reporting import charts
+from pipeline.reporting.elements import Element, Picture
+from pipeline.reporting.formatting import count
+from pipeline.reporting.report_data import Material
+from pipeline.tasks.textbook.padded_tags.prepare import PAD, in_split
+
+
+def figures(material: Material) -> list[Element]:
+    test = in_split(material.encoded, "test")
+    words, tags = material.encoded.arrays["words"][test], material.encoded.arrays["tags"][test]
+    real, first = words > PAD, material.encoded.encoder["tags"][0]
+    kinds = {"padding": ~real, f"words with tag 0 ({first})": real & (tags == 0), "other words": tags > 0}
+    answers = {row.name: row.test_predictions()[0] for row in material.experiments}
+    stored = material.baseline_predictions
+    rivals = {name: stored[key] for name in material.baselines if (key := member_key(name, 0)) in stored}
+    shares = {name: _right(picked == tags, kinds) for name, picked in {**answers, **rivals}.items()}
+    groups = [f"{kind}\n{count(int(cells.sum()))} cells" for kind, cells in kinds.items()]
+    said = "; ".join(f"{name} {', '.join(f'{share:.0f}' for share in found)}" for name, found in shares.items())
+    return [
+        Picture(
+            "kinds-of-cells",
+            "What the accuracy with padding is made of",
+            f"Percent right of {', '.join(kinds)}: {said}",
+            charts.bars(groups, shares, rivals, "cells of the test sentences", "right (%)", wide=True),
+            "Every cell counts alike in the chapter's accuracy; only the last two kinds are words.",
+            wide=True,
+        )
+    ]
+
+
+def _right(right: NDArray[np.bool_], kinds: dict[str, NDArray[np.bool_]]) -> list[float]:
+    """Percent right of each kind of cell."""
+    return [100.0 * float(right[cells].mean()) if cells.any() else 0.0 for cells in kinds.values()]

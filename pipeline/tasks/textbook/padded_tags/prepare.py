@@ -1,0 +1,117 @@
+"""Part-of-speech tagging as the chapter sets it up: every sentence padded to one length, its flaws included.
+
+What is right is decided cell by cell of an array [sentences, length], as Keras's own accuracy does it: the largest
+output against the largest target. Padding stands in front, as Keras's pad_sequences puts it, and its targets are all
+zeros: their largest is the first, so that there the answer 0 counts as right, while in the loss they weigh nothing.
+Tags are numbered from 0 by frequency, which makes 0 the most frequent one too; there is one class more than tags, since
+the padding was meant to have its own. Words are lower-cased; all but the most frequent ones of the whole corpus are one
+unknown word. `pos_tagging` is the same task with nothing of this.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.datasets import PaddedTagsData
+from pipeline.encoding.records import Encoded, TaggedSentences
+from pipeline.errors import DataError
+
+TRAIN, TEST = 0, 2
+PAD, UNKNOWN, FIRST_ID = 0, 1, 2
+
+
+def encode_sentences(sentences: Iterable[Sequence[str]], encoder: Mapping[str, Any]) -> NDArray[np.int32]:
+    """int32 [sentences, length] word ids, PAD in front; none may be longer than `length`."""
+    ids = encoder["ids"]
+    return _in_front([[ids.get(word.lower(), UNKNOWN) for word in sentence] for sentence in sentences], encoder)
+
+
+def _in_front(rows: Sequence[Sequence[int]], encoder: Mapping[str, Any]) -> NDArray[np.int32]:
+    out = np.zeros((len(rows), encoder["length"]), np.int32)
+    for target, row in zip(out, rows, strict=True):
+        target[len(target) - len(row) :] = row
+    return out
+
+
+def encode(record: TaggedSentences, row: PaddedTagsData, seed: int) -> Encoded:
+    """Arrays: words, tags int32 [sentences, length], both 0 where padded; split int8 [1, sentences], TRAIN or TEST."""
+    longest = max(map(len, record.words))
+    if longest > row.length:
+        raise DataError(f"{row.source}: a sentence of {longest} words; length is {row.length}, raise it")
+    encoder: dict[str, Any] = {
+        "length": row.length,
+        "ids": _word_ids(record.words, row),
+        "tags": _by_frequency(record.tags),
+    }
+    tag_ids = {tag: i for i, tag in enumerate(encoder["tags"])}
+    split = _split(len(record.words), row, seed)
+    arrays: dict[str, NDArray[Any]] = {
+        "words": encode_sentences(record.words, encoder),
+        "tags": _in_front([[tag_ids[tag] for tag in sentence] for sentence in record.tags], encoder),
+        "split": split[None],
+    }
+    tests = int(np.sum(split == TEST))
+    examples = {"train": len(split) - tests, "validation": tests, "test": tests}
+    summary = {
+        "tags": len(encoder["tags"]),
+        "words": sum(map(len, record.words)),
+        "flaws": _flaws(record, arrays, encoder),
+        "findings": dict(record.findings),
+    }
+    return Encoded(arrays, encoder, examples, summary)
+
+
+def _word_ids(sentences: Sequence[Sequence[str]], row: PaddedTagsData) -> dict[str, int]:
+    kept = _by_frequency([[word.lower() for word in sentence] for sentence in sentences])[: row.vocabulary]
+    return {word: i for i, word in enumerate(kept, start=FIRST_ID)}
+
+
+def _by_frequency(sentences: Sequence[Sequence[str]]) -> list[str]:
+    """The most frequent first, ties in order of code points."""
+    counts = Counter(symbol for sentence in sentences for symbol in sentence)
+    return sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
+
+
+def _split(sentences: int, row: PaddedTagsData, seed: int) -> NDArray[np.int8]:
+    tests = round(sentences * row.test)
+    if not 0 < tests < sentences:
+        raise DataError(f"{row.source}: {sentences} sentences; test {row.test:g} leaves nothing to train on or to test")
+    split = np.full(sentences, TRAIN, np.int8)
+    split[np.random.default_rng(seed).permutation(sentences)[:tests]] = TEST
+    return split
+
+
+def _flaws(record: TaggedSentences, arrays: Mapping[str, NDArray[Any]], encoder: Mapping[str, Any]) -> list[str]:
+    """What is wrong with this protocol, counted on these very sentences."""
+    words, tags, test = arrays["words"], arrays["tags"], arrays["split"][0] == TEST
+    padding, zero = float(np.mean(words == PAD)), float(np.mean(tags == 0))
+    documents = np.array(record.documents)
+    shared = float(np.isin(documents[test], documents[~test]).mean())
+    unseen = float(np.mean(~np.isin(words[test][words[test] > PAD], words[~test])))
+    return [
+        f"{100 * padding:.1f} % of the cells are padding, and count as right where the answer is 0.",
+        f"Tag ids begin at 0, which padding has too: 0 is {encoder['tags'][0]}, the most frequent tag, and the answer "
+        f"0 everywhere is right in {100 * zero:.1f} % of the cells.",
+        "Padding weighs nothing in the loss: what a network answers there, and with it most of its accuracy, is left "
+        "to chance.",
+        f"One vector is all that the decoder knows: the tags of {encoder['length']} steps come from it, and no word is "
+        "seen where its tag is due.",
+        "The validation part is the test part.",
+        f"Sentences are dealt out at random: {100 * shared:.1f} % of the test's come from a text that was trained on.",
+        f"The {len(encoder['ids']):,} words are the most frequent ones of all sentences, the test's included: "
+        f"{100 * unseen:.1f} % of the test's words have an id that no training sentence holds.",
+    ]
+
+
+def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
+    """The encoder as it is: the chapter fits it on everything."""
+    return dict(encoded.encoder)
+
+
+def in_split(encoded: Encoded, split: str) -> NDArray[np.bool_]:
+    """bool [sentences]; validation and test are the same ones."""
+    part = TRAIN if split == "train" else TEST
+    return np.asarray(encoded.arrays["split"][0] == part)

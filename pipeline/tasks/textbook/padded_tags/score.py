@@ -1,0 +1,29 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+from pipeline.tasks.textbook.padded_tags.prepare import PAD, in_split
+
+HEADLINE = "padded_accuracy"
+MONITOR = "padded_accuracy"
+BLOCK = 1
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: int [sentences of the split, length], the largest output of every cell.
+
+    padded_accuracy: the chapter's, over all cells. token_accuracy: the same predictions over words alone.
+    """
+    which = in_split(encoded, split)
+    right = predictions == encoded.arrays["tags"][which]
+    real = encoded.arrays["words"][which] > PAD
+    return {"padded_accuracy": float(right.mean()), "token_accuracy": float(right[real].mean())}
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
+    """float64 [test sentences]: the share of wrong cells of each, padding included."""
+    return np.asarray(np.mean(predictions != encoded.arrays["tags"][in_split(encoded, "test")], axis=1))

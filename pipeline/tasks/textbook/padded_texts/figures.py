@@ -1,0 +1,53 @@
+"""Sentiment the chapters' way: what the figure was chosen on, and five texts as the chapter prints them."""
+
+import numpy as np
+
+from pipeline.encoding.records import unpack
+from pipeline.reporting.classes import Answers, confusion
+from pipeline.reporting.elements import Cell, Element, Table
+from pipeline.reporting.formatting import count, plain, value
+from pipeline.reporting.report_data import Experiment, Material
+from pipeline.tasks.textbook.padded_texts.prepare import positions
+
+SHOWN, LONGEST = 5, 300
+
+
+def figures(material: Material) -> list[Element]:
+    row, names = material.experiments[0], material.encoded.encoder["label_names"]
+    at = positions(material.encoded, "test")
+    answers = Answers(at, material.encoded.arrays["labels"][at], row.test_predictions()[0])
+    return [_chosen(material), confusion(row, answers, names), _five(material, row, answers)]
+
+
+def _chosen(material: Material) -> Table:
+    """The chapters' figure beside the one that holds: what validation said, what the test says, and of new texts."""
+    rows = []
+    for row in material.experiments:
+        test, curve = row.metrics["test"], [epoch["val_accuracy"] for epoch in row.curves]
+        shown = [row.metrics["validation"]["accuracy"], max(curve), test["accuracy"], test.get("accuracy_unseen")]
+        cells = [Cell("–" if v is None else value("accuracy", v), number=True) for v in shown]
+        rows.append([Cell(row.name), Cell(plain(row.curves[-1]["loss"]), number=True), *cells])
+    header = (
+        "accuracy", "training loss", "validation", "validation, best epoch", "test", "test texts not in train",
+    )  # fmt: skip
+    caption = "The best epoch's validation figure was chosen among all epochs on the same texts: too good by that."
+    return Table("Chosen on, tested on", header, rows, caption)
+
+
+def _five(material: Material, row: Experiment, answers: Answers) -> Table:
+    rng = np.random.default_rng(row.metrics["seed"])
+    picked = rng.choice(len(answers.truth), min(SHOWN, len(answers.truth)), replace=False)
+    names, seen = material.encoded.encoder["label_names"], material.encoded.arrays["seen"][answers.where]
+    rows = [
+        [
+            Cell(text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"),
+            Cell(names[answers.truth[i]]),
+            Cell(names[answers.picked[i]]),
+            Cell(f"{100 * answers.probabilities[i].max():.1f} %", number=True),
+            Cell("yes" if seen[i] else "no"),
+        ]
+        for text, i in zip(unpack(material.encoded.arrays, answers.where[picked]), picked, strict=True)
+    ]
+    header = ("text", "truth", "predicted", "probability", "stands in train")
+    caption = f"Drawn at random from {count(len(answers.truth))} test texts."
+    return Table(f"Test texts and what {row.name} says", header, rows, caption)

@@ -1,0 +1,92 @@
+"""The chapters' classifiers of texts: embedding, recurrent layers, the last state, one sigmoid.
+
+Texts of one fixed length are padded on the left, and nothing hides the padding from the cell. Texts as long as they are
+come in batches of similar length, padded on the right behind a mask, as packed sequences do: no state sees padding.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.networks import PaddedTextsNetwork
+from pipeline.encoding.records import SPLITS, Encoded
+from pipeline.layers import Predictor, keras
+from pipeline.layers.cells import dropped, recurrent
+from pipeline.tasks.textbook.padded_texts.prepare import PAD_ID, ids_of, positions
+from pipeline.training import buckets
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import Batch
+
+
+def build(network: PaddedTextsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """ids int32 [batch, words] → probability of the second class float32 [batch, 1]."""
+    ids = keras.Input((None,), batch_size=batch, dtype="int32", name="ids")
+    masked = encoder["length"] is None
+    x = keras.layers.Embedding(encoder["size"], network.embedding, mask_zero=masked, name="embedding")(ids)
+    if network.spatial_dropout:
+        x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="spatial_dropout")(x)
+    x = dropped(network, recurrent(network, x, sequences=False, gate_dropout=network.input_dropout))
+    if network.dense:
+        x = keras.layers.Dense(network.dense, activation="relu", name="dense")(x)
+    return keras.Model(ids, keras.layers.Dense(1, activation="sigmoid", name="positive")(x), name="padded_texts")
+
+
+def padded(texts: Sequence[NDArray[np.int32]], length: int | None) -> NDArray[np.int32]:
+    """int32 [texts, words]: the last `length` words with padding before them, or all words with padding behind."""
+    if length is None:
+        return buckets.pad(texts, PAD_ID)
+    out = np.full((len(texts), length), PAD_ID, np.int32)
+    for row, text in zip(out, texts, strict=True):
+        row[length - min(length, len(text)) :] = text[-length:]
+    return out
+
+
+class Texts:
+    """The texts of some splits, shuffled; those without a fixed length in batches of similar length."""
+
+    def __init__(self, network: PaddedTextsNetwork, encoded: Encoded, splits: Sequence[str]) -> None:
+        # Not positions(): where the test serves as validation, no training ever gets it.
+        which = np.isin(encoded.arrays["split"][0], [SPLITS.index(name) for name in splits])
+        self.batch, self.length = network.batch, encoded.encoder["length"]
+        self.texts = ids_of(encoded, np.flatnonzero(which))
+        self.labels = encoded.arrays["labels"][which].astype(np.float32)[:, None]
+        self.steps = -(-len(self.texts) // self.batch)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        for group in self._groups(rng):
+            yield padded([self.texts[i] for i in group], self.length), self.labels[group], None
+
+    def _groups(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        if self.length is None:
+            return buckets.batches(np.array([len(text) for text in self.texts]), self.batch, rng)
+        order = rng.permutation(len(self.texts))
+        return [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
+
+
+def feed(network: PaddedTextsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Texts:
+    return Texts(network, encoded, splits)
+
+
+def loss(network: PaddedTextsNetwork) -> Any:
+    return keras.losses.BinaryCrossentropy()
+
+
+def predictor(model: Compiled, network: PaddedTextsNetwork, encoded: Encoded) -> Predictor:
+    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
+        """float32 [texts of the split, 2]: probabilities."""
+        return probabilities(model, ids_of(encoded, positions(encoded, split)), encoded.encoder["length"])
+
+    return predict
+
+
+def probabilities(
+    model: Compiled, texts: Sequence[NDArray[np.int32]], length: int | None, batch: int = 128
+) -> NDArray[np.float32]:
+    """float32 [texts, 2], in the order of the texts."""
+    out = np.zeros((len(texts), 2), np.float32)
+    for group in buckets.batches(np.array([len(text) for text in texts]), batch, None):
+        out[group, 1] = model.predict(padded([texts[i] for i in group], length))[:, 0]
+    out[:, 0] = 1.0 - out[:, 1]
+    return out

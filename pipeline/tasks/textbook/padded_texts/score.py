@@ -1,0 +1,35 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+from pipeline.tasks.textbook.padded_texts.prepare import positions
+
+HEADLINE = "accuracy"
+MONITOR = "accuracy"
+BLOCK = 1
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: float [texts of the split, 2], probabilities. F1 is the mean over the classes.
+
+    accuracy_unseen: of the texts that do not stand in the training part; left out where all of them do.
+    """
+    at = positions(encoded, split)
+    truth, unseen = encoded.arrays["labels"][at], ~encoded.arrays["seen"][at]
+    picked = predictions.argmax(axis=1)
+    p = np.clip(predictions[np.arange(len(truth)), truth].astype(np.float64), 1e-7, 1.0)
+    hits = np.bincount(truth[picked == truth], minlength=2)
+    f1 = 2 * hits / np.maximum(1, np.bincount(picked, minlength=2) + np.bincount(truth, minlength=2))
+    found = {"accuracy": np.mean(picked == truth), "f1": np.mean(f1), "log_loss": -np.log(p).mean()}
+    if unseen.any():
+        found["accuracy_unseen"] = np.mean((picked == truth)[unseen])
+    return {name: float(value) for name, value in found.items()}
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
+    """1 for each test text that is given the wrong class, else 0."""
+    return np.asarray(predictions.argmax(axis=1) != encoded.arrays["labels"][positions(encoded, "test")], np.float64)

@@ -1,0 +1,74 @@
+"""The chapters' forecasters: a window, recurrent layers, perhaps a hidden layer, one number."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.networks import ScaledWindowsNetwork
+from pipeline.encoding.records import Encoded
+from pipeline.errors import DataError
+from pipeline.layers import Predictor, keras
+from pipeline.layers.cells import dropped, recurrent
+from pipeline.tasks.textbook.scaled_windows.prepare import bounds, targets, windows
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import Batch
+
+
+def build(network: ScaledWindowsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
+    """inputs float32 [batch, window, features] → forecasts float32 [batch, 1], scaled like the target."""
+    x = start = keras.Input((None, len(encoder["shift"])), batch_size=batch, name="inputs")
+    x = dropped(network, recurrent(network, x, sequences=False))
+    if network.hidden:
+        x = keras.layers.Dense(network.hidden, activation="relu", name="hidden")(x)
+    return keras.Model(start, keras.layers.Dense(1, name="forecast")(x), name="scaled_windows")
+
+
+def loss(network: ScaledWindowsNetwork) -> Any:
+    return keras.losses.MeanSquaredError()
+
+
+class Rows:
+    """The training rows in their order, or shuffled; of a stateful network only as many as fill whole batches.
+
+    Sample j of a stateful batch goes on with the state of sample j of the batch before, which began `batch` steps
+    earlier and read only `window` of them: the chapter's flaw, kept.
+    """
+
+    def __init__(self, network: ScaledWindowsNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
+        self.network, self.encoded = network, encoded
+        start, end = bounds(encoded, "train")
+        if network.stateful:
+            end -= (end - start) % network.batch
+        if start == end:
+            raise DataError(f"batch {network.batch}: the training part has only {bounds(encoded, 'train')[1]} rows")
+        self.rows = np.arange(start, end)
+        shift, spread = encoded.encoder["target"]
+        self.truth = ((targets(encoded, "train") - shift) / spread).astype(np.float32)
+        self.steps = -(-len(self.rows) // network.batch)
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        order = rng.permutation(self.rows) if self.network.shuffle and not self.network.stateful else self.rows
+        for i in range(0, len(order), self.network.batch):
+            at = order[i : i + self.network.batch]
+            yield windows(self.encoded, at), self.truth[at, None], None
+
+
+def feed(network: ScaledWindowsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Rows:
+    return Rows(network, encoded, splits)
+
+
+def predictor(model: Compiled, network: ScaledWindowsNetwork, encoded: Encoded) -> Predictor:
+    shift, spread = encoded.encoder["target"]
+
+    def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
+        """float64 [rows of the split], in the unit. The state is the one that was left behind: nobody resets it."""
+        start, end = bounds(encoded, split)
+        size = network.batch if network.stateful else 2_000
+        # A stateful network knows batches of one size only: the last one is filled up with its last row.
+        at = [np.minimum(np.arange(i, i + size), end - 1) for i in range(start, end, size)]
+        scaled = np.concatenate([model.predict(windows(encoded, rows))[:, 0] for rows in at])[: end - start]
+        return np.asarray(scaled * np.float64(spread) + shift)
+
+    return predict

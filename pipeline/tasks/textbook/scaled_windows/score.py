@@ -1,0 +1,32 @@
+"""DOC."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+from pipeline.tasks.textbook.scaled_windows.prepare import Floats, targets
+
+HEADLINE = "rmse"
+MONITOR = "rmse"
+BLOCK = 96
+
+
+def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
+    """`predictions`: float [rows of the split], in the unit. scaled_rmse: RMSE where the whole series is 0–1."""
+    truth = targets(encoded, split)
+    rmse = float(np.sqrt(np.mean((predictions - truth) ** 2)))
+    return {
+        "rmse": rmse,
+        "scaled_rmse": rmse / encoded.encoder["range"],
+        "r2": 1.0 - rmse**2 / float(np.var(truth)),
+    }
+
+
+def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats:
+    """What each test row adds to the RMSE, to first order: the mean over the rows is the RMSE itself, and the spread of
+    that mean is the one of the RMSE by the delta method."""
+    squared = (predictions - targets(encoded, "test")) ** 2
+    rmse = np.sqrt(np.mean(squared))
+    return np.asarray((rmse + squared / max(rmse, np.finfo(np.float64).tiny)) / 2, np.float64)

@@ -1,0 +1,268 @@
+"""What each stage tells MLflow of a training: one run, opened by train, to which evaluate and report add."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.config.schema.networks import ExperimentRows
+from pipeline.config.schema.values import named
+from pipeline.encoding.series_features import reach
+from pipeline.tracking.provenance import UNKNOWN, remake
+from pipeline.tracking.record import Journal, Metric, environment_tags
+
+SERVED_BY = Path(__file__).with_name("served_model.py")
+PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "tqdm", "mlflow")
+AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags, and their keys in run.json, where they need no JSON
+# The saved view: columns of one kind share a heading, so their order is that of a sentence. Widths in pixels.
+COLUMNS = (
+    ("tags", ("measure",)),
+    ("metrics", ("score", "baseline_score", "skill")),
+    ("tags", ("verdict",)),
+    ("params", ("cell", "units")),
+    ("metrics", ("parameters", "train_seconds")),
+    ("tags", ("dataset", "edition", "protocol")),
+)
+SECTIONS = ("Result", "Model metrics", "System metrics")  # of charts; the last two, MLflow's own, get all others
+NAME = "attributes.`Run Name`"
+WIDE, NARROW = {NAME: 290, "tags.`verdict`": 150, "metrics.`baseline_score`": 110, "metrics.`train_seconds`": 110}, 90
+GENERATION = {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}
+WARNING = {"warning": "what may mislead"}  # in the signature an optional field is one that an example lacks
+CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
+CLASSES = [CLASS, CLASS | WARNING]
+TAGS = {"words": ["The"], "tags": ["DT"]}
+SCORED = {"bits": [1.5], "bits_per_char": 1.5, "perplexity": 2.8}
+CLOCKED = {"values": [3.0], "lower": [2.0], "upper": [4.0], "level": 0.9, "unit": "kW", "start": "2026-01-01T00:30"}
+DAYS = {"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}
+CLOCKLESS = {name: value for name, value in CLOCKED.items() if name != "start"}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+# For the signature of the served model: raw input, the form of the answer, and the options with their defaults.
+EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
+    "char_lm": (["once upon a time"], [{"text": "…"}, {"text": "…"} | SCORED | WARNING], GENERATION | {"score": False}),
+    "char_windows": (["once upon a time"], [{"text": "…"}, {"text": "…"} | WARNING], GENERATION),
+    "sentiment": (["I love it"], CLASSES, None),
+    "pos_tagging": (["The old man the boat ."], [TAGS, TAGS | WARNING], None),
+    "forecasting": (
+        [{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}, {}],
+        [CLOCKLESS, CLOCKED | WARNING],
+        {"steps": 96},
+    ),
+    "image_rows": ([PIXEL], CLASSES, None),
+    "returns": ([DAYS, {}], [CLOCKLESS | {"log_return": 0.1}, CLOCKLESS | {"log_return": 0.1} | WARNING], None),
+    "scaled_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], None),
+    "padded_texts": (["I love it"], CLASSES, None),
+    "cosine_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], {"steps": 96}),
+    "padded_tags": (["the old man the boat ."], [TAGS], None),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The identity of one training, kept in run.json: `key` is ours, and known before MLflow has seen anything."""
+
+    key: str
+    source: str
+    name: str
+    start: int
+
+    def journal(self, stage: str) -> Journal:
+        return Journal(stage, self.key, self.source, self.name, self.start)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """As it stands in run.json and in the metrics."""
+        return {"run_key": self.key, "source": self.source, "name": self.name, "start": self.start}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "Run":
+        """From what holds an identity: the content of run.json, or `run` in the metrics."""
+        return cls(record["run_key"], record["source"], record["name"], record["start"])
+
+
+def display_name(experiment: str, row: ExperimentRows) -> str:
+    """What the run is called in MLflow's lists, which cut names off: what one compares it by first."""
+    extras = [f"{row.layers} layers"] * (row.layers > 1) + ["bidirectional"] * row.bidirectional
+    extras += ["stateful"] * row.stateful
+    return " · ".join([f"{row.cell} {row.units}", *extras, experiment])
+
+
+def training(
+    project: Project,
+    run: Run,
+    row: ExperimentRows,
+    facts: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    system: Sequence[Metric],
+    made_of: Mapping[str, Any],
+) -> Journal:
+    """The journal of the train stage, without its model: parameters, tags, curves, data.
+
+    made_of: `params` (lineage.settings) and `data`, the hash of each data folder.
+    """
+    journal = run.journal("train")
+    journal.params({**row.model_dump(mode="json"), "seed": facts["seed"], "parameters": facts["parameters"]})
+    environment, experiment = environment_tags(project), facts["experiment"]
+    journal.tags(environment)
+    commit = environment.get("dvc_baseline") or environment.get("mlflow.source.git.commit")
+    again = remake(project, commit, f"evaluate@{experiment}", made_of["params"])
+    journal.tags({"mlflow.source.name": f"train@{experiment}", "remake": again})
+    kinds = ("experiment", "source", "dataset", "task", "cell", "edition", "protocol")
+    journal.tags({kind: facts[kind] for kind in kinds})
+    journal.tags({"backend": row.backend, "mlflow.user": "pipeline"})
+    at = run.start
+    for line in history:
+        at += round(1000 * line["seconds"])
+        journal.metrics({k: v for k, v in line.items() if k != "epoch"}, step=int(line["epoch"]), timestamp=at)
+    journal.metrics({"train_seconds": facts["train_seconds"], "parameters": facts["parameters"]})
+    for metric in system:
+        journal.metric(*metric)
+    journal.tags({tag: json.dumps(made_of[key], ensure_ascii=False, sort_keys=True) for tag, key in AS_JSON.items()})
+    prepared = project.prepared(facts["dataset"]).relative_to(project.root).as_posix()
+    journal.dataset(facts["dataset"], prepared, made_of["data"].get(prepared, UNKNOWN), "training")
+    return journal
+
+
+def add_model(journal: Journal, folder: Path, experiment: str, task: str) -> None:
+    """The model's folder with its signature, example and pinned requirements."""
+    example, output, options = named(EXAMPLES, task, "task")
+    encoder = artifacts.load_json(folder / "encoder.json")
+    if task in ("forecasting", "returns"):
+        example = [_series(encoder), {}]
+    journal.model(
+        folder,
+        experiment,
+        served_by=SERVED_BY,
+        example=example,
+        output=output,
+        requirements=requirements(),
+        parameters=options,
+    )
+
+
+def requirements() -> list[str]:
+    """What a served model needs, as it is installed here: the versions that requirements.lock pins."""
+    return [f"{package}=={metadata.version(package)}" for package in PACKAGES]
+
+
+def _series(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """As much of the latest series as a model of forecasting or returns needs for an answer."""
+    latest = encoder["latest"]
+    if "first" not in latest:
+        return dict(latest)
+    need = reach(encoder) + 1
+    extras = {
+        extra["name"]: [row[i] for row in latest["extras"][-need:]] for i, extra in enumerate(encoder.get("extras", ()))
+    }
+    item = {"values": latest["values"][-need:], "start": encoder["start"] or "2026-01-01T00:00"}
+    return {**item, "extras": extras} if extras else item
+
+
+def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
+    """The journal of the evaluate stage: the model's figures on its data, the baselines', and the skill.
+
+    `score`, `baseline_score` and `skill` are the headline metric under the same names for every task, with four digits:
+    MLflow's table shows all that there are.
+    """
+    journal, on, against = run.journal("evaluate"), metrics["dataset"], metrics["against_baseline"]
+    journal.metrics({f"test_{name}": value for name, value in metrics["test"].items()}, dataset=on)
+    journal.metrics({f"best_validation_{name}": value for name, value in metrics["validation"].items()}, dataset=on)
+    for baseline, figures in metrics["baselines"].items():
+        journal.metrics({f"test baselines/{plain(baseline)}/{name}": value for name, value in figures.items()})
+    journal.metrics(in_short({"score": against["score"], "skill": against["skill"]}), dataset=on)
+    journal.metrics(in_short({"baseline_score": against["baseline_score"]}))
+    return journal
+
+
+def in_short(figures: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: float(f"{value:.4g}") for name, value in figures.items() if value is not None}
+
+
+def report(run: Run, folder: Path, samples: Path, tags: Mapping[str, str], note: str) -> Journal:
+    """The journal of the report stage: the data set's figures and tables, what the model wrote, and the note to read;
+    tags: what the report says of the run in a word."""
+    journal = run.journal("report")
+    journal.artifact(folder, "report")
+    journal.artifact(samples, "samples")
+    journal.tags(tags)
+    journal.note(note)
+    return journal
+
+
+def comparison(
+    key: str, rows: Sequence[Mapping[str, Any]], folder: Path, tags: Mapping[str, str], note: str
+) -> Journal:
+    """A run above those of the experiments on a data set, with what came out of them.
+
+    key: comparison_key of `rows`, the metrics of the experiments, the best first; tags: what the report says of that.
+    """
+    best, dataset = rows[0], rows[0]["dataset"]
+    last = max(rows, key=lambda row: row["run"]["start"])
+    start = last["run"]["start"]
+    name = f"comparison of {dataset}: {len(rows)} experiments"
+    journal = Run(key, best["source"], name, start).journal("report")
+    against = best["against_baseline"]
+    found = {
+        "best_score": against["score"],
+        "baseline_score": against["baseline_score"],
+        "best_skill": against["skill"],
+    }
+    end = start + round(1000 * last["train_seconds"])
+    journal.metrics(in_short(found), timestamp=end)
+    journal.tags({kind: best[kind] for kind in ("source", "dataset", "task", "edition", "protocol")})
+    journal.tags(
+        {**tags, "best": best["experiment"], "mlflow.user": "pipeline", "mlflow.source.name": f"report@{dataset}"}
+    )
+    journal.artifact(folder, "report")
+    journal.note(note)
+    for row in rows:
+        journal.child(row["run"]["run_key"])
+    journal.finish(end=end)
+    return journal
+
+
+def comparison_key(dataset: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The key of the run above the experiments: the same trainings make the same one, a retrained one makes another."""
+    keys = sorted(row["run"]["run_key"] for row in rows)
+    return hashlib.sha256(" ".join([dataset, *keys]).encode()).hexdigest()[:32]
+
+
+def view() -> dict[str, Any]:
+    """The state of the saved view, as MLflow's UI keeps it: a table of the trainings, the best first, whose columns say
+    how good, beside what, at what cost; and the same as charts."""
+    columns = [f"{kind}.`{name}`" for kind, names in COLUMNS for name in names]
+    score = {"type": "BAR", "metricKey": "score", "selectedMetricKeys": ["score", "baseline_score"]}
+    skill = {"type": "BAR", "metricKey": "skill"}
+    axes = {"selectedParams": ["cell"], "selectedMetrics": ["parameters", "train_seconds", "score"]}
+    cost = {"xaxis": {"key": "parameters", "type": "METRIC"}, "yaxis": {"key": "score", "type": "METRIC"}}
+    charts: list[dict[str, Any]] = [
+        score,
+        skill,
+        {"type": "SCATTER", "runsCountToCompare": 100, **cost},
+        {"type": "PARALLEL", "showAllRuns": False, **axes},
+        {"type": "LINE", "metricKey": "loss"},
+    ]
+    kept = {"deleted": False, "isGenerated": False}
+    return {
+        "searchFilter": "tags.experiment != ''",  # no comparisons: they have no score of their own
+        "orderByKey": "metrics.`skill`",
+        "orderByAsc": False,
+        "selectedColumns": columns,
+        "columnOrder": [NAME, *columns],
+        "columnWidths": {column: WIDE.get(column, NARROW) for column in (NAME, *columns)},
+        "compareRunCharts": [
+            {"uuid": f"result-{i}", "metricSectionId": SECTIONS[0], **kept, **chart} for i, chart in enumerate(charts)
+        ],
+        "compareRunSections": [
+            {"uuid": name, "name": name, "display": True, "isReordered": False, **kept} for name in SECTIONS
+        ],
+    }
+
+
+def plain(name: str) -> str:
+    """A baseline's name with only what MLflow allows in a metric's name."""
+    return "".join(c if c.isalnum() or c in " -." else "_" for c in name)

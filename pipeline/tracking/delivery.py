@@ -1,0 +1,118 @@
+"""Sends journals to MLflow. Each goes into the spool folder first and leaves it once the store has all of it, so a
+store that is down, slow or locked costs one warning, and what is sent again is sent exactly once."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.artifacts import Project, new_folder
+from pipeline.errors import UserError
+from pipeline.tracking.record import Journal, load, now
+from pipeline.tracking.store import (
+    SQLITE,
+    address,
+    check_reachable,
+    experiment_id,
+    import_mlflow,
+    one_at_a_time,
+    reason,
+)
+from pipeline.tracking.upload import find, send
+
+ENTRY = re.compile(r"[0-9a-f]{32}-[a-z0-9_]+-\d+")
+
+
+class Delivered(NamedTuple):
+    """Where MLflow keeps a run and its model; None for what it does not have (yet)."""
+
+    run_id: str | None
+    model_id: str | None
+    experiment_id: str | None = None
+
+
+def deliver(journal: Journal, project: Project) -> Delivered:
+    """Sends the journal, after those of the same run that are still waiting. Trouble with the store never raises:
+    the journal stays in the spool, a line on stderr says why, and both ids are None."""
+    content = journal.content
+    try:
+        entry = spool(journal, project)
+    except OSError as error:
+        _warn(f"{reason(error)}; the {content.stage} stage of {content.run_name!r} is not in MLflow")
+        return Delivered(None, None)
+    try:
+        return _send_run(content.source, content.run_key, project)
+    except Exception as error:  # whatever fails in MLflow or below it, the stage has its result and goes on
+        _warn(
+            f"{reason(error)}; the {content.stage} stage of {content.run_name!r} is kept in {entry}, "
+            "`python -m pipeline sync` sends it later"
+        )
+        return Delivered(None, None)
+
+
+def sync(project: Project) -> int:
+    """Sends all that is spooled, oldest run first; the number of journals sent.
+
+    Raises UserError if some could not be sent; they stay in the spool.
+    """
+    waiting = spooled(project)
+    first: dict[str, Path] = {}
+    for entry in waiting:
+        first.setdefault(entry.name.partition("-")[0], entry)
+    failures = []
+    for run_key, entry in first.items():
+        try:
+            _send_run(load(entry).source, run_key, project)
+        except Exception as error:  # one run that MLflow refuses must not hold back the others
+            failures.append(f"{entry.name}: {reason(error)}")
+    left = len(set(waiting) & set(spooled(project)))
+    if failures:
+        raise UserError("\n".join([f"{left} of {len(waiting)} journals stay in {project.spool}:", *failures]))
+    return len(waiting) - left
+
+
+def spooled(project: Project, run_key: str = "") -> list[Path]:
+    """The journals that wait to be sent, of all runs or of one, oldest first."""
+    entries = project.spool.glob(f"{run_key}*")
+    return sorted((entry for entry in entries if ENTRY.fullmatch(entry.name)), key=_number)
+
+
+def _number(entry: Path) -> int:
+    return int(entry.name.rpartition("-")[2])
+
+
+def spool(journal: Journal, project: Project) -> Path:
+    """Keeps the journal for the next delivery or `sync`: importing MLflow takes a process seconds, so the stages after
+    train leave it to the last one. Raises OSError."""
+    key, stage = journal.content.run_key, journal.content.stage
+    # the time, so that runs are in order, but later than what waits already, should the clock have jumped
+    number = max([now(), *(_number(entry) + 1 for entry in spooled(project, key))])
+    entry = project.spool / f"{key}-{stage}-{number}"
+    with new_folder(entry) as folder:
+        journal.save(folder)
+    return entry
+
+
+def _warn(message: str) -> None:
+    print(f"tracking: {message}", file=sys.stderr, flush=True)
+
+
+def _send_run(source: str, run_key: str, project: Project) -> Delivered:
+    """Sends what is spooled of one run, in order."""
+    uri = address(project)
+    check_reachable(uri)
+    mlflow = import_mlflow()
+    with one_at_a_time(
+        project
+    ):  # also around the first use of a new sqlite file, which two processes cannot set up at once
+        client = mlflow.MlflowClient(tracking_uri=uri)
+        experiment = experiment_id(client, source, project if uri.startswith(SQLITE) else None)
+        for entry in spooled(project, run_key):
+            send(client, experiment, load(entry))
+            sent = entry.rename(entry.with_name(f".{entry.name}.sent"))  # nothing half-removed is ever sent again
+            shutil.rmtree(sent, ignore_errors=True)
+        run = find(client, [experiment], run_key)
+    if run is None:
+        return Delivered(None, None)
+    return Delivered(run.info.run_id, run.data.tags.get("model_id"), str(run.info.experiment_id))

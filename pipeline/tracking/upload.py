@@ -1,0 +1,209 @@
+"""What a journal says, put into MLflow: a run with its figures and notes, and its model. All may be sent again."""
+
+import contextlib
+import hashlib
+import io
+import json
+import re
+import tempfile
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.tracking.record import Content, ModelFolder
+
+NOTE = "mlflow.note.content"
+WRITTEN = "mlflow.note.written"
+MAX_NOTE = 8000  # characters of a tag, beyond which MLflow refuses or cuts it
+VIEW = "mlflow.sharedViewState.result"
+PLACE = re.compile(r"\b(run|model|compare):((?:[0-9a-f]{32},?)+)|\b(experiment):(?=/)|\{(tag|param):([^}]+)\}")
+BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for one request
+
+
+def find(client: Any, experiment_ids: Sequence[str], run_key: str) -> Any:
+    """The run of that key, deleted or not, in one of the MLflow experiments; None where there is none."""
+    from mlflow.entities import ViewType
+
+    found = client.search_runs(list(experiment_ids), f"tags.run_key = '{run_key}'", ViewType.ALL, max_results=1)
+    return found[0] if found else None
+
+
+def _open(client: Any, experiment_id: str, content: Content) -> Any:
+    run = find(client, [experiment_id], content.run_key)
+    if run is None:
+        tags = {"run_key": content.run_key}
+        return client.create_run(experiment_id, start_time=content.start, tags=tags, run_name=content.run_name)
+    if run.info.lifecycle_stage == "deleted":
+        client.restore_run(run.info.run_id)
+    return run
+
+
+def send(client: Any, experiment_id: str, content: Content) -> None:
+    """All of it may have been sent before: MLflow keeps equal parameters, metrics and inputs once."""
+    run = _open(client, experiment_id, content)
+    run_id = run.info.run_id
+    _send_batches(client, run, content)
+    _send_inputs(client, run_id, content)
+    for path, text in content.texts.items():
+        client.log_text(run_id, text, path)
+    for item in content.attachments:
+        log = client.log_artifacts if Path(item.path).is_dir() else client.log_artifact
+        log(run_id, item.path, item.into or None)
+    if content.model is not None and "model_id" not in run.data.tags:
+        _send_model(client, run, content, content.model)
+    for key in content.children:
+        client.set_tag(_sent(client, experiment_id, key).info.run_id, "mlflow.parentRunId", run_id)
+    _send_notes(client, experiment_id, run_id, content)
+    if content.status is not None:
+        client.set_terminated(run_id, content.status, content.end)
+
+
+def _sent(client: Any, experiment_id: str, run_key: str) -> Any:
+    """The run; LookupError where it has not been sent: what names it stays in the spool as well."""
+    found = find(client, [experiment_id], run_key)
+    if found is None:
+        raise LookupError(f"run {run_key} is not in the store yet")
+    return found
+
+
+def _send_notes(client: Any, experiment_id: str, run_id: str, content: Content) -> None:
+    run = client.get_run(run_id)
+    model_id = run.data.tags.get("model_id")
+    if content.note:
+        note = _placed(client, run, content.note)
+        _write(partial(client.set_tag, run_id), run.data.tags, note)
+        if model_id:
+            tags = client.get_logged_model(model_id).tags
+            _write(lambda name, value: client.set_logged_model_tags(model_id, {name: value}), tags, note)
+    if content.page is not None:
+        experiment = client.get_experiment(experiment_id)
+        tag = partial(client.set_experiment_tag, experiment_id)
+        _write(tag, experiment.tags, _placed(client, run, content.page.note))
+        kept = json.loads(experiment.tags.get(VIEW, "{}"))
+        if kept.get("updatedAt") == kept.get("createdAt"):  # nobody has changed it
+            made = experiment.creation_time
+            view = {"name": content.page.view_name, "createdAt": made, "updatedAt": made}
+            tag(VIEW, json.dumps({**view, "state": json.dumps(content.page.view)}))
+
+
+def _write(tag: Callable[[str, str], Any], tags: Mapping[str, str], note: str) -> None:
+    """The note, unless a person has written another: WRITTEN has the checksums of ours before and after this, so that
+    whichever stands there when the process is killed between the two is known as ours."""
+    note, there = note[:MAX_NOTE], tags.get(NOTE, "")
+    if not there or _checksum(there) in tags.get(WRITTEN, "").split():
+        tag(WRITTEN, f"{_checksum(there)} {_checksum(note)}")
+        tag(NOTE, note)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _placed(client: Any, run: Any, text: str) -> str:
+    """The text with the addresses of Journal.note filled in. They begin with #, and so hold at any host and port."""
+    experiment_id = run.info.experiment_id
+
+    def place(found: re.Match[str]) -> str:
+        kind, keys, _, of, name = found.groups()
+        if name:
+            return str((run.data.tags if of == "tag" else run.data.params).get(name, "–"))
+        if kind is None:
+            return f"#/experiments/{experiment_id}"
+        runs = [_sent(client, experiment_id, key) for key in keys.split(",")]
+        if kind == "compare":
+            ids = urllib.parse.quote(json.dumps([run.info.run_id for run in runs]))
+            return f"#/compare-runs?runs={ids}&experiments={urllib.parse.quote(json.dumps([experiment_id]))}"
+        if kind == "model":
+            return f"#/experiments/{experiment_id}/models/{runs[0].data.tags.get('model_id')}"
+        return f"#/experiments/{experiment_id}/runs/{runs[0].info.run_id}"
+
+    return PLACE.sub(place, text)
+
+
+def _send_batches(client: Any, run: Any, content: Content) -> None:
+    """A figure on a data set goes to the run's model as well, with the name and digest of what the run has seen."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    run_id, model_id = run.info.run_id, run.data.tags.get("model_id")
+    seen = {item.dataset.name: item.dataset.digest for item in (run.inputs.dataset_inputs if run.inputs else [])}
+
+    def metric(row: Any) -> Metric:
+        on = (model_id, row.dataset, seen[row.dataset]) if model_id and row.dataset in seen else ()
+        return Metric(row.key, row.value, row.timestamp, row.step, *on)
+
+    parts: dict[str, Sequence[Any]] = {
+        "metrics": [metric(row) for row in content.metrics],
+        "params": [Param(name, value) for name, value in content.params.items()],
+        "tags": [RunTag(name, value) for name, value in content.tags.items()],
+    }
+    for name, rows in parts.items():
+        for first in range(0, len(rows), BATCH[name]):
+            client.log_batch(run_id, **{name: rows[first : first + BATCH[name]]})
+
+
+def _send_inputs(client: Any, run_id: str, content: Content) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    for name, uri, digest, context in content.datasets:
+        kind, key = ("http", "url") if uri.startswith(("http://", "https://")) else ("local", "uri")
+        dataset = Dataset(name, digest, kind, json.dumps({key: uri}))
+        client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
+
+
+def _send_model(client: Any, run: Any, content: Content, model: ModelFolder) -> None:
+    """Logs the model once: an upload that was cut off is replaced, a whole one that lacks only the tag is kept."""
+    from mlflow.entities import LoggedModelOutput
+
+    run_id, experiment_id = run.info.run_id, run.info.experiment_id
+    model_id = None
+    for found in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
+        if found.status == "READY":
+            model_id = found.model_id
+        else:
+            client.delete_logged_model(found.model_id)
+    if model_id is None:
+        made = client.create_logged_model(
+            experiment_id, model.name, run_id, {"run_key": content.run_key}, content.params
+        )
+        model_id = made.model_id
+        with tempfile.TemporaryDirectory() as folder:
+            _write_model(model, Path(folder) / "model", made, run_id)
+            client.log_model_artifacts(model_id, str(Path(folder) / "model"))
+        client.finalize_logged_model(model_id, "READY")
+    outputs = client.get_run(run_id).outputs
+    if model_id not in {output.model_id for output in outputs.model_outputs}:
+        client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    client.set_tag(run_id, "model_id", model_id)
+
+
+def _write_model(model: ModelFolder, folder: Path, made: Any, run_id: str) -> None:
+    """What mlflow.pyfunc.log_model would upload; it cannot be called, for it predicts the example to check it, and
+    that would load TensorFlow. Signature and example are put in afterwards for the same reason."""
+    from mlflow import pyfunc
+    from mlflow.models import Model, infer_signature
+    from mlflow.models.utils import _save_example
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
+
+    card = Model(artifact_path=made.artifact_location, model_uuid=made.model_id, run_id=run_id, model_id=made.model_id)
+    signature = infer_signature(model.example, model.output, model.parameters)
+    # MLflow would refuse whole numbers for an array of numbers; the model itself says what it cannot read.
+    anything = AnyType()  # type: ignore[no-untyped-call]
+    signature.inputs = Schema(
+        [ColSpec(c.type if isinstance(c.type, DataType) else anything, c.name, c.required) for c in signature.inputs]
+    )
+    with contextlib.redirect_stderr(io.StringIO()):  # advice on type hints, which no warning filter stops
+        pyfunc.save_model(
+            folder,
+            python_model=model.served_by,
+            artifacts={"model": model.folder},
+            code_paths=[model.package],
+            signature=signature,
+            pip_requirements=model.requirements,
+            mlflow_model=card,
+        )
+    card.signature.outputs, card.signature.params = signature.outputs, signature.params  # type hints have neither
+    _save_example(card, (model.example, model.parameters) if model.parameters else model.example, str(folder))
+    card.save(folder / "MLmodel")

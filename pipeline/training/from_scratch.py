@@ -1,0 +1,51 @@
+"""Training with the gradients of pipeline.reference in place of TensorFlow's. Everything else stays: the Keras model
+holds the weights, so schedule, average, validation, saving and serving do not know the difference."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.config.schema.networks import Network as Row
+from pipeline.reference.cells import CELLS, Cell, Floats
+from pipeline.reference.network import Loss, Network
+from pipeline.training.compiled import Arrays, Compiled
+from pipeline.training.fit import trainable
+
+
+class FromScratch(Compiled):
+    """Forward, loss and back-propagation in NumPy, float64; the update by the model's optimiser.
+
+    The model: recurrent layers with an output for each step, and a dense layer above them.
+    """
+
+    def __init__(
+        self, model: Any, row: Row, loss: Loss, optimizer: Any, *, cell: Cell | None = None, truncate: int | None = None
+    ) -> None:
+        super().__init__(model, None, optimizer)
+        self.reference = Network([cell or CELLS[row.cell]] * row.layers)
+        self.by_hand, self.truncate = loss, truncate
+
+    def train(self, x: Arrays, y: Arrays, weights: Arrays | None) -> float:
+        """One step on a batch x [batch, time, features], y [batch, time, outputs]; its loss before the step."""
+        assert weights is None, "a target that does not count is NaN"
+        now = [w.astype(np.float64) for w in trainable(self.model)]
+        found = self.reference.gradients(
+            now, np.asarray(x, np.float64), np.asarray(y, np.float64), self.by_hand, self.truncate
+        )
+        self._update(now, found.d_weights)
+        return found.loss
+
+    def _update(self, now: Sequence[Floats], gradients: Sequence[Floats]) -> None:
+        if self._train is None:
+            self._train = self._traced_update()
+        self._train(*[g.astype(v.dtype) for g, v in zip(gradients, self.model.trainable_variables, strict=True)])
+
+    def _traced_update(self) -> Any:
+        import tensorflow as tf
+
+        def apply(*gradients: Any) -> None:
+            self.optimizer.apply(gradients, self.model.trainable_variables)
+
+        signature = [tf.TensorSpec(v.shape, v.dtype) for v in self.model.trainable_variables]
+        return tf.function(apply, input_signature=signature, autograph=False)

@@ -1,0 +1,125 @@
+"""Trains an experiment: one network for each fold and repeat, each from its own seed, all in one process."""
+
+import itertools
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.schema.networks import ExperimentRows
+from pipeline.encoding.records import Encoded
+from pipeline.layers import load_model
+from pipeline.tasks import load_task
+from pipeline.training.compiled import Compiled
+from pipeline.training.fit import Fitted, Weights, fit, optimizer, restart
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network. `predictions`: for validation and test, in the form that the task's score() takes, and what
+    else the predictor has to show.
+
+    `samples`: what it generates, for tasks that generate: first what it did after epochs of the run with validation,
+    which is said there, then with its final weights. `epochs`: passes over the data that its weights saw.
+    `history`: a row for each epoch of the run with validation.
+    """
+
+    seed: int
+    fold: int
+    weights: Weights
+    epochs: int
+    seconds: float
+    parameters: int
+    history: list[dict[str, float]]
+    predictions: Mapping[str, NDArray[Any]]
+    samples: list[dict[str, Any]]
+
+
+def train(network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, label: str) -> list[Member]:
+    """`network.repeats` seeds × the folds of the data set, in this order."""
+    runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
+    trainer = Trainer(network, encoded, epochs)
+    names = [label if len(runs) == 1 else f"{label} [{i}/{len(runs)}]" for i in range(1, len(runs) + 1)]
+    return [trainer.member(s, fold, name) for (s, fold), name in zip(runs, names, strict=True)]
+
+
+class Trainer:
+    """One compiled model that every member is trained in, each from its own seed as if it were alone."""
+
+    def __init__(self, network: ExperimentRows, encoded: Encoded, epochs: int) -> None:
+        self.network, self.encoded, self.epochs = network, encoded, epochs
+        self.task, self.module = load_task(network.task), load_model(network.task)
+        self.compiled = self._compiled(self._build())
+        self.predict = self.module.predictor(self.compiled, network, encoded)
+
+    def member(self, seed: int, fold: int, label: str) -> Member:
+        """Fit on train with validation; with `refit`, once more from the same seed on both, as long as was best."""
+        started = time.monotonic()
+        fitted_on: tuple[str, ...] = ("train",)
+        fitted = self._fit(seed, fold, fitted_on, None, label)
+        predictions = {"validation": self.predict("validation", fitted_on, fold)}
+        history, checkpoints = fitted.history, fitted.samples
+        if self.network.refit:
+            fitted_on = ("train", "validation")
+            fitted = self._fit(seed, fold, fitted_on, fitted.best_epoch, f"{label} (refit)")
+        seconds = time.monotonic() - started
+        predictions["test"] = self.predict("test", fitted_on, fold)
+        if hasattr(self.predict, "extras"):
+            predictions |= self.predict.extras(fitted_on, fold)
+        size = int(sum(np.prod(w.shape) for w in fitted.weights))
+        samples = checkpoints + (self.predict.samples(seed) if hasattr(self.predict, "samples") else [])
+        return Member(seed, fold, fitted.weights, fitted.best_epoch, seconds, size, history, predictions, samples)
+
+    def _compiled(self, model: Any) -> Compiled:
+        if hasattr(self.module, "compiled"):
+            own: Compiled = self.module.compiled(self.network, model)
+            return own
+        return Compiled(model, self.module.loss(self.network), optimizer(self.network))
+
+    def _build(self) -> Any:
+        return self.module.build(
+            self.network, self.encoded.encoder, self.network.batch if self.network.stateful else None
+        )
+
+    def _fit(self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str) -> Fitted:
+        # Keras draws the seeds of initialisers and dropout from Python's generator. Its set_random_seed would also seed
+        # TensorFlow's own, which nothing here uses, and have every graph optimised anew: two seconds a member.
+        random.seed(seed)
+        restart(self.compiled, self._build())
+        if hasattr(self.module, "start"):
+            self.module.start(self.compiled.model, self.network, self.encoded, splits, fold)
+        epochs, written = itertools.count(1), list[dict[str, Any]]()
+
+        def validate() -> dict[str, float]:
+            # From generators of its own: a network trains alike whether it is listened to or not.
+            if hasattr(self.predict, "checkpoint"):
+                epoch = next(epochs)
+                written.extend(self.predict.checkpoint(epoch, seed, last=epoch == self.epochs))
+            return self.task.score(self.encoded, "validation", self.predict("validation", splits, fold), fold)
+
+        fitted = fit(
+            self.compiled,
+            self.module.feed(self.network, self.encoded, splits, fold),
+            self.network,
+            seed=seed,
+            epochs=self.epochs,
+            stop=refit,
+            validate=validate if refit is None else None,
+            monitor=self.task.MONITOR,
+            label=label,
+        )
+        return replace(fitted, samples=written)
+
+
+def mean_history(members: list[Member]) -> list[dict[str, float]]:
+    """A row for each epoch: the mean over the members that trained as long."""
+    longest = max((m.history for m in members), key=len)
+    rows = []
+    for i, first in enumerate(longest):
+        same = [m.history[i] for m in members if i < len(m.history)]
+        rows.append({name: float(np.mean([row[name] for row in same])) for name in first})
+    return rows
