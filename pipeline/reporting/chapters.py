@@ -49,13 +49,13 @@ def _reading(line: Line, rows: Mapping[str, Mapping[str, Any]]) -> Cell:
     first, *others = found
     notes = [f"{formatting.label(line.metric)}, {first}"]
     notes += [f"{formatting.value(line.metric, line.reading(found[name]))} {name}" for name in others]
-    met = line.matches(found[first]) if found[first]["edition"] == "full" else None
+    met = line.matches(found[first]) if found[first]["edition"] == "published" else None
     mark = {True: "good", False: "bad", None: ""}[met]
     return Cell(
         formatting.value(line.metric, line.reading(found[first])),
         note="; ".join(notes),
         mark=mark,
-        badge="sample data" if found[first]["edition"] == "sample" else "",
+        badge="synthetic data" if found[first]["edition"] == "synthetic" else "",
     )
 
 

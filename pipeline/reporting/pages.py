@@ -41,8 +41,8 @@ def index(rows: Sequence[Mapping[str, Any]], chapters: Table, sections: Mapping[
     """The whole page. rows: the metrics of every experiment; sections: HTML by data set, from section()."""
     return _render(
         "index.html",
-        sample=any(row["edition"] == "sample" for row in rows),
-        all_sample=all(row["edition"] == "sample" for row in rows),
+        sample=any(row["edition"] == "synthetic" for row in rows),
+        all_sample=all(row["edition"] == "synthetic" for row in rows),
         table=overall(rows),
         chapters=chapters,
         tally=tally(rows),

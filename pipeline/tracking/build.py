@@ -155,11 +155,12 @@ def _series(encoder: Mapping[str, Any]) -> dict[str, Any]:
     if "first" not in latest:
         return dict(latest)
     need = reach(encoder) + 1
-    extras = {
-        extra["name"]: [row[i] for row in latest["extras"][-need:]] for i, extra in enumerate(encoder.get("extras", ()))
+    covariates = {
+        extra["name"]: [row[i] for row in latest["covariates"][-need:]]
+        for i, extra in enumerate(encoder.get("covariates", ()))
     }
     item = {"values": latest["values"][-need:], "start": encoder["start"] or "2026-01-01T00:00"}
-    return {**item, "extras": extras} if extras else item
+    return {**item, "covariates": covariates} if covariates else item
 
 
 def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
