@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import loading
+from pipeline.config import loading, renamed
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.schema.values import CELL_NAMES
 from pipeline.sources import SOURCES
 
 GOOD = """\
 seed: 42
-edition: sample
+edition: synthetic
 cell: null
 sources:
   alice: {reader: alice}
@@ -60,8 +60,8 @@ MISTAKES = {
     ),
     "mistyped key of own": (
         "own: {}",
-        "own: {mine: {path: params.yaml, reader: own_series, time: a, value: b, extra: [c]}}",
-        r"own\.mine\.extra: unknown key; did you mean extras\?",
+        "own: {mine: {path: params.yaml, reader: own_series, time: a, value: b, covariate: [c]}}",
+        r"own\.mine\.covariate: unknown key; did you mean covariates\?",
     ),
     "key of another own reader": ("own: {}", "own: {mine: {path: params.yaml, word: 2}}", r"known: path, reader$"),
     "missing key of own": (
@@ -96,7 +96,7 @@ MISTAKES = {
         r"own\.mine\.labels: YAML readers disagree .*text in quotes",
     ),
     "name with a space": ("  alice: {source", "  a lice: {source", r"a lice"),
-    "alias": ("edition: sample", "edition: &e sample\nseed2: *e", r"aliases"),
+    "alias": ("edition: synthetic", "edition: &e synthetic\nseed2: *e", r"aliases"),
     "duplicate key": ("seed: 42", "seed: 42\nseed: 43", r"not valid YAML"),
     "broken YAML": ("own: {}", "own: {", r"not valid YAML"),
     "python object": ("seed: 42", "seed: !!python/object:os.system {}", r"not valid YAML"),
@@ -106,6 +106,22 @@ MISTAKES = {
         "task: char_lm}",
         "task: sentiment, folds: 2, max_features: 9}",
         r"datasets\.alice\.max_features: folds have no training part in common .*; folds must be 1",
+    ),
+    "renamed setting": (
+        "learning_rate",
+        "batch: 8, learning_rate",
+        r"1 mistake\n  experiments\.alice\.batch: is now called batch_size$",
+    ),
+    "renamed setting of a data set": (
+        "task: char_lm}",
+        "task: forecasting, seasons: [24]}",
+        r"datasets\.alice\.seasons: is now called seasonal_periods",
+    ),
+    "renamed edition": ("edition: synthetic", "edition: full", r"\n  edition: 'full' is now called 'published'$"),
+    "renamed protocol": (
+        "task: char_lm}",
+        "task: char_lm, protocol: honest}",
+        r"datasets\.alice\.protocol: 'honest' is now called 'held_out'",
     ),
     "nothing to train on": ("task: char_lm}", "task: char_lm, test: 0.95}", r"leave nothing to train on"),
 }
@@ -136,6 +152,35 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
         load(write(tmp_path, text), SOURCES)
     assert str(caught.value).startswith("params.yaml: 4 mistakes")
     assert len(re.findall(r"^  \S+: ", str(caught.value), re.MULTILINE)) == 4
+
+
+@pytest.mark.parametrize(
+    ("task", "former", "present"),
+    [
+        ("sentiment", "input_dropout", "spatial_dropout"),
+        ("padded_texts", "input_dropout", "recurrent_input_dropout"),
+        ("padded_tags", "dropout", "recurrent_input_dropout"),
+    ],
+)
+def test_a_dropout_is_called_by_what_it_does_in_the_task(task: str, former: str, present: str, tmp_path: Path) -> None:
+    text = GOOD.replace("task: char_lm", f"task: {task}").replace("learning_rate", f"{former}: 0.5, learning_rate")
+    with pytest.raises(ConfigError, match=rf"experiments\.alice\.{former}: is now called {present}"):
+        load(write(tmp_path, text), SOURCES)
+
+
+def test_a_network_stored_under_former_names_is_read_by_the_present_ones() -> None:
+    former = {"task": "padded_tags", "batch": 8, "average": 0.9, "keep": "best", "dropout": 0.1, "input_dropout": 0.2}
+    present = {"task": "padded_tags", "batch_size": 8, "ema_momentum": 0.9, "restore_weights": "best"}
+    present |= {"recurrent_input_dropout": 0.1, "spatial_dropout": 0.2}
+    assert renamed.current(former) == renamed.current(present) == present
+    unused = {"task": "forecasting", "batch": 8, "dropout": 0.1, "input_dropout": 0.0}
+    assert renamed.current(unused) == {"task": "forecasting", "batch_size": 8, "dropout": 0.1}
+    encoder = {"seasons": [24], "season_means": True, "latest": {"first": 0, "extras": [[1.0]]}}
+    assert renamed.current_encoder(encoder) == {
+        "seasonal_periods": [24],
+        "seasonal_means": True,
+        "latest": {"first": 0, "covariates": [[1.0]]},
+    }
 
 
 @pytest.mark.parametrize("cell", CELL_NAMES)

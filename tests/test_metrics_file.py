@@ -92,7 +92,7 @@ def test_a_metrics_file_holds_what_is_promised(task: str, trained: Project, expe
     for key, kind in KEYS.items():
         assert isinstance(found[key], kind), key
     expected = {"experiment": experiments[task], "dataset": experiments[task], "source": experiments[task], "seed": 3}
-    expected |= {"task": task, "protocol": "chapter" if task in CHAPTER else "honest", "edition": "sample"}
+    expected |= {"task": task, "protocol": "textbook" if task in CHAPTER else "held_out", "edition": "synthetic"}
     assert {key: found[key] for key in expected} == expected
     weights = artifacts.load_arrays(trained.model(experiments[task]) / "model" / "weights" / "0.npz")
     assert found["parameters"] == sum(w.size for w in weights.values())

@@ -32,7 +32,7 @@ DATE = "Mon, 02 Nov 2026 10:00:00 GMT"
 PARAMS = """\
 # About the project.
 seed: 1
-edition: full      # the published data
+edition: published      # the published data
 cell: null
 sources:
   alice: {reader: alice}   # a book
@@ -298,7 +298,7 @@ def test_accepted_is_pinned_in_one_line_and_then_downloaded(
     old.write_bytes(BODY)
     monkeypatch.setenv("PIPELINE_MIRROR", str(project.root / "mirror"))
     last = _probe(project, capsys, accept=True)[-1]
-    assert last == f"params.yaml: pins set for alice; with edition full this touches {', '.join(OF_ALICE)}"
+    assert last == f"params.yaml: pins set for alice; with edition published this touches {', '.join(OF_ALICE)}"
     row = f'alice: {{reader: alice, pins: {{11-0.txt: "{_sha256(NEWER)}"}}}}'
     after = (project.root / "params.yaml").read_text()
     assert [line.split("#")[0].rstrip() for line in after.splitlines()] == [

@@ -37,7 +37,9 @@ def project(empty_store: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 def candidate(project: Project) -> Make:
     """Makes a candidate that gets `right` of 400 test texts right, with its run and model in the store."""
 
-    def make(right: int, *, edition: str = "full", baseline: float = 0.5, experiment: str = "opinions") -> Candidate:
+    def make(
+        right: int, *, edition: str = "published", baseline: float = 0.5, experiment: str = "opinions"
+    ) -> Candidate:
         key = uuid.uuid4().hex
         with store.connected(project) as client:
             found = client.get_experiment_by_name("opinions")
@@ -48,7 +50,13 @@ def candidate(project: Project) -> Make:
             client.finalize_logged_model(model.model_id, "READY")
             client.set_tag(run.info.run_id, "model_id", model.model_id)
         against = {"metric": "accuracy", "score": right / 400, "baseline": "majority", "baseline_score": baseline}
-        kinds = {"source": "opinions", "task": "sentiment", "dataset": "opinions", "protocol": "honest", "cell": "gru"}
+        kinds = {
+            "source": "opinions",
+            "task": "sentiment",
+            "dataset": "opinions",
+            "protocol": "held_out",
+            "cell": "gru",
+        }
         metrics = {"experiment": experiment, **kinds, "edition": edition, "against_baseline": against}
         run_json = {
             "run_key": key,
@@ -89,7 +97,7 @@ def test_the_first_above_the_floor_is_the_champion(project: Project, candidate: 
     found = tags(project, 1)
     assert found["commit"] == "c0ffee" and found["data prepared"] == "abc.dir"
     assert found["test accuracy"] == "0.75" and found["baseline accuracy"] == "0.5 (majority)"
-    assert found["outcome"] == "better" and found["edition"] == "full" and found["protocol"] == "honest"
+    assert found["outcome"] == "better" and found["edition"] == "published" and found["protocol"] == "held_out"
     (record,) = records(project)
     assert record["data"] == {"data/prepared/opinions": "abc.dir"}
     assert record["test"] == "accuracy 0.75, best baseline 0.5 (majority)"
@@ -128,15 +136,15 @@ def test_below_the_baseline_nothing_is_promoted(project: Project, candidate: Mak
 
 def test_sample_data_never_replaces_published_data(project: Project, candidate: Make) -> None:
     promote.promote(project, candidate(300), MARGIN)
-    decision = promote.promote(project, candidate(399, edition="sample"), MARGIN)
-    assert decision.outcome == "not better" and "sample data" in decision.reason
+    decision = promote.promote(project, candidate(399, edition="synthetic"), MARGIN)
+    assert decision.outcome == "not better" and "synthetic data" in decision.reason
     assert aliases(project)[CHAMPION] == 1
 
 
 def test_published_data_replaces_sample_data(project: Project, candidate: Make) -> None:
-    promote.promote(project, candidate(399, edition="sample"), MARGIN)
+    promote.promote(project, candidate(399, edition="synthetic"), MARGIN)
     decision = promote.promote(project, candidate(300), MARGIN)
-    assert decision.promoted and "knows sample data only" in decision.reason
+    assert decision.promoted and "knows synthetic data only" in decision.reason
     assert aliases(project) == {CHAMPION: 2, PREVIOUS: 1}
 
 

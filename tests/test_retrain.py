@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 MODEL = "digits-image_rows"
 PARAMS = """\
 seed: 1
-edition: sample
+edition: synthetic
 cell: null
 sources:
   digits: {reader: digits}
@@ -33,7 +33,7 @@ experiments:
     cell: simple_rnn
     units: 8
     epochs: 3
-    sample_epochs: 3
+    synthetic_epochs: 3
     learning_rate: 0.01
 gate:
   margin: 0.9
@@ -116,7 +116,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
 
     # In another clone better parameters: only training and what follows runs, the rest comes from the remote.
     second.run("git", "pull", "--quiet", "origin", "main")
-    second.edit(cell="gru", units=32, epochs=12, sample_epochs=12)
+    second.edit(cell="gru", units=32, epochs=12, synthetic_epochs=12)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
     assert re.search(ROW.format("promoted", 2, "version 1", "McNemar on"), summary)
@@ -127,11 +127,11 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     better = second.run_json()
 
     # Worse parameters are rejected, the champion stays.
-    second.edit(cell="simple_rnn", units=2, epochs=1, sample_epochs=1)
+    second.edit(cell="simple_rnn", units=2, epochs=1, synthetic_epochs=1)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
     assert re.search(ROW.format("not better", 3, "version 2", "McNemar on"), summary)
-    assert f"| {MODEL} | version 2 | rows | full |" in summary
+    assert f"| {MODEL} | version 2 | rows | published |" in summary
 
     # The first clone takes the better parameters: model and run come from the run-cache, nothing is trained.
     first.run("git", "pull", "--quiet", "origin", "main")

@@ -18,7 +18,7 @@ def metrics(name: str, **figures: Any) -> dict[str, Any]:
     against = {"metric": "accuracy", "score": 0.9, "baseline": "look-up", "baseline_score": 0.8}
     return {
         "experiment": name,
-        "edition": "full",
+        "edition": "published",
         "test": {"accuracy": 0.98},
         "validation": {"accuracy": 0.87},
         "baselines": {"majority": {"accuracy": 0.5}, "look-up": {"accuracy": 0.93}},
@@ -37,7 +37,7 @@ def test_every_experiment_that_is_named_is_a_row_of_params() -> None:
 
 
 def test_every_chapter_row_of_params_belongs_to_a_system() -> None:
-    rows = {name for name, row in PARAMS.experiments.items() if PARAMS.datasets[row.dataset].protocol == "chapter"}
+    rows = {name for name, row in PARAMS.experiments.items() if PARAMS.datasets[row.dataset].protocol == "textbook"}
     assert rows == {name for line in systems.LINES for name in line.chapter}
     assert all(f"{PARAMS.datasets[PARAMS.experiments[name].dataset].source}-chapter" in name for name in rows)
 
@@ -51,7 +51,7 @@ def test_every_line_says_where_it_runs_and_why_figures_differ(line: systems.Line
         assert line.experiments and line.why
     assert bool(line.metric) == bool(line.chapter)
     honest = [PARAMS.datasets[PARAMS.experiments[name].dataset].protocol for name in line.honest]
-    assert set(honest) <= {"honest"}
+    assert set(honest) <= {"held_out"}
 
 
 def test_a_printed_figure_is_met_within_its_tolerance_only() -> None:
@@ -74,9 +74,9 @@ def test_the_chapters_table_shows_three_figures_and_their_baselines() -> None:
     assert row[2].mark == "good" and row[3].note == "look-up" and row[4].note == "accuracy, umich"
     rows["umich-chapter"]["test"] = {"accuracy": 0.95}
     assert next(r for r in chapters.table(rows).rows if r[0].text.startswith("S2 "))[2].mark == "bad"
-    rows["umich-chapter"]["edition"] = "sample"
+    rows["umich-chapter"]["edition"] = "synthetic"
     sample = next(r for r in chapters.table(rows).rows if r[0].text.startswith("S2 "))[2]
-    assert (sample.mark, sample.badge) == ("", "sample data")
+    assert (sample.mark, sample.badge) == ("", "synthetic data")
 
 
 def test_every_metric_of_the_table_has_a_name() -> None:

@@ -17,7 +17,7 @@ from pipeline.tracking.trace import trace
 
 PARAMS = {
     "seed": 1,
-    "edition": "sample",
+    "edition": "synthetic",
     "cell": None,
     "sources": {"digits": {"reader": "digits"}},
     "datasets": {"digits": {"source": "digits", "task": "image_rows"}},
@@ -25,7 +25,7 @@ PARAMS = {
 }
 SETTINGS = {
     "seed": 1,
-    "edition": "sample",
+    "edition": "synthetic",
     "cell": None,
     "sources.digits": {"reader": "digits"},
     "datasets.digits": {"source": "digits", "task": "image_rows"},

@@ -295,7 +295,7 @@ def test_buckets_hold_every_sequence_once_beside_others_of_its_length() -> None:
         assert padding < 1.3  # in random order it is about 1.9
 
 
-DAY = {"features": 1 + 4 + 3, "horizons": [2, 4], "seasons": [5, 7], "season_means": False}
+DAY = {"features": 1 + 4 + 3, "horizons": [2, 4], "seasonal_periods": [5, 7], "seasonal_means": False}
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -30,7 +30,14 @@ def encoded(target: str = "next", **changes: Any) -> Encoded:
 
 
 def network(**changes: Any) -> CharWindowsNetwork:
-    options = {"dataset": "x", "task": "char_windows", "units": 5, "batch": 16, "keep": "last", **changes}
+    options = {
+        "dataset": "x",
+        "task": "char_windows",
+        "units": 5,
+        "batch_size": 16,
+        "restore_weights": "last",
+        **changes,
+    }
     return CharWindowsNetwork.model_validate(options)
 
 
@@ -102,7 +109,7 @@ def test_flaw_the_three_splits_get_the_same_predictions() -> None:
 @pytest.fixture(scope="module")
 def trained() -> Trainer:
     """A small network that was trained for a while."""
-    trainer = Trainer(network(units=24, batch=32, learning_rate=0.01, cell="simple_rnn"), encoded(), 4)
+    trainer = Trainer(network(units=24, batch_size=32, learning_rate=0.01, cell="simple_rnn"), encoded(), 4)
     trainer._fit(1, 0, ("train",), None, "small")
     return trainer
 
@@ -186,7 +193,7 @@ def test_listening_changes_nothing_in_training(task: str, monkeypatch: pytest.Mo
     if task == "char_lm":
         corpus = TextCorpus(" ".join(WORDS * 50))
         made = load_task(task).encode(corpus, CharLmData(source="x", task="char_lm"), 0)
-        net = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=True, dropout=0.3, batch=8)
+        net = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=True, dropout=0.3, batch_size=8)
     heard = Trainer(net, made, 2)._fit(1, 0, ("train",), None, "heard")
     monkeypatch.delattr(f"pipeline.layers.{task}.predictor.checkpoint")
     unheard = Trainer(net, made, 2)._fit(1, 0, ("train",), None, "unheard")

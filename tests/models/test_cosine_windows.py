@@ -44,7 +44,7 @@ def trainer(encoded: Encoded = ENCODED, epochs: int = 2, **changes: Any) -> Trai
 
 
 def test_pinned_number_windows() -> None:
-    assert (ROW.window, ROW.training, ROW.validation_windows, ROW.protocol) == (50, 100, 50, "chapter")
+    assert (ROW.window, ROW.training, ROW.validation_windows, ROW.protocol) == (50, 100, 50, "textbook")
     assert ENCODED.examples == {"train": 100, "validation": 50, "test": 50}
     x, y = ENCODED.arrays["train_x"], ENCODED.arrays["train_y"]
     assert x.shape == (100, 50) and y.shape == (100,)
@@ -57,7 +57,7 @@ def test_pinned_number_windows() -> None:
 def test_pinned_number_network_and_training(row: CosineWindowsNetwork) -> None:
     assert (row.cell, row.units, row.layers, row.truncate) == ("simple_rnn", 100, 1, 5)
     assert (row.optimizer, row.learning_rate, row.clip_value, row.schedule) == ("sgd", 1e-4, 10.0, "constant")
-    assert (row.batch, row.epochs, row.keep, row.refit) == (1, 25, "last", False)  # the epochs are ours
+    assert (row.batch_size, row.epochs, row.restore_weights, row.refit) == (1, 25, "last", False)  # the epochs are ours
 
 
 @pytest.mark.parametrize(("row", "low"), [(NETWORK, -1.0), (POSITIVE, 0.0)])

@@ -24,9 +24,9 @@ VALUES, SUN, RAIN = RNG.normal(50, 5, LENGTH), RNG.normal(size=LENGTH), RNG.norm
 @pytest.fixture(scope="module")
 def encoded() -> Encoded:
     series = Series(
-        VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, extras={"sun": SUN, "rain": RAIN}
+        VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, covariates={"sun": SUN, "rain": RAIN}
     )
-    options = {"source": "s", "task": "forecasting", "lags": 3, "seasons": [24], "extras": ["rain", "sun"]}
+    options = {"source": "s", "task": "forecasting", "lags": 3, "seasonal_periods": [24], "covariates": ["rain", "sun"]}
     return prepare.encode(series, ForecastingData.model_validate(options), 0)
 
 
@@ -46,7 +46,7 @@ def ask(served: Any, steps: int, **item: Any) -> list[float]:
 
 
 def test_the_next_value_comes_from_the_inputs_of_the_evaluation(served: Any, encoded: Encoded) -> None:
-    (given,) = ask(served, 1, values=VALUES.tolist(), extras={"rain": RAIN.tolist(), "sun": SUN.tolist()})
+    (given,) = ask(served, 1, values=VALUES.tolist(), covariates={"rain": RAIN.tolist(), "sun": SUN.tolist()})
     window = encoded.arrays["inputs"][24:] if served.network.stateful else encoded.arrays["inputs"][-10:]
     model = served.compiled(None)
     reset_states(model.model)
@@ -58,26 +58,26 @@ def test_the_next_value_comes_from_the_inputs_of_the_evaluation(served: Any, enc
 def test_extras_are_held_at_their_last_value_where_they_end(served: Any) -> None:
     past = {"values": VALUES[:200].tolist()}
     rain, sun = RAIN[:200].tolist(), SUN[:200].tolist()
-    held = ask(served, 4, **past, extras={"rain": rain, "sun": sun})
-    assert held == ask(served, 4, **past, extras={"rain": [*rain, *[rain[-1]] * 4], "sun": [*sun, sun[-1]]})
-    planned = ask(served, 4, **past, extras={"rain": [*rain, 30.0], "sun": sun})
+    held = ask(served, 4, **past, covariates={"rain": rain, "sun": sun})
+    assert held == ask(served, 4, **past, covariates={"rain": [*rain, *[rain[-1]] * 4], "sun": [*sun, sun[-1]]})
+    planned = ask(served, 4, **past, covariates={"rain": [*rain, 30.0], "sun": sun})
     assert planned[0] == held[0] and planned[1] != held[1], "a later value acts from its own step on"
-    assert held == ask(served, 4, **past, extras={"rain": [*rain, rain[-1], rain[-1], rain[-1], 99.0], "sun": sun})
-    answer = forecast(served, {**past, "extras": {"rain": [*rain, 1, 2, 3, 4]}}, 4)
+    assert held == ask(served, 4, **past, covariates={"rain": [*rain, rain[-1], rain[-1], rain[-1], 99.0], "sun": sun})
+    answer = forecast(served, {**past, "covariates": {"rain": [*rain, 1, 2, 3, 4]}}, 4)
     assert answer["held"] == {"sun": SUN[-1]}, "the last one that the model knows, which no one gave"
-    assert answer["values"] == ask(served, 4, **past, extras={"rain": [*rain, 1, 2, 3, 4], "sun": [SUN[-1]] * 204})
+    assert answer["values"] == ask(served, 4, **past, covariates={"rain": [*rain, 1, 2, 3, 4], "sun": [SUN[-1]] * 204})
     assert forecast(served, {}, 2)["held"] == {"rain": RAIN[-1], "sun": SUN[-1]}
 
 
 def test_beside_horizons_further_off_stand_the_extras_of_their_origin(encoded: Encoded) -> None:
-    options = {"source": "s", "task": "forecasting", "lags": 3, "horizons": [4, 2], "extras": ["rain", "sun"]}
-    extras = {"sun": SUN, "rain": RAIN}
-    series = Series(VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, extras=extras)
+    options = {"source": "s", "task": "forecasting", "lags": 3, "horizons": [4, 2], "covariates": ["rain", "sun"]}
+    covariates = {"sun": SUN, "rain": RAIN}
+    series = Series(VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, covariates=covariates)
     far = prepare.encode(series, ForecastingData.model_validate(options), 0)
     network = ForecastingNetwork.model_validate({"dataset": "s", "task": "forecasting", "units": 6, "time_steps": 10})
     encoder = {**prepare.fitted(far, ("train",)), "interval": {"level": 0.9, "widths": [5.0, 4.0]}}
     model = Compiled(build(network, encoder))
-    asked = {"values": VALUES.tolist(), "extras": {name: column.tolist() for name, column in extras.items()}}
+    asked = {"values": VALUES.tolist(), "covariates": {name: column.tolist() for name, column in covariates.items()}}
     answer = forecast(SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model), asked, 5)
     four, two = model.predict(far.arrays["inputs"][None, -10:])[0, -1] * encoder["sd"] + encoder["mean"]
     last = float(VALUES[-1])
@@ -86,11 +86,11 @@ def test_beside_horizons_further_off_stand_the_extras_of_their_origin(encoded: E
 
 
 WRONG = {
-    "another name": ({"snow": [1.0] * 200}, r"extras: found .*snow.*; expected {name: \[numbers\]} of rain, sun"),
+    "another name": ({"snow": [1.0] * 200}, r"covariates: found .*snow.*; expected {name: \[numbers\]} of rain, sun"),
     "no names": ([1.0] * 200, r"expected {name: \[numbers\]} of rain, sun"),
     "too few": (
         {"rain": [1.0] * 199},
-        r"extras: 'rain' needs 200 numbers in a row, one beside each value, and at most 3",
+        r"covariates: 'rain' needs 200 numbers in a row, one beside each value, and at most 3",
     ),
     "too many": ({"rain": [1.0] * 204}, r"'rain' needs 200 numbers"),
     "a gap": ({"rain": [1.0] * 199 + [None]}, r"all finite"),
@@ -101,6 +101,6 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_extras_that_cannot_be_read_are_named(name: str, served: Any) -> None:
-    extras, message = WRONG[name]
+    covariates, message = WRONG[name]
     with pytest.raises(DataError, match=message):
-        forecast(served, {"values": VALUES[:200].tolist(), "extras": extras}, 3)
+        forecast(served, {"values": VALUES[:200].tolist(), "covariates": covariates}, 3)

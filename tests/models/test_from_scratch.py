@@ -34,8 +34,9 @@ def test_the_weights_are_those_that_keras_trains(cell: str, options: dict[str, o
     data = ForecastingData(source="x", task="forecasting", horizons=(1, 3), lags=2, validation=0.25, test=0.25)
     encoded = prepare.encode(record, data, 0)
     network = ForecastingNetwork.model_validate(
-        {"dataset": "x", "task": "forecasting", "cell": cell, "units": 6, "batch": 8, "time_steps": 12, "stride": 2,
-         "burn_in": 3, "schedule": "cosine", "clip_norm": 0.1, "average": 0.9, "learning_rate": 0.01, **options}
+        {"dataset": "x", "task": "forecasting", "cell": cell, "units": 6, "batch_size": 8, "time_steps": 12,
+         "stride": 2, "burn_in": 3, "schedule": "cosine", "clip_norm": 0.1, "ema_momentum": 0.9,
+         "learning_rate": 0.01, **options}
     )  # fmt: skip
     found = {}
     for engine, kind in {"keras": Compiled, "numpy": FromScratch}.items():
@@ -55,7 +56,7 @@ def test_the_weights_are_those_that_keras_trains(cell: str, options: dict[str, o
 
 PARAMS = """
 seed: 42
-edition: sample
+edition: synthetic
 cell: null
 sources: {cosine: {reader: cosine}}
 own: {}

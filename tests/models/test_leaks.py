@@ -105,7 +105,13 @@ CHAR_LM = CharLmData(source="made-up", task="char_lm")
 SENTIMENT = SentimentData(source="made-up", task="sentiment", folds=4, bigrams=True, char_ngrams=3)
 TAGGING = PosTaggingData(source="made-up", task="pos_tagging")
 FORECASTING = ForecastingData(
-    source="made-up", task="forecasting", horizons=(1, 4, 18), seasons=(24,), season_means=True, calendar=True, lags=5
+    source="made-up",
+    task="forecasting",
+    horizons=(1, 4, 18),
+    seasonal_periods=(24,),
+    seasonal_means=True,
+    calendar=True,
+    lags=5,
 )
 IMAGES = ImageRowsData(source="made-up", task="image_rows")
 
@@ -117,7 +123,7 @@ IMAGES = ImageRowsData(source="made-up", task="image_rows")
 def test_the_text_after_a_character_changes_nothing_before_it(stateful: bool) -> None:
     encoded = char_lm_prepare.encode(TextCorpus(text()), CHAR_LM, 0)
     network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=stateful, dropout=0.5)
-    model = Compiled(char_lm_network.build(network, encoded.encoder, network.batch if stateful else None))
+    model = Compiled(char_lm_network.build(network, encoded.encoder, network.batch_size if stateful else None))
     predict = char_lm_network.predictor(model, network, encoded)
     size, test = len(encoded.encoder["symbols"]), encoded.arrays["test"].copy()
     before = predict("test", BOTH, 0)
@@ -190,9 +196,11 @@ def test_values_after_an_origin_change_no_forecast_from_it(stateful: bool) -> No
 
 
 def test_a_long_window_on_a_short_past_reads_no_future_either() -> None:
-    data = ForecastingData(source="x", task="forecasting", horizons=(1, 24), seasons=(24,), validation=0.31, test=0.31)
+    data = ForecastingData(
+        source="x", task="forecasting", horizons=(1, 24), seasonal_periods=(24,), validation=0.31, test=0.31
+    )
     encoded = forecasting_prepare.encode(series(n=260), data, 0)
-    network = ForecastingNetwork(dataset="x", task="forecasting", units=4, time_steps=60, stride=1, batch=4)
+    network = ForecastingNetwork(dataset="x", task="forecasting", units=4, time_steps=60, stride=1, batch_size=4)
     origins, _ = forecasting_prepare.targets(encoded, "validation")
     assert origins[0] < reach(encoded.encoder) + network.time_steps
     model = Compiled(forecasting_network.build(network, encoded.encoder))
@@ -209,9 +217,13 @@ def prices(close: NDArray[Any] | None = None) -> Series:
     rng = np.random.default_rng(0)
     walk = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=700)))
     close = walk if close is None else close
-    extras = {"high": 1.01 * close, "low": 0.98 * close, "volume": 1e4 * close}
+    covariates = {"high": 1.01 * close, "low": 0.98 * close, "volume": 1e4 * close}
     return Series(
-        close, np.ones(700, np.bool_), "USD", extras=extras, dates=np.datetime64("2020-01-01", "D") + np.arange(700)
+        close,
+        np.ones(700, np.bool_),
+        "USD",
+        covariates=covariates,
+        dates=np.datetime64("2020-01-01", "D") + np.arange(700),
     )
 
 
@@ -475,7 +487,7 @@ def test_every_task_is_looked_at_here() -> None:
 def sample_opinions(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
     folder = tmp_path_factory.mktemp("umich")
     source = load_source("umich")
-    source.sample(folder, 1)
+    source.synthesize(folder, 1)
     record = source.read(folder)
     assert isinstance(record, LabelledTexts)
     return record
@@ -484,7 +496,7 @@ def sample_opinions(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
 def test_labels_that_mean_nothing_are_learnt_to_about_chance(sample_opinions: LabelledTexts) -> None:
     data = SENTIMENT.model_copy(update={"folds": 2})
     encoded = sentiment_prepare.encode(sample_opinions, data, 1)
-    network = SentimentNetwork(dataset="x", task="sentiment", units=8, embedding=8, learning_rate=0.02, batch=32)
+    network = SentimentNetwork(dataset="x", task="sentiment", units=8, embedding=8, learning_rate=0.02, batch_size=32)
     labels = encoded.arrays["labels"]
     shuffled = np.random.default_rng(1).permutation(labels)
     accuracy = {}

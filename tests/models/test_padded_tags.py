@@ -17,7 +17,7 @@ ENCODER = {"length": 250, "ids": {str(i): i + 2 for i in range(5_000)}, "tags": 
 
 
 def network(**options: Any) -> PaddedTagsNetwork:
-    printed = {"units": 64, "dropout": 0.2, "input_dropout": 0.2, "recurrent_dropout": 0.2}
+    printed = {"units": 64, "recurrent_input_dropout": 0.2, "spatial_dropout": 0.2, "recurrent_dropout": 0.2}
     return PaddedTagsNetwork(dataset="made-up", task="padded_tags", **{**printed, **options})
 
 

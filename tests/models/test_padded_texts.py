@@ -24,7 +24,7 @@ IDS = np.array([[5, 3, 9, 2, 7]], np.int32)
 
 
 def network(**changes: Any) -> PaddedTextsNetwork:
-    small = {"dataset": "x", "task": "padded_texts", "units": 6, "embedding": 4, "batch": 8}
+    small = {"dataset": "x", "task": "padded_texts", "units": 6, "embedding": 4, "batch_size": 8}
     return PaddedTextsNetwork.model_validate({**small, **changes})
 
 

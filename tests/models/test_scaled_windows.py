@@ -21,7 +21,13 @@ DATA = ScaledWindowsData(source="x", task="scaled_windows", target_offset=2, pre
 
 
 def network(**changes: Any) -> ScaledWindowsNetwork:
-    options: dict[str, Any] = {"dataset": "x", "task": "scaled_windows", "cell": "lstm", "units": 3, "batch": BATCH}
+    options: dict[str, Any] = {
+        "dataset": "x",
+        "task": "scaled_windows",
+        "cell": "lstm",
+        "units": 3,
+        "batch_size": BATCH,
+    }
     return ScaledWindowsNetwork(**{**options, **changes})
 
 

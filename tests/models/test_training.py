@@ -73,9 +73,9 @@ def record_of(task: str) -> Any:
         return Series(values, steps % 97 != 5, "kW")
     if task in WINDOWED:
         close = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=700)))
-        extras = {"high": 1.01 * close, "low": 0.99 * close, "volume": 1e6 * rng.random(700)}
+        covariates = {"high": 1.01 * close, "low": 0.99 * close, "volume": 1e6 * rng.random(700)}
         dates = np.datetime64("2020-01-01", "D") + np.arange(700)
-        return Series(close, np.ones(700, np.bool_), "USD", extras=extras, dates=dates)
+        return Series(close, np.ones(700, np.bool_), "USD", covariates=covariates, dates=dates)
     if task == "cosine_windows":
         return Series(np.cos(np.arange(46)), np.ones(46, bool), "")
     labels = np.arange(120, dtype=np.int32) % 3
@@ -89,7 +89,7 @@ DATA: dict[str, Any] = {
     "char_windows": CharWindowsData(source="made-up", task="char_windows", window=6, stride=5),
     "sentiment": SentimentData(source="made-up", task="sentiment", bigrams=True, char_ngrams=3),
     "pos_tagging": PosTaggingData(source="made-up", task="pos_tagging"),
-    "forecasting": ForecastingData(source="made-up", task="forecasting", horizons=(1, 3), seasons=(25,)),
+    "forecasting": ForecastingData(source="made-up", task="forecasting", horizons=(1, 3), seasonal_periods=(25,)),
     "image_rows": ImageRowsData(source="made-up", task="image_rows"),
     "returns": ReturnsData(source="made-up", task="returns", window=5, origins=1),
     "scaled_windows": ScaledWindowsData(source="made-up", task="scaled_windows", window=6),
@@ -99,17 +99,23 @@ DATA: dict[str, Any] = {
     ),
     "padded_tags": PaddedTagsData(source="made-up", task="padded_tags", length=12),
 }
-SMALL: dict[str, Any] = {"dataset": "made-up", "units": 4, "batch": 8, "learning_rate": 0.01, "dropout": 0.3}
+SMALL: dict[str, Any] = {"dataset": "made-up", "units": 4, "batch_size": 8, "learning_rate": 0.01, "dropout": 0.3}
 NETWORKS: dict[str, Any] = {
     "char_windows": CharWindowsNetwork(**SMALL, task="char_windows", embedding=4, optimizer="rmsprop"),
     "char_lm": CharLmNetwork(
         **SMALL, task="char_lm", embedding=4, stateful=True, input_dropout=0.2, time_steps=40, clip_norm=1.0
     ),
     "sentiment": SentimentNetwork(
-        **SMALL, task="sentiment", embedding=4, bidirectional=True, word_dropout=0.5, average=0.9, schedule="cosine"
+        **SMALL,
+        task="sentiment",
+        embedding=4,
+        bidirectional=True,
+        word_dropout=0.5,
+        ema_momentum=0.9,
+        schedule="cosine",
     ),
     "pos_tagging": PosTaggingNetwork(
-        **SMALL, task="pos_tagging", cell="lstm", embedding=4, bidirectional=True, word_dropout=0.5, input_dropout=0.2
+        **SMALL, task="pos_tagging", cell="lstm", embedding=4, bidirectional=True, word_dropout=0.5, spatial_dropout=0.2
     ),
     "forecasting": ForecastingNetwork(
         **SMALL, task="forecasting", cell="simple_rnn", layers=2, time_steps=10, optimizer="rmsprop"
@@ -118,10 +124,16 @@ NETWORKS: dict[str, Any] = {
         dataset="made-up", task="cosine_windows", units=4, batch=8, learning_rate=0.01, clip_value=1.0
     ),
     "image_rows": ImageRowsNetwork(**SMALL, task="image_rows", augment=True, optimizer="adamw", weight_decay=0.05),
-    "returns": ReturnsNetwork(**SMALL, task="returns", input_dropout=0.2, average=0.9),
+    "returns": ReturnsNetwork(**SMALL, task="returns", input_dropout=0.2, ema_momentum=0.9),
     "scaled_windows": ScaledWindowsNetwork(**SMALL, task="scaled_windows", hidden=3),
     "padded_texts": PaddedTextsNetwork(
-        **SMALL, task="padded_texts", cell="lstm", embedding=4, input_dropout=0.2, recurrent_dropout=0.2, dense=3
+        **SMALL,
+        task="padded_texts",
+        cell="lstm",
+        embedding=4,
+        recurrent_input_dropout=0.2,
+        recurrent_dropout=0.2,
+        dense=3,
     ),
     "padded_tags": PaddedTagsNetwork(**SMALL, task="padded_tags", embedding=4, recurrent_dropout=0.2),
 }
@@ -243,7 +255,7 @@ def trained(network: Network, compiled: Compiled, feed: Line, epochs: int = 1, *
 
 @pytest.mark.parametrize(("monitor", "sign"), [("rmse", 1), ("accuracy", -1)])
 def test_the_weights_of_the_best_epoch_are_kept(monitor: str, sign: int) -> None:
-    network, compiled = linear()
+    network, compiled = linear(restore_weights="best")
     seen: list[NDArray[Any]] = []
     costs = [3.0, 1.0, 2.0, 1.0, 4.0]  # an equally good epoch later on does not count as better
 
@@ -258,14 +270,14 @@ def test_the_weights_of_the_best_epoch_are_kept(monitor: str, sign: int) -> None
 
 
 def test_the_last_weights_can_be_kept_instead() -> None:
-    network, compiled = linear(keep="last")
+    network, compiled = linear()
     costs = iter([3.0, 1.0, 2.0])
     fitted = trained(network, compiled, feed := Line(compiled), 3, validate=lambda: {"rmse": next(costs)})
     assert fitted.best_epoch == 3 and np.array_equal(fitted.weights[0], feed.weights[-1])
 
 
 def test_patience_ends_the_training() -> None:
-    network, compiled = linear(patience=2)
+    network, compiled = linear(restore_weights="best", patience=2)
     costs = iter([5.0, 4.0, 4.5, 3.0, 3.0, 3.5, 1.0])
     fitted = trained(network, compiled, Line(compiled), 7, validate=lambda: {"rmse": next(costs)})
     assert fitted.best_epoch == 4 and len(fitted.history) == 6
@@ -314,7 +326,7 @@ def test_the_schedule_is_laid_out_for_all_epochs_when_training_ends_early() -> N
 
 
 def test_the_average_is_that_of_all_steps_and_training_goes_on_from_the_last() -> None:
-    network, compiled = linear(average=0.9)
+    network, compiled = linear(ema_momentum=0.9)
     feed, seen = Line(compiled), []
 
     def validate() -> dict[str, float]:
@@ -351,14 +363,14 @@ def test_a_validation_figure_that_is_not_finite_ends_the_training() -> None:
 
 PARAMS = """
 seed: 1
-edition: full
+edition: published
 cell: null
 sources: {cosine: {reader: cosine}}
 own: {}
 datasets: {cosine: {source: cosine, task: forecasting}}
 experiments:
   wild: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, loss: mse, optimizer: sgd, learning_rate: 1.0e+6}
-  large: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, batch: 1000}
+  large: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, batch_size: 1000}
 """
 
 
@@ -371,7 +383,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> artifacts.Projec
     (tmp_path / "params.yaml").write_text(PARAMS)
     made = artifacts.Project(tmp_path)
     encoded = encoded_of("forecasting")
-    facts = {"edition": "full", "source": "cosine", "dataset": "cosine", "task": "forecasting", "protocol": "honest"}
+    facts = {
+        "edition": "published",
+        "source": "cosine",
+        "dataset": "cosine",
+        "task": "forecasting",
+        "protocol": "held_out",
+    }
     summary = {**encoded.summary, **facts}
     artifacts.save_encoded(made.prepared("cosine"), Encoded(encoded.arrays, encoded.encoder, encoded.examples, summary))
     return made
@@ -389,7 +407,7 @@ def test_a_failed_training_publishes_nothing(project: artifacts.Project, capsys:
 
 def test_too_large_a_batch_publishes_nothing(project: artifacts.Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "large"]) == 2
-    assert "batch 1000 × time_steps 10 needs" in capsys.readouterr().err
+    assert "batch_size 1000 × time_steps 10 needs" in capsys.readouterr().err
     assert not project.model("large").exists() and not project.predictions("cosine", "large").exists()
 
 
@@ -421,7 +439,7 @@ def test_states_are_carried_through_an_epoch_and_zero_at_its_start() -> None:
                 yield batch
 
     network = NETWORKS["char_lm"]
-    feed = Watched(encoded.arrays["train"], network.batch, network.time_steps)
+    feed = Watched(encoded.arrays["train"], network.batch_size, network.time_steps)
     fit(trainer.compiled, feed, network, seed=1, epochs=2, validate=None, monitor="bits_per_char", label="x")
     zero = [i for i, state in enumerate(states) if state == 0.0]
     assert len(states) == 2 * feed.steps and zero == [0, feed.steps]
@@ -453,7 +471,7 @@ def test_chunks_of_a_series_are_its_inputs_with_what_follows_them(stateful: bool
 def test_stateful_and_stateless_training_take_as_many_steps() -> None:
     encoded = encoded_of("forecasting")
     for batch, time_steps in ((8, 10), (3, 7), (5, 64)):
-        options = {"batch": batch, "time_steps": time_steps}
+        options = {"batch_size": batch, "time_steps": time_steps}
         networks = [with_options(NETWORKS["forecasting"], stateful=s, **options) for s in (True, False)]
         feeds = [Chunks(network, encoded, ("train",)) for network in networks]
         counts = [len(list(feed.batches(np.random.default_rng(0)))) for feed in feeds]
@@ -469,7 +487,9 @@ def test_the_steps_of_the_burn_in_are_no_targets() -> None:
 def test_too_large_a_batch_says_what_it_needs_and_what_there_is() -> None:
     ids = np.zeros(321, np.int16)
     assert Streams(ids, 32, 10).steps == 1
-    with pytest.raises(DataError, match=r"batch 32 × time_steps 10 needs 321 characters, the training part has 320;"):
+    with pytest.raises(
+        DataError, match=r"batch_size 32 × time_steps 10 needs 321 characters, the training part has 320;"
+    ):
         Streams(ids[:-1], 32, 10)
 
 
@@ -479,12 +499,14 @@ def test_too_large_a_batch_says_what_it_needs_of_a_series(stride: int | None) ->
     have = len(scaled_truth(encoded, ("train",)))
     spare = have - reach(encoded.encoder) - 10
     fits = spare // (stride or 10)
-    network = with_options(NETWORKS["forecasting"], batch=fits, stride=stride)
+    network = with_options(NETWORKS["forecasting"], batch_size=fits, stride=stride)
     assert Chunks(network, encoded, ("train",)).steps == 1
     with pytest.raises(DataError) as caught:
-        Chunks(with_options(network, batch=fits + 1), encoded, ("train",))
+        Chunks(with_options(network, batch_size=fits + 1), encoded, ("train",))
     need = have - spare + (stride or 10) * (fits + 1)
-    assert f"batch {fits + 1} × time_steps 10 needs {need} steps, the training part has {have};" in str(caught.value)
+    assert f"batch_size {fits + 1} × time_steps 10 needs {need} steps, the training part has {have};" in str(
+        caught.value
+    )
 
 
 APART = {"char_lm", "char_windows", "cosine_windows", "forecasting", "padded_tags", *WINDOWED}  # tests of their own

@@ -52,7 +52,7 @@ def test_the_note_says_score_baseline_chance_and_cost(made: tuple[Any, Mapping[s
         assert against["baseline"] in note and formatting.skill(against["skill"]) in note
         assert f"**{run.data.tags['verdict'].capitalize()}**" in note.partition("\n")[0]
         assert "12,345 parameters, 12 s of training, 3 epochs" in note
-        assert ("Sample data" in note) == (metrics["edition"] == "sample")
+        assert ("Synthetic data" in note) == (metrics["edition"] == "synthetic")
         assert "{" not in note and not re.search(r"\b(run|model|compare|experiment):", note)
 
 

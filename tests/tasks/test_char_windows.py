@@ -51,7 +51,7 @@ def encoded(length: int = 3_000, **changes: Any) -> Encoded:
 def test_windows_are_the_chapters(name: str, window: int, stride: int, target: str) -> None:
     found = PARAMS.datasets[name]
     assert isinstance(found, CharWindowsData)
-    assert (found.window, found.stride, found.target, found.protocol) == (window, stride, target, "chapter")
+    assert (found.window, found.stride, found.target, found.protocol) == (window, stride, target, "textbook")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_windows_are_the_chapters(name: str, window: int, stride: int, target: s
 def test_networks_are_the_chapters(name: str, expected: tuple[Any, ...]) -> None:
     net = PARAMS.experiments[name]
     assert isinstance(net, CharWindowsNetwork)
-    found = (net.cell, net.units, net.embedding, net.optimizer, net.learning_rate, net.batch, net.epochs)
+    found = (net.cell, net.units, net.embedding, net.optimizer, net.learning_rate, net.batch_size, net.epochs)
     assert (*found, net.steps_per_epoch) == expected
-    assert net.keep == "last" and net.schedule == "constant" and net.layers == 1 and not net.dropout
-    assert net.clip_norm is None and not net.refit and not net.average
+    assert net.restore_weights == "last" and net.schedule == "constant" and net.layers == 1 and not net.dropout
+    assert net.clip_norm is None and not net.refit and not net.ema_momentum
     if net.steps_per_epoch is not None:
         assert net.steps_per_epoch * net.epochs == 10_000
 
@@ -130,7 +130,7 @@ def test_the_flaws_are_said() -> None:
 
 def test_no_other_protocol_is_understood() -> None:
     with pytest.raises(ValidationError):
-        row(protocol="honest")
+        row(protocol="held_out")
 
 
 # The data

@@ -26,7 +26,14 @@ def hand_made(masked: tuple[int, ...] = ()) -> Encoded:
     """Ten values, the last four of them the test; an in-sample error of the naive forecast of 2."""
     valid = np.ones(10, np.bool_)
     valid[list(masked)] = False
-    encoder = {"horizons": [1, 2], "seasons": [], "season_means": False, "lags": 1, "cuts": [4, 6], "scale": 2.0}
+    encoder = {
+        "horizons": [1, 2],
+        "seasonal_periods": [],
+        "seasonal_means": False,
+        "lags": 1,
+        "cuts": [4, 6],
+        "scale": 2.0,
+    }
     return Encoded({"values": np.array(VALUES), "valid": valid}, encoder, {}, {})
 
 
@@ -110,13 +117,13 @@ def test_an_origin_without_any_target_has_no_loss() -> None:
 def test_masked_values_are_filled_from_a_season_before() -> None:
     values, valid = np.arange(10.0), np.ones(10, np.bool_)
     valid[[0, 2, 6, 9]] = False
-    assert prepare.filled(values, valid, {"seasons": [3]}).tolist() == [0, 1, 1, 3, 4, 5, 3, 7, 8, 3]
-    assert prepare.filled(values, valid, {"seasons": []}).tolist() == [0, 1, 1, 3, 4, 5, 5, 7, 8, 8]
+    assert prepare.filled(values, valid, {"seasonal_periods": [3]}).tolist() == [0, 1, 1, 3, 4, 5, 3, 7, 8, 3]
+    assert prepare.filled(values, valid, {"seasonal_periods": []}).tolist() == [0, 1, 1, 3, 4, 5, 5, 7, 8, 8]
 
 
 def test_mase_is_measured_against_the_training_part() -> None:
     series = wave()
-    encoded = prepare.encode(series, row(seasons=[24], lags=3), 0)
+    encoded = prepare.encode(series, row(seasonal_periods=[24], lags=3), 0)
     train = series.values[: encoded.encoder["cuts"][0]]
     assert encoded.encoder["cuts"] == [420, 480]
     assert encoded.encoder["scale"] == pytest.approx(np.mean(np.abs(train[24:] - train[:-24])))
@@ -124,7 +131,7 @@ def test_mase_is_measured_against_the_training_part() -> None:
 
 
 def test_last_value_and_season_against_plain_loops() -> None:
-    encoded = prepare.encode(wave(1_000, masked=0.02), row(horizons=[1, 5, 30], seasons=[24, 48], lags=3), 0)
+    encoded = prepare.encode(wave(1_000, masked=0.02), row(horizons=[1, 5, 30], seasonal_periods=[24, 48], lags=3), 0)
     found = baselines.baselines(encoded)
     values, (origins, truth) = encoded.arrays["values"], targets(encoded, "test")
     for season, name in ((0, "last value"), (24, "season 24"), (48, "season 48")):
@@ -142,7 +149,7 @@ def test_last_value_and_season_against_plain_loops() -> None:
 
 def test_nothing_from_after_the_origin_reaches_a_forecast() -> None:
     series = wave()
-    options = row(horizons=[1, 4], seasons=[24], season_means=True, lags=3, calendar=True)
+    options = row(horizons=[1, 4], seasonal_periods=[24], seasonal_means=True, lags=3, calendar=True)
     before = prepare.encode(series, options, 0)
     changed = series.values.copy()
     cut = before.encoder["cuts"][1]
@@ -158,12 +165,12 @@ def test_nothing_from_after_the_origin_reaches_a_forecast() -> None:
 
 
 def test_lag_features_by_hand() -> None:
-    encoder = {"horizons": [1, 6], "seasons": [4], "season_means": False}
+    encoder = {"horizons": [1, 6], "seasonal_periods": [4], "seasonal_means": False}
     features = lag_features(np.arange(20.0), encoder)
     # from 10: the target 11 stands a season after 7, the target 16 two seasons after 8
     assert features[10].tolist() == [7, 8]
     assert np.isnan(features[2]).tolist() == [True, False]
-    means = lag_features(np.arange(100.0), encoder | {"season_means": True})
+    means = lag_features(np.arange(100.0), encoder | {"seasonal_means": True})
     assert means[60].tolist() == [57, 57 - 4 * 3, 58, 58 - 4 * 3]
 
 
@@ -218,31 +225,33 @@ def test_masked_targets_are_not_fitted() -> None:
 
 
 def beside(series: Series, **columns: Any) -> Series:
-    return replace(series, extras={name: np.asarray(column, np.float64) for name, column in columns.items()})
+    return replace(series, covariates={name: np.asarray(column, np.float64) for name, column in columns.items()})
 
 
 def test_extras_are_inputs_of_their_own_step() -> None:
     series, rain = wave(), np.random.default_rng(5).normal(3, 2, 600)
-    plain = prepare.encode(series, row(lags=3, seasons=[24]), 0)
-    unlisted = prepare.encode(beside(series, rain=rain), row(lags=3, seasons=[24]), 0)
+    plain = prepare.encode(series, row(lags=3, seasonal_periods=[24]), 0)
+    unlisted = prepare.encode(beside(series, rain=rain), row(lags=3, seasonal_periods=[24]), 0)
     assert unlisted.encoder == plain.encoder and unlisted.arrays.keys() == plain.arrays.keys()
     assert all(unlisted.arrays[key].tobytes() == array.tobytes() for key, array in plain.arrays.items())
-    encoded = prepare.encode(beside(series, sun=rain * 2, rain=rain), row(lags=3, seasons=[24], extras=["rain"]), 0)
+    encoded = prepare.encode(
+        beside(series, sun=rain * 2, rain=rain), row(lags=3, seasonal_periods=[24], covariates=["rain"]), 0
+    )
     np.testing.assert_array_equal(encoded.arrays["inputs"][:, :-1], plain.arrays["inputs"])
     train = rain[:420]
     scaled = (rain - train.mean()) / train.std()
     np.testing.assert_allclose(encoded.arrays["inputs"][:, -1], scaled, rtol=1e-5, atol=1e-6)
     assert encoded.encoder["features"] == plain.encoder["features"] + 1
-    assert encoded.encoder["extras"] == [{"name": "rain", "mean": train.mean(), "sd": train.std()}]
-    (latest,) = zip(*prepare.fitted(encoded, ("train",))["latest"]["extras"], strict=True)
+    assert encoded.encoder["covariates"] == [{"name": "rain", "mean": train.mean(), "sd": train.std()}]
+    (latest,) = zip(*prepare.fitted(encoded, ("train",))["latest"]["covariates"], strict=True)
     assert list(latest) == rain.tolist()
 
 
 def test_what_is_missing_of_extras_is_carried_forward_and_never_back() -> None:
     rain = np.arange(600.0)
     rain[[0, 1, 50, 51, 599]] = np.nan
-    encoded = prepare.encode(beside(wave(), rain=rain), row(lags=3, extras=["rain"]), 0)
-    filled = encoded.arrays["extras"][:, 0]
+    encoded = prepare.encode(beside(wave(), rain=rain), row(lags=3, covariates=["rain"]), 0)
+    filled = encoded.arrays["covariates"][:, 0]
     mean = np.nanmean(rain[:420])
     assert filled[[0, 1, 2, 49, 50, 51, 52, 599]].tolist() == [mean, mean, 2, 49, 49, 49, 52, 598]
     assert encoded.arrays["inputs"][0, -1] == 0
@@ -251,7 +260,7 @@ def test_what_is_missing_of_extras_is_carried_forward_and_never_back() -> None:
 def test_nothing_from_after_the_origin_of_extras_reaches_a_forecast() -> None:
     rain = np.random.default_rng(5).normal(size=600)
     changed = rain.copy()
-    options = row(horizons=[1, 4], lags=3, extras=["rain"])
+    options = row(horizons=[1, 4], lags=3, covariates=["rain"])
     before = prepare.encode(beside(wave(), rain=rain), options, 0)
     cut = before.encoder["cuts"][1] + 10
     changed[cut:] += 1000.0
@@ -268,8 +277,8 @@ def test_linear_baselines_learn_from_extras() -> None:
     rain = np.random.default_rng(5).normal(size=600)
     series = replace(wave(), values=50 + np.concatenate([[0.0], rain[:-1]]))  # what fell a step before
     found = [
-        baselines.baselines(prepare.encode(beside(series, rain=rain), row(lags=2, **extras), 0))
-        for extras in ({}, {"extras": ["rain"]})
+        baselines.baselines(prepare.encode(beside(series, rain=rain), row(lags=2, **covariates), 0))
+        for covariates in ({}, {"covariates": ["rain"]})
     ]
     blind, told = (float(f["linear (least squares)"].metrics["rmse"]) for f in found)
     assert blind > 0.8 and told < 1e-6
@@ -278,14 +287,14 @@ def test_linear_baselines_learn_from_extras() -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ({}, r"s: extras: no further column 'rain'; the source has: none"),
+        ({}, r"s: covariates: no further column 'rain'; the source has: none"),
         ({"sun": np.zeros(600)}, r"no further column 'rain'; the source has: sun"),
-        ({"rain": np.full(600, np.nan)}, r"s: extras: 'rain' has no number in the training part"),
+        ({"rain": np.full(600, np.nan)}, r"s: covariates: 'rain' has no number in the training part"),
     ],
 )
 def test_extras_that_are_not_there_are_named(column: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        prepare.encode(beside(wave(), **column), row(extras=["rain"]), 0)
+        prepare.encode(beside(wave(), **column), row(covariates=["rain"]), 0)
 
 
 def test_parts_that_leave_nothing_to_measure_are_refused() -> None:
@@ -298,15 +307,16 @@ def test_parts_that_leave_nothing_to_measure_are_refused() -> None:
         prepare.encode(blind, row(), 0)
     periodic = replace(series, values=np.tile(np.arange(24.0), 25))
     with pytest.raises(DataError, match="s: the training part repeats itself every 24 steps"):
-        prepare.encode(periodic, row(seasons=[24]), 0)
+        prepare.encode(periodic, row(seasonal_periods=[24]), 0)
     prepare.encode(periodic, row(), 0)
 
 
 @pytest.mark.parametrize(
-    ("changes", "length"), [({}, 60), ({"seasons": [400]}, 600), ({"horizons": [200]}, 600), ({"test": 0.01}, 600)]
+    ("changes", "length"),
+    [({}, 60), ({"seasonal_periods": [400]}, 600), ({"horizons": [200]}, 600), ({"test": 0.01}, 600)],
 )
 def test_a_series_that_is_too_short_is_refused(changes: dict[str, Any], length: int) -> None:
-    with pytest.raises(DataError, match=rf"s: {length} points are too few: .* shorten seasons or horizons"):
+    with pytest.raises(DataError, match=rf"s: {length} points are too few: .* shorten seasonal_periods or horizons"):
         prepare.encode(wave(length), row(**changes), 0)
 
 

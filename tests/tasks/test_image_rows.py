@@ -98,7 +98,7 @@ def test_baselines_by_hand() -> None:
 
 def test_a_chapter_watches_its_epochs_on_the_test_images() -> None:
     record = images(400, published=True)
-    encoded = prepare.encode(record, row(validation_is_test=True, protocol="chapter"), 3)
+    encoded = prepare.encode(record, row(validation_is_test=True, protocol="textbook"), 3)
     np.testing.assert_array_equal(encoded.arrays["validation_x"], encoded.arrays["test_x"])
     np.testing.assert_array_equal(encoded.arrays["test_x"], record.pixels[320:])
     np.testing.assert_array_equal(encoded.arrays["train_x"], record.pixels[:320])
@@ -135,7 +135,7 @@ def test_the_numbers_of_the_chapter() -> None:
     assert params.datasets["cifar10-chapter"].model_dump()["validation_is_test"]
 
 
-@pytest.mark.parametrize("changes", [{}, {"protocol": "chapter", "validation_is_test": True}])
+@pytest.mark.parametrize("changes", [{}, {"protocol": "textbook", "validation_is_test": True}])
 def test_logistic_regression_meets_every_class_though_images_stand_class_by_class(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:

@@ -34,7 +34,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
     """The sample edition of the row in params.yaml."""
     folder = tmp_path_factory.mktemp("treebank")
     source = load_source("treebank")
-    source.sample(folder, PARAMS.seed)
+    source.synthesize(folder, PARAMS.seed)
     data: Any = PARAMS.datasets["treebank-chapter"]
     record: Any = source.read(folder)
     return prepare.encode(record, data, PARAMS.seed)
@@ -43,7 +43,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
 def test_pinned_numbers_of_the_data() -> None:
     data = PARAMS.datasets["treebank-chapter"]
     assert isinstance(data, PaddedTagsData)
-    assert (data.source, data.protocol) == ("treebank", "chapter")
+    assert (data.source, data.protocol) == ("treebank", "textbook")
     assert (data.vocabulary, data.length, data.test) == (5_000, 250, 0.2)
 
 
@@ -53,10 +53,10 @@ def test_pinned_numbers_of_the_networks(name: str) -> None:
     assert isinstance(network, PaddedTagsNetwork)
     assert network.cell == ROWS[name] and network.bidirectional == name.endswith("bilstm")
     assert (network.layers, network.units, network.embedding) == (1, 64, 128)
-    assert network.input_dropout == network.dropout == network.recurrent_dropout == 0.2
+    assert network.spatial_dropout == network.recurrent_input_dropout == network.recurrent_dropout == 0.2
     assert (network.optimizer, network.learning_rate, network.schedule) == ("adam", 0.001, "constant")
-    assert (network.batch, network.epochs) == (32, 1)
-    assert network.clip_norm is network.clip_value is None and network.average == 0.0 and not network.refit
+    assert (network.batch_size, network.epochs) == (32, 1)
+    assert network.clip_norm is network.clip_value is None and network.ema_momentum == 0.0 and not network.refit
 
 
 def test_pinned_flaw_the_answer_0_scores_high_because_padding_counts(sample: Encoded) -> None:

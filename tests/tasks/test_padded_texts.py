@@ -40,7 +40,7 @@ def opinions(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
     """umich's sample, in which most lines are repeats, as in the real file."""
     folder = tmp_path_factory.mktemp("umich")
     source = load_source("umich")
-    source.sample(folder, 1)
+    source.synthesize(folder, 1)
     found = source.read(folder)
     assert isinstance(found, LabelledTexts)
     return found
@@ -62,23 +62,41 @@ def pinned(table: str, name: str, *keys: str) -> dict[str, Any]:
 
 def test_pinned_numbers_of_umich() -> None:
     assert pinned("datasets", "umich-chapter", "tokens", "vocabulary", "length", "test", "validation", "protocol") == {
-        "tokens": "nltk", "vocabulary": 2000, "length": 40, "test": 0.2, "validation": 0.0, "protocol": "chapter",
+        "tokens": "nltk", "vocabulary": 2000, "length": 40, "test": 0.2, "validation": 0.0, "protocol": "textbook",
     }  # fmt: skip
-    training = pinned("experiments", "umich-chapter", "optimizer", "learning_rate", "batch", "epochs", "keep")
-    assert training == {"optimizer": "adam", "learning_rate": 0.001, "batch": 32, "epochs": 10, "keep": "last"}
+    training = pinned(
+        "experiments", "umich-chapter", "optimizer", "learning_rate", "batch_size", "epochs", "restore_weights"
+    )
+    assert training == {
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "batch_size": 32,
+        "epochs": 10,
+        "restore_weights": "last",
+    }
     network = pinned(
-        "experiments", "umich-chapter", "cell", "embedding", "spatial_dropout", "units", "input_dropout",
+        "experiments", "umich-chapter", "cell", "embedding", "spatial_dropout", "units", "recurrent_input_dropout",
         "recurrent_dropout", "dense", "layers", "bidirectional",
     )  # fmt: skip
     assert network == {
-        "cell": "lstm", "embedding": 128, "spatial_dropout": 0.2, "units": 64, "input_dropout": 0.2,
+        "cell": "lstm", "embedding": 128, "spatial_dropout": 0.2, "units": 64, "recurrent_input_dropout": 0.2,
         "recurrent_dropout": 0.2, "dense": None, "layers": 1, "bidirectional": False,
     }  # fmt: skip
 
 
 SPLIT = ("tokens", "vocabulary", "length", "validation", "protocol")
-TRAINING = ("cell", "embedding", "units", "dense", "optimizer", "learning_rate", "batch", "epochs", "keep")
-TURNED = ("layers", "bidirectional", "spatial_dropout", "input_dropout", "recurrent_dropout", "dropout")
+TRAINING = (
+    "cell",
+    "embedding",
+    "units",
+    "dense",
+    "optimizer",
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "restore_weights",
+)
+TURNED = ("layers", "bidirectional", "spatial_dropout", "recurrent_input_dropout", "recurrent_dropout", "dropout")
 PLAIN = {"layers": 1, "bidirectional": False, **dict.fromkeys(TURNED[2:], 0.0)}
 
 
@@ -88,7 +106,7 @@ PLAIN = {"layers": 1, "bidirectional": False, **dict.fromkeys(TURNED[2:], 0.0)}
 def test_pinned_numbers_of_imdb_with_lstm(variant: str, turned: dict[str, Any]) -> None:
     name = f"imdb-chapter-lstm{variant}"
     assert PARAMS.experiments[name].dataset == "imdb-chapter"
-    assert list(pinned("datasets", "imdb-chapter", *SPLIT).values()) == ["emoticons", None, None, 0.2, "chapter"]
+    assert list(pinned("datasets", "imdb-chapter", *SPLIT).values()) == ["emoticons", None, None, 0.2, "textbook"]
     assert list(pinned("experiments", name, *TRAINING).values()) == ["lstm", 32, 50, 32, "adam", 0.003, 32, 10, "last"]
     assert pinned("experiments", name, *TURNED) == {**PLAIN, **turned}
 
@@ -97,7 +115,7 @@ def test_pinned_numbers_of_imdb_with_lstm(variant: str, turned: dict[str, Any]) 
 def test_pinned_numbers_of_imdb_in_500_words(cell: str) -> None:
     name = f"imdb-chapter-{cell.replace('_', '-')}"
     assert PARAMS.experiments[name].dataset == "imdb-chapter-500"
-    assert list(pinned("datasets", "imdb-chapter-500", *SPLIT).values()) == ["words", 10000, 500, 0.2, "chapter"]
+    assert list(pinned("datasets", "imdb-chapter-500", *SPLIT).values()) == ["words", 10000, 500, 0.2, "textbook"]
     training = pinned("experiments", name, *TRAINING)
     assert list(training.values()) == [cell, 32, 32, None, "rmsprop", 0.001, 128, 10, "best"]
     assert pinned("experiments", name, *TURNED) == PLAIN

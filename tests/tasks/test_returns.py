@@ -22,9 +22,15 @@ def prices(n: int = 1_000, seed: int = 0, drift: float = 0.0) -> Series:
     rng = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(drift + 0.01 * rng.normal(size=n)))
     wide = 1 + 0.01 * rng.random(n)
-    extras = {"open": close, "high": close * wide, "low": close / wide, "close": close, "volume": rng.random(n) * 1e6}
+    covariates = {
+        "open": close,
+        "high": close * wide,
+        "low": close / wide,
+        "close": close,
+        "volume": rng.random(n) * 1e6,
+    }
     dates = np.datetime64("2000-01-03", "D") + np.arange(n)
-    return Series(close, np.ones(n, np.bool_), "USD", extras=extras, dates=dates)
+    return Series(close, np.ones(n, np.bool_), "USD", covariates=covariates, dates=dates)
 
 
 def test_each_origin_tests_what_follows_its_training_and_no_window_straddles() -> None:
@@ -48,8 +54,8 @@ def test_the_scaling_is_that_of_each_training_part() -> None:
     encoded = prepare.encode(record, row(), 0)
     for fold, scaling in enumerate(encoded.encoder["scalings"]):
         train = days(encoded, "train", fold)
-        later = {name: np.where(np.arange(1_000) > train[-1], 2 * c, c) for name, c in record.extras.items()}
-        changed = Series(later["close"], record.valid, "USD", extras=later, dates=record.dates)
+        later = {name: np.where(np.arange(1_000) > train[-1], 2 * c, c) for name, c in record.covariates.items()}
+        changed = Series(later["close"], record.valid, "USD", covariates=later, dates=record.dates)
         assert prepare.encode(changed, row(), 0).encoder["scalings"][fold] == scaling
         np.testing.assert_allclose(
             scaling["spread"], np.sqrt(np.mean(np.diff(np.log(record.values))[train - 1] ** 2)), rtol=1e-12
@@ -57,7 +63,7 @@ def test_the_scaling_is_that_of_each_training_part() -> None:
 
 
 def columns(record: Series) -> dict[str, Any]:
-    return {"values": record.values, **{name: record.extras[name] for name in ("high", "low", "volume")}}
+    return {"values": record.values, **{name: record.covariates[name] for name in ("high", "low", "volume")}}
 
 
 def test_features_are_those_of_the_day_and_before() -> None:

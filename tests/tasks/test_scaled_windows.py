@@ -34,9 +34,9 @@ def ramp(n: int) -> Series:
 def prices(n: int = 800, first: str = "2020-06-01") -> Series:
     rng = np.random.default_rng(0)
     close = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=n)))
-    extras = {"open": close - 1, "high": close + 2, "low": close - 3, "close": close, "volume": 1 + rng.random(n)}
+    covariates = {"open": close - 1, "high": close + 2, "low": close - 3, "close": close, "volume": 1 + rng.random(n)}
     dates = np.busday_offset(np.datetime64(first, "D"), np.arange(n), roll="forward")
-    return Series(0.9 * close, np.ones(n, np.bool_), "USD", extras=extras, dates=dates)
+    return Series(0.9 * close, np.ones(n, np.bool_), "USD", covariates=covariates, dates=dates)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_flaw_values_known_to_be_wrong_are_not_masked(electricity: Encoded) -> N
 
 def test_flaw_a_share_is_forecast_by_its_price() -> None:
     encoded = prepare.encode(prices(), row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30")), 0)
-    close = prices().extras["close"]
+    close = prices().covariates["close"]
     assert np.isin(targets(encoded, "test"), close).all(), "neither returns nor scaled"
     naive = score.score(encoded, "test", last_values(encoded, "test"))
     assert f"an R² of {naive['r2']:.4f}" in flaws(encoded) and "The price itself is the target" in flaws(encoded)
@@ -109,8 +109,8 @@ def test_numbers_of_the_electricity_chapter(electricity: Encoded) -> None:
     for name, stateful in (("electricity-chapter", False), ("electricity-chapter-stateful", True)):
         network = PARAMS.experiment(name)
         assert network.dataset == "electricity-chapter" and network.stateful is stateful
-        expected = {"cell": "lstm", "units": 10, "layers": 1, "optimizer": "adam", "batch": 96, "epochs": 5}
-        expected |= {"shuffle": False, "hidden": 0, "keep": "last", "refit": False, "schedule": "constant"}
+        expected = {"cell": "lstm", "units": 10, "layers": 1, "optimizer": "adam", "batch_size": 96, "epochs": 5}
+        expected |= {"shuffle": False, "hidden": 0, "restore_weights": "last", "refit": False, "schedule": "constant"}
         assert {key: getattr(network, key) for key in expected} == expected
         assert network.learning_rate == 0.001, "adam as Keras has it"
 
@@ -119,20 +119,28 @@ def test_numbers_of_the_msft_chapter() -> None:
     record = prices(1_509)
     encoded = prepare.encode(record, row("msft-chapter"), 0)
     assert encoded.examples == {"train": 1_056 - 1, "validation": 453 - 1, "test": 453 - 1}
-    mean = record.extras["close"] - 0.5  # of close − 1, + 2, − 3 and itself
+    mean = record.covariates["close"] - 0.5  # of close − 1, + 2, − 3 and itself
     np.testing.assert_allclose(encoded.arrays["values"], mean)
     np.testing.assert_allclose(targets(encoded, "test"), mean[1_057:])
     np.testing.assert_allclose(last_values(encoded, "test"), mean[1_056:-1])
     assert encoded.arrays["inputs"].min() == 0.0 and encoded.arrays["inputs"].max() == 1.0
     network: Any = PARAMS.experiment("msft-chapter")
-    expected = {"cell": "lstm", "units": 25, "layers": 1, "hidden": 0, "optimizer": "adam", "batch": 1, "epochs": 5}
+    expected = {
+        "cell": "lstm",
+        "units": 25,
+        "layers": 1,
+        "hidden": 0,
+        "optimizer": "adam",
+        "batch_size": 1,
+        "epochs": 5,
+    }
     assert {key: getattr(network, key) for key in expected} == expected
 
 
 @pytest.mark.parametrize("name", ["djia-chapter", "nasdaq-chapter"])
 def test_numbers_of_the_djia_chapter(name: str) -> None:
     network: Any = PARAMS.experiment(name)
-    expected = {"cell": "lstm", "units": 16, "layers": 2, "optimizer": "adam", "batch": 128, "epochs": 1_000}
+    expected = {"cell": "lstm", "units": 16, "layers": 2, "optimizer": "adam", "batch_size": 128, "epochs": 1_000}
     assert {key: getattr(network, key) for key in expected} == expected
     assert network.learning_rate == 0.01 and network.hidden > 0
     data = row(name)
@@ -144,7 +152,7 @@ def test_the_test_part_of_the_djia_chapter_is_119_rows_of_124_days() -> None:
     assert dates is not None
     first = dates[-130]
     encoded = prepare.encode(prices(), row("djia-chapter", days=("2020-06-01", str(first), str(dates[-7]))), 0)
-    close = prices().extras["close"]
+    close = prices().covariates["close"]
     assert encoded.examples["test"] == 119
     assert targets(encoded, "test").tolist() == close[-130 + 4 : -7].tolist(), (
         "the day of each window's end; not the last"
@@ -157,13 +165,13 @@ def test_the_test_part_of_the_djia_chapter_is_119_rows_of_124_days() -> None:
 def test_features_of_a_day_are_known_the_evening_before() -> None:
     data = row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30"))
     encoded, record = prepare.encode(prices(), data, 0), prices()
-    known = price_features(record.extras)[252:]
+    known = price_features(record.covariates)[252:]
     rows = np.arange(100, 110)
     unscaled = windows(encoded, rows) * encoded.encoder["spread"] + encoded.encoder["shift"]
     for i, unscaled_row in zip(rows, unscaled, strict=True):
         np.testing.assert_allclose(unscaled_row, known[i - 1 : i + 4], rtol=1e-4, atol=1e-5)
-        assert targets(encoded, "train")[i] == record.extras["close"][252 + i + 4]
-    np.testing.assert_allclose(last_values(encoded, "train")[100], record.extras["close"][252 + 103])
+        assert targets(encoded, "train")[i] == record.covariates["close"][252 + i + 4]
+    np.testing.assert_allclose(last_values(encoded, "train")[100], record.covariates["close"][252 + 103])
 
 
 def test_features_are_scaled_by_the_training_part() -> None:
@@ -171,13 +179,13 @@ def test_features_are_scaled_by_the_training_part() -> None:
     before = prepare.encode(record, data, 0)
     assert record.dates is not None
     late = record.dates >= np.datetime64("2022-12-01")
-    later = {name: np.where(late, 2 * column, column) for name, column in record.extras.items()}
-    after = prepare.encode(Series(record.values, record.valid, "", extras=later, dates=record.dates), data, 0)
+    later = {name: np.where(late, 2 * column, column) for name, column in record.covariates.items()}
+    after = prepare.encode(Series(record.values, record.valid, "", covariates=later, dates=record.dates), data, 0)
     assert (after.encoder["shift"], after.encoder["spread"]) == (before.encoder["shift"], before.encoder["spread"])
 
 
 def test_price_features_by_hand() -> None:
-    columns = prices().extras
+    columns = prices().covariates
     close, volume = columns["close"], columns["volume"]
     found = price_features(columns)
     assert found.shape == (800, 36) and np.isnan(found).any(axis=1).sum() == 252
@@ -234,5 +242,5 @@ def test_a_series_without_prices_is_refused() -> None:
 def test_the_samples_are_long_enough_for_the_rows_of_params(name: str, tmp_path: Path) -> None:
     data = PARAMS.datasets[name]
     source = load_source(PARAMS.sources[data.source].reader)
-    source.sample(tmp_path, PARAMS.seed)
+    source.synthesize(tmp_path, PARAMS.seed)
     assert min(load_task(data.task).encode(source.read(tmp_path), data, PARAMS.seed).examples.values()) > 20

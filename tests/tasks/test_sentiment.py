@@ -216,7 +216,7 @@ SAMPLES: dict[str, tuple[Any, dict[str, object]]] = {
 @pytest.mark.parametrize("name", SAMPLES)
 def test_numbers_are_what_features_say_one_by_one(name: str, tmp_path: Path) -> None:
     source, options = SAMPLES[name]
-    source.sample(tmp_path, 1)
+    source.synthesize(tmp_path, 1)
     encoded = prepare.encode(source.read(tmp_path), row(**options), 1)
     arrays, encoder = encoded.arrays, encoded.encoder
     texts = unpack(arrays, np.arange(len(arrays["labels"])))
