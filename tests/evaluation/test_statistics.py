@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.evaluation.statistics import diebold_mariano, mcnemar
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("n", [0, 3, 24, 25, 400])
