@@ -160,8 +160,8 @@ def latest_input(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """Return as much of the latest series as the model needs for an answer."""
     latest, need = encoder["latest"], reach(encoder) + 1
     covariates = {
-        extra["name"]: [row[i] for row in latest["covariates"][-need:]]
-        for i, extra in enumerate(encoder.get("covariates", ()))
+        column["name"]: [row[i] for row in latest["covariates"][-need:]]
+        for i, column in enumerate(encoder.get("covariates", ()))
     }
     item = {"values": latest["values"][-need:], "start": encoder["start"] or "2026-01-01T00:00"}
     return {**item, "covariates": covariates} if covariates else item

@@ -11,7 +11,7 @@ from pipeline.encoding.records import SPLITS, Encoded, Images
 from pipeline.sources import SOURCES
 from pipeline.tasks.image_rows import baselines, prepare, score
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def row(**changes: object) -> ImageRowsData:

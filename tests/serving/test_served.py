@@ -30,7 +30,7 @@ from pipeline.tasks.textbook.scaled_windows.prepare import bounds
 from pipeline.tracking.build import EXAMPLES, requirements
 
 LONG = "word " * 20_000
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

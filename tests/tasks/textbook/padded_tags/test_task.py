@@ -14,7 +14,7 @@ from pipeline.errors import DataError
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks.textbook.padded_tags import baselines, prepare, score
 
-PARAMS = loading.load(Path(__file__).parents[2], SOURCES)
+PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
 ROWS = {"treebank-chapter": "gru", "treebank-chapter-lstm": "lstm", "treebank-chapter-bilstm": "lstm"}
 
 

@@ -133,7 +133,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_the_projects_own_params_are_valid() -> None:
-    params = load(Path(__file__).parents[1], SOURCES)
+    params = load(Path(__file__).parents[2], SOURCES)
     assert set(params.sources) == set(SOURCES)
     assert {row.task for row in params.experiments.values()} == {row.task for row in params.datasets.values()}
 

@@ -42,6 +42,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args: Any) -> None:
         pass
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         span = self.headers.get("Range")
         self.site.ranges.append(span)
@@ -85,6 +88,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_busy(self, start: int, retry_after: str) -> None:
         self._answer(503, b"busy", Retry_After=retry_after)
+
+    def do_length(self, start: int, length: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        self.wfile.write(self.site.body)
+
+    def do_chunk(self, start: int, size: str) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(f"{size}\r\n".encode() + self.site.body)
 
     def do_to(self, start: int, target: str) -> None:
         self._answer(302, b"", Location=target)
@@ -235,6 +250,31 @@ def test_busy_for_too_long_is_refused_at_once(site: Site, tmp_path: Path) -> Non
     assert site.waits == []
 
 
+@pytest.mark.parametrize(
+    "value", ["²", "-7", "nan", "9" * 5000, "Mon, 02 Nov 99999 10:00:00 GMT", "1 Nov 999999999999"]
+)
+def test_an_odd_retry_after_is_as_good_as_none(value: str, site: Site, tmp_path: Path) -> None:
+    site.plan = [f"busy {value}", "whole"]
+    _fetch(site, tmp_path)
+    assert site.waits == [1.0]
+
+
+@pytest.mark.parametrize("value", ["²", "-5", "9" * 5000, "many"])
+def test_an_odd_content_length_is_as_good_as_none(value: str, site: Site, tmp_path: Path) -> None:
+    site.plan = [f"length {value}"]
+    _fetch(site, tmp_path)
+    assert (tmp_path / "a.zip").read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [("-5", "the answer cannot be read"), ("²", "gave up after 5 tries"), ("zz", "gave up after 5")],
+)
+def test_an_odd_chunk_is_told(size: str, message: str, site: Site, tmp_path: Path) -> None:
+    site.plan = [f"chunk {size}"]
+    assert message in _refusal(site, tmp_path)
+
+
 def test_tries_are_few(site: Site, tmp_path: Path) -> None:
     site.plan = ["code 503"]
     assert "gave up after 5 tries: HTTP 503" in _refusal(site, tmp_path)
@@ -245,6 +285,17 @@ def test_tries_are_few(site: Site, tmp_path: Path) -> None:
 def test_redirection_to_another_scheme_is_refused(target: str, site: Site, tmp_path: Path) -> None:
     site.plan = [f"to {target}"]
     assert f"redirected to {target}, which is another scheme than http" in _refusal(site, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://[::1", "//[", "http://²/", "http://[::ffff:1.2.3.4.5]/", f"http://{'a' * 70}/", "http://h:99999999/"],
+)
+def test_redirection_to_what_is_no_address_is_refused(target: str, site: Site, tmp_path: Path) -> None:
+    site.plan = [f"to {target}"]
+    assert "address" in _refusal(site, tmp_path)
+    assert len(site.ranges) == 1
+    assert http_module.headers_of(f"{site.url}/a.zip") == {}
 
 
 def test_redirection_within_the_scheme_is_followed_but_not_for_ever(site: Site, tmp_path: Path) -> None:
@@ -337,6 +388,19 @@ def test_other_files_do_not_stay_beside_the_verified_one(site: Site, tmp_path: P
 def test_other_kinds_of_mirror_are_refused(mirror: str, site: Site, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="expected a folder or a file:///, http:// or https:// address"):
         _fetch(site, tmp_path, mirror=mirror)
+
+
+@pytest.mark.parametrize("mirror", ["http://me:secret@[::1", "file://[x", "//["])
+def test_a_mirror_that_is_no_address_is_refused_without_its_password(mirror: str, site: Site, tmp_path: Path) -> None:
+    with pytest.raises(
+        DownloadError, match=r"^PIPELINE_MIRROR cannot be read as an address; expected a folder"
+    ) as caught:
+        _fetch(site, tmp_path, mirror=mirror)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_mirror_in_the_home_of_nobody_is_a_folder_without_the_file(site: Site, tmp_path: Path) -> None:
+    assert "a.zip: ~no-such-user/x/toy/a.zip: no such file" in _refusal(site, tmp_path, _file(None), "~no-such-user/x")
 
 
 def _member_pinned(tmp_path: Path) -> tuple[RawFile, bytes]:

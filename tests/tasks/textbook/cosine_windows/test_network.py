@@ -21,7 +21,7 @@ from pipeline.training.compiled import Compiled
 from pipeline.training.fit import load, trainable
 from pipeline.training.repeats import Trainer
 
-PARAMS = loading.load(Path(__file__).parents[2], SOURCES)
+PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
 ROW = PARAMS.datasets["cosine-chapter"]
 NETWORK = PARAMS.experiments["cosine-chapter"]
 POSITIVE = PARAMS.experiments["cosine-chapter-positive"]

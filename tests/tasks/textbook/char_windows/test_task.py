@@ -19,7 +19,7 @@ from pipeline.tasks.textbook.char_windows.prepare import graded, predicted, star
 from pipeline.tasks.textbook.char_windows.score import score
 from tests.mirror import MIRROR, needs_mirror
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 PARAMS = loading.load(ROOT, SOURCES)
 

@@ -9,7 +9,7 @@ import pytest
 from pipeline.config.schema.datasets import ReturnsData
 from pipeline.encoding.records import SPLITS, Encoded, Series
 from pipeline.errors import DataError
-from pipeline.evaluation.statistics import diebold_mariano, student_tail
+from pipeline.evaluation.statistics import diebold_mariano
 from pipeline.tasks.returns import baselines, prepare, score
 from pipeline.tasks.returns.prepare import MONTH, WEEK, days, features
 
@@ -151,61 +151,3 @@ def test_a_series_that_is_too_short_is_refused(n: int, changes: dict[str, Any]) 
 def test_a_series_without_prices_is_refused() -> None:
     with pytest.raises(DataError, match="s: has no dates or no high, low, volume; returns needs daily prices"):
         prepare.encode(Series(np.ones(900), np.ones(900, np.bool_), "kW"), row(), 0)
-
-
-# The test of Diebold and Mariano
-
-
-@pytest.mark.parametrize(
-    ("t", "freedom", "tail"),
-    [
-        # The quantiles of printed tables.
-        (12.706, 1, 0.025),
-        (2.571, 5, 0.025),
-        (2.764, 10, 0.01),
-        (1.697, 30, 0.05),
-        (2.358, 120, 0.01),
-        (0.0, 7, 0.5),
-        (-1.697, 30, 0.95),
-    ],
-)
-def test_students_t_has_the_tails_of_the_tables(t: float, freedom: int, tail: float) -> None:
-    assert student_tail(t, freedom) == pytest.approx(tail, rel=1e-3)
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 9, 50, 199, 5_000, 100_000])
-def test_students_t_to_nine_digits(freedom: int) -> None:
-    from scipy.stats import t as student
-
-    for value in (-40.0, -3.0, -0.1, 0.5, 1.0, 2.33, 5.0, 12.0):
-        assert student_tail(value, freedom) == pytest.approx(student.sf(value, freedom), rel=1e-9)
-
-
-def test_diebold_mariano_by_hand() -> None:
-    ours, theirs = np.array([1.0, 2.0, 3.0, 1.0, 2.0]), np.array([2.0, 2.0, 5.0, 2.0, 3.0])
-    # gains 1 0 2 1 1: mean 1, variance 2/5; the correction at one step is the root of 4/5
-    statistic, p = diebold_mariano(ours, theirs)
-    assert statistic == pytest.approx(math.sqrt(4 / 5) / math.sqrt(0.4 / 5))
-    assert p == pytest.approx(student_tail(statistic, 4))
-    # two steps ahead: first autocovariance (0·-1 + -1·1 + 1·0 + 0·0) / 5 = -1/5, so nothing is left of the variance
-    assert diebold_mariano(ours, theirs, horizon=2) == (0.0, 0.5)
-    gains = np.array([1.0, 2.0, 3.0, 1.0, -1.0, 0.0])
-    centred = gains - 1
-    variance = (centred @ centred + 2 * centred[1:] @ centred[:-1]) / 6
-    statistic, _ = diebold_mariano(-gains, np.zeros(6), horizon=2)
-    assert statistic == pytest.approx(1 / math.sqrt(variance / 6) * math.sqrt((6 + 1 - 4 + 2 / 6) / 6))
-
-
-def test_diebold_mariano_is_the_t_test_at_one_step() -> None:
-    from scipy.stats import ttest_1samp
-
-    rng = np.random.default_rng(0)
-    ours, theirs = rng.normal(size=300) ** 2, 1.1 * rng.normal(size=300) ** 2
-    expected = ttest_1samp(theirs - ours, 0, alternative="greater")
-    assert diebold_mariano(ours, theirs) == pytest.approx((expected.statistic, expected.pvalue))
-
-
-def test_equal_losses_are_no_gain() -> None:
-    assert diebold_mariano(np.ones(9), np.ones(9)) == (0.0, 0.5)
-    better, worse = diebold_mariano(np.arange(9.0), np.arange(9.0) + 1.5), diebold_mariano(np.zeros(1), np.ones(1))
-    assert better == worse == (0.0, 0.5), "the same everywhere, or a single one: nothing to test by"

@@ -28,7 +28,7 @@ from pipeline.tracking.record import Journal, SystemMonitor, environment_tags, l
 
 # mlflow and what it imports warn about each other; none of it is ours
 pytestmark = pytest.mark.filterwarnings("ignore")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DIGEST = "0123456789abcdef0123456789abcdef.dir"
 SERVED = """
 import json

@@ -19,7 +19,7 @@ from pipeline.training import repeats
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch, fit, optimizer
 
-PARAMS = loading.load(Path(__file__).parents[2], SOURCES)
+PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
 IDS = np.array([[5, 3, 9, 2, 7]], np.int32)
 
 

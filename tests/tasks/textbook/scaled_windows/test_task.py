@@ -16,7 +16,7 @@ from pipeline.tasks import load_task
 from pipeline.tasks.textbook.scaled_windows import baselines, prepare, score
 from pipeline.tasks.textbook.scaled_windows.prepare import bounds, last_values, targets, windows
 
-PARAMS = loading.load(Path(__file__).parents[2], SOURCES)
+PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
 POINTS = 140_256  # of the published electricity series
 
 

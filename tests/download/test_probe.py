@@ -25,7 +25,7 @@ from pipeline.sources import SOURCES, alice, electricity, load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import check, download
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BODY = b"\xef\xbb\xbf" + b"Alice was beginning to get very tired. " * 100
 NEWER = BODY + b"The end."
 DATE = "Mon, 02 Nov 2026 10:00:00 GMT"

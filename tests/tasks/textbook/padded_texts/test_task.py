@@ -22,7 +22,7 @@ from pipeline.tasks.textbook.padded_texts.prepare import (
     tokenizer,
 )
 
-PARAMS = loading.load(Path(__file__).parents[2], SOURCES)
+PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
 
 
 def row(**changes: Any) -> PaddedTextsData:

@@ -15,7 +15,7 @@ import yaml
 from tests.commands import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODEL = "digits-image_rows"
 PARAMS = """\
 seed: 1

@@ -10,7 +10,7 @@ from pipeline.config import loading
 from pipeline.reporting import chapters, formatting, systems
 from pipeline.sources import SOURCES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PARAMS = loading.load(ROOT, SOURCES)
 
 

@@ -19,7 +19,7 @@ from pipeline.tracking import store as store_module
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 MODEL = "digits-image_rows"
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
