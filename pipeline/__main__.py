@@ -5,9 +5,10 @@ import base64
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipeline.artifacts import Project, here
+from pipeline.config.schema.values import Edition
 from pipeline.errors import DataError, UserError
 
 STAGES = {
@@ -25,14 +26,6 @@ STAGES = {
 ALONE = {
     "index": "stage: one page over all data sets",
     "check": "params.yaml checked, left-overs of removed rows cleared away",
-}
-# The tasks whose models understand a command.
-ASKED_OF = {
-    "predict": ("sentiment", "padded_texts"),
-    "tag": ("pos_tagging", "padded_tags"),
-    "generate": ("char_lm", "char_windows"),
-    "forecast": ("forecasting", "returns", "scaled_windows", "cosine_windows"),
-    "classify": ("image_rows",),
 }
 
 
@@ -180,10 +173,10 @@ def _answers(
         known = ", ".join(trained) or "none; `dvc repro` trains them"
         raise DataError(f"{arguments.experiment}: no trained model in {folder}; trained: {known}")
     served = Served(folder)
-    tasks = ASKED_OF[arguments.command]
-    if served.network.task not in tasks:
-        wanted = " or ".join(tasks)
-        raise DataError(f"{arguments.experiment} does {served.network.task}; this command needs a {wanted} model")
+    if served.task.command != arguments.command:
+        raise DataError(
+            f"{arguments.experiment} does {served.task.title}; ask it with `python -m pipeline {served.task.command}`"
+        )
     answers = served.answer(inputs, options)
     for answer in answers:
         if "warning" in answer:
@@ -238,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("retrain", help="pull, reproduce what changed, push, judge, sum up in reports/retrain.md")
     one.add_argument("experiment", nargs="*", help="those to reproduce and judge; all if none is named")
     one.add_argument("--cell", help="the cell of every experiment")
-    one.add_argument("--edition", choices=("sample", "full"))
+    one.add_argument("--edition", choices=get_args(Edition))
     one.add_argument("--base", default="", help="the git revision to compare with (default: before the last change)")
     _asking(commands, "predict", "the class of texts", "text")
     _asking(commands, "tag", "the part of speech of each word", "text")

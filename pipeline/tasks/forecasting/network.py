@@ -14,6 +14,7 @@ from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded
 from pipeline.encoding.series_features import lag_columns, reach
 from pipeline.errors import DataError
+from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent, reset_states
 from pipeline.layers.pooling import FoldSteps, UnfoldSteps
@@ -83,18 +84,18 @@ class Chunks:
         self.network, self.inputs = network, encoded.arrays["inputs"]
         self.truth = scaled_truth(encoded, splits)
         self.first, room = reach(encoded.encoder), len(self.truth) - reach(encoded.encoder) - network.time_steps
-        self.length = room // network.batch
+        self.length = room // network.batch_size
         self.stride = network.time_steps if network.stateful else network.stride or network.time_steps
-        self.steps = room // self.stride // network.batch
+        self.steps = room // self.stride // network.batch_size
         if self.steps < 1:
-            need = self.first + network.time_steps + self.stride * network.batch
+            need = self.first + network.time_steps + self.stride * network.batch_size
             raise DataError(
-                f"batch {network.batch} × time_steps {network.time_steps} needs {need} steps, the training part has"
-                f" {len(self.truth)}; lower one of them"
+                f"batch_size {network.batch_size} × time_steps {network.time_steps} needs {need} steps, the training "
+                f"part has {len(self.truth)}; lower one of them"
             )
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        time, batch = self.network.time_steps, self.network.batch
+        time, batch = self.network.time_steps, self.network.batch_size
         first = self.first + rng.integers(self.stride)  # other chunk borders in each epoch
         if self.network.stateful:
             starts = first + np.arange(batch) * self.length + np.arange(self.steps)[:, None] * time
@@ -121,7 +122,7 @@ def feed(network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...],
     return Chunks(network, encoded, splits)
 
 
-class predictor:
+class Forecaster:
     """Forecasts for the origins of a split: carried state, or windows of `time_steps`, as the network was trained."""
 
     def __init__(self, model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> None:
@@ -129,12 +130,12 @@ class predictor:
         batch = STREAMS if network.stateful else None
         self.twin = Compiled(build(network, encoded.encoder, batch)) if network.stateful else model
 
-    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
+    def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
         """float64 [targets, horizons], in the unit of the series."""
         scaled = self._carried(split) if self.network.stateful else self._windows(split)
         return np.asarray(scaled.astype(np.float64) * self.encoded.encoder["sd"] + self.encoded.encoder["mean"])
 
-    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
+    def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
         """free_run: float64 [steps] from the start of the test part, fed with nothing but itself; where asked for."""
         encoder, values = self.encoded.encoder, self.encoded.arrays["values"]
         if not encoder["free_run"]:
@@ -168,12 +169,12 @@ def roll_out(
     past: NDArray[np.float64],
     first: int,
     steps: int,
-    extras: NDArray[np.float64] | None = None,
+    covariates: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(float64 [steps] after `past`, whose first value is step `first` of the series: the one-step forecast, fed back;
     float64 [horizons], the forecasts for each horizon from the end of `past` alone).
 
-    `extras`: float64 [past + steps, extras], where the model has further columns.
+    `covariates`: float64 [past + steps, covariates], where the model has further columns.
 
     A stateful model reads the past once and then a step at a time; a stateless one its last `time_steps` each time.
     """
@@ -181,7 +182,7 @@ def roll_out(
     window = reach(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
     tail = np.concatenate([past[-window:], np.empty(steps)])
     known = len(tail) - steps
-    beside = None if extras is None else extras[-len(tail) :]
+    beside = None if covariates is None else covariates[-len(tail) :]
     first += len(past) - known
     reset_states(model.model)
     fresh = known - reach(encoder)  # rows that the model has not read yet
@@ -203,3 +204,16 @@ def time_of_step(encoder: Mapping[str, Any], steps: int) -> str | None:
     if encoder["start"] is None or encoder["step_seconds"] is None:
         return None
     return str(np.datetime64(encoder["start"], "s") + np.timedelta64(encoder["step_seconds"] * steps, "s"))
+
+
+def predictor(model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> Predictor:
+    reader = Forecaster(model, network, encoded)
+    return Predictor(reader.predict, reader.further_arrays)
+
+
+def serving(row: ForecastingNetwork, encoder: Mapping[str, Any]) -> ServingForm:
+    """Serve one series at a time if the network is stateful."""
+    return ServingForm(1 if row.stateful else None)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, compiled=compiled, serving=serving)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import PosTaggingNetwork
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import SPLITS, Encoded
+from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.attention import AttentionDecoder, Places, RepeatAlong
 from pipeline.layers.cells import CELLS, dropped, recurrent
@@ -28,8 +29,8 @@ def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | N
     """ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
     ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")
     x = BagEmbedding(encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, name="embedding")(ids)
-    if network.input_dropout:
-        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
+    if network.spatial_dropout:
+        x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="input_dropout")(x)
     x = TOPOLOGIES[network.topology](network, x)
     return keras.Model(ids, keras.layers.Dense(len(encoder["tags"]), name="tags")(x), name="pos_tagging")
 
@@ -71,10 +72,10 @@ class Sentences:
         offsets = encoded.arrays["offsets"]
         self.tags = [encoded.arrays["tags"][offsets[i] : offsets[i + 1]] for i in np.flatnonzero(which)]
         self.lengths = np.array([len(sentence) for sentence in self.sentences])
-        self.steps = -(-len(self.sentences) // network.batch)
+        self.steps = -(-len(self.sentences) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        for group in buckets.batches(self.lengths, self.network.batch, rng):
+        for group in buckets.batches(self.lengths, self.network.batch_size, rng):
             ids = buckets.pad([self.sentences[i] for i in group])
             rarity = np.where(np.arange(len(SLOTS)) == 0, self.network.word_dropout, self.network.affix_dropout)
             hidden = buckets.drop_rare(ids, self.counts, rarity, rng) & (ids > 0)
@@ -100,19 +101,19 @@ def feed(network: PosTaggingNetwork, encoded: Encoded, splits: tuple[str, ...], 
     return Sentences(network, encoded, splits)
 
 
-class predictor:
+class Tagger:
     """Tags of a split; and for a network with attention, what it attended to in a few sentences of the test."""
 
     def __init__(self, model: Compiled, network: PosTaggingNetwork, encoded: Encoded) -> None:
         self.model, self.network, self.encoded = model, network, encoded
 
-    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.int16]:
+    def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.int16]:
         """int16 [words of the split]: tag ids in reading order."""
         counts = known_counts(self.encoded, fitted_on)
         which = self.encoded.arrays["split"][0] == SPLITS.index(split)
         return np.concatenate(tag_ids(self.model, rows(self.encoded, which, counts)))
 
-    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float32]]:
+    def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float32]]:
         """attention: float32 [sentences, steps, places] of shown_sentences(), 0 beyond the end of a sentence."""
         if self.network.topology != "attention":
             return {}
@@ -140,3 +141,11 @@ def tag_ids(model: Compiled, sentences: Sequence[NDArray[np.int32]], batch: int 
         for i, row in zip(group, logits, strict=True):
             out[i] = row[: len(sentences[i])].argmax(axis=-1).astype(np.int16)
     return out
+
+
+def predictor(model: Compiled, network: PosTaggingNetwork, encoded: Encoded) -> Predictor:
+    reader = Tagger(model, network, encoded)
+    return Predictor(reader.predict, reader.further_arrays)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

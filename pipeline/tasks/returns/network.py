@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ReturnsNetwork
 from pipeline.encoding.records import Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.tasks.returns.prepare import days
 from pipeline.training.compiled import Compiled
@@ -34,13 +35,13 @@ class Windows:
     """The days of some splits in random order, each with the window before it."""
 
     def __init__(self, network: ReturnsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> None:
-        self.batch = network.batch
+        self.batch = network.batch_size
         self.days = np.concatenate([days(encoded, split, fold) for split in splits])
         self.inputs = scaled(encoded.arrays["features"], encoded.encoder["scalings"][fold])
         spread = encoded.encoder["scalings"][fold]["spread"]
         self.truth = np.clip(encoded.arrays["returns"] / spread, -CLIP, CLIP).astype(np.float32)
         self.window = encoded.encoder["window"]
-        self.steps = -(-len(self.days) // network.batch)
+        self.steps = -(-len(self.days) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         order = rng.permutation(self.days)
@@ -72,4 +73,7 @@ def predictor(model: Compiled, network: ReturnsNetwork, encoded: Encoded) -> Pre
         out = [model.predict(inputs[at[i : i + 2_000]])[:, 0] for i in range(0, len(at), 2_000)]
         return np.asarray(np.concatenate(out) * np.float64(scaling["spread"]))
 
-    return predict
+    return Predictor(predict)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import CosineWindowsNetwork
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import CELLS
 from pipeline.reference import cells, clipping
 from pipeline.reference.cells import Floats
@@ -77,7 +78,7 @@ class Windows:
     """The windows in their order, `batch` at a time; nothing is learnt from a step but the last."""
 
     def __init__(self, network: CosineWindowsNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
-        self.batch = network.batch
+        self.batch = network.batch_size
         self.x = np.concatenate([encoded.arrays[f"{split}_x"] for split in splits])[..., None]
         self.y = np.full_like(self.x, np.nan)
         self.y[:, -1, 0] = np.concatenate([encoded.arrays[f"{split}_y"] for split in splits])
@@ -97,9 +98,12 @@ def predictor(model: Compiled, network: CosineWindowsNetwork, encoded: Encoded) 
         """float64 [windows of the split]: the value after each window."""
         return after(model, encoded.arrays[f"{split}_x"])
 
-    return predict
+    return Predictor(predict)
 
 
 def after(model: Compiled, windows: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64 [windows]: the value after each of windows [windows, window]."""
     return np.asarray(model.predict(windows[..., None])[:, -1, 0], np.float64)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, compiled=compiled)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import PaddedTagsNetwork
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import CELLS
 from pipeline.tasks.textbook.padded_tags.prepare import FIRST_ID, PAD, in_split
 from pipeline.training.compiled import Compiled
@@ -20,9 +21,9 @@ def build(network: PaddedTagsNetwork, encoder: Mapping[str, Any], batch: int | N
     """ids int32 [batch, length] → probabilities float32 [batch, length, tags + 1]. Padding is read like a word."""
     ids = keras.Input((encoder["length"],), batch_size=batch, dtype="int32", name="ids")
     x = keras.layers.Embedding(len(encoder["ids"]) + FIRST_ID, network.embedding, name="embedding")(ids)
-    if network.input_dropout:
-        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
-    rates = {"dropout": network.dropout, "recurrent_dropout": network.recurrent_dropout}
+    if network.spatial_dropout:
+        x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="input_dropout")(x)
+    rates = {"dropout": network.recurrent_input_dropout, "recurrent_dropout": network.recurrent_dropout}
     for _ in range(network.layers - 1):
         x = _recurrent(network, x, return_sequences=True, **rates)
     x = keras.layers.RepeatVector(encoder["length"], name="repeat")(_recurrent(network, x, **rates))
@@ -43,7 +44,7 @@ class Sentences:
         which = np.any([in_split(encoded, name) for name in splits], axis=0)
         self.words, self.tags = encoded.arrays["words"][which], encoded.arrays["tags"][which]
         self.one_hot = np.eye(len(encoded.encoder["tags"]) + 1, dtype=np.float32)
-        self.batch, self.steps = network.batch, -(-len(self.words) // network.batch)
+        self.batch, self.steps = network.batch_size, -(-len(self.words) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         order = rng.permutation(len(self.words))
@@ -66,10 +67,13 @@ def predictor(model: Compiled, network: PaddedTagsNetwork, encoded: Encoded) -> 
         """int16 [sentences of the split, length]: the likeliest class of every cell, padding included."""
         return tag_ids(model, encoded.arrays["words"][in_split(encoded, split)])
 
-    return predict
+    return Predictor(predict)
 
 
 def tag_ids(model: Compiled, words: NDArray[np.int32], batch: int = 128) -> NDArray[np.int16]:
     """int16 [sentences, length] of word ids [sentences, length]."""
     parts = [model.predict(words[i : i + batch]).argmax(axis=-1) for i in range(0, len(words), batch)]
     return np.concatenate(parts).astype(np.int16)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import PaddedTextsNetwork
 from pipeline.encoding.records import SPLITS, Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.tasks.textbook.padded_texts.prepare import PAD_ID, ids_of, positions
 from pipeline.training import buckets
@@ -27,7 +28,7 @@ def build(network: PaddedTextsNetwork, encoder: Mapping[str, Any], batch: int | 
     x = keras.layers.Embedding(encoder["size"], network.embedding, mask_zero=masked, name="embedding")(ids)
     if network.spatial_dropout:
         x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="spatial_dropout")(x)
-    x = dropped(network, recurrent(network, x, sequences=False, gate_dropout=network.input_dropout))
+    x = dropped(network, recurrent(network, x, sequences=False, gate_dropout=network.recurrent_input_dropout))
     if network.dense:
         x = keras.layers.Dense(network.dense, activation="relu", name="dense")(x)
     return keras.Model(ids, keras.layers.Dense(1, activation="sigmoid", name="positive")(x), name="padded_texts")
@@ -49,7 +50,7 @@ class Texts:
     def __init__(self, network: PaddedTextsNetwork, encoded: Encoded, splits: Sequence[str]) -> None:
         # Not positions(): where the test serves as validation, no training ever gets it.
         which = np.isin(encoded.arrays["split"][0], [SPLITS.index(name) for name in splits])
-        self.batch, self.length = network.batch, encoded.encoder["length"]
+        self.batch, self.length = network.batch_size, encoded.encoder["length"]
         self.texts = ids_of(encoded, np.flatnonzero(which))
         self.labels = encoded.arrays["labels"][which].astype(np.float32)[:, None]
         self.steps = -(-len(self.texts) // self.batch)
@@ -78,7 +79,7 @@ def predictor(model: Compiled, network: PaddedTextsNetwork, encoded: Encoded) ->
         """float32 [texts of the split, 2]: probabilities."""
         return probabilities(model, ids_of(encoded, positions(encoded, split)), encoded.encoder["length"])
 
-    return predict
+    return Predictor(predict)
 
 
 def probabilities(
@@ -90,3 +91,6 @@ def probabilities(
         out[group, 1] = model.predict(padded([texts[i] for i in group], length))[:, 0]
     out[:, 0] = 1.0 - out[:, 1]
     return out
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)
