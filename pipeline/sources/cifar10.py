@@ -46,7 +46,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
 
 CARD = Card(
     title="CIFAR-10",
-    about="60,000 photographs, 32×32 pixels, ten classes. The JPEG form is lossy (quality 75), the official not.",
+    about="60,000 photographs, 32×32 pixels, ten classes. The JPEG form (quality 75) is lossy, the official one not.",
     homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
     licence="No explicit licence; cite Krizhevsky 2009",
     example="CIFAR-10-images/train/airplane/0000.jpg: JPEG, 32×32, RGB",

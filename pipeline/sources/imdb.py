@@ -40,7 +40,7 @@ URLS = re.compile(r"aclImdb/(train|test)/urls_(neg|pos)\.txt")
 
 CARD = Card(
     title="IMDb reviews",
-    about="50,000 reviews of films, 25,000 to learn from and 25,000 for the test, positive or negative.",
+    about="50,000 reviews of films, 25,000 for training and 25,000 for testing, positive or negative.",
     homepage="https://ai.stanford.edu/~amaas/data/sentiment/",
     licence="No explicit licence; for research, cite Maas et al. 2011",
     example="aclImdb/train/pos/0_9.txt: one review, UTF-8 with <br />",
