@@ -3,8 +3,8 @@
     python benchmarks/digests.py store digests.json      # before the change
     python benchmarks/digests.py compare digests.json    # after it
 
-Runs every data set and experiment on synthetic data in a temporary folder, and digests the prepared arrays, the weights
-and the predictions; figures are kept as numbers. `compare` ends with 1 if an array differs in a byte, or a figure by more
+Runs every data set and experiment on synthetic data in a temporary folder. Digests the prepared arrays, the weights and
+the predictions, and keeps figures as numbers. `compare` ends with 1 if an array differs in a byte, or a figure by more
 than TOLERANCE, which leaves room for another order of the same additions.
 """
 
@@ -72,7 +72,7 @@ def digests(root: Path, only: Any) -> dict[str, Any]:
         download.run(project, source)
     _each(prepare, [(project, name) for name in datasets])
     warm = [name for name in experiments if _plain(params.experiments[name])]
-    import pipeline.models  # noqa: F401  # imported once, for all processes that are forked from this one
+    import pipeline.training.repeats  # noqa: F401  # imported once, for all processes that are forked from this one
 
     _each(fit, [(project, name) for name in warm])
     for name in experiments:

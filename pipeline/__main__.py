@@ -26,14 +26,6 @@ ALONE = {
     "index": "stage: one page over all data sets",
     "check": "params.yaml checked, left-overs of removed rows cleared away",
 }
-# The tasks whose models understand a command.
-ASKED_OF = {
-    "predict": ("sentiment", "padded_texts"),
-    "tag": ("pos_tagging", "padded_tags"),
-    "generate": ("char_lm", "char_windows"),
-    "forecast": ("forecasting", "returns", "scaled_windows", "cosine_windows"),
-    "classify": ("image_rows",),
-}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -180,10 +172,10 @@ def _answers(
         known = ", ".join(trained) or "none; `dvc repro` trains them"
         raise DataError(f"{arguments.experiment}: no trained model in {folder}; trained: {known}")
     served = Served(folder)
-    tasks = ASKED_OF[arguments.command]
-    if served.network.task not in tasks:
-        wanted = " or ".join(tasks)
-        raise DataError(f"{arguments.experiment} does {served.network.task}; this command needs a {wanted} model")
+    if served.task.command != arguments.command:
+        raise DataError(
+            f"{arguments.experiment} does {served.task.title}; ask it with `python -m pipeline {served.task.command}`"
+        )
     answers = served.answer(inputs, options)
     for answer in answers:
         if "warning" in answer:

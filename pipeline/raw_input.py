@@ -1,4 +1,4 @@
-"""DOC."""
+"""Checks of raw input, and the parts that the answers of several tasks share."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
-from pipeline.serving.served import Served
 
 Answer = dict[str, Any]
 UNKNOWN_WORDS = "no word of it is in the model's vocabulary"
@@ -42,12 +41,12 @@ def flag(options: Mapping[str, Any], name: str) -> bool:
     return bool(value)
 
 
-def text_class_answer(served: Served, text: str, row: NDArray[Any], known: bool) -> Answer:
+def text_class_answer(names: Sequence[str], text: str, row: NDArray[Any], known: bool) -> Answer:
     found = {
         UNKNOWN_WORDS: not known,
         f"only the first {MAX_CHARACTERS} characters of the text were read": len(text) > MAX_CHARACTERS,
     }
-    return warned(class_answer(served.encoder["label_names"], row), found)
+    return warned(class_answer(names, row), found)
 
 
 def class_answer(names: Sequence[str], row: NDArray[Any]) -> Answer:
@@ -57,12 +56,17 @@ def class_answer(names: Sequence[str], row: NDArray[Any]) -> Answer:
 
 
 def sentences(inputs: Sequence[Any]) -> list[list[str]]:
-    sentences = [text.split() for text in texts(inputs, "a sentence")]
-    for i, words in enumerate(sentences):
+    rows = [text.split() for text in texts(inputs, "a sentence")]
+    for i, words in enumerate(rows):
         if not words:
             raise DataError(f"input {i}: no words; give a sentence with words and punctuation separated by spaces")
-    return sentences
+    return rows
 
+
+# Answers by example, for the signatures of served models. An optional field is one that an example lacks.
+WARNING = {"warning": "what may mislead"}
+CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
+FORECAST = {"values": [3.0], "lower": [2.0], "upper": [4.0], "level": 0.9, "unit": "kW"}
 
 NO_VALUES = "no values were given; the forecast goes on from the latest that the model knows"
 

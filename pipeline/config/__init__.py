@@ -1,1 +1,1 @@
-"""."""
+"""params.yaml: how it is read, checked and explained."""

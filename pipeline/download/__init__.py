@@ -1,1 +1,1 @@
-"""."""
+"""Published files: fetched, resumed, verified, and probed for changes."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Findings = Mapping[str, int]
 SPLITS = ("train", "validation", "test")
+TEST = SPLITS.index("test")
 
 
 @dataclass(frozen=True)

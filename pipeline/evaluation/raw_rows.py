@@ -1,54 +1,26 @@
-"""Which raw example each test loss belongs to: two models, perhaps of two states of the data, meet on what both were
-tested on. One number for each loss, in the order of the task's losses()."""
+"""Test examples as a user would send them, and numbers that tell equal raw examples from different ones."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.schema.values import named
-from pipeline.encoding.records import SPLITS, Encoded
-from pipeline.tasks.char_lm.raw_rows import _character_ids
-from pipeline.tasks.forecasting.raw_rows import _origin_ids
-from pipeline.tasks.image_rows.raw_rows import _image_ids
-from pipeline.tasks.pos_tagging.raw_rows import _sentence_ids
-from pipeline.tasks.returns.raw_rows import _day_ids
-from pipeline.tasks.sentiment.raw_rows import _text_ids
+from pipeline.encoding.records import Encoded
 
 Ids = NDArray[np.uint64]
-TEST = SPLITS.index("test")
-
-
-def row_ids(task: str, encoded: Encoded, fold: int) -> Ids:
-    """uint64 [test losses]: equal for equal raw examples with equal answers. Raises ConfigError for a task whose
-    models are not promoted."""
-    return named(IDS, task, "task")(encoded, fold)
-
-
-def hashed(rows: Iterable[bytes]) -> Ids:
-    return np.array([int.from_bytes(hashlib.blake2b(row, digest_size=8).digest()) for row in rows], np.uint64)
-
-
-IDS: dict[str, Callable[[Encoded, int], Ids]] = {
-    "char_lm": _character_ids,
-    "sentiment": _text_ids,
-    "pos_tagging": _sentence_ids,
-    "forecasting": _origin_ids,
-    "returns": _day_ids,
-    "image_rows": _image_ids,
-}
-TEST = SPLITS.index("test")
 Answers = list[dict[str, Any]]
-Network = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RawRows:
-    """Raw test rows and what evaluate has for each. `read`: what is expected, taken from an answer. A difference is
-    counted in `unit`, or in the stored value where that is larger: networks count in float32, with seven digits."""
+    """Raw test rows, and what evaluate stored for each.
+
+    `read(answer, expected)`: takes from an answer what is compared with `expected`. A difference is measured in `unit`,
+    or relative to the stored value where that is larger, since networks compute in float32 with seven digits.
+    """
 
     inputs: list[Any]
     expected: list[NDArray[Any]]
@@ -58,17 +30,22 @@ class RawRows:
 
 
 def spread(total: int, rows: int) -> NDArray[np.int64]:
-    """int64 [at most rows]: positions from 0 to total, evenly."""
+    """Return int64 [at most rows]: positions from 0 to total − 1 at even distances."""
     return np.unique(np.linspace(0, total - 1, min(total, max(rows, 1))).round().astype(np.int64))
 
 
 def read_probabilities(encoded: Encoded) -> Callable[[dict[str, Any], NDArray[Any]], NDArray[Any]]:
+    """Return a function that takes the class probabilities from an answer, NaN if its label is another one."""
     names = encoded.encoder["label_names"]
 
     def read(answer: dict[str, Any], expected: NDArray[Any]) -> NDArray[Any]:
-        """No number at all where the label is another one."""
         if answer["label"] != names[expected.argmax()]:
             return np.full(len(names), np.nan)
         return np.array([answer["probabilities"][name] for name in names])
 
     return read
+
+
+def hashed(rows: Iterable[bytes]) -> Ids:
+    """Return uint64 [rows]: a number for each row; equal rows have equal numbers."""
+    return np.array([int.from_bytes(hashlib.blake2b(row, digest_size=8).digest()) for row in rows], np.uint64)

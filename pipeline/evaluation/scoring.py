@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded, member_key
-from pipeline.evaluation.metric import cost_of, skill
 from pipeline.evaluation.statistics import LEVEL, mcnemar, paired_interval
-from pipeline.tasks import Task
+from pipeline.evaluation.task import Task
 
 Figures = dict[str, float]
 Predictions = Mapping[str, NDArray[Any]]
@@ -29,16 +28,16 @@ def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], 
         for i, member in enumerate(members)
     ]
     for i, row in enumerate(rows):
-        if member_key(i, "free_run") in predictions:
-            row["test"] |= task.score_free_run(encoded, predictions[member_key(i, "free_run")])  # type: ignore[attr-defined]
-        if hasattr(task, "coverage"):
-            pair = (predictions[member_key(i, split)] for split in ("validation", "test"))
-            row["test"] |= task.coverage(encoded, *pair, row["fold"])
+        if task.score_free_run is not None and member_key(i, "free_run") in predictions:
+            row["test"] |= task.score_free_run(encoded, predictions[member_key(i, "free_run")])
+        if task.intervals is not None:
+            validation, test = (predictions[member_key(i, split)] for split in ("validation", "test"))
+            row["test"] |= task.intervals.coverage(encoded, validation, test, row["fold"])
     found: dict[str, Any] = {split: _mean([row[split] for row in rows]) for split in ("validation", "test")}
-    if hasattr(task, "score_origins"):
+    if task.score_origins is not None:
         tested = [(m["fold"], predictions[member_key(i, "test")]) for i, m in enumerate(members)]
         found["test"] |= task.score_origins(encoded, tested)
-    if hasattr(task, "coverage"):
+    if task.intervals is not None:
         found["interval_level"] = LEVEL
     if len(rows) > 1:
         found["members"] = rows
@@ -82,20 +81,21 @@ def against_baselines(
 
     losses: of the experiment, from test_losses; rival: the baselines' predictions.
     """
-    rated = {name: b[task.HEADLINE] for name, b in baselines.items() if task.HEADLINE in b}
-    best = min(rated, key=lambda name: cost_of(task.HEADLINE, baselines[name]))
+    metric = task.primary_metric
+    rated = {name: b[metric.name] for name, b in baselines.items() if metric.name in b}
+    best = min(rated, key=lambda name: metric.cost(baselines[name]))
     found: dict[str, Any] = {
-        "metric": task.HEADLINE,
-        "score": test[task.HEADLINE],
+        "metric": metric.name,
+        "score": test[metric.name],
         "baseline": best,
         "baseline_score": rated[best],
-        "skill": skill(task.HEADLINE, test[task.HEADLINE], rated[best]),
+        "skill": metric.skill(test[metric.name], rated[best]),
     }
     theirs = baseline_losses(task, encoded, best, rival)
     if theirs is not None:
-        difference, low, high = paired_interval(losses, theirs, task.BLOCK)
+        difference, low, high = paired_interval(losses, theirs, task.bootstrap_block)
         found["loss_difference"] = {"mean": difference, "low": low, "high": high, "level": 0.95}
-        test_of_pairs = mcnemar(losses, theirs) if task.BLOCK == 1 else None
+        test_of_pairs = mcnemar(losses, theirs) if task.bootstrap_block == 1 else None
         if test_of_pairs is not None:
             found["mcnemar"] = test_of_pairs
     return found

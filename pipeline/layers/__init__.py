@@ -1,62 +1,15 @@
-"""The networks and their training: the only folder that imports TensorFlow and Keras, and the place that quiets them.
-
-A model module offers
-
-- build(network, encoder, batch=None) -> keras.Model: `batch` fixes the batch size, which a stateful network needs;
-- feed(network, encoded, splits, fold) -> Feed: the training batches;
-- start(model, network, encoded, splits, fold), if any: what a new network is given before it is trained;
-- loss(network): the Keras loss;
-- predictor(model, network, encoded): a function of (split, fitted_on, fold) that returns, with the model's weights of
-  the moment, predictions in the form that the task's score() takes; `fitted_on`: the splits the model was fitted on.
-  It may have extras(fitted_on, fold), arrays by name that are stored beside them; samples(seed), rows with prompt,
-  temperature and text that it generates in the end; and checkpoint(epoch, seed, last), such rows with their epoch, or
-  none, after every epoch;
-- compiled(network, model) -> Compiled, where more than the graphs of Keras can train it.
-"""
+"""Recurrent cells and the other layers of networks, and Keras itself: imported here, once, and quiet."""
 
 import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any, Protocol, cast
 
-from numpy.typing import NDArray
-
-from pipeline.config.schema.values import named
-from pipeline.encoding.records import Encoded
 from pipeline.errors import ConfigError
 
-MODELS = {
-    "char_lm": "pipeline.tasks.char_lm.network",
-    "char_windows": "pipeline.tasks.textbook.char_windows.network",
-    "sentiment": "pipeline.tasks.sentiment.network",
-    "pos_tagging": "pipeline.tasks.pos_tagging.network",
-    "forecasting": "pipeline.tasks.forecasting.network",
-    "image_rows": "pipeline.tasks.image_rows.network",
-    "returns": "pipeline.tasks.returns.network",
-    "scaled_windows": "pipeline.tasks.textbook.scaled_windows.network",
-    "padded_texts": "pipeline.tasks.textbook.padded_texts.network",
-    "cosine_windows": "pipeline.tasks.textbook.cosine_windows.network",
-    "padded_tags": "pipeline.tasks.textbook.padded_tags.network",
-}
 INSTALL = "install it into .venv as docs/frameworks.md says, or set backend: tensorflow"
-Predictor = Callable[[str, tuple[str, ...], int], NDArray[Any]]
-
-
-class Model(Protocol):
-    def build(self, network: Any, encoder: Any, batch: int | None = None) -> Any: ...
-
-    def feed(self, network: Any, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Any: ...
-
-    def loss(self, network: Any) -> Any: ...
-
-    def predictor(self, model: Any, network: Any, encoded: Encoded) -> Predictor: ...
-
-
-def load_model(task: str) -> Model:
-    return cast(Model, importlib.import_module(named(MODELS, task, "task")))
 
 
 def import_keras() -> ModuleType:

@@ -11,24 +11,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.schema.values import named
-from pipeline.evaluation.metric import cost_of
+from pipeline.evaluation.metric import Metric
 from pipeline.evaluation.raw_rows import Ids
 from pipeline.evaluation.statistics import diebold_mariano, mcnemar, paired_interval
+from pipeline.evaluation.task import Comparison
 
 Outcome = Literal["better", "not better", "inconclusive"]
 Floats = NDArray[np.float64]
 LEVEL = 0.95
 MIN_UNITS = 30  # sentences, blocks of text, images … that both were tested on; with fewer no test says anything
 DRAWS = 2_000
-METHODS = {
-    "sentiment": "McNemar",
-    "image_rows": "McNemar",
-    "pos_tagging": "bootstrap of sentences",
-    "char_lm": "bootstrap of blocks",
-    "forecasting": "Diebold–Mariano",
-    "returns": "Diebold–Mariano",
-}
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ class Verdict:
     figures: dict[str, Any] = field(default_factory=dict)
 
 
-def floor(metrics: Mapping[str, Any], evidence: Evidence, margin: float) -> Verdict | None:
+def floor(metric: Metric, metrics: Mapping[str, Any], evidence: Evidence, margin: float) -> Verdict | None:
     """None if the candidate may compete; else why not: a figure that is not finite, or a naive baseline that is
     better by more than `margin`, a share of the baseline's score."""
     against = metrics["against_baseline"]
@@ -56,7 +48,7 @@ def floor(metrics: Mapping[str, Any], evidence: Evidence, margin: float) -> Verd
     figures = {"metric": name, "score": ours, "baseline": against["baseline"], "baseline_score": theirs}
     if not (np.isfinite(ours) and len(evidence.losses) and np.isfinite(evidence.losses).all()):
         return Verdict("not better", f"its test {name} or one of its losses is not a finite number", figures)
-    if cost_of(name, {name: ours}) > cost_of(name, {name: theirs}) + margin * abs(theirs):
+    if metric.cost({name: ours}) > metric.cost({name: theirs}) + margin * abs(theirs):
         return Verdict(
             "not better",
             f"below the floor: test {name} {ours:.4g}, and {against['baseline']} has {theirs:.4g}"
@@ -66,13 +58,12 @@ def floor(metrics: Mapping[str, Any], evidence: Evidence, margin: float) -> Verd
     return None
 
 
-def compare(task: str, ours: Evidence, theirs: Evidence, block: int, horizon: int = 1) -> Verdict:
+def compare(method: Comparison, ours: Evidence, theirs: Evidence, block: int, horizon: int = 1) -> Verdict:
     """The candidate against the champion on the test rows of both.
 
     McNemar for independent examples that are right or wrong, a bootstrap of whole sentences for tags, Diebold–Mariano
     for forecasts (`horizon` steps ahead), a bootstrap of blocks of `block` neighbouring characters for text.
     """
-    method = named(METHODS, task, "task")
     a, b, weights = shared(ours, theirs)
     figures: dict[str, Any] = {
         "method": method,

@@ -20,12 +20,11 @@ from pipeline.config.schema.params import Params
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import member_key
 from pipeline.errors import Conflict, DataError, StoreError
-from pipeline.evaluation.metric import cost_of
-from pipeline.evaluation.raw_rows import row_ids
+from pipeline.evaluation.task import Task
 from pipeline.promotion.decisions import Decision, at_present, trigger, write
 from pipeline.promotion.gate import Evidence, Verdict, compare, floor
 from pipeline.promotion.registry import CHAMPION, PREVIOUS, Registry, Version
-from pipeline.tasks import load_task
+from pipeline.tasks import task_named
 from pipeline.tracking import delivery
 from pipeline.tracking import store as store_module
 from pipeline.tracking.build import Run
@@ -33,19 +32,18 @@ from pipeline.tracking.upload import find
 
 EVIDENCE = "gate/evidence.npz"
 SKEW_SECONDS = 900
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What an experiment's files say of it. `metrics`: its metrics file; `run`: its run.json; `block`, `horizon`: see
-    gate.compare."""
+    """An experiment as its files describe it: `metrics`, its metrics file; `run`, its run.json; `horizon` in steps."""
 
     experiment: str
+    task: Task
     metrics: dict[str, Any]
     run: dict[str, Any]
     evidence: Evidence
-    block: int
     horizon: int
 
     @property
@@ -76,12 +74,14 @@ def candidate(project: Project, params: Params, experiment: str) -> Candidate:
         raise DataError(f"{experiment}: repeats a chapter’s protocol with its flaws; its figures promote nothing")
     if metrics["run"]["run_key"] != run["run_key"]:
         raise DataError(f"{experiment}: was trained again after it was evaluated; `dvc repro evaluate@{experiment}`")
-    task, encoded = load_task(row.task), artifacts.load_encoded(project.prepared(row.dataset))
+    task, encoded = task_named(row.task), artifacts.load_encoded(project.prepared(row.dataset))
+    if task.row_ids is None or task.comparison is None:
+        raise DataError(f"{experiment}: models of {task.name} are not promoted")
     fold = artifacts.load_json(project.model(experiment) / "fit.json")["members"][0]["fold"]
     stored = artifacts.load_arrays(project.predictions(row.dataset, experiment) / "predictions.npz")
     losses = np.asarray(task.losses(encoded, stored[member_key(0, "test")], fold), np.float64)
-    evidence = Evidence(row_ids(row.task, encoded, fold), losses)
-    return Candidate(experiment, metrics, run, evidence, task.BLOCK, max(encoded.encoder.get("horizons", (1,))))
+    evidence = Evidence(task.row_ids(encoded, fold), losses)
+    return Candidate(experiment, task, metrics, run, evidence, max(encoded.encoder.get("horizons", (1,))))
 
 
 def best_of_each(project: Project, params: Params) -> list[str]:
@@ -100,9 +100,8 @@ def best_of_each(project: Project, params: Params) -> list[str]:
 def _best(project: Project, params: Params, names: list[str]) -> str:
     def cost(name: str) -> float:
         metrics = artifacts.load_json(project.metrics(params.experiments[name].dataset, name))
-        headline = load_task(metrics["task"]).HEADLINE
-        figures = metrics["validation"]
-        return cost_of(headline, figures) if headline in figures else float("inf")
+        metric, figures = task_named(metrics["task"]).primary_metric, metrics["validation"]
+        return metric.cost(figures) if metric.name in figures else float("inf")
 
     return min(names, key=cost)
 
@@ -223,7 +222,7 @@ def _verdict(
 ) -> Verdict:
     if champion is not None and champion.number == version.number:
         return Verdict("not better", "it is the champion already")
-    failed = floor(ours.metrics, ours.evidence, margin)
+    failed = floor(ours.task.primary_metric, ours.metrics, ours.evidence, margin)
     if failed is not None:
         return failed
     verdict = _against(client, ours, champion)
@@ -244,7 +243,8 @@ def _against(client: Any, ours: Candidate, champion: Version | None) -> Verdict:
     theirs = _evidence(client, champion.run_id)
     if theirs is None:
         return Verdict("inconclusive", f"the losses of champion version {champion.number} are gone from its run")
-    return compare(ours.metrics["task"], ours.evidence, theirs, ours.block, ours.horizon)
+    assert ours.task.comparison is not None
+    return compare(ours.task.comparison, ours.evidence, theirs, ours.task.bootstrap_block, ours.horizon)
 
 
 def _scores(metrics: Mapping[str, Any]) -> dict[str, Any]:

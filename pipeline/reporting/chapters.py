@@ -1,11 +1,11 @@
 """The chapters' table: what was printed, what the same protocol gives here, and what holds."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from pipeline.evaluation.metric import cost_of
+from pipeline.evaluation.metric import Metric
 from pipeline.reporting import formatting, tables
 from pipeline.reporting.elements import Cell, Table
+from pipeline.reporting.report_data import Result
 from pipeline.reporting.systems import LINES, Line
 
 HEADER = (
@@ -21,15 +21,16 @@ CAPTION = (
     "The chapter’s protocol is repeated with its flaws; every baseline is scored on the very rows and by the very "
     "metric of the figure beside it. Green: the printed figure is met; red: it is not."
 )  # fmt: skip
+EPOCH_SECONDS = Metric("epoch_seconds").shown("seconds an epoch")
 
 
-def table(rows: Mapping[str, Mapping[str, Any]]) -> Table:
-    """A row for each line of LINES that names experiments; rows: metrics by experiment, as far as there are any."""
+def table(rows: Mapping[str, Result]) -> Table:
+    """A row for each line of LINES that names experiments; rows: results by experiment, as far as there are any."""
     shown = [_row(line, rows) for line in LINES if any(name in rows for name in line.experiments)]
     return Table("What the chapters printed, and what holds", HEADER, shown, CAPTION)
 
 
-def _row(line: Line, rows: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
+def _row(line: Line, rows: Mapping[str, Result]) -> list[Cell]:
     chapter = next((rows[name] for name in line.chapter if name in rows), None)
     honest = next((rows[name] for name in line.honest if name in rows), None)
     return [
@@ -43,36 +44,41 @@ def _row(line: Line, rows: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
     ]
 
 
-def _reading(line: Line, rows: Mapping[str, Mapping[str, Any]]) -> Cell:
+def _reading(line: Line, rows: Mapping[str, Result]) -> Cell:
     """The figure of the first experiment, those of its variants below."""
-    found = {name: rows[name] for name in line.chapter if name in rows}
-    first, *others = found
-    notes = [f"{formatting.label(line.metric)}, {first}"]
-    notes += [f"{formatting.value(line.metric, line.reading(found[name]))} {name}" for name in others]
-    met = line.matches(found[first]) if found[first]["edition"] == "full" else None
-    mark = {True: "good", False: "bad", None: ""}[met]
+    results = {name: rows[name] for name in line.chapter if name in rows}
+    first, *others = results
+    metric = _metric(line, results[first])
+    notes = [f"{metric.label}, {first}"]
+    notes += [f"{formatting.value(metric, line.reading(results[name].metrics))} {name}" for name in others]
+    sample = results[first].metrics["edition"] == "sample"
+    met = None if sample else line.matches(results[first].metrics)
     return Cell(
-        formatting.value(line.metric, line.reading(found[first])),
+        formatting.value(metric, line.reading(results[first].metrics)),
         note="; ".join(notes),
-        mark=mark,
-        badge="sample data" if found[first]["edition"] == "sample" else "",
+        mark={True: "good", False: "bad", None: ""}[met],
+        badge="sample data" if sample else "",
     )
 
 
-def _rival(line: Line, metrics: Mapping[str, Any]) -> Cell:
-    """The best baseline by the chapter's own metric, where the figure is of the test."""
-    rated = {name: b[line.metric] for name, b in metrics["baselines"].items() if line.metric in b}
-    if not rated or line.split != "test":
+def _metric(line: Line, result: Result) -> Metric:
+    return EPOCH_SECONDS if line.metric == EPOCH_SECONDS.name else result.task.metric(line.metric)
+
+
+def _rival(line: Line, result: Result) -> Cell:
+    """Return the best baseline by the textbook's own metric, where the figure is of the test."""
+    baselines = {name: b for name, b in result.metrics["baselines"].items() if line.metric in b}
+    if not baselines or line.split != "test":
         return Cell("–")
-    best = min(rated, key=lambda name: cost_of(line.metric, metrics["baselines"][name]))
-    return Cell(formatting.value(line.metric, rated[best]), note=best)
+    metric = _metric(line, result)
+    best = min(baselines, key=lambda name: metric.cost(baselines[name]))
+    return Cell(formatting.value(metric, baselines[best][metric.name]), note=best)
 
 
-def _score(metrics: Mapping[str, Any]) -> Cell:
-    metric = metrics["against_baseline"]["metric"]
-    return Cell(tables.score(metrics, metric), note=f"{formatting.label(metric)}, {metrics['experiment']}")
+def _score(result: Result) -> Cell:
+    return Cell(tables.score(result), note=f"{result.metric.label}, {result.metrics['experiment']}")
 
 
-def _baseline(metrics: Mapping[str, Any]) -> Cell:
-    against = metrics["against_baseline"]
-    return Cell(formatting.value(against["metric"], against["baseline_score"]), note=against["baseline"])
+def _baseline(result: Result) -> Cell:
+    against = result.against
+    return Cell(formatting.value(result.metric, against["baseline_score"]), note=against["baseline"])

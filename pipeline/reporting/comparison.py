@@ -2,17 +2,16 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.metric import HIGHER_IS_BETTER
+from pipeline.evaluation.metric import Metric
 from pipeline.evaluation.scoring import test_losses
 from pipeline.evaluation.statistics import paired_interval
-from pipeline.reporting.report_data import Experiment, Material
-from pipeline.tasks import load_task
+from pipeline.reporting.report_data import Experiment, ReportData, Result
 
 DRAWS = 1_000
 DM_LEVEL = 0.01
@@ -32,7 +31,7 @@ class Comparison:
     both the interval and a p below DM_LEVEL.
     """
 
-    metric: str
+    metric: Metric
     difference: float
     low: float | None = None
     high: float | None = None
@@ -46,64 +45,64 @@ class Comparison:
             return ""
         if self.low <= 0 <= self.high:
             return UNCLEAR
-        if (self.low > 0) != (self.metric in HIGHER_IS_BETTER):
+        if (self.low > 0) != bool(self.metric.higher_is_better):
             return WORSE
         return BETTER if self.dm_p is None or self.dm_p < DM_LEVEL else UNCLEAR
 
 
-def against_baseline(metrics: Mapping[str, Any]) -> Comparison:
+def against_baseline(result: Result) -> Comparison:
     """An experiment and its best baseline, from the file that evaluate wrote."""
-    against = metrics["against_baseline"]
+    metric, against = result.metric, result.against
     found = against.get("loss_difference")
     if found is None:
-        return Comparison(against["metric"], against["score"] - against["baseline_score"])
-    compared = of_losses(against["metric"], found["mean"], found["low"], found["high"])
-    return replace(compared, dm_p=metrics["test"].get("dm_p"))
+        return Comparison(metric, against["score"] - against["baseline_score"])
+    compared = of_losses(metric, found["mean"], found["low"], found["high"])
+    return replace(compared, dm_p=result.metrics["test"].get("dm_p"))
 
 
-def of_losses(metric: str, mean: float, low: float, high: float) -> Comparison:
+def of_losses(metric: Metric, mean: float, low: float, high: float) -> Comparison:
     """A difference of losses (lower is better) turned the way its metric points."""
-    if metric in HIGHER_IS_BETTER:
+    if metric.higher_is_better:
         mean, low, high = -mean, -high, -low
     return Comparison(metric, mean, low, high, "test examples")
 
 
-def pairs(material: Material) -> list[tuple[Experiment, Experiment, Comparison]]:
+def pairs(data: ReportData) -> list[tuple[Experiment, Experiment, Comparison]]:
     """Every two experiments on the data set."""
-    rows = material.experiments
-    losses = [_losses(material, row) for row in rows] if len(rows) > 1 else []
+    rows = data.experiments
+    losses = [_losses(data, row) for row in rows] if len(rows) > 1 else []
+
+    def interval(ours: Any, theirs: Any) -> tuple[float, float, float]:
+        return paired_interval(ours, theirs, data.task.bootstrap_block, DRAWS)
+
     return [
-        (a, b, _by_seeds(a, b) or of_losses(a.headline, *paired_interval(losses[i], losses[j], _block(a), DRAWS)))
+        (a, b, _by_seeds(data.metric, a, b) or of_losses(data.metric, *interval(losses[i], losses[j])))
         for i, a in enumerate(rows)
         for j, b in enumerate(rows)
         if i < j
     ]
 
 
-def _losses(material: Material, row: Experiment) -> Any:
-    return test_losses(load_task(row.task), material.encoded, row.metrics["members"], row.predictions)
+def _losses(data: ReportData, row: Experiment) -> Any:
+    return test_losses(data.task, data.encoded, row.metrics["members"], row.predictions)
 
 
-def _block(row: Experiment) -> int:
-    return load_task(row.task).BLOCK
-
-
-def _by_seeds(a: Experiment, b: Experiment) -> Comparison | None:
+def _by_seeds(metric: Metric, a: Experiment, b: Experiment) -> Comparison | None:
     """Of two experiments that were repeated with the same seeds; None where there are not two such seeds."""
-    ours, theirs = _scores(a), _scores(b)
+    ours, theirs = _scores(metric, a), _scores(metric, b)
     seeds = sorted(ours.keys() & theirs.keys())
     if len(seeds) < 2:
         return None
     mean, half = t_interval([ours[s] - theirs[s] for s in seeds])
-    return Comparison(a.headline, mean, mean - half, mean + half, f"{len(seeds)} seeds")
+    return Comparison(metric, mean, mean - half, mean + half, f"{len(seeds)} seeds")
 
 
-def _scores(row: Experiment) -> dict[int, float]:
+def _scores(metric: Metric, row: Experiment) -> dict[int, float]:
     """The headline figure of each seed, over its folds."""
     by_seed: dict[int, list[float]] = defaultdict(list)
     for member in row.metrics["members"]:
         if "test" in member:
-            by_seed[member["seed"]].append(member["test"][row.headline])
+            by_seed[member["seed"]].append(member["test"][metric.name])
     return {seed: float(np.mean(scores)) for seed, scores in by_seed.items()}
 
 

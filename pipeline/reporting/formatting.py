@@ -2,44 +2,8 @@
 
 import math
 
-from pipeline.evaluation.metric import HIGHER_IS_BETTER
+from pipeline.evaluation.metric import Metric
 
-LABELS = {
-    "bits_per_char": "bits per character",
-    "accuracy": "accuracy",
-    "accuracy_unseen": "accuracy, texts not in train",
-    "f1": "F1",
-    "log_loss": "log loss",
-    "token_accuracy": "word accuracy",
-    "padded_accuracy": "accuracy with padding",
-    "oov_accuracy": "accuracy on unknown words",
-    "sentence_accuracy": "sentences all right",
-    "top1_accuracy": "accuracy",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "mase": "MASE",
-    "theil_u": "Theil's U",
-    "direction_accuracy": "direction right",
-    "r2": "R²",
-    "dm_p": "p (Diebold–Mariano)",
-    "scaled_rmse": "RMSE of 0–1",
-    "interval_coverage": "inside the 90 % interval",
-    "window_accuracy": "accuracy on training windows",
-    "epoch_seconds": "seconds an epoch",
-}
-TASKS = {
-    "char_lm": "character language model",
-    "char_windows": "character model, chapter's windows",
-    "sentiment": "sentiment",
-    "pos_tagging": "part-of-speech tagging",
-    "forecasting": "forecasting",
-    "image_rows": "images row by row",
-    "returns": "returns of a share",
-    "scaled_windows": "scaled windows",
-    "padded_texts": "sentiment, the chapters' way",
-    "cosine_windows": "windows of a cosine, from scratch",
-    "padded_tags": "tagging of padded sentences",
-}
 CELLS = {
     "simple_rnn": "simple RNN",
     "lstm": "LSTM",
@@ -47,42 +11,39 @@ CELLS = {
     "peephole_lstm": "LSTM with peepholes",
     "coupled_lstm": "LSTM with coupled gates",
 }
-PERCENT = HIGHER_IS_BETTER - {"r2"}  # an R² may be below zero
-DECIMALS = {"bits_per_char": 3, "theil_u": 4}  # a share's U is near 1: the third decimal is all there is
 
 
-def label(metric: str) -> str:
-    """The metric's name in words; what follows a known name (a horizon) is kept: mae_4 is "MAE 4"."""
-    known = max((name for name in LABELS if metric == name or metric.startswith(f"{name}_")), key=len, default="")
-    return f"{LABELS.get(known, '')} {metric[len(known) :].replace('_', ' ').strip()}".strip()
+def direction(metric: Metric) -> str:
+    """Return an arrow towards the better figures, or "" where neither direction is better."""
+    return {True: "↑", False: "↓", None: ""}[metric.higher_is_better]
 
 
-def direction(metric: str) -> str:
-    """ "" for what should be neither high nor low, but what it says."""
-    if metric.startswith("interval_coverage"):
-        return ""
-    return "↑" if metric in HIGHER_IS_BETTER else "↓"
+def value(metric: Metric, number: float, sd: float | None = None) -> str:
+    """Return the figure in the metric's unit and digits: a share in percent, and about four digits without `digits`."""
+    if metric.percent:
+        spread = "" if sd is None else f" ± {100 * sd:.{_digits(metric)}f}"
+        return f"{100 * number:.{_digits(metric)}f}{spread} %"
+    shown = plain(number) if metric.digits is None else f"{number:.{metric.digits}f}"
+    return shown if sd is None else f"{shown} ± {_like(sd, shown)}"
 
 
-def value(metric: str, number: float, sd: float | None = None) -> str:
-    """An accuracy as percent with one decimal, DECIMALS of some others, anything else with about four digits."""
-    percent = metric in PERCENT
-    fixed = f"{100 * number:.1f}" if percent else f"{number:.{DECIMALS.get(metric, 0)}f}"
-    shown = fixed if percent or metric in DECIMALS else plain(number)
-    spread = "" if sd is None else f" ± {100 * sd:.1f}" if percent else f" ± {_like(sd, shown)}"
-    return f"{shown}{spread}{' %' if percent else ''}"
+def _digits(metric: Metric) -> int:
+    return 1 if metric.digits is None else metric.digits
 
 
-def difference(metric: str, number: float, grain: float | None = None) -> str:
-    """With its sign; of accuracies in percentage points. grain: what the last two digits shown should tell apart."""
-    if metric in PERCENT:
-        return _with_sign(100 * number, 1)
+def difference(metric: Metric, number: float, grain: float | None = None) -> str:
+    """Return the difference with its sign, of shares in percentage points.
+
+    grain: a size that the last two digits shown must tell apart.
+    """
+    if metric.percent:
+        return _with_sign(100 * number, _digits(metric))
     size = abs(grain or number)
     return _with_sign(number, min(6, max(0, 1 - math.floor(math.log10(size)))) if size else 3)
 
 
-def unit(metric: str) -> str:
-    return "points" if metric in PERCENT else label(metric)
+def unit(metric: Metric) -> str:
+    return "points" if metric.percent else metric.label
 
 
 def skill(number: float | None) -> str:
@@ -103,9 +64,9 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def scale(metric: str) -> float:
-    """What a figure is multiplied by for a picture: an accuracy is drawn in percent."""
-    return 100.0 if metric in PERCENT else 1.0
+def scale(metric: Metric) -> float:
+    """Return the factor of a figure in a picture, where shares are drawn in percent."""
+    return 100.0 if metric.percent else 1.0
 
 
 def duration(seconds: float) -> str:

@@ -5,12 +5,12 @@ from typing import Any
 
 from pipeline.reporting import formatting
 from pipeline.reporting.elements import Cell, Element, Passage, Passages, Table
-from pipeline.reporting.report_data import Experiment, Material
+from pipeline.reporting.report_data import Experiment, ReportData
 
 
-def elements(material: Material) -> list[Element]:
+def elements(data: ReportData) -> list[Element]:
     written: list[Element] = []
-    for row in material.experiments:
+    for row in data.experiments:
         on_the_way = [Passage(f"epoch {s['epoch']}", s["prompt"], s["text"]) for s in row.samples if "epoch" in s]
         in_the_end = [s for s in row.samples if "epoch" not in s]
         passages = [Passage(_drawn(s), s["prompt"], s["text"]) for s in in_the_end]
@@ -22,7 +22,7 @@ def elements(material: Material) -> list[Element]:
                 "It was given the words in bold and wrote the rest. Low temperatures play safe, high ones take risks."
             )
             written.append(Passages(f"What {row.name} writes", passages, caption))
-    rows = [cells for row in material.experiments for cells in _counted(row)]
+    rows = [cells for row in data.experiments for cells in _counted(row)]
     return [*written, *([_table(rows)] if rows else [])]
 
 

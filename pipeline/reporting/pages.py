@@ -13,39 +13,39 @@ from pipeline.encoding.records import SPLITS
 from pipeline.reporting import formatting
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, against_baseline
 from pipeline.reporting.elements import Element, Table
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData, Result
 from pipeline.reporting.tables import badge, interval, overall, ranked
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def section(material: Material, elements: Sequence[Element]) -> str:
+def section(data: ReportData, elements: Sequence[Element]) -> str:
     """A data set's part of the page, its pictures inside."""
     return _render(
         "section.html",
-        dataset=material.dataset,
-        facts=material.facts,
-        task=formatting.TASKS.get(material.facts["task"], material.facts["task"]),
-        card=material.facts.get("card"),
-        labels=sorted({label for row in material.experiments if (label := badge(row.metrics))}),
+        dataset=data.dataset,
+        facts=data.facts,
+        task=data.task.title,
+        card=data.facts.get("card"),
+        labels=sorted({label for row in data.experiments if (label := badge(row.metrics))}),
         splits=SPLITS,
-        examples=material.encoded.examples,
-        flaws=material.facts.get("flaws", ()),
-        counts=numbers(material.facts),
-        story=story(material),
+        examples=data.encoded.examples,
+        flaws=data.facts.get("flaws", ()),
+        counts=numbers(data.facts),
+        story=story(data),
         elements=elements,
     )
 
 
-def index(rows: Sequence[Mapping[str, Any]], chapters: Table, sections: Mapping[str, str]) -> str:
-    """The whole page. rows: the metrics of every experiment; sections: HTML by data set, from section()."""
+def index(results: Sequence[Result], chapters: Table, sections: Mapping[str, str]) -> str:
+    """The whole page. sections: HTML by data set, from section()."""
     return _render(
         "index.html",
-        sample=any(row["edition"] == "sample" for row in rows),
-        all_sample=all(row["edition"] == "sample" for row in rows),
-        table=overall(rows),
+        sample=any(result.metrics["edition"] == "sample" for result in results),
+        all_sample=all(result.metrics["edition"] == "sample" for result in results),
+        table=overall(results),
         chapters=chapters,
-        tally=tally(rows),
+        tally=tally(results),
         sections={name: Markup(html) for name, html in sections.items()},
     )
 
@@ -66,26 +66,26 @@ def _compact(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def tally(rows: Sequence[Mapping[str, Any]]) -> str:
+def tally(results: Sequence[Result]) -> str:
     """One sentence over all experiments."""
-    found = Counter(against_baseline(row).verdict for row in rows)
+    found = Counter(against_baseline(result).verdict for result in results)
     named = ((BETTER, "better"), (WORSE, "not better"), (UNCLEAR, "not clearly different"), ("", "without an interval"))
     parts = [f"{found[verdict]} {words}" for verdict, words in named if found[verdict]]
-    noun = "experiment" if len(rows) == 1 else "experiments"
-    return f"{len(rows)} {noun} against the best naive baseline on the same test data: {', '.join(parts)}."
+    noun = "experiment" if len(results) == 1 else "experiments"
+    return f"{len(results)} {noun} against the best naive baseline on the same test data: {', '.join(parts)}."
 
 
-def story(material: Material) -> str:
+def story(data: ReportData) -> str:
     """The best experiment and what it is measured against, in one sentence."""
-    best = next(name for name, is_ours in ranked(material) if is_ours)
-    metrics = next(row.metrics for row in material.experiments if row.name == best)
-    against, comparison = metrics["against_baseline"], against_baseline(metrics)
-    metric = against["metric"]
-    ahead = "" if len(material.experiments) == 1 else f"The best of {len(material.experiments)} experiments is "
+    best = next(name for name, is_ours in ranked(data) if is_ours)
+    result = next(row.result for row in data.experiments if row.name == best)
+    metric, against, comparison = result.metric, result.against, against_baseline(result)
+    cell = result.metrics["cell"]
+    ahead = "" if len(data.experiments) == 1 else f"The best of {len(data.experiments)} experiments is "
+    ours, theirs = (formatting.value(metric, against[key]) for key in ("score", "baseline_score"))
     return (
-        f"{ahead}{best} ({formatting.CELLS.get(metrics['cell'], metrics['cell'])}): {formatting.label(metric)} "
-        f"{formatting.value(metric, against['score'])}; the best baseline, {against['baseline']}, "
-        f"{formatting.value(metric, against['baseline_score'])}. {_sentence(comparison.verdict)}: {interval(comparison)}."
+        f"{ahead}{best} ({formatting.CELLS.get(cell, cell)}): {metric.label} {ours}; the best baseline, "
+        f"{against['baseline']}, {theirs}. {_sentence(comparison.verdict)}: {interval(comparison)}."
     )
 
 

@@ -12,7 +12,8 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, member_key
 from pipeline.errors import DataError
-from pipeline.evaluation.metric import cost_of
+from pipeline.evaluation.metric import Metric
+from pipeline.evaluation.task import Task
 
 REQUIRED = (
     "experiment", "dataset", "task", "edition", "protocol", "cell", "parameters", "train_seconds", "epochs",
@@ -23,22 +24,36 @@ Predictions = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
+class Result:
+    """The metrics file of an experiment, and the task that explains its figures."""
+
+    metrics: Mapping[str, Any]
+    task: Task
+
+    @property
+    def metric(self) -> Metric:
+        return self.task.primary_metric
+
+    @property
+    def against(self) -> Mapping[str, Any]:
+        """The comparison with the best baseline."""
+        against: Mapping[str, Any] = self.metrics["against_baseline"]
+        return against
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """`curves`: a row of numbers for each epoch; `predictions`: by member and split; `samples`: what it generated."""
+    """`curves`: a row of numbers for each epoch; `predictions`: by network and split; `samples`: generated texts."""
 
     name: str
-    metrics: Mapping[str, Any]
+    result: Result
     curves: Sequence[Mapping[str, float]]
     predictions: Predictions
     samples: Sequence[Mapping[str, Any]]
 
     @property
-    def task(self) -> str:
-        return str(self.metrics["task"])
-
-    @property
-    def headline(self) -> str:
-        return str(self.metrics["against_baseline"]["metric"])
+    def metrics(self) -> Mapping[str, Any]:
+        return self.result.metrics
 
     def test_predictions(self) -> list[NDArray[Any]]:
         """Of the first network of each fold, in the order of the folds."""
@@ -49,10 +64,11 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """A data set with everything that was measured on it; `experiments` in the order of params.yaml, at least one."""
 
     dataset: str
+    task: Task
     encoded: Encoded
     experiments: Sequence[Experiment]
     baselines: Mapping[str, Mapping[str, float]]
@@ -63,27 +79,30 @@ class Material:
         return self.encoded.summary
 
     @property
-    def headline(self) -> str:
-        return self.experiments[0].headline
+    def metric(self) -> Metric:
+        return self.task.primary_metric
 
     def best_baseline(self) -> tuple[str, list[NDArray[Any]]] | None:
         """The best by the headline metric of those that make predictions, with its predictions for each fold."""
         rated = [
-            n for n, b in self.baselines.items() if self.headline in b and member_key(n, 0) in self.baseline_predictions
+            n
+            for n, b in self.baselines.items()
+            if self.metric.name in b and member_key(n, 0) in self.baseline_predictions
         ]
         if not rated:
             return None
-        best = min(rated, key=lambda name: cost_of(self.headline, self.baselines[name]))
+        best = min(rated, key=lambda name: self.metric.cost(self.baselines[name]))
         folds = range(self.facts.get("folds", 1))
         return best, [self.baseline_predictions[member_key(best, fold)] for fold in folds]
 
 
-def load(project: Project, dataset: str, names: Sequence[str]) -> Material:
+def load(project: Project, task: Task, dataset: str, names: Sequence[str]) -> ReportData:
     """Everything of the experiments `names`; DataError names the first file that is missing or not whole."""
     rivals = project.baselines(dataset)
-    experiments = [_experiment(project, dataset, name) for name in names]
-    return Material(
+    experiments = [_experiment(project, task, dataset, name) for name in names]
+    return ReportData(
         dataset,
+        task,
         artifacts.load_encoded(project.prepared(dataset)),
         experiments,
         artifacts.load_json(rivals / "metrics.json"),
@@ -100,11 +119,11 @@ def load_metrics(project: Project, dataset: str, name: str) -> dict[str, Any]:
     return metrics
 
 
-def _experiment(project: Project, dataset: str, name: str) -> Experiment:
+def _experiment(project: Project, task: Task, dataset: str, name: str) -> Experiment:
     folder = project.predictions(dataset, name)
     return Experiment(
         name,
-        load_metrics(project, dataset, name),
+        Result(load_metrics(project, dataset, name), task),
         load_curves(project.curves(dataset, name)),
         artifacts.load_arrays(folder / "predictions.npz"),
         artifacts.load_json(folder / "samples.json"),

@@ -2,40 +2,39 @@
 
 from collections.abc import Sequence
 
-from pipeline.reporting import charts, formatting, load_figures, tables
+from pipeline.reporting import charts, formatting, tables
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture, Table
-from pipeline.reporting.report_data import Material
-from pipeline.tasks import load_task
+from pipeline.reporting.report_data import ReportData
 
 
-def elements(material: Material) -> list[Element]:
-    pairwise, cost = tables.pairwise(material), tables.cost(material)
+def elements(data: ReportData) -> list[Element]:
+    pairwise, cost = tables.pairwise(data), tables.cost(data)
     return [
-        *tables.scores(material),
-        _ranking(material),
+        *tables.scores(data),
+        _ranking(data),
         *([pairwise, cost] if pairwise else []),
-        *_learning(material),
-        *load_figures(material.experiments[0].task)(material),
+        *_learning(data),
+        *data.task.figures(data),
         *([] if pairwise else [cost]),
     ]
 
 
-def markdown(material: Material, shown: Sequence[Element]) -> str:
+def markdown(data: ReportData, shown: Sequence[Element]) -> str:
     """The section's tables of numbers, for a terminal or a pull request."""
-    labels = sorted({label for row in material.experiments if (label := tables.badge(row.metrics))})
-    head = f"# {material.dataset}\n" + (f"\n**{'; '.join(labels)}**\n" if labels else "")
+    labels = sorted({label for row in data.experiments if (label := tables.badge(row.metrics))})
+    head = f"# {data.dataset}\n" + (f"\n**{'; '.join(labels)}**\n" if labels else "")
     kept = ("Scores", "Scores by horizon", tables.PAIRWISE, "Loops and copies", "Cost")
     return "\n".join([head, *(tables.markdown(t) for t in shown if isinstance(t, Table) and t.title in kept)])
 
 
-def _ranking(material: Material) -> Picture:
-    metric = material.headline
-    ours = {row.name: row.metrics for row in material.experiments}
+def _ranking(data: ReportData) -> Picture:
+    metric = data.metric
+    ours = {row.name: row.metrics for row in data.experiments}
     rows = []
-    for name, is_ours in tables.ranked(material):
-        value = ours[name]["test"][metric] if is_ours else material.baselines[name][metric]
-        spread = ours[name].get("test_sd", {}).get(metric, 0.0) if is_ours else 0.0
+    for name, is_ours in tables.ranked(data):
+        value = ours[name]["test"][metric.name] if is_ours else data.baselines[name][metric.name]
+        spread = ours[name].get("test_sd", {}).get(metric.name, 0.0) if is_ours else 0.0
         rows.append(
             (
                 name,
@@ -45,33 +44,31 @@ def _ranking(material: Material) -> Picture:
                 is_ours,
             )
         )
-    label = f"{formatting.label(metric)}{' (%)' if formatting.scale(metric) > 1 else ''}"
+    label = f"{metric.label}{' (%)' if formatting.scale(metric) > 1 else ''}"
     return Picture(
         "scores",
-        f"Test {formatting.label(metric)}",
-        f"{formatting.label(metric)}, best first: " + ", ".join(f"{name} {words}" for name, _, _, words, _ in rows),
+        f"Test {metric.label}",
+        f"{metric.label}, best first: " + ", ".join(f"{name} {words}" for name, _, _, words, _ in rows),
         charts.ranking(rows, label),
         "Dots: experiments, bars ± one standard deviation over networks; grey diamonds: baselines.",
     )
 
 
-def _learning(material: Material) -> list[Picture]:
+def _learning(data: ReportData) -> list[Picture]:
     """Training loss and the headline metric on validation, a line for each experiment."""
-    metric = f"val_{material.headline}"
-    if not all(metric in row.curves[0] for row in material.experiments):
-        metric = f"val_{load_task(material.experiments[0].task).MONITOR}"
-    label = f"validation {formatting.label(metric.removeprefix('val_'))}"
-    scale = formatting.scale(metric.removeprefix("val_"))
+    metric = data.metric
+    if not all(f"val_{metric.name}" in row.curves[0] for row in data.experiments):
+        metric = data.task.monitor
     return [
-        _curve(material, "loss", "training-loss", "training loss", 1.0),
-        _curve(material, metric, "validation-curve", label, scale),
+        _curve(data, "loss", "training-loss", "training loss", 1.0),
+        _curve(data, f"val_{metric.name}", "validation-curve", f"validation {metric.label}", formatting.scale(metric)),
     ]
 
 
-def _curve(material: Material, column: str, name: str, label: str, scale: float) -> Picture:
+def _curve(data: ReportData, column: str, name: str, label: str, scale: float) -> Picture:
     rows = [
         Line(row.name, [r["epoch"] for r in row.curves], [r[column] * scale for r in row.curves])
-        for row in material.experiments
+        for row in data.experiments
     ]
     y_label = f"{label}{' (%)' if scale > 1 else ''}"
     said = "; ".join(f"{row.name} from {formatting.plain(row.y[0])} to {formatting.plain(row.y[-1])}" for row in rows)

@@ -1,4 +1,4 @@
-"""DOC."""
+"""How surprised character models are along a text."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,15 @@ from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Picture
 from pipeline.reporting.formatting import count
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData
 
 POINTS = 400
 
 
-def surprise(material: Material, where: str, examples: str, bits_of: Callable[[NDArray[Any]], NDArray[Any]]) -> Picture:
+def surprise(data: ReportData, where: str, examples: str, bits_of: Callable[[NDArray[Any]], NDArray[Any]]) -> Picture:
     """Smoothed bits along a text; bits_of: float [examples], the bits among the predictions of the test examples."""
-    drawn = [(row.name, bits_of(row.test_predictions()[0]), False) for row in material.experiments]
-    best = material.best_baseline()
+    drawn = [(row.name, bits_of(row.test_predictions()[0]), False) for row in data.experiments]
+    best = data.best_baseline()
     if best:
         drawn.append((f"{best[0]} (baseline)", bits_of(best[1][0]), True))
     width = max(1, len(drawn[0][1]) // 20)

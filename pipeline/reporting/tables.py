@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.evaluation.metric import cost_of
+from pipeline.evaluation.metric import Metric
 from pipeline.reporting import formatting
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, against_baseline, pairs
 from pipeline.reporting.elements import Cell, Table
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData, Result
 
 PAIRWISE = "Experiments against each other"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -20,31 +20,31 @@ OVERALL = (
 )  # fmt: skip
 
 
-def overall(rows: Sequence[Mapping[str, Any]]) -> Table:
+def overall(results: Sequence[Result]) -> Table:
     """A row for each experiment of every data set, from its metrics file."""
-    return Table("All experiments", OVERALL, [_overall_row(metrics) for metrics in rows])
+    return Table("All experiments", OVERALL, [_overall_row(result) for result in results])
 
 
-def _overall_row(metrics: Mapping[str, Any]) -> list[Cell]:
-    against = metrics["against_baseline"]
-    metric = against["metric"]
+def _overall_row(result: Result) -> list[Cell]:
+    metrics, against, metric = result.metrics, result.against, result.metric
     return [
         Cell(metrics["experiment"], badge=badge(metrics)),
-        Cell(metrics["dataset"], note=formatting.TASKS.get(metrics["task"], metrics["task"])),
+        Cell(metrics["dataset"], note=result.task.title),
         Cell(formatting.CELLS.get(metrics["cell"], metrics["cell"])),
-        Cell(score(metrics, metric), number=True, note=f"{formatting.label(metric)} {formatting.direction(metric)}"),
+        Cell(score(result), number=True, note=f"{metric.label} {formatting.direction(metric)}"),
         Cell(formatting.value(metric, against["baseline_score"]), number=True, note=against["baseline"]),
         Cell(formatting.skill(against["skill"]), number=True),
-        verdict(against_baseline(metrics)),
+        verdict(against_baseline(result)),
         Cell(formatting.count(metrics["parameters"]), number=True),
         Cell(formatting.duration(metrics["train_seconds"]), number=True),
         Cell(formatting.count(metrics["epochs"]), number=True, note=networks(metrics)),
     ]
 
 
-def score(metrics: Mapping[str, Any], metric: str) -> str:
-    """The test figure, with its standard deviation over the networks where there are several."""
-    return formatting.value(metric, metrics["test"][metric], metrics.get("test_sd", {}).get(metric))
+def score(result: Result) -> str:
+    """Return the primary test figure, with its standard deviation over the networks where there are several."""
+    metric, metrics = result.metric, result.metrics
+    return formatting.value(metric, metrics["test"][metric.name], metrics.get("test_sd", {}).get(metric.name))
 
 
 def badge(metrics: Mapping[str, Any]) -> str:
@@ -78,60 +78,60 @@ def interval(comparison: Comparison) -> str:
     return f"{middle} {ends.replace(' ', NBSP)}"
 
 
-def scores(material: Material) -> list[Table]:
+def scores(data: ReportData) -> list[Table]:
     """Every metric of every experiment and baseline, the best by the headline metric first; horizons apart."""
-    metrics = [material.headline, *(m for m in material.experiments[0].metrics["test"] if m != material.headline)]
-    overall = [m for m in metrics if not re.search(r"_h\d+$", m)]
-    several = len(material.encoded.encoder.get("horizons", ())) > 1
-    return [_scores(material, overall), *([_by_horizon(material)] if several else [])]
+    others = (name for name in data.experiments[0].metrics["test"] if name != data.metric.name)
+    overall = [data.task.metric(name) for name in (data.metric.name, *others) if not re.search(r"_h\d+$", name)]
+    several = len(data.encoded.encoder.get("horizons", ())) > 1
+    return [_scores(data, overall), *([_by_horizon(data)] if several else [])]
 
 
-def _by_horizon(material: Material) -> Table:
+def _by_horizon(data: ReportData) -> Table:
     """A row for each horizon; the other figures at a horizon are multiples of the MAE or stand in the metrics files."""
-    encoder, order = material.encoded.encoder, ranked(material)
-    ours = {row.name: row.metrics for row in material.experiments}
+    encoder, order = data.encoded.encoder, ranked(data)
+    ours = {row.name: row.metrics for row in data.experiments}
     rows = []
     for horizon in encoder["horizons"]:
         mae, inside = f"mae_h{horizon}", f"interval_coverage_h{horizon}"
         cells = [Cell(str(horizon), number=True)]
         for name, is_ours in order:
-            found = ours[name]["test"] if is_ours else material.baselines[name]
+            found = ours[name]["test"] if is_ours else data.baselines[name]
             spread = ours[name].get("test_sd", {}).get(mae) if is_ours else None
             held = f"{100 * found[inside]:.1f} %" if inside in found else ""
-            cells.append(Cell(formatting.value(mae, found[mae], spread), number=True, note=held))
+            cells.append(Cell(formatting.value(data.task.metric(mae), found[mae], spread), number=True, note=held))
         rows.append(cells)
     unit = f" in {encoder['unit']}" if encoder["unit"] else ""
     caption = f"↓ Mean absolute error{unit}, so many steps ahead; below it how much stood inside the 90 % interval."
     return Table("Scores by horizon", ("steps ahead", *(name for name, _ in order)), rows, caption)
 
 
-def _scores(material: Material, metrics: Sequence[str]) -> Table:
-    ours = {row.name: row.metrics for row in material.experiments}
-    order = ranked(material)
+def _scores(data: ReportData, metrics: Sequence[Metric]) -> Table:
+    ours = {row.name: row.metrics for row in data.experiments}
+    order = ranked(data)
     rows = []
     for name, is_ours in order:
-        found = ours[name]["test"] if is_ours else material.baselines[name]
+        found = ours[name]["test"] if is_ours else data.baselines[name]
         spread = ours[name].get("test_sd", {}) if is_ours else {}
-        shown = [formatting.value(m, found[m], spread.get(m)) if m in found else "–" for m in metrics]
+        shown = [formatting.value(m, found[m.name], spread.get(m.name)) if m.name in found else "–" for m in metrics]
         first = Cell(name, badge=badge(ours[name])) if is_ours else Cell(name, note="baseline")
         rows.append([first, *(Cell(text, number=True) for text in shown)])
-    header = ("test figures", *(f"{formatting.label(m)} {formatting.direction(m)}" for m in metrics))
-    caption = _scores_caption(material)
+    header = ("test figures", *(f"{m.label} {formatting.direction(m)}" for m in metrics))
+    caption = _scores_caption(data)
     return Table("Scores", header, rows, caption, frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours))
 
 
-def ranked(material: Material) -> list[tuple[str, bool]]:
+def ranked(data: ReportData) -> list[tuple[str, bool]]:
     """(name, whether it is an experiment) of experiments and baselines, the best first."""
-    metric = material.headline
-    costs = [(cost_of(metric, row.metrics["test"]), row.name, True) for row in material.experiments]
-    costs += [(cost_of(metric, found), name, False) for name, found in material.baselines.items() if metric in found]
+    metric = data.metric
+    costs = [(metric.cost(row.metrics["test"]), row.name, True) for row in data.experiments]
+    costs += [(metric.cost(found), name, False) for name, found in data.baselines.items() if metric.name in found]
     return [(name, ours) for _, name, ours in sorted(costs, key=lambda row: (row[0], not row[2], row[1]))]
 
 
-def _scores_caption(material: Material) -> str:
-    repeated = [f"{row.name}: {networks(row.metrics)}" for row in material.experiments if networks(row.metrics)]
+def _scores_caption(data: ReportData) -> str:
+    repeated = [f"{row.name}: {networks(row.metrics)}" for row in data.experiments if networks(row.metrics)]
     spread = f"± is the standard deviation over networks ({'; '.join(repeated)})." if repeated else ""
-    return " ".join(filter(None, [spread, *(mcnemar(row.metrics) for row in material.experiments)]))
+    return " ".join(filter(None, [spread, *(mcnemar(row.metrics) for row in data.experiments)]))
 
 
 def mcnemar(metrics: Mapping[str, Any]) -> str:
@@ -145,16 +145,16 @@ def mcnemar(metrics: Mapping[str, Any]) -> str:
     return f"Only {metrics['experiment']} is right on {ours} test examples, only {rival} on {theirs}; McNemar's {p}."
 
 
-def pairwise(material: Material) -> Table | None:
+def pairwise(data: ReportData) -> Table | None:
     """Every two experiments side by side; None where there is only one."""
     rows = []
-    for a, b, comparison in pairs(material):
+    for a, b, comparison in pairs(data):
         words = {BETTER: f"{a.name} better", WORSE: f"{b.name} better"}
         shown = verdict(comparison, words)
         # Green for either: a better one is good news whichever it is.
         shown = replace(shown, mark=shown.mark and ("even" if comparison.verdict == UNCLEAR else "good"))
         rows.append([Cell(f"{a.name} − {b.name}"), shown, Cell(comparison.basis)])
-    header = (f"difference of {formatting.label(material.headline)}", "verdict [95 % interval]", "interval over")
+    header = (f"difference of {data.metric.label}", "verdict [95 % interval]", "interval over")
     caption = (
         "Over seeds: Student's t of the paired differences; would other trainings come out the same way? Over test "
         "examples: paired block bootstrap; would another test set? Each pair is judged by itself: of many equal pairs, "
@@ -163,7 +163,7 @@ def pairwise(material: Material) -> Table | None:
     return Table(PAIRWISE, header, rows, caption) if rows else None
 
 
-def cost(material: Material) -> Table:
+def cost(data: ReportData) -> Table:
     header = ("experiment", "parameters", "training", "epochs", "an epoch", "examples/s", "networks", "MLflow run")
     rows = [
         [
@@ -176,7 +176,7 @@ def cost(material: Material) -> Table:
             Cell(networks(row.metrics) or "1"),
             Cell(str(row.metrics.get("run_id") or "–")[:8]),
         ]
-        for row in material.experiments
+        for row in data.experiments
     ]
     caption = (
         "Training is the time of all networks together, epochs are those that the kept weights saw, an epoch’s time is "

@@ -1,1 +1,1 @@
-"""."""
+"""A stored model answers raw input."""

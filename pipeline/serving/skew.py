@@ -21,18 +21,14 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, member_key
 from pipeline.errors import DataError
-from pipeline.evaluation.raw_rows import Answers, Network, RawRows
-from pipeline.tasks.char_lm.raw_rows import _running_text
-from pipeline.tasks.forecasting.raw_rows import _series
-from pipeline.tasks.image_rows.raw_rows import _raw_pictures
-from pipeline.tasks.pos_tagging.raw_rows import _raw_sentences
-from pipeline.tasks.returns.raw_rows import _prices
-from pipeline.tasks.sentiment.raw_rows import _raw_texts
+from pipeline.evaluation.raw_rows import Answers, RawRows
+from pipeline.tasks import task_named
 from pipeline.tracking.store import address
 
 LIMIT = 1e-6
 TOGETHER = 10  # rows in one request: a server gives each a minute
 SECONDS = 600
+Network = Mapping[str, Any]
 Ask = Callable[[list[Any], dict[str, Any]], Answers]
 # In a process of its own, started in an empty folder: the model's own code answers, and not this checkout's.
 CLEAN = """
@@ -82,24 +78,14 @@ def _largest(found: NDArray[Any], expected: NDArray[np.float64], unit: float) ->
 
 
 def raw_rows(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
-    """At most `rows` test rows, spread evenly. stored: the first member's test predictions."""
-    if network["task"] not in RAW:
-        raise DataError(f"{network['task']}: a chapter's protocol; skew is checked for {', '.join(RAW)}")
-    found = RAW[network["task"]](network, encoded, stored, rows)
-    if not found.inputs:
+    """Return at most `rows` test rows at even distances. stored: the test predictions of the first network."""
+    task = task_named(network["task"])
+    if task.raw_rows is None:
+        raise DataError(f"{task.name}: belongs to the textbook's protocol; its models are not checked for skew")
+    raw = task.raw_rows(network, encoded, stored, rows)
+    if not raw.inputs:
         raise DataError("no test row can be turned back into raw input")
-    return found
-
-
-RAW: dict[str, Callable[[Network, Encoded, NDArray[Any], int], RawRows]] = {
-    "char_lm": _running_text,
-    "sentiment": _raw_texts,
-    "pos_tagging": _raw_sentences,
-    "forecasting": _series,
-    "image_rows": _raw_pictures,
-    "returns": _prices,
-    "padded_texts": _raw_texts,
-}
+    return raw
 
 
 def _ask(project: Project, folder: Path, model: str | None, url: str | None) -> Ask:

@@ -5,12 +5,12 @@ from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import member_key
 from pipeline.stages import parameters
-from pipeline.tasks import load_task
+from pipeline.tasks import task_named
 
 
 def run(project: Project, name: str) -> None:
     row = named(parameters(project).datasets, name, "datasets")
-    task = load_task(row.task)
+    task = task_named(row.task)
     encoded = artifacts.load_encoded(project.prepared(name))
     found = task.baselines(encoded)
     predictions = {member_key(key, fold): p for key, b in found.items() for fold, p in enumerate(b.predictions)}
@@ -18,4 +18,4 @@ def run(project: Project, name: str) -> None:
         artifacts.save_json(fresh / "metrics.json", {key: dict(b.metrics) for key, b in found.items()})
         artifacts.save_arrays(fresh / "predictions.npz", predictions)
     for key, b in found.items():
-        print(f"{name}: {key}: {task.HEADLINE} {b.metrics[task.HEADLINE]:.4f}")
+        print(f"{name}: {key}: {task.primary_metric.name} {b.metrics[task.primary_metric.name]:.4f}")

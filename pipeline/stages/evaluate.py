@@ -4,14 +4,14 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.evaluation import scoring
 from pipeline.stages import parameters
-from pipeline.tasks import load_task
+from pipeline.tasks import task_named
 from pipeline.tracking import build
 from pipeline.tracking.delivery import spool
 
 
 def run(project: Project, name: str) -> None:
     row = parameters(project).experiment(name)
-    task = load_task(row.task)
+    task = task_named(row.task)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     folder, rivals = project.model(name), project.baselines(row.dataset)
     fit, record = artifacts.load_json(folder / "fit.json"), artifacts.load_json(folder / "run.json")
@@ -19,9 +19,9 @@ def run(project: Project, name: str) -> None:
     samples = artifacts.load_json(project.predictions(row.dataset, name) / "samples.json")
     baselines = artifacts.load_json(rivals / "metrics.json")
     found = scoring.figures(task, encoded, fit["members"], predictions)
-    if samples:
+    if samples and task.generated is not None:
         fitted_on = ("train", "validation") if row.refit else ("train",)
-        found["generated"] = task.generated(encoded, samples, fitted_on)  # type: ignore[attr-defined]
+        found["generated"] = task.generated(encoded, samples, fitted_on)
     losses = scoring.test_losses(task, encoded, fit["members"], predictions)
     against = scoring.against_baselines(
         task, encoded, found["test"], losses, baselines, artifacts.load_arrays(rivals / "predictions.npz")

@@ -6,18 +6,25 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import DataError, UserError
 from pipeline.reporting import chapters, pages, report_data, tables
+from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
+from pipeline.tasks import task_named
 from pipeline.tracking.delivery import sync
 
 
 def run(project: Project) -> None:
     params = parameters(project)
     names = {dataset: params.experiments_on(dataset) for dataset in params.datasets}
-    rows = [report_data.load_metrics(project, dataset, name) for dataset, found in names.items() for name in found]
+    results = [
+        Result(report_data.load_metrics(project, dataset, name), task_named(params.datasets[dataset].task))
+        for dataset, experiments in names.items()
+        for name in experiments
+    ]
+    rows = [result.metrics for result in results]
     sections = {dataset: _section(project, dataset) for dataset in names}
     artifacts.save_json(project.summary, pages.summary(rows))
-    printed = chapters.table({row["experiment"]: row for row in rows})
-    artifacts.save_text(project.index, pages.index(rows, printed, sections))
+    printed = chapters.table({result.metrics["experiment"]: result for result in results})
+    artifacts.save_text(project.index, pages.index(results, printed, sections))
     artifacts.save_text(project.chapters, tables.markdown(printed))
     _send(project)
     print(f"reports/index.html: {len(rows)} experiments on {len(names)} data sets")

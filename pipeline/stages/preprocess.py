@@ -1,7 +1,7 @@
 """preprocess@<dataset>: the raw files read, split and encoded for a task."""
 
 import re
-from typing import Any, get_type_hints
+from typing import Any
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
@@ -11,7 +11,7 @@ from pipeline.errors import ConfigError
 from pipeline.sources import load_own_reader, load_source
 from pipeline.stages import parameters
 from pipeline.stages.download import MANIFEST
-from pipeline.tasks import load_task
+from pipeline.tasks import task_named
 
 
 def run(project: Project, name: str) -> None:
@@ -27,13 +27,12 @@ def run(project: Project, name: str) -> None:
         source = load_source(params.sources[row.source].reader)
         record, about = source.read(folder), source.CARD
         card = {key: getattr(about, key) for key in ("title", "about", "licence", "homepage")}
-    task = load_task(row.task)
-    takes = get_type_hints(task.encode)["record"]
-    if not isinstance(record, takes):
+    task = task_named(row.task)
+    if not isinstance(record, task.record):
         raise ConfigError(
-            f"datasets.{name}.task: {row.task} takes {_kind(takes)}, but {row.source} holds {_kind(type(record))}"
+            f"datasets.{name}.task: {row.task} takes {_kind(task.record)}, but {row.source} holds {_kind(type(record))}"
         )
-    encoded = task.encode(record, row, params.seed)
+    encoded = task.prepare(record, row, params.seed)
     facts = {"edition": edition, "dataset": name, "source": row.source, "task": row.task, "protocol": row.protocol}
     with artifacts.new_folder(project.prepared(name)) as fresh:
         artifacts.save_encoded(

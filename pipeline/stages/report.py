@@ -7,17 +7,18 @@ from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.reporting import mlflow_pages, pages, report_data, sections, tables
 from pipeline.reporting.elements import Element, Picture
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData
 from pipeline.stages import parameters
+from pipeline.tasks import task_named
 from pipeline.tracking import build
 from pipeline.tracking.delivery import spool
 
 
 def run(project: Project, name: str) -> None:
     params = parameters(project)
-    named(params.datasets, name, "datasets")
+    row = named(params.datasets, name, "datasets")
     experiments = params.experiments_on(name)
-    found = report_data.load(project, name, experiments)
+    found = report_data.load(project, task_named(row.task), name, experiments)
     elements = sections.elements(found)
     with artifacts.new_folder(project.report(name)) as fresh:
         for picture in (e for e in elements if isinstance(e, Picture)):
@@ -28,12 +29,12 @@ def run(project: Project, name: str) -> None:
     print(f"{name}: reports/{name}, {len(experiments)} experiments")
 
 
-def _tell(project: Project, found: Material, elements: Sequence[Element]) -> None:
+def _tell(project: Project, found: ReportData, elements: Sequence[Element]) -> None:
     """What MLflow is told: a note for each run, and one run above them that compares them."""
     folder, metrics = project.report(found.dataset), {row.name: row.metrics for row in found.experiments}
     for turn, row in enumerate(found.experiments):
         samples, identity = project.predictions(found.dataset, row.name) / "samples.json", row.metrics["run"]
-        tags = {**mlflow_pages.tags(row.metrics), **mlflow_pages.colour(turn)}
+        tags = {**mlflow_pages.tags(row.result), **mlflow_pages.colour(turn)}
         told = build.report(build.Run.of(identity), folder, samples, tags, mlflow_pages.run(found, row))
         told.experiment(mlflow_pages.source(found), mlflow_pages.VIEW_NAME, build.view())
         spool(told, project)
@@ -41,4 +42,13 @@ def _tell(project: Project, found: Material, elements: Sequence[Element]) -> Non
         best_first = [metrics[name] for name, is_ours in tables.ranked(found) if is_ours]
         key = build.comparison_key(found.dataset, best_first)
         note = mlflow_pages.comparison(found, elements, key)
-        spool(build.comparison(key, best_first, folder, mlflow_pages.tags(best_first[0]), note), project)
+        spool(
+            build.comparison(
+                key,
+                best_first,
+                folder,
+                mlflow_pages.tags(next(row.result for row in found.experiments if row.metrics is best_first[0])),
+                note,
+            ),
+            project,
+        )

@@ -12,8 +12,9 @@ from pipeline.artifacts import Project
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.encoding.records import Encoded, member_key
 from pipeline.errors import TrainingError
+from pipeline.evaluation.task import Task
 from pipeline.stages import parameters
-from pipeline.tasks import load_task
+from pipeline.tasks import task_named
 from pipeline.tracking import build, provenance
 from pipeline.tracking.delivery import deliver
 from pipeline.tracking.record import SystemMonitor, now
@@ -23,6 +24,7 @@ def run(project: Project, name: str) -> None:
     params = parameters(project)
     row = params.experiment(name)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
+    task = task_named(row.task)
     epochs = min(row.epochs, row.sample_epochs) if params.edition == "sample" else row.epochs
     record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
     os.environ["KERAS_BACKEND"] = row.backend
@@ -33,7 +35,7 @@ def run(project: Project, name: str) -> None:
 
     try:
         with SystemMonitor() as monitor:
-            trained = repeats.train(row, encoded, seed=params.seed, epochs=epochs, label=name)
+            trained = repeats.train(task, row, encoded, seed=params.seed, epochs=epochs, label=name)
     except TrainingError:
         failed = record.journal("train")
         failed.params(row.model_dump(mode="json"))
@@ -48,7 +50,7 @@ def run(project: Project, name: str) -> None:
         artifacts.save_json(folder / "samples.json", trained[0].samples)
     artifacts.save_text(project.curves(row.dataset, name), _csv(history))
     with artifacts.new_folder(project.model(name)) as folder:
-        _save_model(folder / "model", row, encoded, trained)
+        _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
         known = provenance.hashes(project)
         folders = provenance.data_of(params, name)
@@ -57,23 +59,23 @@ def run(project: Project, name: str) -> None:
             "data": {path: known.get(path, provenance.UNKNOWN) for path in folders},
         }
         journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
-        build.add_model(journal, folder / "model", name, row.task)
+        build.add_model(journal, folder / "model", name, task.serving_example)
         journal.finish()
         delivered = deliver(journal, project)
         tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
         artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **delivered._asdict()})
 
 
-def _save_model(folder: Path, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:
+def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:
     for i, member in enumerate(trained):
         weights = {f"{j:03d}": w for j, w in enumerate(member.weights)}
         artifacts.save_arrays(folder / "weights" / f"{i}.npz", weights)
     fitted_on = ("train", "validation") if row.refit else ("train",)
     artifacts.save_json(folder / "network.json", row.model_dump(mode="json"))
-    task, first = load_task(row.task), trained[0]
+    first = trained[0]
     encoder = task.fitted(encoded, fitted_on, first.fold)
-    if hasattr(task, "interval"):
-        encoder["interval"] = task.interval(encoded, first.predictions["validation"], first.fold)
+    if task.intervals is not None:
+        encoder["interval"] = task.intervals.fit(encoded, first.predictions["validation"], first.fold)
     artifacts.save_json(folder / "encoder.json", encoder)
 
 

@@ -11,12 +11,11 @@ from typing import Any
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.networks import ExperimentRows
-from pipeline.config.schema.values import named
-from pipeline.encoding.series_features import reach
+from pipeline.evaluation.task import ServingExample
 from pipeline.tracking.provenance import UNKNOWN, remake
 from pipeline.tracking.record import Journal, Metric, environment_tags
 
-SERVED_BY = Path(__file__).with_name("served_model.py")
+SERVED_BY = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "tqdm", "mlflow")
 AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags, and their keys in run.json, where they need no JSON
 # The saved view: columns of one kind share a heading, so their order is that of a sentence. Widths in pixels.
@@ -31,34 +30,6 @@ COLUMNS = (
 SECTIONS = ("Result", "Model metrics", "System metrics")  # of charts; the last two, MLflow's own, get all others
 NAME = "attributes.`Run Name`"
 WIDE, NARROW = {NAME: 290, "tags.`verdict`": 150, "metrics.`baseline_score`": 110, "metrics.`train_seconds`": 110}, 90
-GENERATION = {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}
-WARNING = {"warning": "what may mislead"}  # in the signature an optional field is one that an example lacks
-CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
-CLASSES = [CLASS, CLASS | WARNING]
-TAGS = {"words": ["The"], "tags": ["DT"]}
-SCORED = {"bits": [1.5], "bits_per_char": 1.5, "perplexity": 2.8}
-CLOCKED = {"values": [3.0], "lower": [2.0], "upper": [4.0], "level": 0.9, "unit": "kW", "start": "2026-01-01T00:30"}
-DAYS = {"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}
-CLOCKLESS = {name: value for name, value in CLOCKED.items() if name != "start"}
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
-# For the signature of the served model: raw input, the form of the answer, and the options with their defaults.
-EXAMPLES: dict[str, tuple[list[Any], list[Any], dict[str, Any] | None]] = {
-    "char_lm": (["once upon a time"], [{"text": "…"}, {"text": "…"} | SCORED | WARNING], GENERATION | {"score": False}),
-    "char_windows": (["once upon a time"], [{"text": "…"}, {"text": "…"} | WARNING], GENERATION),
-    "sentiment": (["I love it"], CLASSES, None),
-    "pos_tagging": (["The old man the boat ."], [TAGS, TAGS | WARNING], None),
-    "forecasting": (
-        [{"values": [1.0, 2.0], "start": "2026-01-01T00:00"}, {}],
-        [CLOCKLESS, CLOCKED | WARNING],
-        {"steps": 96},
-    ),
-    "image_rows": ([PIXEL], CLASSES, None),
-    "returns": ([DAYS, {}], [CLOCKLESS | {"log_return": 0.1}, CLOCKLESS | {"log_return": 0.1} | WARNING], None),
-    "scaled_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], None),
-    "padded_texts": (["I love it"], CLASSES, None),
-    "cosine_windows": ([{"values": [1.0, 2.0]}], [{"values": [3.0]}], {"steps": 96}),
-    "padded_tags": (["the old man the boat ."], [TAGS], None),
-}
 
 
 @dataclass(frozen=True)
@@ -127,39 +98,25 @@ def training(
     return journal
 
 
-def add_model(journal: Journal, folder: Path, experiment: str, task: str) -> None:
+def add_model(journal: Journal, folder: Path, experiment: str, serving: ServingExample) -> None:
     """The model's folder with its signature, example and pinned requirements."""
-    example, output, options = named(EXAMPLES, task, "task")
-    encoder = artifacts.load_json(folder / "encoder.json")
-    if task in ("forecasting", "returns"):
-        example = [_series(encoder), {}]
+    example = serving.inputs
+    if serving.of is not None:
+        example = [serving.of(artifacts.load_json(folder / "encoder.json")), *example[1:]]
     journal.model(
         folder,
         experiment,
         served_by=SERVED_BY,
         example=example,
-        output=output,
+        output=serving.outputs,
         requirements=requirements(),
-        parameters=options,
+        parameters=serving.options,
     )
 
 
 def requirements() -> list[str]:
     """What a served model needs, as it is installed here: the versions that requirements.lock pins."""
     return [f"{package}=={metadata.version(package)}" for package in PACKAGES]
-
-
-def _series(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """As much of the latest series as a model of forecasting or returns needs for an answer."""
-    latest = encoder["latest"]
-    if "first" not in latest:
-        return dict(latest)
-    need = reach(encoder) + 1
-    extras = {
-        extra["name"]: [row[i] for row in latest["extras"][-need:]] for i, extra in enumerate(encoder.get("extras", ()))
-    }
-    item = {"values": latest["values"][-need:], "start": encoder["start"] or "2026-01-01T00:00"}
-    return {**item, "extras": extras} if extras else item
 
 
 def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:

@@ -183,7 +183,7 @@ class Journal:
         parameters of an answer with their defaults. The signature is made of them, without a prediction.
         Raises FileNotFoundError.
         """
-        paths = (_existing(folder), _existing(served_by), _existing(Path(__file__).parent))
+        paths = (_existing(folder), _existing(served_by), _existing(Path(__file__).parents[1]))
         settings = None if parameters is None else dict(parameters)
         self.content.model = ModelFolder(name, *paths, example, output, settings, list(requirements))
 

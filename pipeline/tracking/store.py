@@ -1,4 +1,4 @@
-"""DOC."""
+"""The tracking store: where it is, whether it answers, and one client at a time."""
 
 import contextlib
 import fcntl

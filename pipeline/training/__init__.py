@@ -1,1 +1,1 @@
-"""The building blocks of the networks of all tasks: cells, layers, the training loop, drawing from predictions."""
+"""The training loop and its parts, and how trained networks are read and continued."""

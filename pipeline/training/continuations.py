@@ -1,15 +1,18 @@
-"""DOC."""
+"""Answers of character models: a text continued, or scored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_LENGTH, MAX_PROMPT, Answer, flag, number, texts, warned
-from pipeline.serving.served import Served
+
+GENERATION = {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}
+SCORED = {"bits": [1.5], "bits_per_char": 1.5, "perplexity": 2.8}
 
 
-def _continuations(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+def continuations(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """prompt → {text}; options length, temperature, top_p, seed. With the option score, text → {text, bits,
     bits_per_char, perplexity}: how well the model foresees it; `bits` of each character of `text` but the first."""
     from pipeline.training.generation import Sampling, generate, generate_from_windows
@@ -18,15 +21,13 @@ def _continuations(served: Served, inputs: Sequence[Any], options: dict[str, Any
     temperature = number(options, "temperature", 0.7, 0.0, 10.0)
     sampling = Sampling(temperature, number(options, "top_p", 1.0, 1e-6, 1.0))
     seed = int(number(options, "seed", 0, 0, 2**63 - 1))
-    prompts = [_Prompt(text, served.encoder) for text in texts(inputs, "a prompt")]
+    prompts = [_Prompt(text, loaded.encoder) for text in texts(inputs, "a prompt")]
     if flag(options, "score"):
-        return [prompt.warned(_scored(served, prompt.text)) for prompt in prompts]
-    if served.encoder.get("target") == "next":
-        whole = served.compiled()
-        told = [generate_from_windows(whole, served.encoder, p.text, length, sampling, seed) for p in prompts]
+        return [prompt.warned(_scored(loaded, prompt.text)) for prompt in prompts]
+    if loaded.encoder.get("target") == "next":
+        told = [generate_from_windows(loaded.model, loaded.encoder, p.text, length, sampling, seed) for p in prompts]
     else:
-        twin = served.compiled(1, stateful=True)
-        told = [generate(twin, served.encoder, p.text, length, [sampling], seed)[0] for p in prompts]
+        told = [generate(loaded.model, loaded.encoder, p.text, length, [sampling], seed)[0] for p in prompts]
     return [prompt.warned({"text": text}) for prompt, text in zip(prompts, told, strict=True)]
 
 
@@ -50,10 +51,10 @@ class _Prompt:
         return warned(answer, found)
 
 
-def _scored(served: Served, text: str) -> Answer:
+def _scored(loaded: LoadedNetwork, text: str) -> Answer:
     from pipeline.encoding.text_cleaning import prepare
     from pipeline.training.generation import score
 
-    bits = score(served.compiled(1, stateful=True), served.encoder, text).astype(np.float64)
+    bits = score(loaded.model, loaded.encoder, text).astype(np.float64)
     mean = float(bits.mean())
-    return {"text": prepare(text, served.encoder), "bits": bits.tolist(), "bits_per_char": mean, "perplexity": 2**mean}
+    return {"text": prepare(text, loaded.encoder), "bits": bits.tolist(), "bits_per_char": mean, "perplexity": 2**mean}

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pipeline.config.schema.networks import Network
 from pipeline.errors import TrainingError
-from pipeline.evaluation.metric import cost_of
+from pipeline.evaluation.metric import Metric
 from pipeline.layers import keras
 from pipeline.layers.cells import reset_states
 from pipeline.training.compiled import Compiled
@@ -57,7 +57,7 @@ def fit(
     epochs: int,
     stop: int | None = None,
     validate: Callable[[], Mapping[str, float]] | None,
-    monitor: str,
+    monitor: Metric,
     label: str,
 ) -> Fitted:
     """Train in place and leave the best weights in the model.
@@ -82,12 +82,12 @@ def fit(
             with average:
                 figures = {} if validate is None else validate()
                 row |= {f"val_{name}": value for name, value in figures.items()}
-                cost = -epoch if validate is None else _finite(cost_of(monitor, figures), f"{label}: {monitor}")
+                cost = -epoch if validate is None else _finite(monitor.cost(figures), f"{label}: {monitor.name}")
                 if cost < best or network.keep == "last":
                     best, fitted.best_epoch, fitted.weights = cost, epoch, trainable(model)
             row |= {"examples_per_second": speed, "seconds": time.monotonic() - started}
             fitted.history.append(row)
-            progress.epoch(row, monitor)
+            progress.epoch(row, monitor.name)
             if network.patience is not None and epoch - fitted.best_epoch >= network.patience:
                 break
     load(model, fitted.weights)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.encoding.records import Encoded
-from pipeline.layers import load_model
-from pipeline.tasks import load_task
+from pipeline.evaluation.task import Task
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Fitted, Weights, fit, optimizer, restart
 
@@ -39,10 +38,10 @@ class Member:
     samples: list[dict[str, Any]]
 
 
-def train(network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, label: str) -> list[Member]:
+def train(task: Task, network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, label: str) -> list[Member]:
     """`network.repeats` seeds × the folds of the data set, in this order."""
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
-    trainer = Trainer(network, encoded, epochs)
+    trainer = Trainer(task, network, encoded, epochs)
     names = [label if len(runs) == 1 else f"{label} [{i}/{len(runs)}]" for i in range(1, len(runs) + 1)]
     return [trainer.member(s, fold, name) for (s, fold), name in zip(runs, names, strict=True)]
 
@@ -50,34 +49,33 @@ def train(network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, 
 class Trainer:
     """One compiled model that every member is trained in, each from its own seed as if it were alone."""
 
-    def __init__(self, network: ExperimentRows, encoded: Encoded, epochs: int) -> None:
+    def __init__(self, task: Task, network: ExperimentRows, encoded: Encoded, epochs: int) -> None:
         self.network, self.encoded, self.epochs = network, encoded, epochs
-        self.task, self.module = load_task(network.task), load_model(network.task)
+        self.task, self.module = task, task.network()
         self.compiled = self._compiled(self._build())
-        self.predict = self.module.predictor(self.compiled, network, encoded)
+        self.predictor = self.module.predictor(self.compiled, network, encoded)
 
     def member(self, seed: int, fold: int, label: str) -> Member:
         """Fit on train with validation; with `refit`, once more from the same seed on both, as long as was best."""
         started = time.monotonic()
         fitted_on: tuple[str, ...] = ("train",)
         fitted = self._fit(seed, fold, fitted_on, None, label)
-        predictions = {"validation": self.predict("validation", fitted_on, fold)}
+        predictions = {"validation": self.predictor.predict("validation", fitted_on, fold)}
         history, checkpoints = fitted.history, fitted.samples
         if self.network.refit:
             fitted_on = ("train", "validation")
             fitted = self._fit(seed, fold, fitted_on, fitted.best_epoch, f"{label} (refit)")
         seconds = time.monotonic() - started
-        predictions["test"] = self.predict("test", fitted_on, fold)
-        if hasattr(self.predict, "extras"):
-            predictions |= self.predict.extras(fitted_on, fold)
+        predictions["test"] = self.predictor.predict("test", fitted_on, fold)
+        if self.predictor.further_arrays is not None:
+            predictions |= self.predictor.further_arrays(fitted_on, fold)
         size = int(sum(np.prod(w.shape) for w in fitted.weights))
-        samples = checkpoints + (self.predict.samples(seed) if hasattr(self.predict, "samples") else [])
+        samples = checkpoints + (self.predictor.samples(seed) if self.predictor.samples else [])
         return Member(seed, fold, fitted.weights, fitted.best_epoch, seconds, size, history, predictions, samples)
 
-    def _compiled(self, model: Any) -> Compiled:
-        if hasattr(self.module, "compiled"):
-            own: Compiled = self.module.compiled(self.network, model)
-            return own
+    def _compiled(self, model: Any) -> Any:
+        if self.module.compiled is not None:
+            return self.module.compiled(self.network, model)
         return Compiled(model, self.module.loss(self.network), optimizer(self.network))
 
     def _build(self) -> Any:
@@ -90,16 +88,16 @@ class Trainer:
         # TensorFlow's own, which nothing here uses, and have every graph optimised anew: two seconds a member.
         random.seed(seed)
         restart(self.compiled, self._build())
-        if hasattr(self.module, "start"):
+        if self.module.start is not None:
             self.module.start(self.compiled.model, self.network, self.encoded, splits, fold)
         epochs, written = itertools.count(1), list[dict[str, Any]]()
 
         def validate() -> dict[str, float]:
             # From generators of its own: a network trains alike whether it is listened to or not.
-            if hasattr(self.predict, "checkpoint"):
+            if self.predictor.checkpoint is not None:
                 epoch = next(epochs)
-                written.extend(self.predict.checkpoint(epoch, seed, last=epoch == self.epochs))
-            return self.task.score(self.encoded, "validation", self.predict("validation", splits, fold), fold)
+                written.extend(self.predictor.checkpoint(epoch, seed, epoch == self.epochs))
+            return self.task.score(self.encoded, "validation", self.predictor.predict("validation", splits, fold), fold)
 
         fitted = fit(
             self.compiled,
@@ -109,7 +107,7 @@ class Trainer:
             epochs=self.epochs,
             stop=refit,
             validate=validate if refit is None else None,
-            monitor=self.task.MONITOR,
+            monitor=self.task.monitor,
             label=label,
         )
         return replace(fitted, samples=written)

@@ -1,1 +1,1 @@
-"""."""
+"""Character language model: predicts each next character of a running text."""

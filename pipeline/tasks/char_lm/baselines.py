@@ -1,4 +1,4 @@
-"""DOC."""
+"""What naive methods score on the same test examples."""
 
 import bz2
 import lzma

@@ -6,23 +6,21 @@ from pipeline.encoding.records import member_key
 from pipeline.reporting import charts, formatting, generated
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData
 from pipeline.reporting.surprise import surprise
 
 SMALLEST = 1e-12  # what is drawn in place of zero
 
 
-def figures(material: Material) -> list[Element]:
-    along = surprise(material, "test text", "characters", lambda bits: bits)
-    return [*generated.elements(material), *_gradients(material), along]
+def figures(data: ReportData) -> list[Element]:
+    along = surprise(data, "test text", "characters", lambda bits: bits)
+    return [*generated.elements(data), *_gradients(data), along]
 
 
-def _gradients(material: Material) -> list[Picture]:
+def _gradients(data: ReportData) -> list[Picture]:
     """For each state of the weights, a line for each experiment that measured it."""
     key = member_key(0, "gradients")
-    found = {
-        row.name: np.maximum(row.predictions[key], SMALLEST) for row in material.experiments if key in row.predictions
-    }
+    found = {row.name: np.maximum(row.predictions[key], SMALLEST) for row in data.experiments if key in row.predictions}
     if not found:
         return []
     titles = ("newly built", "trained", "newly built, recurrent weights × 3", "the same, clipped by norm")

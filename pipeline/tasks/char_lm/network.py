@@ -10,6 +10,7 @@ from pipeline.config.schema.networks import CharLmNetwork
 from pipeline.encoding.records import Encoded
 from pipeline.encoding.vocabulary import Vocabulary
 from pipeline.errors import DataError
+from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent, reset_states
 from pipeline.tasks.char_lm.prepare import STREAMS, carried_rows
@@ -73,7 +74,7 @@ def loss(network: CharLmNetwork) -> Any:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-class predictor:
+class StreamReader:
     """Bits of each character of a split, read from its start to its end with the state carried.
 
     `streams` parts of the split are read in parallel; see tasks.char_lm.carried_rows.
@@ -83,7 +84,7 @@ class predictor:
         self.model, self.network, self.encoded, self.streams = model, network, encoded, streams
         self.twin = Compiled(build(network.model_copy(update={"stateful": True}), encoded.encoder, batch=streams))
 
-    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
+    def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
         """float32 [characters]: -log2 of the probability given to each character of the split."""
         load(self.twin.model, trainable(self.model.model))
         reset_states(self.twin.model)
@@ -91,7 +92,7 @@ class predictor:
         found = bits(self.twin, rows)
         return np.concatenate([row[-n:] for row, n in zip(found, lengths, strict=True)])
 
-    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
+    def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
         """`gradients` float64 [STATES, time], where they are asked for; see pipeline.models.blocks.gradients."""
         if not self.network.gradients:
             return {}
@@ -119,3 +120,16 @@ class predictor:
         prompt = "".join(symbols.decode(self.encoded.arrays["test"][:PROMPT]))
         texts = generate(self.twin, self.encoded.encoder, prompt, length, samplings, seed)
         return [{"prompt": prompt, **s._asdict(), "text": x} for s, x in zip(samplings, texts, strict=True)]
+
+
+def predictor(model: Compiled, network: CharLmNetwork, encoded: Encoded) -> Predictor:
+    reader = StreamReader(model, network, encoded)
+    return Predictor(reader.predict, reader.further_arrays, reader.samples, reader.checkpoint)
+
+
+def serving(row: CharLmNetwork, encoder: Mapping[str, Any]) -> ServingForm:
+    """Serve one text at a time, with the state passed on from character to character."""
+    return ServingForm(1, {"stateful": True})
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, serving=serving)

@@ -1,23 +1,27 @@
-"""DOC."""
+"""Test examples as raw input, and which raw example each test loss belongs to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoding import vocabulary
 from pipeline.encoding.records import Encoded
-from pipeline.evaluation.raw_rows import Ids, Network, RawRows
+from pipeline.encoding.text_cleaning import prepare
+from pipeline.encoding.vocabulary import UNKNOWN, Vocabulary
+from pipeline.evaluation.raw_rows import Ids, RawRows
+from pipeline.tasks.char_lm.prepare import carried_rows
 
 CONTEXT = 64  # characters that make a place in a text unlike others
+SCORED = 200  # characters of each stream
 FACTOR = 0x9E3779B97F4A7C15  # odd, so that no power of it is 0 modulo 2^64
 
 
-def _character_ids(encoded: Encoded, fold: int) -> Ids:
+def row_ids(encoded: Encoded, fold: int) -> Ids:
     """A polynomial hash of each test character with the CONTEXT before it."""
     symbols = encoded.encoder["symbols"]
     points = np.array([ord(s) if len(s) == 1 else 0 for s in symbols], np.uint64)
-    points[vocabulary.Vocabulary(tuple(symbols)).ids[vocabulary.UNKNOWN]] = 0
+    points[Vocabulary(tuple(symbols)).ids[UNKNOWN]] = 0
     before = np.concatenate([encoded.arrays["train"][-CONTEXT:], encoded.arrays["validation"]])[-CONTEXT:]
     text = points[np.concatenate([before, encoded.arrays["test"]])] + np.uint64(1)
     found = np.zeros(len(encoded.arrays["test"]), np.uint64)
@@ -26,15 +30,8 @@ def _character_ids(encoded: Encoded, fold: int) -> Ids:
     return found
 
 
-SCORED = 200  # characters of each stream
-
-
-def _running_text(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
     """The first SCORED characters of each stream that evaluate read, with all that it had read before them."""
-    from pipeline.encoding.text_cleaning import prepare
-    from pipeline.encoding.vocabulary import UNKNOWN, Vocabulary
-    from pipeline.tasks.char_lm.prepare import carried_rows
-
     symbols = Vocabulary(tuple(encoded.encoder["symbols"]))
     strange = (chr(c) for c in range(33, 0x3000) if chr(c) not in symbols)
     stand_in = next(c for c in strange if prepare(c, encoded.encoder) == c)  # for characters that training lacks

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Test figures, and the loss of each test example."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
 from pipeline.evaluation import generated_text
+from pipeline.evaluation.metric import Metric
 
-HEADLINE = "bits_per_char"
-MONITOR = "bits_per_char"
-BLOCK = 200
+PRIMARY_METRIC = Metric("bits_per_char")
+MONITOR = PRIMARY_METRIC
+BOOTSTRAP_BLOCK = 200
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Answers to raw input."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,18 +9,16 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.series_features import reach
 from pipeline.errors import DataError
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_STEPS, NO_VALUES, Answer, number, warned
-from pipeline.serving.served import Served
-from pipeline.tasks.forecasting.network import roll_out, time_of_step
 from pipeline.tasks.forecasting.score import widths
-from pipeline.training.compiled import Compiled
 
 TOO_LARGE = 1e30  # the network counts in float32
 ENDS = ("values", "lower", "upper")
 FAR = 10.0  # standard deviations from the mean of the training part
 
 
-def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
+def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     """The next `steps` values after item["values"], whose first stands at item["start"]; an empty item: after the
     latest values that the model knows; with `lower` and `upper` ends of their interval of `level`.
 
@@ -31,11 +29,12 @@ def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
     Extras: item["extras"] has {name: [numbers]} from the first value on, and may go on into the future. Each is held at
     its last number from where it ends; without any, at the last one that the model knows. The answer says what is held.
     """
-    encoder, network = served.encoder, served.network
+    from pipeline.tasks.forecasting.network import time_of_step
+
+    encoder, network = loaded.encoder, loaded.row
     past, first = _past(encoder, item)
     extras, held = _beside(encoder, item, len(past), len(past) + steps)
-    model = served.compiled(1 if network.stateful else None)
-    values, half = _ahead(model, network, encoder, past, first, steps, extras), widths(encoder, steps)
+    values, half = _ahead(loaded.model, network, encoder, past, first, steps, extras), widths(encoder, steps)
     answer = {
         **{name: row.tolist() for name, row in zip(ENDS, (values, values - half, values + half), strict=True)},
         "level": encoder["interval"]["level"],
@@ -60,7 +59,7 @@ def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
 
 
 def _ahead(
-    model: Compiled,
+    model: Any,
     network: ForecastingNetwork,
     encoder: Mapping[str, Any],
     past: NDArray[np.float64],
@@ -68,7 +67,9 @@ def _ahead(
     steps: int,
     extras: NDArray[np.float64] | None,
 ) -> NDArray[np.float64]:
-    """float64 [steps]; see forecast. What stands at a step does not depend on how many are asked for."""
+    """float64 [steps]; see forecast. The value at a step does not depend on how many are asked for."""
+    from pipeline.tasks.forecasting.network import roll_out
+
     horizons = encoder["horizons"]
     length = min((h for h in horizons if h >= steps), default=steps)
     rolled = length if 1 in horizons else 1
@@ -147,9 +148,17 @@ def _time(text: Any) -> Any:
     return time
 
 
-def _forecasts(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values, start, extras} → {values, lower, upper, level}: the next steps; see models.forecasting.forecast"""
-    from pipeline.tasks.forecasting.answers import forecast
-
+def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values, start, extras} → {values, lower, upper, level}: the next steps; see forecast"""
     steps = int(number(options, "steps", 96, 1, MAX_STEPS))
-    return [forecast(served, item, steps) for item in inputs]
+    return [forecast(loaded, item, steps) for item in inputs]
+
+
+def latest_input(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as much of the latest series as the model needs for an answer."""
+    latest, need = encoder["latest"], reach(encoder) + 1
+    extras = {
+        extra["name"]: [row[i] for row in latest["extras"][-need:]] for i, extra in enumerate(encoder.get("extras", ()))
+    }
+    item = {"values": latest["values"][-need:], "start": encoder["start"] or "2026-01-01T00:00"}
+    return {**item, "extras": extras} if extras else item

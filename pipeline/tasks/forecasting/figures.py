@@ -11,7 +11,7 @@ from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.formatting import plain
-from pipeline.reporting.report_data import Experiment, Material
+from pipeline.reporting.report_data import Experiment, ReportData
 from pipeline.tasks.forecasting.prepare import bounds, targets
 
 DAYS, STEPS, DAY = 10, 200, 86_400
@@ -19,23 +19,23 @@ PANELS = 4
 Forecasts = Mapping[str, NDArray[Any]]
 
 
-def figures(material: Material) -> list[Element]:
-    ours = {row.name: row.test_predictions()[0] for row in material.experiments}
-    best = material.best_baseline()
+def figures(data: ReportData) -> list[Element]:
+    ours = {row.name: row.test_predictions()[0] for row in data.experiments}
+    best = data.best_baseline()
     rival = {f"{best[0]} (baseline)": best[1][0]} if best else {}
-    runs = [_free_run(material, row) for row in material.experiments if member_key(0, "free_run") in row.predictions]
-    by_horizon = [_by_horizon(material, ours, rival)] if len(material.encoded.encoder["horizons"]) > 1 else []
-    return [_over_truth(material, ours, rival), *by_horizon, *runs]
+    runs = [_free_run(data, row) for row in data.experiments if member_key(0, "free_run") in row.predictions]
+    by_horizon = [_by_horizon(data, ours, rival)] if len(data.encoded.encoder["horizons"]) > 1 else []
+    return [_over_truth(data, ours, rival), *by_horizon, *runs]
 
 
-def _over_truth(material: Material, ours: Forecasts, rival: Forecasts) -> Picture:
-    encoder = material.encoded.encoder
+def _over_truth(data: ReportData, ours: Forecasts, rival: Forecasts) -> Picture:
+    encoder = data.encoded.encoder
     step, horizons = encoder["step_seconds"], encoder["horizons"]
     chosen = np.unique(np.linspace(0, len(horizons) - 1, PANELS).round().astype(int))
     name = next(iter(ours))
     shown = {name: ours[name], **rival}
     rows = [
-        (f"{ahead(h, step)} ahead", _panel(material, j, h, shown, rival)) for j, h in enumerate(horizons) if j in chosen
+        (f"{ahead(h, step)} ahead", _panel(data, j, h, shown, rival)) for j, h in enumerate(horizons) if j in chosen
     ]
     span = f"{DAYS} days" if step else f"{STEPS} steps"
     return Picture(
@@ -43,25 +43,25 @@ def _over_truth(material: Material, ours: Forecasts, rival: Forecasts) -> Pictur
         f"The first {span} of the test part: {name}",
         f"Forecasts of {', '.join(shown)} over the truth: {', '.join(title for title, _ in rows)}",
         charts.panels(rows, f"{'days' if step else 'steps'} from the start of the test part", encoder["unit"]),
-        "Gaps are values that are masked." if material.facts.get("masked") else "",
+        "Gaps are values that are masked." if data.facts.get("masked") else "",
         wide=True,
     )
 
 
-def _panel(material: Material, j: int, horizon: int, shown: Forecasts, rival: Forecasts) -> list[Line]:
+def _panel(data: ReportData, j: int, horizon: int, shown: Forecasts, rival: Forecasts) -> list[Line]:
     """The truth and what was forecast for it `horizon` steps before."""
-    step = material.encoded.encoder["step_seconds"]
-    origins, truth = targets(material.encoded, "test")
-    at = origins + horizon - bounds(material.encoded, "test")[0]
+    step = data.encoded.encoder["step_seconds"]
+    origins, truth = targets(data.encoded, "test")
+    at = origins + horizon - bounds(data.encoded, "test")[0]
     inside = (at >= 0) & (at < (DAYS * DAY // step if step else STEPS))
     x = at[inside] * (step / DAY if step else 1)
     forecasts = [Line(key, x, values[inside, j], rival=key in rival) for key, values in shown.items()]
     return [Line("truth", x, truth[inside, j], truth=True), *forecasts]
 
 
-def _by_horizon(material: Material, ours: Forecasts, rival: Forecasts) -> Picture:
-    encoder = material.encoded.encoder
-    _, truth = targets(material.encoded, "test")
+def _by_horizon(data: ReportData, ours: Forecasts, rival: Forecasts) -> Picture:
+    encoder = data.encoded.encoder
+    _, truth = targets(data.encoded, "test")
     groups = [ahead(horizon, encoder["step_seconds"]) for horizon in encoder["horizons"]]
     errors = {name: absolute_errors(truth, p) for name, p in {**ours, **rival}.items()}
     said = "; ".join(
@@ -83,11 +83,11 @@ def absolute_errors(truth: NDArray[np.float64], predictions: NDArray[Any]) -> li
     return [float(e) for e in np.nanmean(np.abs(predictions - truth), axis=0)]
 
 
-def _free_run(material: Material, row: Experiment) -> Picture:
+def _free_run(data: ReportData, row: Experiment) -> Picture:
     """The end of a long forecast that is fed with nothing but itself: there a drift shows."""
     forecast = row.predictions[member_key(0, "free_run")]
-    start, _ = bounds(material.encoded, "test")
-    truth = material.encoded.arrays["values"][start : start + len(forecast)]
+    start, _ = bounds(data.encoded, "test")
+    truth = data.encoded.arrays["values"][start : start + len(forecast)]
     x = np.arange(len(forecast))[-STEPS:]
     drawn = [Line("truth", x, truth[-STEPS:], truth=True), Line(row.name, x, forecast[-STEPS:])]
     worst = plain(float(np.max(np.abs(forecast - truth))))
@@ -95,7 +95,7 @@ def _free_run(material: Material, row: Experiment) -> Picture:
         f"free-run-{row.name}",
         f"Running free: {row.name}",
         f"The last {len(x)} of {len(forecast)} free-running steps of {row.name} over the truth; greatest error {worst}",
-        charts.lines(drawn, "steps without seeing the truth", material.encoded.encoder["unit"], wide=True),
+        charts.lines(drawn, "steps without seeing the truth", data.encoded.encoder["unit"], wide=True),
         f"One-step forecasts fed back {len(forecast)} times from the start of the test part; greatest error {worst}.",
         wide=True,
     )

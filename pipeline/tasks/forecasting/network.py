@@ -14,6 +14,7 @@ from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded
 from pipeline.encoding.series_features import lag_columns, reach
 from pipeline.errors import DataError
+from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent, reset_states
 from pipeline.layers.pooling import FoldSteps, UnfoldSteps
@@ -121,7 +122,7 @@ def feed(network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...],
     return Chunks(network, encoded, splits)
 
 
-class predictor:
+class Forecaster:
     """Forecasts for the origins of a split: carried state, or windows of `time_steps`, as the network was trained."""
 
     def __init__(self, model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> None:
@@ -129,12 +130,12 @@ class predictor:
         batch = STREAMS if network.stateful else None
         self.twin = Compiled(build(network, encoded.encoder, batch)) if network.stateful else model
 
-    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
+    def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
         """float64 [targets, horizons], in the unit of the series."""
         scaled = self._carried(split) if self.network.stateful else self._windows(split)
         return np.asarray(scaled.astype(np.float64) * self.encoded.encoder["sd"] + self.encoded.encoder["mean"])
 
-    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
+    def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
         """free_run: float64 [steps] from the start of the test part, fed with nothing but itself; where asked for."""
         encoder, values = self.encoded.encoder, self.encoded.arrays["values"]
         if not encoder["free_run"]:
@@ -203,3 +204,16 @@ def time_of_step(encoder: Mapping[str, Any], steps: int) -> str | None:
     if encoder["start"] is None or encoder["step_seconds"] is None:
         return None
     return str(np.datetime64(encoder["start"], "s") + np.timedelta64(encoder["step_seconds"] * steps, "s"))
+
+
+def predictor(model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> Predictor:
+    reader = Forecaster(model, network, encoded)
+    return Predictor(reader.predict, reader.further_arrays)
+
+
+def serving(row: ForecastingNetwork, encoder: Mapping[str, Any]) -> ServingForm:
+    """Serve one series at a time if the network is stateful."""
+    return ServingForm(1 if row.stateful else None)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, compiled=compiled, serving=serving)

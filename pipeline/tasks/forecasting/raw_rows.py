@@ -1,19 +1,21 @@
-"""DOC."""
+"""Test examples as raw input, and which raw example each test loss belongs to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
-from pipeline.evaluation.raw_rows import Ids, Network, RawRows, hashed, spread
-from pipeline.tasks.forecasting import prepare
+from pipeline.encoding.series_features import reach
+from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
+from pipeline.tasks.forecasting.prepare import carried_steps, targets, window_steps
 
 PAST = 8  # values that make a place in a series unlike others
 
 
-def _origin_ids(encoded: Encoded, fold: int) -> Ids:
-    origins, truth = prepare.targets(encoded, "test")
+def row_ids(encoded: Encoded, fold: int) -> Ids:
+    origins, truth = targets(encoded, "test")
     used = ~np.isnan(truth).all(axis=1)
     values = encoded.arrays["values"]
     return hashed(
@@ -22,12 +24,9 @@ def _origin_ids(encoded: Encoded, fold: int) -> Ids:
     )
 
 
-def _series(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
     """The series up to an origin, as far back as evaluate had read it: with a carried state these are the first origins
     of the streams, for a later one had read more than a served model ever does."""
-    from pipeline.encoding.series_features import reach
-    from pipeline.tasks.forecasting.prepare import carried_steps, targets, window_steps
-
     encoder, values = encoded.encoder, encoded.arrays["values"]
     origins, _ = targets(encoded, "test")
     if network["stateful"]:

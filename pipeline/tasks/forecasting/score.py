@@ -1,4 +1,4 @@
-"""DOC."""
+"""Test figures, and the loss of each test example."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
+from pipeline.evaluation.metric import Metric
 from pipeline.evaluation.statistics import LEVEL, conformal_width
 from pipeline.tasks.forecasting.prepare import Floats, bounds, targets
 
-HEADLINE = "mase"
-MONITOR = "mase"
-BLOCK = 96
+PRIMARY_METRIC = Metric("mase")
+MONITOR = PRIMARY_METRIC
+BOOTSTRAP_BLOCK = 96
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

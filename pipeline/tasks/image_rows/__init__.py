@@ -1,1 +1,1 @@
-"""."""
+"""Images read row by row: one class for each image."""

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Answers to raw input."""
 
 import base64
 import io
@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_PIXELS, Answer, class_answer, texts, warned
-from pipeline.serving.served import Served
 
 
-def _pictures(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """picture file in base64 → {label, probability, probabilities}; any size, scaled to that of training"""
     from pipeline.tasks.image_rows.network import probabilities
 
-    height, width, channels = served.encoder["shape"]
+    height, width, channels = loaded.encoder["shape"]
     pictures = [_picture(i, text, channels) for i, text in enumerate(texts(inputs, "a picture file in base64"))]
     pixels = np.stack(
         [np.asarray(picture.resize((width, height)), np.uint8).reshape(height, width, channels) for picture in pictures]
     )
-    p = probabilities(served.compiled(), pixels, mirrored=getattr(served.network, "augment", False))
+    p = probabilities(loaded.model, pixels, mirrored=getattr(loaded.row, "augment", False))
     small = f"the picture has fewer pixels than the {width} × {height} that the network sees, and was enlarged"
     return [
         warned(
-            class_answer(served.encoder["label_names"], row), {small: picture.width < width or picture.height < height}
+            class_answer(loaded.encoder["label_names"], row), {small: picture.width < width or picture.height < height}
         )
         for picture, row in zip(pictures, p, strict=True)
     ]

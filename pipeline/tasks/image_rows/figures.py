@@ -10,16 +10,16 @@ from pipeline.reporting import charts
 from pipeline.reporting.classes import Answers, confusion
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.formatting import count
-from pipeline.reporting.report_data import Experiment, Material
+from pipeline.reporting.report_data import Experiment, ReportData
 
 MISTAKES, AT_RANDOM = 18, 24
 
 
-def figures(material: Material) -> list[Element]:
-    row, arrays, names = material.experiments[0], material.encoded.arrays, material.encoded.encoder["label_names"]
+def figures(data: ReportData) -> list[Element]:
+    row, arrays, names = data.experiments[0], data.encoded.arrays, data.encoded.encoder["label_names"]
     probabilities = row.test_predictions()[0]
     answers = Answers(np.arange(len(probabilities)), arrays["test_y"], probabilities)
-    shown: list[Element] = [*_drawn(material), confusion(row, answers, names)]
+    shown: list[Element] = [*_drawn(data), confusion(row, answers, names)]
     worst = answers.worst(MISTAKES)
     if len(worst):
         shown.append(_mistakes(row, arrays["test_x"], answers, worst, names))
@@ -27,11 +27,11 @@ def figures(material: Material) -> list[Element]:
     return [*shown, _at_random(row, arrays["test_x"], answers, chosen, names)]
 
 
-def _drawn(material: Material) -> list[Picture]:
+def _drawn(data: ReportData) -> list[Picture]:
     """What networks draw that are given nothing but a label."""
     key = member_key(0, "drawn")
-    names = material.encoded.encoder["label_names"]
-    found = [(row.name, row.predictions[key]) for row in material.experiments if key in row.predictions]
+    names = data.encoded.encoder["label_names"]
+    found = [(row.name, row.predictions[key]) for row in data.experiments if key in row.predictions]
     return [
         Picture(
             f"drawn-{name}",

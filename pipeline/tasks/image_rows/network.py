@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ImageRowsNetwork
 from pipeline.encoding.records import Encoded
+from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.layers.pooling import MaxMeanPool
@@ -114,17 +115,17 @@ def feed(network: ImageRowsNetwork, encoded: Encoded, splits: tuple[str, ...], f
     return Pictures(network, encoded, splits)
 
 
-class predictor:
+class ImageReader:
     """Probabilities of the classes, and for a network that draws, what it draws."""
 
     def __init__(self, model: Compiled, network: ImageRowsNetwork, encoded: Encoded) -> None:
         self.model, self.network, self.encoded = model, network, encoded
 
-    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
+    def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
         """float32 [images of the split, classes]"""
         return probabilities(self.model, self.encoded.arrays[f"{split}_x"], mirrored=self.network.augment)
 
-    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
+    def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
         """`drawn` uint8 [classes, images, height, width, channels], each from nothing but its label."""
         if self.network.topology != "one_to_many":
             return {}
@@ -143,3 +144,11 @@ def probabilities(model: Compiled, pixels: NDArray[np.uint8], *, mirrored: bool)
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def predictor(model: Compiled, network: ImageRowsNetwork, encoded: Encoded) -> Predictor:
+    reader = ImageReader(model, network, encoded)
+    return Predictor(reader.predict, reader.further_arrays)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

@@ -1,23 +1,24 @@
-"""DOC."""
+"""Test examples as raw input, and which raw example each test loss belongs to."""
 
 import base64
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
-from pipeline.evaluation.raw_rows import Ids, Network, RawRows, hashed, read_probabilities, spread
+from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, read_probabilities, spread
 
 
-def _image_ids(encoded: Encoded, fold: int) -> Ids:
+def row_ids(encoded: Encoded, fold: int) -> Ids:
     names = encoded.encoder["label_names"]
     pairs = zip(encoded.arrays["test_x"], encoded.arrays["test_y"], strict=True)
     return hashed(pixels.tobytes() + names[label].encode() for pixels, label in pairs)
 
 
-def _raw_pictures(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
     at = spread(len(stored), rows)
     return RawRows(
         [_png(pixels) for pixels in encoded.arrays["test_x"][at]], list(stored[at]), read_probabilities(encoded)

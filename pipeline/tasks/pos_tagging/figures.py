@@ -9,7 +9,7 @@ from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture, Sentences
 from pipeline.reporting.formatting import count
-from pipeline.reporting.report_data import Experiment, Material
+from pipeline.reporting.report_data import Experiment, ReportData
 from pipeline.tasks.pos_tagging.prepare import in_split, shown_sentences
 
 BORDERS = (11, 21, 31, 41)  # words at which a new group of lengths begins
@@ -17,16 +17,16 @@ TAGS, SENTENCES, LONGEST = 12, 5, 60
 NOT_IN_TRAINING = "unseen tag"
 
 
-def figures(material: Material) -> list[Element]:
-    row = material.experiments[0]
+def figures(data: ReportData) -> list[Element]:
+    row = data.experiments[0]
     picked = row.test_predictions()[0].astype(np.int64)
-    truth = material.encoded.arrays["tags"][in_split(material.encoded, "test")].astype(np.int64)
-    shown: list[Element] = [_by_length(material, truth)]
-    shown += [_attention(material, r) for r in material.experiments if member_key(0, "attention") in r.predictions]
+    truth = data.encoded.arrays["tags"][in_split(data.encoded, "test")].astype(np.int64)
+    shown: list[Element] = [_by_length(data, truth)]
+    shown += [_attention(data, r) for r in data.experiments if member_key(0, "attention") in r.predictions]
     if np.array_equal(picked, truth):
         return shown
-    names = [*material.encoded.encoder["tags"], NOT_IN_TRAINING]  # the last one has id -1
-    return [*shown, _confused(row, truth, picked, names), _sentences(material, row, truth, picked, names)]
+    names = [*data.encoded.encoder["tags"], NOT_IN_TRAINING]  # the last one has id -1
+    return [*shown, _confused(row, truth, picked, names), _sentences(data, row, truth, picked, names)]
 
 
 def accuracy_by_length(
@@ -40,11 +40,11 @@ def accuracy_by_length(
     return means, np.array([100.0 * right[of_word == i].mean() for i in used])
 
 
-def _by_length(material: Material, truth: NDArray[np.int64]) -> Picture:
-    arrays = material.encoded.arrays
+def _by_length(data: ReportData, truth: NDArray[np.int64]) -> Picture:
+    arrays = data.encoded.arrays
     lengths = np.diff(arrays["offsets"])[arrays["split"][0] == SPLITS.index("test")]
-    picked = {row.name: row.test_predictions()[0] for row in material.experiments}
-    best = material.best_baseline()
+    picked = {row.name: row.test_predictions()[0] for row in data.experiments}
+    best = data.best_baseline()
     lines = [Line(name, *accuracy_by_length(lengths, tags == truth)) for name, tags in picked.items()]
     if best:
         lines.append(Line(best[0], *accuracy_by_length(lengths, best[1][0] == truth), rival=True))
@@ -58,9 +58,9 @@ def _by_length(material: Material, truth: NDArray[np.int64]) -> Picture:
     )
 
 
-def _attention(material: Material, row: Experiment) -> Picture:
-    arrays = material.encoded.arrays
-    which = shown_sentences(material.encoded)
+def _attention(data: ReportData, row: Experiment) -> Picture:
+    arrays = data.encoded.arrays
+    which = shown_sentences(data.encoded)
     weights = row.predictions[member_key(0, "attention")]
     spans = [np.arange(arrays["offsets"][i], arrays["offsets"][i + 1]) for i in which]
     maps = [(w[: len(s), : len(s)], unpack(arrays, s)) for w, s in zip(weights, spans, strict=True)]
@@ -100,13 +100,13 @@ def _confused(row: Experiment, truth: NDArray[np.int64], picked: NDArray[np.int6
 
 
 def _sentences(
-    material: Material, row: Experiment, truth: NDArray[np.int64], picked: NDArray[np.int64], names: list[str]
+    data: ReportData, row: Experiment, truth: NDArray[np.int64], picked: NDArray[np.int64], names: list[str]
 ) -> Sentences:
-    arrays = material.encoded.arrays
+    arrays = data.encoded.arrays
     lengths = np.diff(arrays["offsets"])[arrays["split"][0] == SPLITS.index("test")]
     starts = np.cumsum([0, *lengths[:-1]])
     mistakes = np.add.reduceat(truth != picked, starts, dtype=np.int64)
-    words = unpack(arrays, np.flatnonzero(in_split(material.encoded, "test")))
+    words = unpack(arrays, np.flatnonzero(in_split(data.encoded, "test")))
     worst = [i for i in np.argsort(-mistakes, kind="stable")[:SENTENCES] if mistakes[i]]
     shown = []
     for i in worst:

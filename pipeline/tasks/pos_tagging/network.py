@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import PosTaggingNetwork
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import SPLITS, Encoded
+from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.attention import AttentionDecoder, Places, RepeatAlong
 from pipeline.layers.cells import CELLS, dropped, recurrent
@@ -100,19 +101,19 @@ def feed(network: PosTaggingNetwork, encoded: Encoded, splits: tuple[str, ...], 
     return Sentences(network, encoded, splits)
 
 
-class predictor:
+class Tagger:
     """Tags of a split; and for a network with attention, what it attended to in a few sentences of the test."""
 
     def __init__(self, model: Compiled, network: PosTaggingNetwork, encoded: Encoded) -> None:
         self.model, self.network, self.encoded = model, network, encoded
 
-    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.int16]:
+    def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.int16]:
         """int16 [words of the split]: tag ids in reading order."""
         counts = known_counts(self.encoded, fitted_on)
         which = self.encoded.arrays["split"][0] == SPLITS.index(split)
         return np.concatenate(tag_ids(self.model, rows(self.encoded, which, counts)))
 
-    def extras(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float32]]:
+    def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float32]]:
         """attention: float32 [sentences, steps, places] of shown_sentences(), 0 beyond the end of a sentence."""
         if self.network.topology != "attention":
             return {}
@@ -140,3 +141,11 @@ def tag_ids(model: Compiled, sentences: Sequence[NDArray[np.int32]], batch: int 
         for i, row in zip(group, logits, strict=True):
             out[i] = row[: len(sentences[i])].argmax(axis=-1).astype(np.int16)
     return out
+
+
+def predictor(model: Compiled, network: PosTaggingNetwork, encoded: Encoded) -> Predictor:
+    reader = Tagger(model, network, encoded)
+    return Predictor(reader.predict, reader.further_arrays)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

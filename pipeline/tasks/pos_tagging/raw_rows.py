@@ -1,16 +1,17 @@
-"""DOC."""
+"""Test examples as raw input, and which raw example each test loss belongs to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoding.records import Encoded, unpack
-from pipeline.evaluation.raw_rows import TEST, Ids, Network, RawRows, hashed, spread
+from pipeline.encoding.records import TEST, Encoded, unpack
+from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
 from pipeline.tasks.pos_tagging import prepare
 
 
-def _sentence_ids(encoded: Encoded, fold: int) -> Ids:
+def row_ids(encoded: Encoded, fold: int) -> Ids:
     """The same number for each word of a sentence."""
     arrays, tags = encoded.arrays, [*encoded.encoder["tags"], ""]
     lengths = np.diff(arrays["offsets"])
@@ -22,7 +23,7 @@ def _sentence_ids(encoded: Encoded, fold: int) -> Ids:
     return ids
 
 
-def _raw_sentences(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
     """A word with white space inside cannot be sent: its sentence is left out."""
     arrays, ids = encoded.arrays, {tag: i for i, tag in enumerate(encoded.encoder["tags"])}
     tests = np.flatnonzero(arrays["split"][0] == TEST)

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Test figures, and the loss of each test example."""
 
 from typing import Any
 
@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, Encoded, unpack
+from pipeline.evaluation.metric import Metric
 from pipeline.tasks.pos_tagging.prepare import in_split
 
-HEADLINE = "token_accuracy"
-MONITOR = "token_accuracy"
-BLOCK = 25  # words of one sentence depend on each other
+PRIMARY_METRIC = Metric("token_accuracy", higher_is_better=True)
+MONITOR = PRIMARY_METRIC
+BOOTSTRAP_BLOCK = 25  # words of one sentence depend on each other
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Answers to raw input."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,20 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import NO_VALUES, Answer, warned
-from pipeline.serving.served import Served
-from pipeline.tasks.returns.network import scaled
 from pipeline.tasks.returns.prepare import COLUMNS, features
 
 
-def forecast(served: Any, item: Any) -> dict[str, Any]:
+def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
     """The next close, with the ends of its interval, after item["values"], with item["high"], item["low"] and
     item["volume"] of the same days; an empty item: after the latest days that the model knows."""
-    encoder = served.encoder
+    from pipeline.tasks.returns.network import scaled
+
+    encoder = loaded.encoder
     columns = _columns(encoder, item or encoder["latest"])
     scaling = encoder["scalings"][0]
     inputs = scaled(features(columns)[-encoder["window"] :], scaling)
-    log_return = float(served.compiled().predict(inputs[None])[0, 0]) * scaling["spread"]
+    log_return = float(loaded.model.predict(inputs[None])[0, 0]) * scaling["spread"]
     price = float(columns["values"][-1] * np.exp(log_return))
     width = encoder["interval"]["width"]
     answer = {
@@ -55,8 +56,11 @@ def _columns(encoder: Mapping[str, Any], item: Any) -> dict[str, NDArray[np.floa
     return columns
 
 
-def _next_days(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values, high, low, volume} → {values, lower, upper, level}: the next close; see models.returns.forecast"""
-    from pipeline.tasks.returns.answers import forecast
+def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values, high, low, volume} → {values, lower, upper, level}: the next close; see forecast"""
+    return [forecast(loaded, item) for item in inputs]
 
-    return [forecast(served, item) for item in inputs]
+
+def latest_input(encoder: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the latest days, which are as many as the model needs for an answer."""
+    return dict(encoder["latest"])

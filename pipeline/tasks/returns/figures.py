@@ -10,26 +10,26 @@ from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.formatting import plain
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData
 from pipeline.tasks.returns.prepare import days
 from pipeline.tasks.returns.score import score
 
 
-def figures(material: Material) -> list[Element]:
-    return [_gain(material), _by_origin(material)]
+def figures(data: ReportData) -> list[Element]:
+    return [_gain(data), _by_origin(data)]
 
 
-def _forecasts(material: Material) -> dict[str, list[NDArray[Any]]]:
+def _forecasts(data: ReportData) -> dict[str, list[NDArray[Any]]]:
     """The test predictions of each experiment, the earliest origin first."""
-    return {row.name: row.test_predictions()[::-1] for row in material.experiments}
+    return {row.name: row.test_predictions()[::-1] for row in data.experiments}
 
 
-def _gain(material: Material) -> Picture:
+def _gain(data: ReportData) -> Picture:
     """Cumulative squared error of "no change" less that of the forecasts (Goyal and Welch 2008): it rises while they
     are better."""
-    at = np.concatenate([days(material.encoded, "test", fold) for fold in _folds(material)])
-    truth, dates = material.encoded.arrays["returns"][at], material.encoded.arrays["dates"][at]
-    gains = {name: gained(truth, np.concatenate(parts)) for name, parts in _forecasts(material).items()}
+    at = np.concatenate([days(data.encoded, "test", fold) for fold in _folds(data)])
+    truth, dates = data.encoded.arrays["returns"][at], data.encoded.arrays["dates"][at]
+    gains = {name: gained(truth, np.concatenate(parts)) for name, parts in _forecasts(data).items()}
     drawn = [Line(name, dates, gain) for name, gain in gains.items()]
     drawn.append(Line("no change", dates, np.zeros(len(dates)), rival=True))
     ends = "; ".join(f"{name} ends at {plain(float(gain[-1]))} %" for name, gain in gains.items())
@@ -49,12 +49,12 @@ def gained(truth: NDArray[np.float64], forecast: NDArray[Any]) -> NDArray[np.flo
     return 100 * saved / np.sum(truth**2)
 
 
-def _by_origin(material: Material) -> Picture:
-    folds = _folds(material)
-    first = [str(material.encoded.arrays["dates"][days(material.encoded, "test", fold)[0]])[:7] for fold in folds]
+def _by_origin(data: ReportData) -> Picture:
+    folds = _folds(data)
+    first = [str(data.encoded.arrays["dates"][days(data.encoded, "test", fold)[0]])[:7] for fold in folds]
     errors = {
-        name: [score(material.encoded, "test", p, fold)["theil_u"] for p, fold in zip(parts, folds, strict=True)]
-        for name, parts in _forecasts(material).items()
+        name: [score(data.encoded, "test", p, fold)["theil_u"] for p, fold in zip(parts, folds, strict=True)]
+        for name, parts in _forecasts(data).items()
     }
     said = "; ".join(f"{name} {', '.join(plain(u) for u in row)}" for name, row in errors.items())
     x = range(1, len(folds) + 1)
@@ -69,6 +69,6 @@ def _by_origin(material: Material) -> Picture:
     )
 
 
-def _folds(material: Material) -> Sequence[int]:
+def _folds(data: ReportData) -> Sequence[int]:
     """The earliest origin first."""
-    return range(material.facts["folds"])[::-1]
+    return range(data.facts["folds"])[::-1]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ReturnsNetwork
 from pipeline.encoding.records import Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.tasks.returns.prepare import days
 from pipeline.training.compiled import Compiled
@@ -72,4 +73,7 @@ def predictor(model: Compiled, network: ReturnsNetwork, encoded: Encoded) -> Pre
         out = [model.predict(inputs[at[i : i + 2_000]])[:, 0] for i in range(0, len(at), 2_000)]
         return np.asarray(np.concatenate(out) * np.float64(scaling["spread"]))
 
-    return predict
+    return Predictor(predict)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

@@ -1,24 +1,24 @@
-"""DOC."""
+"""Test examples as raw input, and which raw example each test loss belongs to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
-from pipeline.evaluation.raw_rows import Ids, Network, RawRows, hashed, spread
-from pipeline.tasks.forecasting.raw_rows import PAST
-from pipeline.tasks.returns import prepare
+from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
+from pipeline.tasks.returns.prepare import COLUMNS, days
+
+PAST = 8  # returns that tell one day from all others
 
 
-def _day_ids(encoded: Encoded, fold: int) -> Ids:
+def row_ids(encoded: Encoded, fold: int) -> Ids:
     past = encoded.arrays["returns"]
-    return hashed(past[max(0, day - PAST) : day + 1].tobytes() for day in prepare.days(encoded, "test", fold))
+    return hashed(past[max(0, day - PAST) : day + 1].tobytes() for day in days(encoded, "test", fold))
 
 
-def _prices(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
-    from pipeline.tasks.returns.prepare import COLUMNS, days
-
+def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
     need, at = encoded.encoder["first"], spread(len(stored), rows)
     tests = days(encoded, "test", 0)[at]
     inputs = [{name: encoded.arrays[name][day - need : day].tolist() for name in COLUMNS} for day in tests]

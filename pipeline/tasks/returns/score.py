@@ -1,4 +1,4 @@
-"""DOC."""
+"""Test figures, and the loss of each test example."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
+from pipeline.evaluation.metric import Metric
 from pipeline.evaluation.statistics import LEVEL, conformal_width, diebold_mariano
 from pipeline.tasks.returns.prepare import Floats, days
 
-HEADLINE = "theil_u"
-MONITOR = "theil_u"
-BLOCK = 20
+PRIMARY_METRIC = Metric("theil_u")
+MONITOR = PRIMARY_METRIC
+BOOTSTRAP_BLOCK = 20
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

@@ -1,19 +1,19 @@
-"""DOC."""
+"""Answers to raw input."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_CHARACTERS, Answer, text_class_answer, texts
-from pipeline.serving.served import Served
 
 
-def _label(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """text → {label, probability, probabilities}"""
     from pipeline.encoding.word_features import words
     from pipeline.tasks.sentiment.network import probabilities
     from pipeline.tasks.sentiment.prepare import encode_texts
 
-    texts, ids = texts(inputs, "a text"), served.encoder["ids"]
-    p = probabilities(served.compiled(), encode_texts([text[:MAX_CHARACTERS] for text in texts], served.encoder))
-    known = (any(word in ids for word in words(text[:MAX_CHARACTERS])) for text in texts)
-    return [text_class_answer(served, *found) for found in zip(texts, p, known, strict=True)]
+    given, ids = texts(inputs, "a text"), loaded.encoder["ids"]
+    p = probabilities(loaded.model, encode_texts([text[:MAX_CHARACTERS] for text in given], loaded.encoder))
+    known = (any(word in ids for word in words(text[:MAX_CHARACTERS])) for text in given)
+    return [text_class_answer(loaded.encoder["label_names"], *found) for found in zip(given, p, known, strict=True)]

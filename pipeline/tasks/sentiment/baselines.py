@@ -1,4 +1,4 @@
-"""DOC."""
+"""What naive methods score on the same test examples."""
 
 import numpy as np
 from numpy.typing import NDArray

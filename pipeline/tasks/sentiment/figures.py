@@ -8,28 +8,28 @@ from pipeline.encoding.records import SPLITS, unpack
 from pipeline.reporting.classes import Answers, confusion
 from pipeline.reporting.elements import Cell, Element, Table
 from pipeline.reporting.formatting import count
-from pipeline.reporting.report_data import Experiment, Material
+from pipeline.reporting.report_data import Experiment, ReportData
 
 SHOWN, LONGEST = 10, 300
 
 
-def figures(material: Material) -> list[Element]:
-    row, names = material.experiments[0], material.encoded.encoder["label_names"]
-    answers = pooled(material, row)
-    return [confusion(row, answers, names), _mistakes(material, row, answers, names)]
+def figures(data: ReportData) -> list[Element]:
+    row, names = data.experiments[0], data.encoded.encoder["label_names"]
+    answers = pooled(data, row)
+    return [confusion(row, answers, names), _mistakes(data, row, answers, names)]
 
 
-def pooled(material: Material, row: Experiment) -> Answers:
+def pooled(data: ReportData, row: Experiment) -> Answers:
     """The test texts of all folds."""
-    arrays = material.encoded.arrays
+    arrays = data.encoded.arrays
     where = [np.flatnonzero(split == SPLITS.index("test")) for split in arrays["split"]]
     at = np.concatenate(where)
     return Answers(at, arrays["labels"][at], np.concatenate(row.test_predictions()))
 
 
-def _mistakes(material: Material, row: Experiment, answers: Answers, names: Any) -> Table:
+def _mistakes(data: ReportData, row: Experiment, answers: Answers, names: Any) -> Table:
     worst = answers.worst(SHOWN)
-    texts = unpack(material.encoded.arrays, answers.where[worst])
+    texts = unpack(data.encoded.arrays, answers.where[worst])
     rows = [
         [Cell(_shortened(text)), Cell(names[answers.truth[i]]), Cell(names[answers.picked[i]]), _sure(answers, i)]
         for text, i in zip(texts, worst, strict=True)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import SentimentNetwork
 from pipeline.encoding.records import SPLITS, Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.layers.pooling import BagEmbedding, MaxMeanPool, StepPool
 from pipeline.tasks.sentiment.prepare import UNKNOWN_ID, known_counts
@@ -111,7 +112,7 @@ def predictor(model: Compiled, network: SentimentNetwork, encoded: Encoded) -> P
         counts = known_counts(encoded, fitted_on, fold)
         return probabilities(model, rows(encoded, encoded.arrays["split"][fold] == SPLITS.index(split), counts))
 
-    return predict
+    return Predictor(predict)
 
 
 def probabilities(model: Compiled, texts: Sequence[NDArray[np.int32]], batch: int = 128) -> NDArray[np.float32]:
@@ -123,3 +124,6 @@ def probabilities(model: Compiled, texts: Sequence[NDArray[np.int32]], batch: in
         out[group] = p
     assert out is not None
     return out
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, start=start)

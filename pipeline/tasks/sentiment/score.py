@@ -1,4 +1,4 @@
-"""DOC."""
+"""Test figures, and the loss of each test example."""
 
 from typing import Any
 
@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, Encoded
+from pipeline.evaluation.metric import Metric
 from pipeline.tasks.sentiment.prepare import TEST
 
-HEADLINE = "accuracy"
-MONITOR = "log_loss"
-BLOCK = 1
+PRIMARY_METRIC = Metric("accuracy", higher_is_better=True)
+MONITOR = Metric("log_loss")
+BOOTSTRAP_BLOCK = 1
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""."""
+"""The tasks of the textbook's protocols."""

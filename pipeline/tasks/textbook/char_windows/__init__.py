@@ -1,1 +1,1 @@
-"""."""
+"""The textbook's character windows."""

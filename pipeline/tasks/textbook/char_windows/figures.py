@@ -2,10 +2,10 @@
 
 from pipeline.reporting import generated
 from pipeline.reporting.elements import Element
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData
 from pipeline.reporting.surprise import surprise
 
 
-def figures(material: Material) -> list[Element]:
-    along = surprise(material, "training text", "scored windows", lambda predictions: predictions[:, 0])
-    return [*generated.elements(material), along]
+def figures(data: ReportData) -> list[Element]:
+    along = surprise(data, "training text", "scored windows", lambda predictions: predictions[:, 0])
+    return [*generated.elements(data), along]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import CharWindowsNetwork
 from pipeline.encoding.records import Encoded
+from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.tasks.textbook.char_windows.prepare import graded, predicted, starts
@@ -77,7 +78,7 @@ def loss(network: CharWindowsNetwork) -> Any:
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-class predictor:
+class WindowReader:
     """What the model makes of the scored windows, and what it writes: see pipeline.tasks.char_windows.graded."""
 
     def __init__(self, model: Compiled, network: CharWindowsNetwork, encoded: Encoded) -> None:
@@ -86,7 +87,7 @@ class predictor:
         stateful = network.model_copy(update={"stateful": True})
         self.twin = Compiled(build(stateful, encoded.encoder, batch=1)) if self.target == "sequence" else None
 
-    def __call__(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
+    def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
         """float32 [scored windows, 2], the same whichever the split."""
         text, window = self.encoded.arrays["text"], self.encoded.encoder["window"]
         places, _ = predicted(self.encoded)
@@ -126,3 +127,16 @@ class predictor:
         shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
         p = shifted / shifted.sum(axis=-1, keepdims=True)
         return np.asarray(p if p.ndim == 3 else p[:, None], np.float32)
+
+
+def predictor(model: Compiled, network: CharWindowsNetwork, encoded: Encoded) -> Predictor:
+    reader = WindowReader(model, network, encoded)
+    return Predictor(reader.predict, samples=reader.samples, checkpoint=reader.checkpoint)
+
+
+def serving(row: CharWindowsNetwork, encoder: Mapping[str, Any]) -> ServingForm:
+    """Serve windows as they were trained; a network of whole sequences passes its state on."""
+    return ServingForm() if encoder["target"] == "next" else ServingForm(1, {"stateful": True})
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, serving=serving)

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Answers to raw input."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_STEPS, Answer, number
-from pipeline.serving.served import Served
-from pipeline.tasks.textbook.cosine_windows.network import after
 
 
-def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
+def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     """The next `steps` values after item["values"], forecasts fed back; an empty item: after the latest values."""
-    window = served.encoder["window"]
+    from pipeline.tasks.textbook.cosine_windows.network import after
+
+    window = loaded.encoder["window"]
     try:
-        past = np.array(item["values"] if item else served.encoder["latest"], np.float64)
+        past = np.array(item["values"] if item else loaded.encoder["latest"], np.float64)
     except (TypeError, KeyError, ValueError):
         raise DataError('a forecast needs {"values": [numbers]}, or {} to go on') from None
     if past.ndim != 1 or len(past) < window or not np.isfinite(past).all():
@@ -24,13 +25,11 @@ def forecast(served: Any, item: Any, steps: int) -> dict[str, Any]:
         )
     values = list(past[-window:])
     for _ in range(steps):
-        values.append(float(after(served.compiled(), np.array([values[-window:]]))[0]))
-    return {"values": values[window:], "unit": served.encoder["unit"]}
+        values.append(float(after(loaded.model, np.array([values[-window:]]))[0]))
+    return {"values": values[window:], "unit": loaded.encoder["unit"]}
 
 
-def _after_windows(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values} → {values}: the next steps; see pipeline.models.cosine_windows.forecast"""
-    from pipeline.tasks.textbook.cosine_windows.answers import forecast
-
+def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values} → {values}: the next steps; see forecast"""
     steps = int(number(options, "steps", 96, 1, MAX_STEPS))
-    return [forecast(served, item, steps) for item in inputs]
+    return [forecast(loaded, item, steps) for item in inputs]

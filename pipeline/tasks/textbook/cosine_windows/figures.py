@@ -5,21 +5,21 @@ import numpy as np
 from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData
 
 
-def figures(material: Material) -> list[Element]:
-    truth = material.encoded.arrays["test_y"]
+def figures(data: ReportData) -> list[Element]:
+    truth = data.encoded.arrays["test_y"]
     x = np.arange(len(truth))
-    drawn = [Line(row.name, x, row.test_predictions()[0]) for row in material.experiments]
-    said = ", ".join(row.name for row in material.experiments)
+    drawn = [Line(row.name, x, row.test_predictions()[0]) for row in data.experiments]
+    said = ", ".join(row.name for row in data.experiments)
     return [
         Picture(
             "forecast",
             "What follows each test window",
             f"Forecasts of {said} over the truth, for {len(truth)} windows",
             charts.lines([Line("truth", x, truth, truth=True), *drawn], "test window", "value after it", wide=True),
-            "Flaws of the protocol: " + "; ".join(material.facts["flaws"]) + ".",
+            "Flaws of the protocol: " + "; ".join(data.facts["flaws"]) + ".",
             wide=True,
         )
     ]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import CosineWindowsNetwork
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import CELLS
 from pipeline.reference import cells, clipping
 from pipeline.reference.cells import Floats
@@ -97,9 +98,12 @@ def predictor(model: Compiled, network: CosineWindowsNetwork, encoded: Encoded) 
         """float64 [windows of the split]: the value after each window."""
         return after(model, encoded.arrays[f"{split}_x"])
 
-    return predict
+    return Predictor(predict)
 
 
 def after(model: Compiled, windows: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64 [windows]: the value after each of windows [windows, window]."""
     return np.asarray(model.predict(windows[..., None])[:, -1, 0], np.float64)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, compiled=compiled)

@@ -7,18 +7,18 @@ from pipeline.encoding.records import member_key
 from pipeline.reporting import charts
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.formatting import count
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData
 from pipeline.tasks.textbook.padded_tags.prepare import PAD, in_split
 
 
-def figures(material: Material) -> list[Element]:
-    test = in_split(material.encoded, "test")
-    words, tags = material.encoded.arrays["words"][test], material.encoded.arrays["tags"][test]
-    real, first = words > PAD, material.encoded.encoder["tags"][0]
+def figures(data: ReportData) -> list[Element]:
+    test = in_split(data.encoded, "test")
+    words, tags = data.encoded.arrays["words"][test], data.encoded.arrays["tags"][test]
+    real, first = words > PAD, data.encoded.encoder["tags"][0]
     kinds = {"padding": ~real, f"words with tag 0 ({first})": real & (tags == 0), "other words": tags > 0}
-    answers = {row.name: row.test_predictions()[0] for row in material.experiments}
-    stored = material.baseline_predictions
-    rivals = {name: stored[key] for name in material.baselines if (key := member_key(name, 0)) in stored}
+    answers = {row.name: row.test_predictions()[0] for row in data.experiments}
+    stored = data.baseline_predictions
+    rivals = {name: stored[key] for name in data.baselines if (key := member_key(name, 0)) in stored}
     shares = {name: _right(picked == tags, kinds) for name, picked in {**answers, **rivals}.items()}
     groups = [f"{kind}\n{count(int(cells.sum()))} cells" for kind, cells in kinds.items()]
     said = "; ".join(f"{name} {', '.join(f'{share:.0f}' for share in found)}" for name, found in shares.items())

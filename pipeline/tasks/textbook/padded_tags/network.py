@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import PaddedTagsNetwork
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import CELLS
 from pipeline.tasks.textbook.padded_tags.prepare import FIRST_ID, PAD, in_split
 from pipeline.training.compiled import Compiled
@@ -66,10 +67,13 @@ def predictor(model: Compiled, network: PaddedTagsNetwork, encoded: Encoded) -> 
         """int16 [sentences of the split, length]: the likeliest class of every cell, padding included."""
         return tag_ids(model, encoded.arrays["words"][in_split(encoded, split)])
 
-    return predict
+    return Predictor(predict)
 
 
 def tag_ids(model: Compiled, words: NDArray[np.int32], batch: int = 128) -> NDArray[np.int16]:
     """int16 [sentences, length] of word ids [sentences, length]."""
     parts = [model.predict(words[i : i + batch]).argmax(axis=-1) for i in range(0, len(words), batch)]
     return np.concatenate(parts).astype(np.int16)
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

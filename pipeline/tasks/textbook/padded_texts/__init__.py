@@ -1,1 +1,1 @@
-"""."""
+"""The textbook's padded texts."""

@@ -6,26 +6,26 @@ from pipeline.encoding.records import unpack
 from pipeline.reporting.classes import Answers, confusion
 from pipeline.reporting.elements import Cell, Element, Table
 from pipeline.reporting.formatting import count, plain, value
-from pipeline.reporting.report_data import Experiment, Material
+from pipeline.reporting.report_data import Experiment, ReportData
 from pipeline.tasks.textbook.padded_texts.prepare import positions
 
 SHOWN, LONGEST = 5, 300
 
 
-def figures(material: Material) -> list[Element]:
-    row, names = material.experiments[0], material.encoded.encoder["label_names"]
-    at = positions(material.encoded, "test")
-    answers = Answers(at, material.encoded.arrays["labels"][at], row.test_predictions()[0])
-    return [_chosen(material), confusion(row, answers, names), _five(material, row, answers)]
+def figures(data: ReportData) -> list[Element]:
+    row, names = data.experiments[0], data.encoded.encoder["label_names"]
+    at = positions(data.encoded, "test")
+    answers = Answers(at, data.encoded.arrays["labels"][at], row.test_predictions()[0])
+    return [_chosen(data), confusion(row, answers, names), _five(data, row, answers)]
 
 
-def _chosen(material: Material) -> Table:
+def _chosen(data: ReportData) -> Table:
     """The chapters' figure beside the one that holds: what validation said, what the test says, and of new texts."""
     rows = []
-    for row in material.experiments:
+    for row in data.experiments:
         test, curve = row.metrics["test"], [epoch["val_accuracy"] for epoch in row.curves]
         shown = [row.metrics["validation"]["accuracy"], max(curve), test["accuracy"], test.get("accuracy_unseen")]
-        cells = [Cell("–" if v is None else value("accuracy", v), number=True) for v in shown]
+        cells = [Cell("–" if v is None else value(data.metric, v), number=True) for v in shown]
         rows.append([Cell(row.name), Cell(plain(row.curves[-1]["loss"]), number=True), *cells])
     header = (
         "accuracy", "training loss", "validation", "validation, best epoch", "test", "test texts not in train",
@@ -34,10 +34,10 @@ def _chosen(material: Material) -> Table:
     return Table("Chosen on, tested on", header, rows, caption)
 
 
-def _five(material: Material, row: Experiment, answers: Answers) -> Table:
+def _five(data: ReportData, row: Experiment, answers: Answers) -> Table:
     rng = np.random.default_rng(row.metrics["seed"])
     picked = rng.choice(len(answers.truth), min(SHOWN, len(answers.truth)), replace=False)
-    names, seen = material.encoded.encoder["label_names"], material.encoded.arrays["seen"][answers.where]
+    names, seen = data.encoded.encoder["label_names"], data.encoded.arrays["seen"][answers.where]
     rows = [
         [
             Cell(text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"),
@@ -46,7 +46,7 @@ def _five(material: Material, row: Experiment, answers: Answers) -> Table:
             Cell(f"{100 * answers.probabilities[i].max():.1f} %", number=True),
             Cell("yes" if seen[i] else "no"),
         ]
-        for text, i in zip(unpack(material.encoded.arrays, answers.where[picked]), picked, strict=True)
+        for text, i in zip(unpack(data.encoded.arrays, answers.where[picked]), picked, strict=True)
     ]
     header = ("text", "truth", "predicted", "probability", "stands in train")
     caption = f"Drawn at random from {count(len(answers.truth))} test texts."

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import PaddedTextsNetwork
 from pipeline.encoding.records import SPLITS, Encoded
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor
+from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.tasks.textbook.padded_texts.prepare import PAD_ID, ids_of, positions
 from pipeline.training import buckets
@@ -78,7 +79,7 @@ def predictor(model: Compiled, network: PaddedTextsNetwork, encoded: Encoded) ->
         """float32 [texts of the split, 2]: probabilities."""
         return probabilities(model, ids_of(encoded, positions(encoded, split)), encoded.encoder["length"])
 
-    return predict
+    return Predictor(predict)
 
 
 def probabilities(
@@ -90,3 +91,6 @@ def probabilities(
         out[group, 1] = model.predict(padded([texts[i] for i in group], length))[:, 0]
     out[:, 0] = 1.0 - out[:, 1]
     return out
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Test figures, and the loss of each test example."""
 
 from typing import Any
 
@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
+from pipeline.evaluation.metric import Metric
 from pipeline.tasks.textbook.padded_texts.prepare import positions
 
-HEADLINE = "accuracy"
-MONITOR = "accuracy"
-BLOCK = 1
+PRIMARY_METRIC = Metric("accuracy", higher_is_better=True)
+MONITOR = PRIMARY_METRIC
+BOOTSTRAP_BLOCK = 1
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""."""
+"""The textbook's scaled windows of a series."""

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Answers to raw input."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,18 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import DataError
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import Answer
-from pipeline.serving.served import Served
 
 TOO_LARGE = 1e30  # the network counts in float32
 
 
-def forecast(served: Any, item: Any) -> dict[str, Any]:
+def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
     """The value `target_offset` steps (or one) after item["values"]; an empty item: after the latest that is known."""
-    encoder = served.encoder
+    encoder = loaded.encoder
     inputs = np.array(_window(encoder, item) if item else encoder["latest"], np.float32)
-    # The state of the training is gone; a stateful network starts at zero too.
-    scaled = float(served.compiled(1, stateful=False).predict(inputs[None])[0, 0])
+    scaled = float(loaded.model.predict(inputs[None])[0, 0])
     shift, spread = encoder["target"]
     return {"values": [scaled * spread + shift], "unit": encoder["unit"], "start": None}
 
@@ -39,8 +38,6 @@ def _window(encoder: Mapping[str, Any], item: Any) -> NDArray[np.float64]:
     return (values[-encoder["window"] :, None] - encoder["shift"]) / encoder["spread"]  # type: ignore[no-any-return]
 
 
-def _next_values(served: Served, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values} → {values}: the one the network forecasts; see pipeline.models.scaled_windows.forecast"""
-    from pipeline.tasks.textbook.scaled_windows.answers import forecast
-
-    return [forecast(served, item) for item in inputs]
+def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
+    """{values} → {values}: the one the network forecasts; see forecast"""
+    return [forecast(loaded, item) for item in inputs]

@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import ReportData
 from pipeline.tasks.textbook.scaled_windows.prepare import last_values, targets
 
 START, END = 960, 60  # rows: ten days of quarter hours; few enough that one sees who follows whom
 
 
-def figures(material: Material) -> list[Element]:
-    ours = {row.name: row.test_predictions()[0] for row in material.experiments}
-    rows = len(targets(material.encoded, "test"))
+def figures(data: ReportData) -> list[Element]:
+    ours = {row.name: row.test_predictions()[0] for row in data.experiments}
+    rows = len(targets(data.encoded, "test"))
     shown = range(min(START, rows))
     return [
-        _over_truth(material, ours, "forecast", f"The first {len(shown)} rows of the test part", shown),
-        _over_truth(material, ours, "forecast-end", "The end of the test part", range(max(0, rows - END), rows)),
+        _over_truth(data, ours, "forecast", f"The first {len(shown)} rows of the test part", shown),
+        _over_truth(data, ours, "forecast-end", "The end of the test part", range(max(0, rows - END), rows)),
     ]
 
 
-def _over_truth(material: Material, ours: Mapping[str, NDArray[Any]], name: str, title: str, rows: range) -> Picture:
-    truth, stays = (of(material.encoded, "test")[rows.start : rows.stop] for of in (targets, last_values))
+def _over_truth(data: ReportData, ours: Mapping[str, NDArray[Any]], name: str, title: str, rows: range) -> Picture:
+    truth, stays = (of(data.encoded, "test")[rows.start : rows.stop] for of in (targets, last_values))
     x = np.array(rows)
     drawn = [Line("truth", x, truth, truth=True)]
     drawn += [Line(key, x, p[rows.start : rows.stop]) for key, p in ours.items()]
@@ -35,7 +35,7 @@ def _over_truth(material: Material, ours: Mapping[str, NDArray[Any]], name: str,
         name,
         title,
         f"Forecasts of {', '.join(ours)} and the last value over the truth, rows {rows.start} to {rows.stop - 1}",
-        charts.lines(drawn, "row of the test part", material.encoded.encoder["unit"], wide=True),
+        charts.lines(drawn, "row of the test part", data.encoded.encoder["unit"], wide=True),
         "A forecast that looks right may only follow the last value: compare it with the grey line.",
         wide=True,
     )

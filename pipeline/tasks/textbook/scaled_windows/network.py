@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import ScaledWindowsNetwork
 from pipeline.encoding.records import Encoded
 from pipeline.errors import DataError
-from pipeline.layers import Predictor, keras
+from pipeline.evaluation.network import Network, Predictor, ServingForm
+from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.tasks.textbook.scaled_windows.prepare import bounds, targets, windows
 from pipeline.training.compiled import Compiled
@@ -71,4 +72,12 @@ def predictor(model: Compiled, network: ScaledWindowsNetwork, encoded: Encoded) 
         scaled = np.concatenate([model.predict(windows(encoded, rows))[:, 0] for rows in at])[: end - start]
         return np.asarray(scaled * np.float64(spread) + shift)
 
-    return predict
+    return Predictor(predict)
+
+
+def serving(row: ScaledWindowsNetwork, encoder: Mapping[str, Any]) -> ServingForm:
+    """Serve without a state: that of the training is gone, so a stateful network starts at zero too."""
+    return ServingForm(1, {"stateful": False})
+
+
+NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, serving=serving)

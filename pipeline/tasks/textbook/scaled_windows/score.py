@@ -1,4 +1,4 @@
-"""DOC."""
+"""Test figures, and the loss of each test example."""
 
 from typing import Any
 
@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
+from pipeline.evaluation.metric import Metric
 from pipeline.tasks.textbook.scaled_windows.prepare import Floats, targets
 
-HEADLINE = "rmse"
-MONITOR = "rmse"
-BLOCK = 96
+PRIMARY_METRIC = Metric("rmse")
+MONITOR = PRIMARY_METRIC
+BOOTSTRAP_BLOCK = 96
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:

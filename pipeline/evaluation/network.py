@@ -1,0 +1,67 @@
+"""What the network module of a task offers to training and serving. Nothing here imports TensorFlow."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+Rows = list[dict[str, Any]]
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Predictions with the weights that the model has at the moment of the call.
+
+    `predict(split, fitted_on, fold)`: predictions in the form that the task's `score` takes; `fitted_on` names the
+    splits that the model was fitted on. `further_arrays(fitted_on, fold)`: arrays by name, stored with the predictions.
+    `samples(seed)`: rows with prompt, temperature and text that the final network generates. `checkpoint(epoch, seed,
+    last)`: such rows, with their epoch, after every epoch.
+    """
+
+    predict: Callable[[str, tuple[str, ...], int], NDArray[Any]]
+    further_arrays: Callable[[tuple[str, ...], int], Arrays] | None = None
+    samples: Callable[[int], Rows] | None = None
+    checkpoint: Callable[[int, int, bool], Rows] | None = None
+
+
+@dataclass(frozen=True)
+class ServingForm:
+    """How a network is built to answer raw input: its fixed batch size, if any, and the settings that change."""
+
+    batch: int | None = None
+    changes: Mapping[str, Any] | None = None
+
+
+def as_trained(row: Any, encoder: Mapping[str, Any]) -> ServingForm:
+    """Serve the network in the form in which it was trained, with batches of any size."""
+    return ServingForm()
+
+
+@dataclass(frozen=True)
+class Network:
+    """The parts of a task's network.
+
+    `build(row, encoder, batch)` → keras.Model; `batch` fixes the batch size, which a stateful network needs.
+    `feed(row, encoded, splits, fold)` → the training batches. `loss(row)` → a Keras loss. `predictor(model, row,
+    encoded)` → Predictor. `start(model, row, encoded, splits, fold)` sets the first weights. `compiled(row, model)`
+    trains the model by other means than the graphs of Keras. `serving(row, encoder)` → ServingForm.
+    """
+
+    build: Callable[..., Any]
+    feed: Callable[..., Any]
+    loss: Callable[..., Any]
+    predictor: Callable[..., Predictor]
+    start: Callable[..., None] | None = None
+    compiled: Callable[..., Any] | None = None
+    serving: Callable[[Any, Mapping[str, Any]], ServingForm] = as_trained
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A trained network as it answers: its row of settings, its encoder, and the compiled model with its weights."""
+
+    row: Any
+    encoder: Mapping[str, Any]
+    model: Any

@@ -1,0 +1,104 @@
+"""Task: everything that is special about one task, in one frozen object.
+
+Stages, training, reporting, promotion, serving and the command line receive a Task and never ask for its name.
+Abilities that only some tasks have are None in the others.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import Encoded
+from pipeline.evaluation.metric import Baseline, Metric
+from pipeline.evaluation.network import LoadedNetwork, Network
+from pipeline.evaluation.raw_rows import Ids, RawRows
+
+Figures = dict[str, float]
+Comparison = Literal["McNemar", "bootstrap of sentences", "bootstrap of blocks", "Diebold–Mariano"]
+
+
+@dataclass(frozen=True)
+class ServingExample:
+    """The signature of a served model by example.
+
+    `inputs`: raw input. `outputs`: the answer without and with its optional fields. `options`: the options with their
+    defaults, or None. `of`: makes an input that this very model can answer from its encoder.
+    """
+
+    inputs: list[Any]
+    outputs: list[Any]
+    options: Mapping[str, Any] | None = None
+    of: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Prediction intervals.
+
+    `fit(encoded, validation predictions, fold)`: what the encoder keeps of them. `coverage(encoded, validation
+    predictions, test predictions, fold)`: {metric: share of test targets inside}.
+    """
+
+    fit: Callable[[Encoded, NDArray[Any], int], dict[str, Any]]
+    coverage: Callable[[Encoded, NDArray[Any], NDArray[Any], int], Figures]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a task says of itself.
+
+    `record`: the kind of raw data it takes. `metrics`: every figure it scores; `primary_metric` ranks experiments,
+    `monitor` picks the epoch on validation. `bootstrap_block`: how many neighbouring examples depend on each other.
+
+    `prepare(record, row, seed)` splits first and then fits vocabulary and scaling on the training part.
+    `fitted(encoded, fitted_on, fold)`: the encoder that goes with a model fitted on those splits.
+    `score(encoded, split, predictions, fold)`: {metric: value}. `losses(encoded, predictions, fold)`: float64
+    [examples], the loss of each test example, for paired comparisons. `baselines(encoded)`: {name: Baseline}.
+    `network()` and `figures(report_data)` import their libraries when they are called.
+
+    `command`: the command that asks its models. `answer(loaded, inputs, options)`: one answer for each raw input.
+
+    Optional: `intervals`; `score_free_run(encoded, forecast)`; `score_origins(encoded, [(fold, predictions)])`, for
+    figures over all folds; `generated(encoded, samples, fitted_on)`, a row of figures for each generated text.
+    Only for tasks whose models are promoted: `comparison`, the method of the gate, and `row_ids(encoded, fold)`, uint64
+    [test losses], equal for equal raw examples. `raw_rows(row, encoded, predictions, count)`: test rows as raw input.
+    """
+
+    name: str
+    title: str
+    record: type
+    metrics: tuple[Metric, ...]
+    primary_metric: Metric
+    monitor: Metric
+    bootstrap_block: int
+    prepare: Callable[[Any, Any, int], Encoded]
+    fitted: Callable[[Encoded, tuple[str, ...], int], dict[str, Any]]
+    score: Callable[[Encoded, str, NDArray[Any], int], Figures]
+    losses: Callable[[Encoded, NDArray[Any], int], NDArray[Any]]
+    baselines: Callable[[Encoded], dict[str, Baseline]]
+    network: Callable[[], Network]
+    figures: Callable[[Any], list[Any]]
+    command: str
+    answer: Callable[[LoadedNetwork, Sequence[Any], dict[str, Any]], list[dict[str, Any]]]
+    serving_example: ServingExample
+    intervals: Intervals | None = None
+    score_free_run: Callable[[Encoded, NDArray[Any]], Figures] | None = None
+    score_origins: Callable[[Encoded, Sequence[tuple[int, NDArray[Any]]]], Figures] | None = None
+    generated: Callable[[Encoded, Sequence[Mapping[str, Any]], tuple[str, ...]], list[Figures]] | None = None
+    comparison: Comparison | None = None
+    row_ids: Callable[[Encoded, int], Ids] | None = None
+    raw_rows: Callable[[Any, Encoded, NDArray[Any], int], RawRows] | None = None
+
+    def metric(self, name: str) -> Metric:
+        """Return the metric called `name`, also with a suffix: mae_h4 is the metric mae at a horizon of 4 steps.
+
+        Raises KeyError for a figure that the task does not score.
+        """
+        fitting = [m for m in self.metrics if name == m.name or name.startswith(f"{m.name}_")]
+        if not fitting:
+            raise KeyError(f"{self.name}: no metric {name}; known: {', '.join(m.name for m in self.metrics)}")
+        metric = max(fitting, key=lambda m: len(m.name))
+        suffix = name[len(metric.name) :].replace("_", " ").strip()
+        return replace(metric, name=name, label=f"{metric.label} {suffix}".strip())
