@@ -66,14 +66,14 @@ elif [ ! -e .dvc/config.local ]; then \
 fi
 endef
 
-repro: setup check ## Run what is new or changed, from raw data to report; sample data unless params.yaml says edition: full
+repro: setup check ## Run what is new or changed, from raw data to report; synthetic data unless params.yaml says edition: published
 	@$(PREPARE)
 	@$(BIN)/dvc repro
 	@echo; echo 'Report:      reports/index.html (open it in a browser)'
 	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
 
 full: setup check ## The same on the published data (PIPELINE_MIRROR: a folder or address to look in first)
-	@$(BIN)/dvc exp run -S edition=full
+	@$(BIN)/dvc exp run -S edition=published
 
 retrain: setup check ## Reproduce what changed, let the gate decide, sum up in reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
 	@$(PREPARE)
@@ -83,11 +83,12 @@ retrain: setup check ## Reproduce what changed, let the gate decide, sum up in r
 test: setup ## Run the tests; those on published data too where PIPELINE_MIRROR is set (ARGS: more for pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
 
-lint: setup ## Check style, types, which module imports which, and CI's workflows
+lint: setup ## Check style, types, which module imports which, words, and CI's workflows
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/words.py
 	@$(BIN)/zizmor --offline --quiet --persona=pedantic .github
 	@if command -v actionlint >/dev/null; then actionlint; fi
 

@@ -5,9 +5,10 @@ import base64
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipeline.artifacts import Project, here
+from pipeline.config.schema.values import Edition
 from pipeline.errors import DataError, UserError
 
 STAGES = {
@@ -230,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("retrain", help="pull, reproduce what changed, push, judge, sum up in reports/retrain.md")
     one.add_argument("experiment", nargs="*", help="those to reproduce and judge; all if none is named")
     one.add_argument("--cell", help="the cell of every experiment")
-    one.add_argument("--edition", choices=("sample", "full"))
+    one.add_argument("--edition", choices=get_args(Edition))
     one.add_argument("--base", default="", help="the git revision to compare with (default: before the last change)")
     _asking(commands, "predict", "the class of texts", "text")
     _asking(commands, "tag", "the part of speech of each word", "text")

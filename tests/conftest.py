@@ -14,7 +14,7 @@ from pipeline.tracking import store
 
 PARAMS = """
 seed: 3
-edition: sample
+edition: synthetic
 cell: null
 sources:
   alice: {reader: alice}
@@ -34,41 +34,42 @@ datasets:
   alice-chapter: {source: alice-chapter, task: char_windows, window: 8, stride: 5}
   umich: {source: umich, task: sentiment, folds: 2, bigrams: true, char_ngrams: 3, min_count: 2}
   treebank: {source: treebank, task: pos_tagging}
-  electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [96], calendar: true, lags: 5}
-  electricity-day: {source: electricity, task: forecasting, horizons: [8, 4], seasons: [96]}
+  electricity:
+    {source: electricity, task: forecasting, horizons: [1, 4], seasonal_periods: [96], calendar: true, lags: 5}
+  electricity-day: {source: electricity, task: forecasting, horizons: [8, 4], seasonal_periods: [96]}
   digits: {source: digits, task: image_rows}
   djia: {source: djia, task: returns, window: 5, origins: 2}
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 3}
   umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 12, validation: 0.1}
   cosine: {source: cosine, task: cosine_windows}
-  treebank-chapter: {source: treebank-chapter, task: padded_tags, length: 24, protocol: chapter}
+  treebank-chapter: {source: treebank-chapter, task: padded_tags, length: 24, protocol: textbook}
 experiments:
   alice-chapter:
-    {dataset: alice-chapter, task: char_windows, cell: simple_rnn, units: 16, sample_epochs: 2, learning_rate: 0.01,
-     keep: last}
+    {dataset: alice-chapter, task: char_windows, cell: simple_rnn, units: 16, synthetic_epochs: 2, learning_rate: 0.01,
+     restore_weights: last}
   alice:
-    {dataset: alice, task: char_lm, units: 24, embedding: 8, stateful: true, sample_epochs: 1, learning_rate: 0.01,
+    {dataset: alice, task: char_lm, units: 24, embedding: 8, stateful: true, synthetic_epochs: 1, learning_rate: 0.01,
      refit: true}
   umich:
-    {dataset: umich, task: sentiment, units: 8, embedding: 8, bidirectional: true, sample_epochs: 2,
+    {dataset: umich, task: sentiment, units: 8, embedding: 8, bidirectional: true, synthetic_epochs: 2,
      learning_rate: 0.02, refit: true}
   treebank:
-    {dataset: treebank, task: pos_tagging, cell: lstm, units: 8, embedding: 8, bidirectional: true, sample_epochs: 2,
+    {dataset: treebank, task: pos_tagging, cell: lstm, units: 8, embedding: 8, bidirectional: true, synthetic_epochs: 2,
      learning_rate: 0.02}
   electricity-day:
-    {dataset: electricity-day, task: forecasting, cell: gru, units: 4, stateful: true, time_steps: 24, batch: 32,
-     sample_epochs: 1, learning_rate: 0.01}
+    {dataset: electricity-day, task: forecasting, cell: gru, units: 4, stateful: true, time_steps: 24, batch_size: 32,
+     synthetic_epochs: 1, learning_rate: 0.01}
   electricity:
-    {dataset: electricity, task: forecasting, cell: simple_rnn, units: 6, time_steps: 12, batch: 64, sample_epochs: 1,
-     learning_rate: 0.01, repeats: 2}
-  digits: {dataset: digits, task: image_rows, units: 8, augment: true, sample_epochs: 1, learning_rate: 0.01}
-  djia: {dataset: djia, task: returns, units: 4, sample_epochs: 1, learning_rate: 0.01}
-  msft: {dataset: msft, task: scaled_windows, units: 4, sample_epochs: 2, learning_rate: 0.01}
+    {dataset: electricity, task: forecasting, cell: simple_rnn, units: 6, time_steps: 12, batch_size: 64,
+     synthetic_epochs: 1, learning_rate: 0.01, repeats: 2}
+  digits: {dataset: digits, task: image_rows, units: 8, augment: true, synthetic_epochs: 1, learning_rate: 0.01}
+  djia: {dataset: djia, task: returns, units: 4, synthetic_epochs: 1, learning_rate: 0.01}
+  msft: {dataset: msft, task: scaled_windows, units: 4, synthetic_epochs: 2, learning_rate: 0.01}
   umich-chapter:
-    {dataset: umich-chapter, task: padded_texts, units: 8, embedding: 8, sample_epochs: 2, learning_rate: 0.02}
-  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 8, learning_rate: 0.01, sample_epochs: 1}
+    {dataset: umich-chapter, task: padded_texts, units: 8, embedding: 8, synthetic_epochs: 2, learning_rate: 0.02}
+  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 8, learning_rate: 0.01, synthetic_epochs: 1}
   treebank-chapter:
-    {dataset: treebank-chapter, task: padded_tags, units: 8, embedding: 8, sample_epochs: 2, learning_rate: 0.05}
+    {dataset: treebank-chapter, task: padded_tags, units: 8, embedding: 8, synthetic_epochs: 2, learning_rate: 0.05}
 """
 
 

@@ -16,7 +16,7 @@ from pipeline.sources import load_source
 
 PARAMS = """\
 seed: 1
-edition: sample
+edition: synthetic
 cell: null
 sources:
   umich: {reader: umich}
@@ -192,7 +192,7 @@ def test_a_damaged_data_set_is_named_with_the_cure(command: str, name: str, proj
 @pytest.fixture
 def mirror(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty mirror folder, and the full edition, which reads it."""
-    edit(project / "params.yaml", "edition: sample", "edition: full")
+    edit(project / "params.yaml", "edition: synthetic", "edition: published")
     folder = project / "mirror" / "umich"
     folder.mkdir(parents=True)
     monkeypatch.setenv("PIPELINE_MIRROR", str(folder.parent))
@@ -234,7 +234,7 @@ def test_a_failed_download_leaves_no_look_alikes_as_if_they_were_real(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done("download umich")
-    edit(project / "params.yaml", "edition: sample", "edition: full")
+    edit(project / "params.yaml", "edition: synthetic", "edition: published")
     monkeypatch.setenv("PIPELINE_MIRROR", str(project / "nowhere"))
     assert main(["download", "umich"]) == 2
     assert not tree(project / "data")

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.real, needs_mirror]
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    (folder / "params.yaml").write_text(text.replace("edition: sample", "edition: full", 1), encoding="utf-8")
+    (folder / "params.yaml").write_text(text.replace("edition: synthetic", "edition: published", 1), encoding="utf-8")
     return folder
 
 

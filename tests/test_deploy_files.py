@@ -202,13 +202,13 @@ class Clone:
 
 PARAMS = """\
 seed: 1
-edition: sample
+edition: synthetic
 cell: null
 sources: {cosine: {reader: cosine}}
 own: {}
 datasets: {cosine: {source: cosine, task: cosine_windows}}
 experiments:
-  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 4, sample_epochs: 1}
+  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 4, synthetic_epochs: 1}
 """
 
 

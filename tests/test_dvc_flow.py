@@ -27,7 +27,7 @@ EXPERIMENTS = {"rows": "digits", "rows-lstm": "digits", "mybook": "mybook"}
 SENTENCE = "the old man sat by the sea and told a story of whales that nobody believed but all loved to hear"
 PARAMS = """\
 seed: 1
-edition: sample
+edition: synthetic
 cell: null
 sources:
   digits: {reader: digits}
@@ -35,8 +35,8 @@ own: {}
 datasets:
   digits: {source: digits, task: image_rows}
 experiments:
-  rows: {dataset: digits, task: image_rows, units: 4, batch: 256, epochs: 2, sample_epochs: 2}
-  rows-lstm: {dataset: digits, task: image_rows, cell: lstm, units: 4, batch: 256, epochs: 2, sample_epochs: 2}
+  rows: {dataset: digits, task: image_rows, units: 4, batch_size: 256, epochs: 2, synthetic_epochs: 2}
+  rows-lstm: {dataset: digits, task: image_rows, cell: lstm, units: 4, batch_size: 256, epochs: 2, synthetic_epochs: 2}
 """
 
 
@@ -77,7 +77,7 @@ def params() -> str:
     merged = yaml.safe_load(PARAMS)
     for table, added in yaml.safe_load(rows).items():
         merged[table] = {**merged[table], **added}
-    small = {"units": 4, "embedding": 4, "batch": 4, "time_steps": 50, "epochs": 2, "sample_epochs": 2}
+    small = {"units": 4, "embedding": 4, "batch_size": 4, "time_steps": 50, "epochs": 2, "synthetic_epochs": 2}
     merged["experiments"]["mybook"] |= small
     return yaml.safe_dump(merged, sort_keys=False)
 
@@ -246,9 +246,9 @@ def test_mlflow_holds_one_finished_run_for_each_training(made: Flow, monkeypatch
         assert run.info.experiment_id == sources[dataset]
         says = {key: run.data.tags[key] for key in ("dvc_stage", "protocol", "source", "dataset", "task", "cell")}
         task = "char_lm" if name == "mybook" else "image_rows"
-        where = {"protocol": "honest", "source": dataset, "dataset": dataset, "task": task}
+        where = {"protocol": "held_out", "source": dataset, "dataset": dataset, "task": task}
         assert says == {"dvc_stage": f"train@{name}", "cell": "lstm" if name == "rows-lstm" else "gru", **where}
-        assert run.data.tags["edition"] == stored["edition"] == "full", "digits and own texts are no samples"
+        assert run.data.tags["edition"] == stored["edition"] == "published", "digits and own texts are no samples"
         assert run.data.tags["mlflow.source.git.commit"] == made.run("git", "rev-parse", "HEAD~1").strip()
         assert run.data.tags["git_dirty"] == "false"
         assert run.data.params["units"] == "4"

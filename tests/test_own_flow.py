@@ -22,10 +22,17 @@ from tests.commands import environment
 ROOT = Path(__file__).parents[1]
 PAGES = {"mybook": "own-text", "reviews": "own-labelled", "diary": "own-tagged", "meter": "own-series"}
 SMALL: dict[str, dict[str, Any]] = {
-    "mybook": {"units": 8, "embedding": 4, "batch": 4, "time_steps": 25},
-    "reviews": {"units": 8, "embedding": 8, "batch": 4, "learning_rate": 0.02, "epochs": 10, "sample_epochs": 10},
-    "diary": {"units": 8, "embedding": 8, "learning_rate": 0.02, "epochs": 4, "sample_epochs": 4},
-    "meter": {"units": 8, "batch": 4, "time_steps": 12, "epochs": 2, "sample_epochs": 2},
+    "mybook": {"units": 8, "embedding": 4, "batch_size": 4, "time_steps": 25},
+    "reviews": {
+        "units": 8,
+        "embedding": 8,
+        "batch_size": 4,
+        "learning_rate": 0.02,
+        "epochs": 10,
+        "synthetic_epochs": 10,
+    },
+    "diary": {"units": 8, "embedding": 8, "learning_rate": 0.02, "epochs": 4, "synthetic_epochs": 4},
+    "meter": {"units": 8, "batch_size": 4, "time_steps": 12, "epochs": 2, "synthetic_epochs": 2},
 }
 WORDS = {
     "bad": ["awful", "broken", "late"],
@@ -46,16 +53,16 @@ def described(page: str) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def params(small: bool) -> str:
-    merged: dict[str, Any] = {"seed": 1, "edition": "sample", "cell": None, "sources": {}}
+    merged: dict[str, Any] = {"seed": 1, "edition": "synthetic", "cell": None, "sources": {}}
     for name, page in PAGES.items():
         for table, rows in described(page).items():
             assert rows.keys() == {name}
             merged.setdefault(table, {}).update(rows)
         if small:
-            merged["experiments"][name] |= {"epochs": 1, "sample_epochs": 1} | SMALL[name]
+            merged["experiments"][name] |= {"epochs": 1, "synthetic_epochs": 1} | SMALL[name]
     if small:
         merged["datasets"]["reviews"] |= {"folds": 1, "test": 0.3, "char_ngrams": 0}
-        merged["datasets"]["meter"] |= {"horizons": [1, 4], "seasons": [24]}
+        merged["datasets"]["meter"] |= {"horizons": [1, 4], "seasonal_periods": [24]}
     return yaml.safe_dump(merged, sort_keys=False)
 
 
@@ -178,7 +185,7 @@ class TestThroughDvc:
         for name, file in zip(PAGES, FILES, strict=True):
             metrics = artifacts.load_json(made.root / "reports" / "metrics" / name / f"{name}.json")
             assert np.isfinite(list(metrics["test"].values())).all()
-            assert len(metrics["baselines"]) >= 2 and metrics["edition"] == "full"
+            assert len(metrics["baselines"]) >= 2 and metrics["edition"] == "published"
             assert f"my/{file}" in [dep["path"] for dep in lock[f"import@{name}"]["deps"]]
         reviews = artifacts.load_json(made.root / "reports/metrics/reviews/reviews.json")["test"]
         assert reviews["accuracy"] > 0.5, "of three classes, from words that tell them"
@@ -210,7 +217,7 @@ class TestThroughDvc:
         assert ahead["held"].keys() == {"temperature"}
         item = {"values": [50.0, 51.0] * 40, "start": "2026-02-01T00:00"}
         warm, cold = (
-            served["meter"].answer([{**item, "extras": {"temperature": [t] * 80}}], {"steps": 1})[0]
+            served["meter"].answer([{**item, "covariates": {"temperature": [t] * 80}}], {"steps": 1})[0]
             for t in (2.0, -2.0)
         )
         assert warm["values"] != cold["values"]
@@ -224,7 +231,7 @@ class TestThroughDvc:
         folder = Project(made.root).model("meter")
         model = mlflow.pyfunc.load_model(f"models:/{artifacts.load_json(folder / 'run.json')['model_id']}")
         item = {"values": [50.0, 51.0] * 40, "start": "2026-02-01T00:00"}
-        for asked in ({**item, "extras": {"temperature": [2.0] * 80}}, item, {"values": item["values"]}, {}):
+        for asked in ({**item, "covariates": {"temperature": [2.0] * 80}}, item, {"values": item["values"]}, {}):
             (found,) = model.predict([asked], params={"steps": 2})
             (expected,) = Served(folder / "model").answer([asked], {"steps": 2})
             for name in ("values", "lower", "upper"):

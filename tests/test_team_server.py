@@ -40,14 +40,14 @@ DOCUMENT = (ROOT / "docs" / "teams.md").read_text(encoding="utf-8")
 WAIT_SECONDS = 240  # a busy machine; an idle one needs ten
 PARAMS = """
 seed: 3
-edition: sample
+edition: synthetic
 cell: null
 sources: {cosine: {reader: cosine}}
 own: {}
 datasets:
   cosine: {source: cosine, task: cosine_windows}
 experiments:
-  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 8, learning_rate: 0.01, sample_epochs: 2}
+  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 8, learning_rate: 0.01, synthetic_epochs: 2}
 """
 PASSWORDS = {who: secrets.token_hex(16) for who in ("postgres", "mlflow", "admin", "ann", "bob", "carl")}
 

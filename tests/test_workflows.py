@@ -156,7 +156,7 @@ def test_only_three_jobs_may_write_and_each_one_thing() -> None:
 def test_a_pull_request_gets_no_secret_and_no_published_data() -> None:
     assert _job("proposal")["if"] == "github.event_name == 'pull_request'"
     assert "secrets" not in str(_job("proposal")) and "environment" not in _job("proposal")
-    assert _step("proposal", "make retrain")["env"]["EDITION"] == "sample"
+    assert _step("proposal", "make retrain")["env"]["EDITION"] == "synthetic"
     assert "github.event_name != 'pull_request'" in _job("retrain")["if"]
     assert "head.repo.full_name == github.repository" in _job("comment")["if"]
     assert not any("run" in step and "make" in step["run"] for step in _job("comment")["steps"])
@@ -242,7 +242,7 @@ def runner(tmp_path: Path) -> Runner:
 
 @pytest.mark.parametrize("named", ["", "alice", "alice sonnets-lstm", "a_b 2"])
 def test_experiments_by_hand_reach_make(named: str, runner: Runner) -> None:
-    assert runner.run("retrain", "make retrain", EXPERIMENTS=named, CELL="peephole_lstm", EDITION="full") == 0
+    assert runner.run("retrain", "make retrain", EXPERIMENTS=named, CELL="peephole_lstm", EDITION="published") == 0
     assert runner.calls.read_text() == "make [retrain]\n"
 
 

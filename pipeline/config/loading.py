@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from pipeline.config import renamed
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
 from pipeline.config.schema.params import Params
@@ -123,12 +124,15 @@ def _sentence(error: Any, raw: Any) -> str:
     key = ".".join(str(part) for part in where)
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"{key}: unknown key{_did_you_mean(where, raw)}"
+        present = _renamed(where, raw)
+        return f"{key}: is now called {present}" if present else f"{key}: unknown key{_did_you_mean(where, raw)}"
     if kind == "missing":
         return f"{key}: missing"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         return f"{key}.{tag}: found {context.get('tag')!r}; known: {', '.join(sorted(known))}"
     found = error["input"]
+    if kind == "literal_error" and (present := renamed.value(str(where[-1]), found)):
+        return f"{key}: {found!r} is now called {present!r}"
     if kind == "literal_error":
         return f"{key}: found {found!r}; known: {context['expected']}"
     hint = error["msg"][0].lower() + error["msg"][1:]
@@ -139,6 +143,10 @@ def _kinds(table: Any) -> tuple[str, dict[str, type[BaseModel]]]:
     """The key that tells the rows of a table apart, and its values with their kinds of row."""
     tag, rows = KINDS.get(table, ("", SourceRow))
     return tag, {value: row for row in get_args(rows) for value in get_args(row.model_fields[tag].annotation)}
+
+
+def _renamed(where: list[Any], raw: Any) -> str | None:
+    return renamed.setting(where[0], raw[where[0]][where[1]].get("task"), where[2]) if len(where) == 3 else None
 
 
 def _did_you_mean(where: list[Any], raw: Any) -> str:
@@ -174,8 +182,8 @@ def _inconsistent(params: Params, root: Path, readers: Collection[str]) -> Itera
             yield f"datasets.{name}: validation + test leave nothing to train on; their sum must be below 1"
         if dataset.task == "sentiment" and dataset.max_features is not None and dataset.folds > 1:
             yield f"datasets.{name}.max_features: folds have no training part in common to count in; folds must be 1"
-        if dataset.task == "forecasting" and dataset.extras and dataset.free_run:
-            yield f"datasets.{name}: free_run has no later values of the extras; choose one of them"
+        if dataset.task == "forecasting" and dataset.covariates and dataset.free_run:
+            yield f"datasets.{name}: free_run has no later values of the covariates; choose one of them"
     for name, row in params.experiments.items():
         yield from _inconsistent_experiment(name, row, params)
 
@@ -189,8 +197,8 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}.task: found {row.task!r}, but datasets.{row.dataset}.task is {dataset.task!r}"
     if row.task == "char_lm" and row.gradients and row.backend != "tensorflow":
         yield f"{key}.gradients: measured with backend tensorflow only"
-    if row.keep == "last" and row.patience is not None:
-        yield f"{key}: patience waits for a better epoch, but keep: last takes the last one; choose one"
+    if row.restore_weights == "last" and row.patience is not None:
+        yield f"{key}: patience waits for a better epoch; set restore_weights: best, or leave patience out"
     if row.clip_norm is not None and row.clip_value is not None:
         yield f"{key}: clip_norm and clip_value are both set; choose one"
     if row.task == "image_rows" and row.topology == "one_to_many" and (row.bidirectional or row.patch or row.augment):
@@ -199,6 +207,8 @@ def _inconsistent_experiment(name: str, row: ExperimentRows, params: Params) -> 
         yield f"{key}.pool_steps: found {row.pool_steps}; known: 1, 2, 4, 8"
     if row.stateful and row.bidirectional:
         yield f"{key}: stateful and bidirectional exclude each other: the backward pass would need the future"
+    if row.task == "padded_tags" and row.dropout:
+        yield f"{key}.dropout: is now called {renamed.setting('experiments', row.task, 'dropout')}"
     if row.task == "padded_tags" and row.refit:
         yield f"{key}.refit: the validation part of padded_tags is its test part; it must be false"
     if row.task == "pos_tagging" and row.topology == "attention" and row.recurrent_dropout:
@@ -217,7 +227,7 @@ def _not_by_hand(key: str, row: ExperimentRows) -> Iterator[str]:
     """What the gradients in NumPy leave out, and the updates of cosine_windows too."""
     if row.cell not in BY_HAND:
         yield f"{key}.cell: found {row.cell!r}; engine numpy knows {', '.join(BY_HAND)}"
-    left_out = ["stateful", "bidirectional", "dropout", "input_dropout", "recurrent_dropout"]
+    left_out = ["stateful", "bidirectional", "dropout", "recurrent_dropout"]
     left_out += ["weight_decay"] if row.task == "cosine_windows" else []
     for name in left_out:
         if getattr(row, name):

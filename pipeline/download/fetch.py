@@ -87,16 +87,18 @@ def _candidates(name: str, card: Card, mirror: str | None) -> Iterator[tuple[For
 
 
 def _in_mirror(mirror: str, name: str, file: RawFile) -> Address:
-    parts = urlsplit(mirror)
+    expected = "expected a folder or a file:///, http:// or https:// address"
+    try:
+        parts = urlsplit(mirror)
+    except ValueError:  # not shown, for it may hold a password
+        raise DownloadError(f"PIPELINE_MIRROR cannot be read as an address; {expected}") from None
     if parts.scheme in ("http", "https"):
         return f"{mirror.rstrip('/')}/{quote(name)}/{quote(file.name)}"
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(url2pathname(parts.path)) / name / file.name
     if "://" in mirror:
-        raise DownloadError(
-            f"PIPELINE_MIRROR is {shown(mirror)!r}, expected a folder or a file:///, http:// or https:// address"
-        )
-    return Path(mirror).expanduser() / name / file.name
+        raise DownloadError(f"PIPELINE_MIRROR is {shown(mirror)!r}, {expected}")
+    return Path(os.path.expanduser(mirror)) / name / file.name
 
 
 def _obtain(name: str, file: RawFile, address: Address, folder: Path, sleep: Callable[[float], None]) -> ManifestRow:

@@ -1,10 +1,12 @@
-"""One file over HTTP into `<name>.part`: resumed, retried, and stopped before a wrong body is stored."""
+"""One file over HTTP into `<name>.part`: resumed, retried, and stopped before a wrong body is stored.
 
-import email.utils
+The loop over the tries is not urllib3's: that one sends the same request again, and ends where the body begins. A body
+that breaks off needs a new request from the byte where it broke.
+"""
+
 import itertools
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 from tqdm import tqdm
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from pipeline.sources.card import RawFile
 
@@ -19,6 +23,7 @@ TRIES = 5
 REDIRECTS = 5
 TIMEOUT = (10, 60)  # seconds to connect, seconds without a byte
 LONGEST_WAIT = 300.0
+RETRY_AFTER = Retry(retry_after_max=10**9)  # reads the header; what is too long is decided here
 LARGEST = 2_000_000_000  # bytes, where the card does not know the size
 CHUNK = 1 << 13  # small, for what a broken connection has begun of a chunk is lost
 BUSY = (408, 429, 500, 502, 503, 504)
@@ -44,7 +49,7 @@ class _Interrupted(Exception):
 
 
 def transfer(url: str, part: Path, file: RawFile, sleep: Callable[[float], None]) -> None:
-    """Completes `part` from `url`, going on where it ends; Refused when that is impossible or after five tries."""
+    """Complete `part` from `url`, starting where it ends; Refused when that is impossible or after TRIES tries."""
     for attempt in itertools.count(1):
         try:
             return _attempt(url, part, file)
@@ -57,16 +62,16 @@ def transfer(url: str, part: Path, file: RawFile, sleep: Callable[[float], None]
 
 
 def headers_of(url: str) -> Mapping[str, str]:
-    """What the server tells of the file at `url` without sending it; nothing where it does not answer that."""
+    """Ask for the headers of the file at `url` without the file; empty if the server does not answer with them."""
     try:
         with _opened(url, 0, "HEAD") as response:
             return response.headers if response.status_code == 200 else {}
-    except (Refused, requests.RequestException):
+    except (Refused, requests.RequestException, ValueError):  # ValueError: see _attempt
         return {}
 
 
 def write_part(part: Path, chunks: Iterator[bytes], file: RawFile, done: int, total: int | None) -> None:
-    """Writes `chunks` behind the first `done` bytes of `part` and syncs; the beginning is checked before it is stored.
+    """Write `chunks` after the first `done` bytes of `part` and sync; check the first bytes before storing them.
 
     `total`: announced size in bytes, if any. Refused when the body begins wrongly or is larger than it should be.
     """
@@ -104,13 +109,15 @@ def _attempt(url: str, part: Path, file: RawFile) -> None:
     try:
         with _opened(url, done) as response:
             done = _resumed_at(response, part, done)
-            announced = response.headers.get("Content-Length", "")
-            total = done + int(announced) if announced.isdigit() else None
+            announced = response.raw.length_remaining  # None without a Content-Length that is a number
+            total = None if announced is None else done + announced
             write_part(part, response.iter_content(CHUNK), file, done, total)
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
         raise Refused(f"not an address ({error})") from error
     except requests.RequestException as error:
         raise _Interrupted(_cause(error)) from error
+    except ValueError as error:  # odd hosts, redirections and chunks, which requests and urllib do not wrap
+        raise Refused(f"the address or the answer cannot be read ({error})") from error
     found = part.stat().st_size
     if file.size is not None and found < file.size:
         raise _Interrupted(f"the body ended after {found:,} of {file.size:,} bytes")
@@ -135,7 +142,7 @@ def _resumed_at(response: requests.Response, part: Path, done: int) -> int:
     """The byte from which the body of `response` counts; Refused or _Interrupted for an answer without a body."""
     code = response.status_code
     if code in BUSY:
-        raise _Interrupted(f"HTTP {code} {response.reason}", _asked_wait(response.headers.get("Retry-After", "")))
+        raise _Interrupted(f"HTTP {code} {response.reason}", _asked_wait(response.headers.get("Retry-After")))
     if code == 416 or (code == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {done}-")):
         part.unlink(missing_ok=True)
         raise _Interrupted(f"HTTP {code}: the server cannot go on at byte {done:,}, starting again", 0.0)
@@ -144,18 +151,17 @@ def _resumed_at(response: requests.Response, part: Path, done: int) -> int:
     return done if code == 206 else 0
 
 
-def _asked_wait(value: str) -> float | None:
-    """Seconds of a Retry-After header, a number or a date; None when there is none; Refused when it is too long."""
-    if value.strip().isdigit():
-        wait = float(value)
-    else:
-        try:
-            wait = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
-            return None
+def _asked_wait(value: str | None) -> float | None:
+    """Seconds of a Retry-After header; None if there is none that can be read; Refused when it is too long."""
+    if value is None:
+        return None
+    try:
+        wait = RETRY_AFTER.parse_retry_after(value)
+    except (InvalidHeader, ValueError, OverflowError):  # the last two: years and numbers out of range
+        return None
     if wait > LONGEST_WAIT:
         raise Refused(f"the server is busy and asks to wait {wait:,.0f} s")
-    return max(wait, 0.0)
+    return wait
 
 
 def _with_right_beginning(chunks: Iterator[bytes], file: RawFile) -> Iterator[bytes]:

@@ -68,7 +68,9 @@ def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sl
     if changed and accept:
         path = project.root / "params.yaml"
         artifacts.save_text(path, loading.with_pins(path.read_text(encoding="utf-8"), changed))
-        print(f"params.yaml: pins set for {', '.join(changed)}; with edition full this touches {', '.join(stages)}")
+        print(
+            f"params.yaml: pins set for {', '.join(changed)}; with edition published this touches {', '.join(stages)}"
+        )
     elif changed:
         print(f"To use what has changed: python -m pipeline probe --accept {' '.join(changed)}")
 
@@ -80,7 +82,7 @@ def touched(params: Params, sources: Collection[str]) -> tuple[list[str], list[s
     rows = {"download": list(sources), "preprocess": datasets, "baseline": datasets}
     rows |= {"train": experiments, "evaluate": experiments, "report": datasets}
     stages = [f"{stage}@{name}" for stage, names in rows.items() for name in names]
-    honest = [name for name in experiments if params.datasets[params.experiments[name].dataset].protocol == "honest"]
+    honest = [name for name in experiments if params.datasets[params.experiments[name].dataset].protocol == "held_out"]
     return stages + (["index"] if datasets else []), honest
 
 

@@ -57,7 +57,7 @@ class Series:
 
     `values`: float64 [time], in `unit`. `valid`: bool [time], False where a value is not to be trusted (it is then
     neither a target nor scored). `start`: ISO time of values[0]; `step_seconds`: spacing; None and None for a series
-    without a clock, or without even steps. `extras`: other columns by name, float64 [time] each. `dates`:
+    without a clock, or without even steps. `covariates`: other columns by name, float64 [time] each. `dates`:
     datetime64[D] [time] of a series that is not evenly spaced, such as trading days.
     """
 
@@ -67,7 +67,7 @@ class Series:
     start: str | None = None
     step_seconds: int | None = None
     findings: Findings = field(default_factory=dict)
-    extras: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     dates: NDArray[np.datetime64] | None = None
 
 

@@ -13,29 +13,29 @@ DEPTH = {0: 7, 1: 4}  # how many seasons the means look back: of the first seaso
 
 def reach(encoder: Mapping[str, Any]) -> int:
     """How many steps before its origin a forecast looks back."""
-    deepest: list[int] = [season * _depth(encoder, i) for i, season in enumerate(encoder["seasons"])]
+    deepest: list[int] = [season * _depth(encoder, i) for i, season in enumerate(encoder["seasonal_periods"])]
     return max(int(encoder["lags"]), *deepest, 1)
 
 
 def _depth(encoder: Mapping[str, Any], i: int) -> int:
-    return DEPTH.get(i, 4) if encoder["season_means"] else 1
+    return DEPTH.get(i, 4) if encoder["seasonal_means"] else 1
 
 
 def lag_features(scaled: Floats, encoder: Mapping[str, Any]) -> Floats:
     """float64 [time, features]: for each horizon and season, the value a season before the target (the nearest one that
-    is known); with `season_means` also the mean of that slot over DEPTH seasons. NaN where the past is too short."""
+    is known); with `seasonal_means` also the mean of that slot over DEPTH seasons. NaN where the past is too short."""
     columns: list[Floats] = []
     for horizon in encoder["horizons"]:
-        for i, season in enumerate(encoder["seasons"]):
+        for i, season in enumerate(encoder["seasonal_periods"]):
             nearest = season * -(-horizon // season) - horizon
             lags = [_lag(scaled, nearest + k * season) for k in range(_depth(encoder, i))]
-            columns += [lags[0], np.mean(lags, axis=0)] if encoder["season_means"] else lags
+            columns += [lags[0], np.mean(lags, axis=0)] if encoder["seasonal_means"] else lags
     return np.column_stack(columns) if columns else np.empty((len(scaled), 0))
 
 
 def lag_columns(encoder: Mapping[str, Any]) -> int:
     """How many columns lag_features has; those of a horizon stand together."""
-    return len(encoder["horizons"]) * len(encoder["seasons"]) * (2 if encoder["season_means"] else 1)
+    return len(encoder["horizons"]) * len(encoder["seasonal_periods"]) * (2 if encoder["seasonal_means"] else 1)
 
 
 def _lag(values: Floats, steps: int) -> Floats:

@@ -1,4 +1,7 @@
-"""What every task uses: which way a metric points, comparison, what a baseline leaves."""
+"""Tests and intervals for the losses of two methods on the same examples.
+
+SciPy is imported inside the functions that need it: the import takes 0.25 s, and most stages never call them.
+"""
 
 import math
 from typing import Any
@@ -6,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.9  # how often an interval should hold what comes
-BETA_DEPTH = 500  # terms of the continued fraction; about the root of the degrees of freedom would do
+LEVEL = 0.9  # share of the future values that an interval should cover
+EXACT_BELOW = 25  # discordant examples up to which McNemar's test uses the binomial distribution
 
 
 def paired_interval(
     ours: NDArray[Any], theirs: NDArray[Any], block: int, draws: int = 2_000, level: float = 0.95
 ) -> tuple[float, float, float]:
-    """Mean of ours - theirs with its interval, from a moving-block bootstrap of the paired differences.
+    """Return the mean of ours - theirs and its interval, from a moving-block bootstrap of the paired differences.
 
-    ours, theirs: float [examples] losses of the same examples in the same order; block: neighbouring examples that are
+    ours, theirs: float [examples] losses of the same examples in the same order; block: number of neighbouring examples
     drawn together because they depend on each other (Künsch 1989), 1 for independent ones.
     """
     difference = np.asarray(ours, np.float64) - np.asarray(theirs, np.float64)
@@ -29,27 +32,30 @@ def paired_interval(
 
 
 def mcnemar(ours: NDArray[Any], theirs: NDArray[Any]) -> dict[str, float] | None:
-    """How many examples only one of two methods gets right, and the two-sided p of that if both were as good (McNemar
-    1947): from the binomial distribution for fewer than 25 such examples, else from χ² with continuity correction.
+    """Count the examples that only one of two methods gets right, and test whether both are equally good.
 
-    ours, theirs: losses [examples] of the same independent examples, 0 for right and 1 for wrong; None for others.
+    ours, theirs: float [examples] losses of the same independent examples, 0 for right and 1 for wrong. The result is
+    None if other values occur. `p` is two-sided (McNemar 1947): from the binomial distribution for fewer than
+    EXACT_BELOW such examples, else from χ² with one degree of freedom and continuity correction.
     """
     if not all(np.isin(losses, (0, 1)).all() for losses in (ours, theirs)):
         return None
+    from scipy.special import bdtr, chdtrc  # cumulative binomial distribution, upper tail of χ²
+
     b, c = int(np.sum(ours < theirs)), int(np.sum(ours > theirs))
-    if b + c < 25:
-        p = min(1.0, 2 * sum(math.comb(b + c, i) for i in range(min(b, c) + 1)) / 2 ** (b + c))
+    if b + c < EXACT_BELOW:
+        p = min(1.0, 2 * float(bdtr(min(b, c), b + c, 0.5)))
     else:
-        p = math.erfc(math.sqrt(max(0, abs(b - c) - 1) ** 2 / (b + c) / 2))
+        p = float(chdtrc(1, max(0, abs(b - c) - 1) ** 2 / (b + c)))
     return {"only_ours_right": b, "only_baseline_right": c, "p": p}
 
 
 def diebold_mariano(ours: NDArray[Any], theirs: NDArray[Any], horizon: int = 1) -> tuple[float, float]:
-    """(statistic, p) of the test that our forecasts are no better than theirs; a small p says that ours are.
+    """Test whether our forecasts are better than theirs: (statistic, one-sided p), a small p if they are.
 
     ours, theirs: float [time] losses of the same targets in the order of time; horizon: steps ahead. Diebold and
     Mariano (1995), with the correction and the Student's t of Harvey, Leybourne and Newbold (1997). Losses that differ
-    by the same amount everywhere leave nothing to test by: 0 and 0.5.
+    by the same amount everywhere cannot be tested: 0 and 0.5.
     """
     gain = np.asarray(theirs, np.float64) - np.asarray(ours, np.float64)
     n, centred = len(gain), gain - gain.mean()
@@ -58,41 +64,22 @@ def diebold_mariano(ours: NDArray[Any], theirs: NDArray[Any], horizon: int = 1) 
     )
     if n < 2 or variance <= 0.0:
         return 0.0, 0.5
+    from scipy.special import stdtr  # cumulative Student's t; its value at -t is the upper tail at t
+
     corrected = (n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n
     statistic = float(gain.mean()) / math.sqrt(variance / n) * math.sqrt(max(corrected, 0.0))
-    return statistic, student_tail(statistic, n - 1)
-
-
-def student_tail(t: float, freedom: int) -> float:
-    """P(T > t) of Student's t, by the incomplete beta function (Abramowitz and Stegun 26.7.1, 26.5.8)."""
-    x = freedom / (freedom + t * t)
-    tail = 0.5 * _incomplete_beta(x, freedom / 2, 0.5)
-    return tail if t >= 0 else 1.0 - tail
-
-
-def _incomplete_beta(x: float, a: float, b: float) -> float:
-    """The regularised I_x(a, b) by its continued fraction, read from the end at which that converges fast."""
-    if x > (a + 1) / (a + b + 2):
-        return 1.0 - _incomplete_beta(1.0 - x, b, a)
-    if x <= 0.0:
-        return 0.0
-    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-    fraction = 1.0
-    for i in range(BETA_DEPTH, 0, -1):
-        m = i // 2
-        odd = -(a + m) * (a + b + m) / ((a + i - 1) * (a + i))
-        even = m * (b - m) / ((a + i - 1) * (a + i))
-        fraction = 1.0 + (odd if i % 2 else even) * x / fraction
-    return math.exp(a * math.log(x) + b * math.log1p(-x) - log_beta) / a / fraction
+    return statistic, float(stdtr(n - 1, -statistic))
 
 
 def conformal_width(residuals: NDArray[Any]) -> float:
-    """Half the width of a split conformal interval of level LEVEL: of n absolute residuals of examples that the model
-    was not fitted on, the ceil((n + 1) × LEVEL)-th smallest (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman 2018,
-    "Distribution-free predictive inference for regression").
+    """Return half the width of a split conformal interval of level LEVEL.
 
-    residuals: float [examples], NaN where nothing is known. It holds at least LEVEL of what comes if that is
-    exchangeable with the residuals, which a time series promises only as far as it does not change: evaluate counts it.
+    It is the ceil((n + 1) × LEVEL)-th smallest of n absolute residuals (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman
+    2018, "Distribution-free predictive inference for regression").
+
+    residuals: float [examples] of examples that the model was not fitted on, NaN where there is none. The interval
+    covers at least LEVEL of the future values if these are exchangeable with the residuals. A time series may change,
+    so `evaluate` counts how many are covered.
     """
     known = np.sort(np.abs(residuals[~np.isnan(residuals)]))
     rank = math.ceil((len(known) + 1) * LEVEL)

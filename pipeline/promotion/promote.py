@@ -17,7 +17,7 @@ import numpy as np
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.params import Params
-from pipeline.config.schema.values import named
+from pipeline.config.schema.values import FORMER_EDITIONS, named
 from pipeline.encoding.records import member_key
 from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.evaluation.task import Task
@@ -70,7 +70,7 @@ def candidate(project: Project, params: Params, experiment: str) -> Candidate:
     row = named(params.experiments, experiment, "experiments")
     metrics = artifacts.load_json(project.metrics(row.dataset, experiment))
     run = artifacts.load_json(project.model(experiment) / "run.json")
-    if metrics["protocol"] != "honest":
+    if metrics["protocol"] != "held_out":
         raise DataError(f"{experiment}: repeats a chapter’s protocol with its flaws; its figures promote nothing")
     if metrics["run"]["run_key"] != run["run_key"]:
         raise DataError(f"{experiment}: was trained again after it was evaluated; `dvc repro evaluate@{experiment}`")
@@ -90,7 +90,7 @@ def best_of_each(project: Project, params: Params) -> list[str]:
     found: dict[str, list[str]] = {}
     for name, row in params.experiments.items():
         data = params.datasets[row.dataset]
-        if data.protocol == "honest" and project.metrics(row.dataset, name).is_file():
+        if data.protocol == "held_out" and project.metrics(row.dataset, name).is_file():
             first = groups.setdefault((data.source, row.task), row.dataset)
             if row.dataset == first:
                 found.setdefault(first, []).append(name)
@@ -235,11 +235,12 @@ def _verdict(
 def _against(client: Any, ours: Candidate, champion: Version | None) -> Verdict:
     if champion is None:
         return Verdict("better", "there is no champion yet, and it is above the floor", _scores(ours.metrics))
-    editions = champion.tags.get("edition"), ours.metrics["edition"]
-    if editions == ("full", "sample"):
-        return Verdict("not better", "trained on sample data, which never replaces a champion of the published data")
-    if editions == ("sample", "full"):
-        return Verdict("better", "the champion knows sample data only", _scores(ours.metrics))
+    known = champion.tags.get("edition", "")
+    editions = FORMER_EDITIONS.get(known, known), ours.metrics["edition"]
+    if editions == ("published", "synthetic"):
+        return Verdict("not better", "trained on synthetic data, which never replaces a champion of the published data")
+    if editions == ("synthetic", "published"):
+        return Verdict("better", "the champion knows synthetic data only", _scores(ours.metrics))
     theirs = _evidence(client, champion.run_id)
     if theirs is None:
         return Verdict("inconclusive", f"the losses of champion version {champion.number} are gone from its run")

@@ -74,7 +74,7 @@ def _reproduce(project: Project, experiments: Sequence[str], settings: Sequence[
 
 def _decide(project: Project, experiments: Sequence[str], done: Retraining) -> None:
     params = parameters(project)
-    judged = [name for name in experiments if params.datasets[params.experiments[name].dataset].protocol == "honest"]
+    judged = [name for name in experiments if params.datasets[params.experiments[name].dataset].protocol == "held_out"]
     for name in judged if experiments else promote.best_of_each(project, params):
         try:
             candidate = promote.candidate(project, params, name)

@@ -51,13 +51,13 @@ def _reading(line: Line, rows: Mapping[str, Result]) -> Cell:
     metric = _metric(line, results[first])
     notes = [f"{metric.label}, {first}"]
     notes += [f"{formatting.value(metric, line.reading(results[name].metrics))} {name}" for name in others]
-    sample = results[first].metrics["edition"] == "sample"
-    met = None if sample else line.matches(results[first].metrics)
+    synthetic = results[first].metrics["edition"] == "synthetic"
+    met = None if synthetic else line.matches(results[first].metrics)
     return Cell(
         formatting.value(metric, line.reading(results[first].metrics)),
         note="; ".join(notes),
         mark={True: "good", False: "bad", None: ""}[met],
-        badge="sample data" if sample else "",
+        badge="synthetic data" if synthetic else "",
     )
 
 

@@ -112,8 +112,8 @@ def _better(metric: Metric) -> str:
 
 
 def _sample(metrics: Mapping[str, Any]) -> str:
-    sample = metrics["edition"] == "sample"
-    return "**Sample data: the figures say nothing about the published data.**" if sample else ""
+    sample = metrics["edition"] == "synthetic"
+    return "**Synthetic data: the figures say nothing about the published data.**" if sample else ""
 
 
 def _skill(against: Mapping[str, Any]) -> str:

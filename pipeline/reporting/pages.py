@@ -41,8 +41,8 @@ def index(results: Sequence[Result], chapters: Table, sections: Mapping[str, str
     """The whole page. sections: HTML by data set, from section()."""
     return _render(
         "index.html",
-        sample=any(result.metrics["edition"] == "sample" for result in results),
-        all_sample=all(result.metrics["edition"] == "sample" for result in results),
+        sample=any(result.metrics["edition"] == "synthetic" for result in results),
+        all_sample=all(result.metrics["edition"] == "synthetic" for result in results),
         table=overall(results),
         chapters=chapters,
         tally=tally(results),

@@ -269,4 +269,4 @@ def _known(line: Line, name: str, metrics: Metrics | None) -> str:
     known = f"{against['metric']} {against['score']:.4g}, {against['baseline']} {against['baseline_score']:.4g}"
     if name in line.chapter:
         known = f"{line.split} {line.metric} {line.reading(metrics):.4g}; printed: {line.printed}"
-    return known + (" (sample data)" if metrics["edition"] == "sample" else "")
+    return known + (" (synthetic data)" if metrics["edition"] == "synthetic" else "")

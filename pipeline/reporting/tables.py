@@ -48,8 +48,8 @@ def score(result: Result) -> str:
 
 
 def badge(metrics: Mapping[str, Any]) -> str:
-    labels = ["sample data"] * (metrics["edition"] == "sample") + ["chapter's protocol"] * (
-        metrics["protocol"] == "chapter"
+    labels = ["synthetic data"] * (metrics["edition"] == "synthetic") + ["chapter's protocol"] * (
+        metrics["protocol"] == "textbook"
     )
     return ", ".join(labels)
 

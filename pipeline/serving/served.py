@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pipeline import artifacts
+from pipeline.config import renamed
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
@@ -25,10 +26,10 @@ class Served:
 
     def __init__(self, folder: Path) -> None:
         self.row: ExperimentRows = TypeAdapter[ExperimentRows](ExperimentRows).validate_python(
-            artifacts.load_json(folder / "network.json")
+            renamed.current(artifacts.load_json(folder / "network.json"))
         )
         self.task = task_named(self.row.task)
-        self.encoder = artifacts.load_json(folder / "encoder.json")
+        self.encoder = renamed.current_encoder(artifacts.load_json(folder / "encoder.json"))
         stored = artifacts.load_arrays(folder / "weights" / "0.npz")
         self.weights = [stored[name] for name in sorted(stored)]
         self._turn = threading.Lock()  # a server answers in threads, and a carried state belongs to one answer

@@ -33,7 +33,7 @@ class Source(Protocol):
         """Read the raw files in `folder` into a record; DataError if they cannot be used."""
         ...
 
-    def sample(self, folder: Path, seed: int) -> None:
+    def synthesize(self, folder: Path, seed: int) -> None:
         """Writes small look-alike raw files in the format of the real ones; the same seed gives the same bytes."""
         ...
 

@@ -87,7 +87,7 @@ QUESTIONS = ("Have you seen", "Who has taken", "What is the use of", "Why should
 TIMES = ("That evening", "After a while", "The next morning", "Just then", "Once more", "At last")
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes 11-0.txt: about 30 kB of invented tales in seven chapters, in the shape of a Project Gutenberg file."""
     random = np.random.default_rng(seed)
     title = "*** {} OF THIS PROJECT GUTENBERG EBOOK NELLY’S EVENINGS BY THE RIVER ***"

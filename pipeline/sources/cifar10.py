@@ -152,7 +152,7 @@ def _batch(path: Path, name: str, content: bytes) -> tuple[NDArray[np.uint8], ND
     return data, np.array(labels, dtype=np.int32)
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes CIFAR-10-images.tar.xz with 40 train and 10 test JPEGs per class: a coloured shape or stripes, noisy."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ def read(folder: Path) -> Series:
     return Series(values, np.ones(values.shape, dtype=np.bool_), unit="", findings={"points": len(values)})
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes cosine.csv; `seed` changes nothing, for there is nothing random in it."""
     del seed
     lines = [",".join(HEADER), *(f"{i},{math.cos(i):.17g}" for i in range(POINTS))]

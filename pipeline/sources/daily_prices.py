@@ -90,7 +90,7 @@ def _series(
         np.ones(len(values), np.bool_),
         unit,
         findings=findings,
-        extras={name: columns[name] for name in COLUMNS},
+        covariates={name: columns[name] for name in COLUMNS},
         dates=dates,
     )
 

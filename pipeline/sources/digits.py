@@ -55,7 +55,7 @@ def read(folder: Path) -> Images:
     )
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes digits.npz from scikit-learn; `seed` changes nothing, for the data are real."""
     del seed
     from sklearn.datasets import load_digits  # type: ignore[import-untyped, unused-ignore]

@@ -44,11 +44,11 @@ CARD = Card(
 
 
 def read(folder: Path) -> Series:
-    """The close in points, with the other columns as extras."""
+    """The close in points, with the other columns as covariates."""
     return read_prices(find_file(folder, (FILE,)), HEADER, "points")
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes dji_d.csv with 1,500 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2018-04-02", SAMPLE_DAYS, 24_000.0)
     write_prices(folder / FILE, HEADER, dates, columns, 2)

@@ -96,7 +96,7 @@ def clock_change_slots(points: int) -> NDArray[np.intp]:
     return np.array([slot for slot in slots if slot < points], dtype=np.intp)
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes LD_250.npy with 100 days: a daily and a weekly wave, slow noise, the real file's steps and floor."""
     random = np.random.default_rng(seed)
     minutes = 15 * (np.arange(SAMPLE_POINTS) + 1)

@@ -166,7 +166,7 @@ FILLERS = ("It runs for two hours.", "The story begins in a harbour town.", "The
 FACES = {0: (":(", ":-/"), 1: (":)", ";-)")}
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes aclImdb_v1_labelled.tar.bz2: 4 × 100 reviews of 30 to 120 words, mixed in their praise, of 30 films each
     half; five texts stand in both halves, and two stand twice in each."""
     random = np.random.default_rng(seed)

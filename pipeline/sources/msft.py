@@ -45,11 +45,11 @@ CARD = Card(
 
 
 def read(folder: Path) -> Series:
-    """The adjusted close in USD, with the columns as traded as extras."""
+    """The adjusted close in USD, with the columns as traded as covariates."""
     return read_prices(find_file(folder, (FILE,)), HEADER, "USD")
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes MSFT_2012_2017.csv with 700 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2012-01-03", SAMPLE_DAYS, 27.0)
     columns["adj close"] = columns["close"] * (1 - DIVIDENDS * np.linspace(1.0, 0.0, SAMPLE_DAYS))

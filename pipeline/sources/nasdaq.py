@@ -44,11 +44,11 @@ CARD = Card(
 
 
 def read(folder: Path) -> Series:
-    """The close in points, with the other columns as extras; the adjusted close of an index is its close."""
+    """The close in points, with the other columns as covariates; the adjusted close of an index is its close."""
     return read_prices(find_file(folder, (FILE,)), HEADER, "points", ends_with_newline=False)
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes 19900101_20230630.csv with 1,500 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2018-04-02", SAMPLE_DAYS, 7_000.0)
     write_prices(folder / FILE, HEADER, dates, {**columns, "adj close": columns["close"]}, 6)

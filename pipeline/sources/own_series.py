@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Rows:
-    """times: int64 [rows], microseconds since 1970; numbers: float64 [rows, 1 + extras], NaN where there is none;
+    """times: int64 [rows], microseconds since 1970; numbers: float64 [rows, 1 + covariates], NaN where there is none;
     lines: int64 [rows], where they stand in the file."""
 
     times: NDArray[np.int64]
@@ -46,16 +46,16 @@ class _Rows:
 def read(folder: Path, row: OwnSeries) -> Series:
     """Read the values onto their grid; a missing step is not valid and repeats the value of the step before.
 
-    Extras have NaN where there is no number. DataError where times contradict each other or fit no grid, and where more
-    than half of the values are missing.
+    Covariates have NaN where there is no number. DataError where times contradict each other or fit no grid, and where
+    more than half of the values are missing.
     """
     path = find_own(folder, row)
-    extras = {f"extras[{i}]": column for i, column in enumerate(row.extras)}
+    covariates = {f"covariates[{i}]": column for i, column in enumerate(row.covariates)}
     time = {} if row.time is None else {"time": row.time}
-    table = read_table(path, row, {"value": row.value, **time, **extras})
+    table = read_table(path, row, {"value": row.value, **time, **covariates})
     if not table.lines:
         raise DataError(f"{path}: no rows below the header")
-    numbers = np.array([[_number(cell, row.decimal) for cell in table.cells[key]] for key in ("value", *extras)]).T
+    numbers = np.array([[_number(cell, row.decimal) for cell in table.cells[key]] for key in ("value", *covariates)]).T
     findings = table.findings | _check_numbers(path, table, numbers, row)
     start, step = None, None
     if row.time is not None:
@@ -67,14 +67,14 @@ def read(folder: Path, row: OwnSeries) -> Series:
     whole = slice(int(known[0]), int(known[-1]) + 1)  # tables often have rows before the first and after the last value
     start = None if start is None or step is None else start + step * whole.start
     findings |= {"steps_without_value_cut_off_at_the_ends": len(numbers) - (whole.stop - whole.start)}
-    return _series(numbers[whole], start, step, [table.names[key] for key in extras], findings, row)
+    return _series(numbers[whole], start, step, [table.names[key] for key in covariates], findings, row)
 
 
 def _series(
     numbers: Floats,
     start: int | None,
     step: int | None,
-    extras: Sequence[str],
+    covariates: Sequence[str],
     findings: dict[str, int],
     row: OwnSeries,
 ) -> Series:
@@ -85,7 +85,7 @@ def _series(
         valid=valid,
         unit=row.unit,
         findings={"points": len(values), "points_without_value": int(np.sum(~valid)), **findings},
-        extras={name: numbers[:, i] for i, name in enumerate(extras, start=1)},
+        covariates={name: numbers[:, i] for i, name in enumerate(covariates, start=1)},
     )
     if start is None or step is None:
         return series
@@ -196,7 +196,7 @@ def _step(path: Path, times: NDArray[np.int64], frequency: str | None) -> int:
 
 
 def _on_grid(path: Path, rows: _Rows, step: int) -> tuple[Floats, int]:
-    """(float64 [steps, 1 + extras] with NaN at missing steps; how many are missing)."""
+    """(float64 [steps, 1 + covariates] with NaN at missing steps; how many are missing)."""
     at, rest = np.divmod(rows.times - rows.times[0], step)
     off = np.flatnonzero(rest)
     grid = f"every {step // SECOND:,} s from {_iso_time(rows.times[0])}"

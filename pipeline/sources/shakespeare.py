@@ -45,7 +45,7 @@ def read(folder: Path) -> TextCorpus:
     return read_corpus(find_file(folder, (FILE,)))
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes input.txt: about 40 kB of invented speeches."""
     random = np.random.default_rng(seed)
     words = invented_words(random)

@@ -48,7 +48,7 @@ def read(folder: Path) -> TextCorpus:
     return read_corpus(find_file(folder, (FILE,)))
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes shakespeare_poems.txt: about 35 kB of invented poems of fourteen lines."""
     random = np.random.default_rng(seed)
     words = invented_words(random)

@@ -157,7 +157,7 @@ GRAMMAR: dict[str, tuple[str, ...]] = {
 README = "Sample data in the shape of the Penn Treebank fragment: made-up words, trees from a small grammar.\n"
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes treebank.zip: 30 files, 400 trees, 20 tags, traces, made-up words whose suffix tells the tag."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)

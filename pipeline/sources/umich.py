@@ -162,7 +162,7 @@ NEGATIVE = ("is awful", "was boring", "made me yawn", "is a stupid story", "dese
 ENDINGS = (".", "!", "...", " , really .", " and I ’ m sure of it .", " \x85 you know .", " , like the first one .")
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes training.txt: about 900 lines, 350 distinct sentences, one with both labels, 2 % with the wrong one."""
     random = np.random.default_rng(seed)
     lines = ["1\tThe Copper Lantern book is awesome."]

@@ -45,7 +45,7 @@ def read(folder: Path) -> TextCorpus:
     return read_corpus(find_file(folder, (FILE,)))
 
 
-def sample(folder: Path, seed: int) -> None:
+def synthesize(folder: Path, seed: int) -> None:
     """Writes warpeace_input.txt: about 45 kB of invented prose in short paragraphs, some of them speech."""
     random = np.random.default_rng(seed)
     words = invented_words(random)

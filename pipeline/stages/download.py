@@ -1,4 +1,4 @@
-"""download@<source>: the published files, verified, or their small look-alikes in the sample edition.
+"""download@<source>: the published files, verified, or their small look-alikes in the synthetic edition.
 
 import@<name> does the same for the user's own file, and puts its row of params.yaml beside it: how the file is read is
 part of what it says, and to read it in another way is to rerun what follows.
@@ -24,15 +24,15 @@ def run(project: Project, name: str) -> None:
     source = load_source(row.reader)
     card = pinned(name, source.CARD, row.pins)
     folder = project.raw(name)
-    if params.edition == "full" and not source.GENERATED:
+    if params.edition == "published" and not source.GENERATED:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
         files = fetch(row.reader, card, folder, os.environ.get("PIPELINE_MIRROR"))
-        edition = "full"
+        edition = "published"
     else:
         with artifacts.new_folder(folder) as fresh:
-            source.sample(fresh, params.seed)
-        files, edition = [], "full" if source.GENERATED else "sample"
+            source.synthesize(fresh, params.seed)
+        files, edition = [], "published" if source.GENERATED else "synthetic"
     artifacts.save_json(folder / MANIFEST, {"edition": edition, "source": name, "files": files})
     print(f"{name}: {edition} edition in data/raw/{name}")
 

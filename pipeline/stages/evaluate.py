@@ -36,5 +36,5 @@ def run(project: Project, name: str) -> None:
         f"{name}: test {against['metric']} {against['score']:.4f}; "
         f"{against['baseline']} {against['baseline_score']:.4f}"
         + gain
-        + (" (sample data)" if fit["edition"] == "sample" else "")
+        + (" (synthetic data)" if fit["edition"] == "synthetic" else "")
     )

@@ -20,7 +20,7 @@ def run(project: Project, name: str) -> None:
     folder = project.raw(row.source)
     if row.source in params.own:
         own = params.own[row.source]
-        edition, record = "full", load_own_reader(own.reader).read(folder, own)
+        edition, record = "published", load_own_reader(own.reader).read(folder, own)
         card = None
     else:
         edition = artifacts.load_json(folder / MANIFEST)["edition"]

@@ -25,7 +25,7 @@ def run(project: Project, name: str) -> None:
     row = params.experiment(name)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     task = task_named(row.task)
-    epochs = min(row.epochs, row.sample_epochs) if params.edition == "sample" else row.epochs
+    epochs = min(row.epochs, row.synthetic_epochs) if params.edition == "synthetic" else row.epochs
     record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
     os.environ["KERAS_BACKEND"] = row.backend
     if row.precision == "bfloat16":
@@ -88,7 +88,7 @@ def _facts(
     return {
         "experiment": name,
         **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
-        "edition": "sample" if epochs < row.epochs else encoded.summary["edition"],
+        "edition": "synthetic" if epochs < row.epochs else encoded.summary["edition"],
         "cell": row.cell,
         "seed": seed,
         "parameters": trained[0].parameters,

@@ -68,7 +68,7 @@ def fit(
     Raises TrainingError when a loss is not finite.
     """
     model = compiled.model
-    average = _Average(model, network.average)
+    average = _Average(model, network.ema_momentum)
     schedule = (_rate(network, step, feed.steps * epochs) for step in itertools.count(1))
     fitted = Fitted([], 0)
     best = np.inf
@@ -83,7 +83,7 @@ def fit(
                 figures = {} if validate is None else validate()
                 row |= {f"val_{name}": value for name, value in figures.items()}
                 cost = -epoch if validate is None else _finite(monitor.cost(figures), f"{label}: {monitor.name}")
-                if cost < best or network.keep == "last":
+                if cost < best or network.restore_weights == "last":
                     best, fitted.best_epoch, fitted.weights = cost, epoch, trainable(model)
             row |= {"examples_per_second": speed, "seconds": time.monotonic() - started}
             fitted.history.append(row)

@@ -80,7 +80,7 @@ class Trainer:
 
     def _build(self) -> Any:
         return self.module.build(
-            self.network, self.encoded.encoder, self.network.batch if self.network.stateful else None
+            self.network, self.encoded.encoder, self.network.batch_size if self.network.stateful else None
         )
 
     def _fit(self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str) -> Fitted:

@@ -27,7 +27,7 @@ from pipeline.tasks.textbook.scaled_windows import prepare as scaled_windows_pre
 ATTACK = "<script>alert('x')</script>"
 PARAMS = """
 seed: 1
-edition: sample
+edition: synthetic
 cell: null
 sources:
   alice: {reader: alice}
@@ -46,12 +46,12 @@ datasets:
   alice-chapter: {source: alice-chapter, task: char_windows, window: 9}
   umich: {source: umich, task: sentiment, folds: 3}
   treebank: {source: treebank, task: pos_tagging}
-  electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasons: [24]}
+  electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasonal_periods: [24]}
   digits: {source: digits, task: image_rows}
   djia: {source: djia, task: returns, origins: 3}
   msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 2}
   umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 9, validation: 0.2}
-  cosine: {source: cosine, task: cosine_windows, protocol: chapter}
+  cosine: {source: cosine, task: cosine_windows, protocol: textbook}
   padded: {source: treebank, task: padded_tags, length: 9}
 experiments:
   alice: {dataset: alice, task: char_lm}
@@ -82,9 +82,9 @@ NOISE = {
 
 def prices(rng: np.random.Generator) -> Series:
     close = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=1200)))
-    extras = {"open": close, "high": 1.01 * close, "low": 0.99 * close, "close": close, "volume": 1e6 * close}
+    covariates = {"open": close, "high": 1.01 * close, "low": 0.99 * close, "close": close, "volume": 1e6 * close}
     dates = np.datetime64("2015-01-01", "D") + np.arange(1200)
-    return Series(close, np.ones(1200, np.bool_), "USD", extras=extras, dates=dates)
+    return Series(close, np.ones(1200, np.bool_), "USD", covariates=covariates, dates=dates)
 
 
 def records(rng: np.random.Generator) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def add_dataset(project: Project, params: Params, name: str, record: Any, rng: n
     row = params.datasets[name]
     task = load_task(row.task)
     encoded = task.encode(record, row, 1)
-    edition = "full" if name == "digits" else "sample"
+    edition = "published" if name == "digits" else "synthetic"
     facts = {"edition": edition, "source": name, "dataset": name, "task": row.task, "protocol": row.protocol}
     encoded = Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts})
     artifacts.save_encoded(project.prepared(name), encoded)

@@ -10,7 +10,6 @@ from pipeline.config import loading
 from pipeline.reporting import report_data
 from pipeline.reporting.comparison import (
     BETTER,
-    T_QUANTILES,
     UNCLEAR,
     WORSE,
     Comparison,
@@ -83,7 +82,7 @@ def test_repeated_experiments_are_compared_over_their_seeds(finished: Project) -
     assert found.basis == "3 seeds"
     scores = [[m["test"][a.headline] for m in row.metrics["members"]] for row in (a, b)]
     differences = np.subtract(*scores)
-    half = 4.303 * differences.std(ddof=1) / math.sqrt(3)
+    half = 4.302652729749462 * differences.std(ddof=1) / math.sqrt(3)
     assert found.difference == pytest.approx(differences.mean())
     assert (found.low, found.high) == pytest.approx((differences.mean() - half, differences.mean() + half))
 
@@ -102,15 +101,21 @@ def test_an_experiment_alone_has_no_pair(finished: Project) -> None:
     assert pairs(load(finished, "umich")) == []
 
 
-def test_t_interval_against_a_known_example() -> None:
-    mean, half = t_interval([1.0, 2.0, 3.0, 4.0])
-    assert mean == 2.5
-    assert half == pytest.approx(3.182 * 1.2909944 / 2)
-
-
-def test_between_the_rows_of_the_table_the_interval_is_the_wider_one() -> None:
-    values = [float(v) for v in range(18)]  # 17 degrees of freedom stand between 15 and 20
-    assert t_interval(values)[1] == pytest.approx(T_QUANTILES[15] * np.std(values, ddof=1) / math.sqrt(18))
+@pytest.mark.parametrize(
+    ("n", "quantile"),
+    [
+        (2, 12.706204736),  # tan(.475 π)
+        (3, 4.302652730),  # .95 √2 / √(1 - .95²)
+        (4, 3.182446305),
+        (18, 2.109815578),  # between the rows of a printed table
+        (501, 1.964719837),
+    ],
+)
+def test_t_interval_uses_the_exact_quantile(n: int, quantile: float) -> None:
+    values = [float(v) for v in range(n)]
+    mean, half = t_interval(values)
+    assert mean == pytest.approx((n - 1) / 2)
+    assert half == pytest.approx(quantile * np.std(values, ddof=1) / math.sqrt(n), rel=1e-9)
 
 
 @pytest.mark.parametrize(("p", "words"), [(0.034, "p = 0.0340"), (0.00012, "p = 0.0001"), (1e-30, "p < 0.0001")])

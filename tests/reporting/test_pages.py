@@ -55,7 +55,7 @@ def page(finished: Project) -> Page:
     return Page(finished.index.read_text())
 
 
-LABELS = "( sample data)?(,? chapter's protocol)?"
+LABELS = "( synthetic data)?(,? chapter's protocol)?"
 
 
 def row_of(page: Page, experiment: str) -> str:
@@ -84,18 +84,18 @@ def test_all_experiments_stand_in_the_first_table_with_the_numbers_of_their_file
 
 
 def test_sample_data_is_said_on_top_and_in_every_row_that_shows_it(page: Page, finished: Project) -> None:
-    assert "Sample data: small look-alikes; figures say nothing about the published data" in page.text
+    assert "Synthetic data: small look-alikes; figures say nothing about the published data" in page.text
     for name, metrics in metrics_of(finished).items():
-        assert ("sample data" in row_of(page, name)) == (metrics["edition"] == "sample"), name
-    assert "sample data" in (finished.report("umich") / "table.md").read_text()
-    assert "sample data" not in (finished.report("digits") / "table.md").read_text()
+        assert ("synthetic data" in row_of(page, name)) == (metrics["edition"] == "synthetic"), name
+    assert "synthetic data" in (finished.report("umich") / "table.md").read_text()
+    assert "synthetic data" not in (finished.report("digits") / "table.md").read_text()
 
 
 def test_no_banner_over_real_data(project: Project) -> None:
     for name, metrics in metrics_of(project).items():
-        artifacts.save_json(project.metrics(metrics["dataset"], name), {**metrics, "edition": "full"})
+        artifacts.save_json(project.metrics(metrics["dataset"], name), {**metrics, "edition": "published"})
     index.run(project)
-    assert "Sample data:" not in project.index.read_text()
+    assert "Synthetic data:" not in project.index.read_text()
 
 
 def test_it_opens_offline_and_runs_nothing(page: Page) -> None:

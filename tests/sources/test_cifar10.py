@@ -162,7 +162,7 @@ def test_a_class_without_images_is_named(tmp_path: Path) -> None:
 
 
 def test_sample_can_be_learnt(tmp_path: Path) -> None:
-    cifar10.sample(tmp_path, 42)
+    cifar10.synthesize(tmp_path, 42)
     record = cifar10.read(tmp_path)
     assert record.is_test is not None
     assert np.bincount(record.labels[~record.is_test]).tolist() == [40] * 10

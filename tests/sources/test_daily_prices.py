@@ -24,7 +24,7 @@ def table(folder: Path, *rows: str, header: str = msft.HEADER, end: str = "\n") 
 def test_the_adjusted_close_is_forecast_and_the_columns_as_traded_stay(tmp_path: Path) -> None:
     record = msft.read(table(tmp_path, *GOOD))
     assert record.values.tolist() == [22.7, 23.2, 23.5]
-    assert {name: column.tolist() for name, column in record.extras.items()} == {
+    assert {name: column.tolist() for name, column in record.covariates.items()} == {
         "open": [26.5, 26.8, 27.4],
         "high": [27.0, 27.5, 27.7],
         "low": [26.4, 26.8, 27.3],
@@ -39,7 +39,7 @@ def test_the_adjusted_close_is_forecast_and_the_columns_as_traded_stay(tmp_path:
 def test_without_an_adjusted_close_the_close_is_forecast(tmp_path: Path) -> None:
     (tmp_path / djia.FILE).write_text(f"{djia.HEADER}\n1930-02-03,268.4,271.5,264.8,266.5,428572\n")
     record = djia.read(tmp_path)
-    assert record.values.tolist() == record.extras["close"].tolist() == [266.5]
+    assert record.values.tolist() == record.covariates["close"].tolist() == [266.5]
     assert record.unit == "points"
 
 
@@ -83,7 +83,7 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "days"), [("djia", 1_500), ("nasdaq", 1_500), ("msft", 700)])
 def test_samples_look_like_the_real_files(name: str, days: int, tmp_path: Path) -> None:
     source = load_source(name)
-    source.sample(tmp_path, 42)
+    source.synthesize(tmp_path, 42)
     record = source.read(tmp_path)
     assert isinstance(record, Series) and record.dates is not None
     assert record.findings == {
@@ -92,12 +92,12 @@ def test_samples_look_like_the_real_files(name: str, days: int, tmp_path: Path) 
         "gaps_of_more_than_4_days": 0,
         "days_with_close_outside_low_and_high": 0,
     }
-    returns = np.diff(np.log(record.extras["close"]))
+    returns = np.diff(np.log(record.covariates["close"]))
     assert 0.005 < returns.std() < 0.02
     assert abs(np.corrcoef(returns[1:], returns[:-1])[0, 1]) < 3 / np.sqrt(days), "nothing to be foreseen"
     assert np.corrcoef(np.abs(returns[1:]), np.abs(returns[:-1]))[0, 1] > 0, "calm and wild months"
     if name == "msft":
-        assert record.values[0] / record.extras["close"][0] == pytest.approx(0.85, abs=1e-3)
+        assert record.values[0] / record.covariates["close"][0] == pytest.approx(0.85, abs=1e-3)
     else:
         assert record.dates[0] < np.datetime64("2022-01-01") and record.dates[-1] > np.datetime64("2023-06-30")
 

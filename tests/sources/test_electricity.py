@@ -51,7 +51,7 @@ def test_clock_change_slots_are_those_of_the_calendar() -> None:
 
 
 def test_sample_has_daily_and_weekly_waves_and_the_floor_in_march(tmp_path: Path) -> None:
-    electricity.sample(tmp_path, 42)
+    electricity.synthesize(tmp_path, 42)
     record = electricity.read(tmp_path)
     masked = record.values[~record.valid]
     assert masked.tolist() == [electricity.FLOOR] * 4

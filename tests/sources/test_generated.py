@@ -11,7 +11,7 @@ from pipeline.sources import cosine, digits
 
 
 def test_cosine_survives_the_file_bit_for_bit(tmp_path: Path) -> None:
-    cosine.sample(tmp_path, 0)
+    cosine.synthesize(tmp_path, 0)
     record = cosine.read(tmp_path)
     assert record.values.tolist() == [math.cos(i) for i in range(2000)]
     assert record.valid.all()
@@ -38,7 +38,7 @@ def test_cosine_names_the_line(content: str, message: str, tmp_path: Path) -> No
 def test_digits_are_those_of_scikit_learn_spread_over_a_byte(tmp_path: Path) -> None:
     from sklearn.datasets import load_digits
 
-    digits.sample(tmp_path, 0)
+    digits.synthesize(tmp_path, 0)
     record = digits.read(tmp_path)
     assert record.pixels.shape == (1797, 8, 8, 1)
     assert record.is_test is None

@@ -109,7 +109,7 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_sample_looks_like_the_real_reviews(tmp_path: Path) -> None:
-    imdb.sample(tmp_path, 42)
+    imdb.synthesize(tmp_path, 42)
     record = imdb.read(tmp_path)
     assert record.is_test is not None
     assert record.groups is not None

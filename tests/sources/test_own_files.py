@@ -285,11 +285,11 @@ NAN = np.nan
 
 
 def test_a_series_by_hand(read: Read) -> None:
-    record = series(read, hours(*range(5)), extras=["sun"], unit="kW")
+    record = series(read, hours(*range(5)), covariates=["sun"], unit="kW")
     assert record.values.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5] and record.values.dtype == np.float64
     assert (record.start, record.step_seconds, record.unit) == ("2026-03-01T00:00:00", 3600, "kW")
     assert record.valid.all() and record.valid.dtype == np.bool_
-    assert {name: column.tolist() for name, column in record.extras.items()} == {"sun": [0, 10, 20, 30, 40]}
+    assert {name: column.tolist() for name, column in record.covariates.items()} == {"sun": [0, 10, 20, 30, 40]}
     assert record.findings["points"] == 5
     assert sum(record.findings.values()) == 10, "nothing but points and rows was counted"
 
@@ -297,10 +297,10 @@ def test_a_series_by_hand(read: Read) -> None:
 def test_rows_are_sorted_repeats_dropped_and_gaps_filled(read: Read) -> None:
     lines = hours(3, 1, 0, 1, 8, 7, 4)
     lines[4] = lines[4].replace("8.5", "n/a")
-    record = series(read, [*lines, "2026-03-01 02:00,,x", "2026-03-01 09:00,9.5,90"], extras=["sun"])
+    record = series(read, [*lines, "2026-03-01 02:00,,x", "2026-03-01 09:00,9.5,90"], covariates=["sun"])
     np.testing.assert_array_equal(record.values, [0.5, 1.5, 1.5, 3.5, 4.5, 4.5, 4.5, 7.5, 7.5, 9.5])
     np.testing.assert_array_equal(np.flatnonzero(~record.valid), [2, 5, 6, 8])
-    np.testing.assert_array_equal(record.extras["sun"], [0, 10, NAN, 30, 40, NAN, NAN, 70, 80, 90])
+    np.testing.assert_array_equal(record.covariates["sun"], [0, 10, NAN, 30, 40, NAN, NAN, 70, 80, 90])
     assert {
         "points": 10, "points_without_value": 4, "rows": 9, "rows_earlier_than_the_one_before": 5,
         "repeated_times_dropped": 1, "missing_steps_filled": 2, "empty_values": 1, "values_that_are_no_numbers": 1,
@@ -365,7 +365,11 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
     "empty file": (b"", {}, r"the file has no rows"),
     "header only": ([], {}, r"no rows below the header"),
     "one row": (hours(1), {}, r"1 different times; expected two or more"),
-    "no such extra": (hours(1, 2), {"extras": ["rain"]}, r"extras\[0\]: column 'rain' does not exist; .*time, kW, sun"),
+    "no such extra": (
+        hours(1, 2),
+        {"covariates": ["rain"]},
+        r"covariates\[0\]: column 'rain' does not exist; .*time, kW, sun",
+    ),
     "no header": (
         b"2026-01-01,1.5\n2026-01-02,2\n",
         {"time": 1, "value": 2},
@@ -386,9 +390,9 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
         {},
         r"1 times occur twice with different values, first 2026-03-01T01:00:00 in lines 3 and 5; .*offset",
     ),
-    "two extras at a time": (
+    "two covariates at a time": (
         [*hours(0, 1, 2), hours(1)[0].replace(",10", ",")],
-        {"extras": ["sun"]},
+        {"covariates": ["sun"]},
         r"occur twice with different values",
     ),
     "offsets now and then": (

@@ -131,7 +131,7 @@ def test_prices_of_the_dow_jones_and_of_microsoft() -> None:
     assert dow.findings["gaps_of_more_than_4_days"] == 8 and share.findings["gaps_of_more_than_4_days"] == 1
     first_half = (dow.dates >= np.datetime64("2023-01-01")) & (dow.dates <= np.datetime64("2023-06-30"))
     assert first_half.sum() == 124
-    assert (share.values < share.extras["close"]).all() and (dow.values == dow.extras["close"]).all()
+    assert (share.values < share.covariates["close"]).all() and (dow.values == dow.covariates["close"]).all()
 
 
 def test_the_file_of_a_chapter_on_the_dow_jones_is_the_nasdaq() -> None:
@@ -142,7 +142,7 @@ def test_the_file_of_a_chapter_on_the_dow_jones_is_the_nasdaq() -> None:
         assert record.dates is not None
         days = (record.dates >= np.datetime64("2023-01-01")) & (record.dates <= np.datetime64("2023-06-30"))
         rows = np.flatnonzero(days)[4:-1]
-        close = record.extras["close"]
+        close = record.covariates["close"]
         assert len(rows) == 119
         r_squared[source.FILE] = 1 - np.mean(np.square(close[rows] - close[rows - 1])) / close[rows].var()
     assert r_squared == {djia.FILE: pytest.approx(0.8230, abs=1e-4), nasdaq.FILE: pytest.approx(0.9635, abs=1e-4)}

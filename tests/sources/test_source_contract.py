@@ -65,7 +65,7 @@ def test_the_contract_covers_the_table_and_the_folder() -> None:
 def test_sample_is_deterministic_and_readable(name: str, tmp_path: Path) -> None:
     source = load_source(name)
     for run in ("first", "second"):
-        source.sample(tmp_path / run, 42)
+        source.synthesize(tmp_path / run, 42)
     assert _bytes(tmp_path / "first") == _bytes(tmp_path / "second")
     record = source.read(tmp_path / "first")
     assert type(record) is RECORDS[name]
@@ -78,8 +78,8 @@ def test_sample_is_deterministic_and_readable(name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", SOURCES)
 def test_another_seed_gives_another_sample_unless_computed(name: str, tmp_path: Path) -> None:
     source = load_source(name)
-    source.sample(tmp_path / "a", 1)
-    source.sample(tmp_path / "b", 2)
+    source.synthesize(tmp_path / "a", 1)
+    source.synthesize(tmp_path / "b", 2)
     assert source.GENERATED is (_bytes(tmp_path / "a") == _bytes(tmp_path / "b"))
 
 
@@ -103,7 +103,7 @@ def test_card_is_complete(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SOURCES if not load_source(name).GENERATED])
 def test_sample_has_the_name_and_the_beginning_of_the_first_form(name: str, tmp_path: Path) -> None:
     source = load_source(name)
-    source.sample(tmp_path, 3)
+    source.synthesize(tmp_path, 3)
     assert [path.name for path in tmp_path.iterdir()] == [file.name for file in source.CARD.forms[0]]
     for file in source.CARD.forms[0]:
         assert (tmp_path / file.name).read_bytes().startswith(file.magic)
@@ -114,7 +114,7 @@ def test_missing_and_empty_files_are_named(name: str, tmp_path: Path) -> None:
     source = load_source(name)
     with pytest.raises(DataError, match=r"found no file, expected .*; run the download again"):
         source.read(tmp_path)
-    source.sample(tmp_path, 1)
+    source.synthesize(tmp_path, 1)
     (path,) = tmp_path.iterdir()
     path.write_bytes(b"")
     with pytest.raises(DataError, match=rf"{path.name}: the file is empty \(0 bytes\)"):
@@ -128,7 +128,7 @@ PLAIN = {"cosine", "umich", "nasdaq", "sonnets", "shakespeare", "warpeace"}
 @pytest.mark.parametrize("name", sorted(SOURCES.keys() - PLAIN))
 def test_a_file_cut_in_the_middle_is_refused(name: str, tmp_path: Path) -> None:
     source = load_source(name)
-    source.sample(tmp_path, 1)
+    source.synthesize(tmp_path, 1)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match=path.name):

@@ -17,7 +17,7 @@ def _alice(folder: Path, content: bytes) -> Path:
 
 
 def test_sample_has_bom_crlf_quotes_and_markers(tmp_path: Path) -> None:
-    alice.sample(tmp_path, 42)
+    alice.synthesize(tmp_path, 42)
     raw = (tmp_path / "11-0.txt").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
     assert raw.count(b"\r\n") == raw.count(b"\n") == raw.count(b"\r") > 300
@@ -107,7 +107,7 @@ def test_plain_texts_are_read_whole_with_plain_line_ends(name: str, tmp_path: Pa
 @pytest.mark.parametrize(("name", "line_end"), [("warpeace", b"\r\n"), ("shakespeare", b"\n"), ("sonnets", b"\r\n")])
 def test_samples_of_plain_texts_have_the_form_of_the_published_ones(name: str, line_end: bytes, tmp_path: Path) -> None:
     source = PLAIN[name]
-    source.sample(tmp_path, 42)
+    source.synthesize(tmp_path, 42)
     raw = (tmp_path / source.FILE).read_bytes()
     assert raw.startswith(source.CARD.forms[0][0].magic)
     assert raw.count(line_end) == raw.count(b"\n") and 20_000 < len(raw) < 80_000

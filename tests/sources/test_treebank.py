@@ -57,7 +57,7 @@ def test_an_archive_without_trees_is_refused(tmp_path: Path) -> None:
 
 
 def test_sample_has_traces_many_tags_and_unknown_words(tmp_path: Path) -> None:
-    treebank.sample(tmp_path, 42)
+    treebank.synthesize(tmp_path, 42)
     record = treebank.read(tmp_path)
     assert len(record.words) == 400
     assert len(set(record.documents)) == 30

@@ -18,7 +18,7 @@ def _write(folder: Path, content: bytes, name: str = "training.txt") -> Path:
 
 
 def test_sample_has_repeats_one_conflict_and_other_line_separators(tmp_path: Path) -> None:
-    umich.sample(tmp_path, 42)
+    umich.synthesize(tmp_path, 42)
     record = umich.read(tmp_path)
     assert len(record.texts) == record.findings["lines"] == 900
     assert 340 <= record.findings["distinct_sentences"] <= 360

@@ -52,9 +52,9 @@ def _series() -> Series:
 def _prices() -> Series:
     rng = np.random.default_rng(0)
     close = 100 * np.exp(np.cumsum(0.01 * rng.normal(size=2_000)))
-    extras = {"open": close, "high": 1.01 * close, "low": 0.99 * close, "close": close, "volume": 1e6 * close}
+    covariates = {"open": close, "high": 1.01 * close, "low": 0.99 * close, "close": close, "volume": 1e6 * close}
     dates = np.datetime64("2015-01-01", "D") + np.arange(2_000)
-    return Series(close, np.ones(2_000, np.bool_), "USD", extras=extras, dates=dates)
+    return Series(close, np.ones(2_000, np.bool_), "USD", covariates=covariates, dates=dates)
 
 
 # For each task, a small record, and what its data set row says beside source and task.
@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
         {"folds": 3},
     ),
     "pos_tagging": (_tagged(), {}),
-    "forecasting": (_series(), {"horizons": [1, 3], "seasons": [24], "lags": 2}),
+    "forecasting": (_series(), {"horizons": [1, 3], "seasonal_periods": [24], "lags": 2}),
     "image_rows": (_images(), {}),
     "returns": (_prices(), {"origins": 2}),
     "scaled_windows": (_series(), {"target_offset": 2, "preallocated": True, "season": 24}),

@@ -9,7 +9,7 @@ from pipeline.config.schema.values import Count, Day, Name, Protocol, Rate, Row,
 
 class DatasetRow(Row):
     source: Name
-    protocol: Protocol = "honest"
+    protocol: Protocol = "held_out"
 
 
 class RunningText(DatasetRow):
@@ -35,7 +35,7 @@ class CharWindowsData(RunningText):
     """
 
     task: Literal["char_windows"]
-    protocol: Literal["chapter"] = "chapter"
+    protocol: Literal["textbook"] = "textbook"
     window: Annotated[int, Field(ge=1, le=1_000)] = 40
     stride: Annotated[int, Field(ge=1, le=1_000)] = 1
     target: Literal["next", "sequence"] = "next"
@@ -76,18 +76,18 @@ class PosTaggingData(DatasetRow):
 
 
 class ForecastingData(DatasetRow):
-    """`horizons` and `seasons` in steps; split by time; `calendar`: time of day and day of week of the target.
+    """`horizons` and `seasonal_periods` in steps; split by time; `calendar`: time of day and day of week of the target.
 
-    `season_means`: the inputs hold not only the value a season before the target, but the mean over several seasons.
+    `seasonal_means`: the inputs hold not only the value a season before the target, but the mean over several seasons.
     `lags`: how many of the last values the linear baselines see; `free_run`: forecast that many steps of the test part
-    from nothing but the forecasts themselves. `extras`: further columns of the source that the inputs hold.
+    from nothing but the forecasts themselves. `covariates`: further columns of the source that the inputs hold.
     """
 
     task: Literal["forecasting"]
-    extras: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    covariates: Annotated[tuple[str, ...], Field(strict=False)] = ()
     horizons: Annotated[Steps, Field(min_length=1)] = (1,)
-    seasons: Steps = ()
-    season_means: bool = False
+    seasonal_periods: Steps = ()
+    seasonal_means: bool = False
     calendar: bool = False
     lags: Annotated[int, Field(ge=1, le=1_000)] = 20
     free_run: Annotated[int, Field(ge=0, le=10_000)] = 0

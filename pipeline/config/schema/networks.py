@@ -12,13 +12,18 @@ BY_HAND = ("simple_rnn", "lstm", "gru")  # the cells that pipeline.reference wri
 class Network(Row):
     """A network and its training; what every task understands. Lengths are in steps, `epochs` in passes over train.
 
-    `input_dropout`, `dropout`: of what goes into the recurrent layers, and of what comes out of each or of the pooling
-    behind them; `recurrent_dropout`: of the state in each step, which is slow. `average`: momentum of the average over
-    the steps that is used in place of the last weights. `keep`: the weights of the epoch that was best on validation,
-    or of the last one, as suits a schedule that ends at a rate near zero. `refit`: once more on train and validation
-    together, for as many epochs as the kept one. `repeats`: with other seeds. `backend`: what Keras computes with;
-    jax and torch must be installed beside it. `precision`: bfloat16 multiplies matrices in half the bits on processors
-    that can (large networks train faster by half), and keeps everything else in float32.
+    `dropout`: of the outputs of each recurrent layer, or of the pooling after them. `recurrent_dropout`: of the state
+    in each step, which is slow. Tasks add dropout of inputs: `input_dropout` of single elements; `spatial_dropout` of
+    whole columns for a whole sequence; `recurrent_input_dropout`, the `dropout` of a Keras recurrent layer, with one
+    mask for each gate and all steps.
+
+    `ema_momentum`: use the exponential moving average of the weights, with this momentum, in place of the last weights.
+    `restore_weights`: those of the epoch that was best on validation, or of the last one, as suits a schedule that ends
+    at a rate near zero. `patience`: stop after so many epochs without a better one. `synthetic_epochs`: how many epochs
+    to train at most on synthetic data. `refit`: train again on train and validation together, for as many epochs as the
+    restored one. `repeats`: trainings with different seeds. `backend`: what Keras computes with; jax and torch must be
+    installed. `precision`: bfloat16 multiplies matrices in half the bits on processors that can (large networks train
+    faster by half), and keeps everything else in float32.
     """
 
     dataset: Name
@@ -28,7 +33,6 @@ class Network(Row):
     bidirectional: bool = False
     stateful: bool = False
     dropout: Rate = 0.0
-    input_dropout: Rate = 0.0
     recurrent_dropout: Rate = 0.0
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
     learning_rate: Positive = 0.001
@@ -36,11 +40,11 @@ class Network(Row):
     weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     clip_norm: Positive | None = None
     clip_value: Positive | None = None
-    average: Rate = 0.0
-    batch: Count = 32
+    ema_momentum: Rate = 0.0
+    batch_size: Count = 32
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
-    sample_epochs: Annotated[int, Field(ge=1, le=100_000)] = 3
-    keep: Literal["best", "last"] = "best"
+    synthetic_epochs: Annotated[int, Field(ge=1, le=100_000)] = 3
+    restore_weights: Literal["best", "last"] = "last"
     patience: Count | None = None
     refit: bool = False
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
@@ -53,6 +57,7 @@ class CharLmNetwork(Network):
 
     task: Literal["char_lm"]
     embedding: Units = 64
+    input_dropout: Rate = 0.0
     time_steps: Count = 100
     gradients: bool = False
 
@@ -63,6 +68,7 @@ class CharWindowsNetwork(Network):
 
     task: Literal["char_windows"]
     embedding: Annotated[int, Field(ge=0, le=4096)] = 0
+    input_dropout: Rate = 0.0
     steps_per_epoch: Count | None = None
 
 
@@ -74,6 +80,7 @@ class SentimentNetwork(Network):
 
     task: Literal["sentiment"]
     embedding: Units = 64
+    spatial_dropout: Rate = 0.0
     word_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     feature_dropout: Rate = 0.0
     log_ratios: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
@@ -92,6 +99,7 @@ class PosTaggingNetwork(Network):
     task: Literal["pos_tagging"]
     topology: Literal["per_word", "encoder_decoder", "attention"] = "per_word"
     embedding: Units = 64
+    spatial_dropout: Rate = 0.0
     word_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     affix_dropout: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     label_smoothing: Rate = 0.0
@@ -133,6 +141,7 @@ class ReturnsNetwork(Network):
     """Trained on squared errors from a start at "no change"."""
 
     task: Literal["returns"]
+    input_dropout: Rate = 0.0
 
 
 class ScaledWindowsNetwork(Network):
@@ -145,12 +154,12 @@ class ScaledWindowsNetwork(Network):
 
 
 class PaddedTextsNetwork(Network):
-    """`spatial_dropout`: of whole columns of the embeddings; `input_dropout`: of the recurrent layers' inputs, another
-    choice for each gate; both stay the same over a text. `dense`: units of a ReLU layer before the answer, if any."""
+    """`dense`: units of a ReLU layer before the answer, if any."""
 
     task: Literal["padded_texts"]
     embedding: Units = 32
     spatial_dropout: Rate = 0.0
+    recurrent_input_dropout: Rate = 0.0
     dense: Units | None = None
 
 
@@ -166,11 +175,12 @@ class CosineWindowsNetwork(Network):
 
 
 class PaddedTagsNetwork(Network):
-    """The chapter's encoder–decoder. `input_dropout`: of whole columns of the embedding; `dropout` and
-    `recurrent_dropout`: of what goes into the encoder, and of its state."""
+    """The chapter's encoder–decoder; `recurrent_input_dropout` and `recurrent_dropout` apply to the encoder alone."""
 
     task: Literal["padded_tags"]
     embedding: Units = 128
+    spatial_dropout: Rate = 0.0
+    recurrent_input_dropout: Rate = 0.0
 
 
 ExperimentRows = (

@@ -77,13 +77,14 @@ class OwnTagged(OwnRow):
 
 
 class OwnSeries(OwnTable):
-    """A number and its time in each row. `time`: null where rows follow each other without a clock; `extras`: further
-    columns of numbers; `frequency`: the spacing of the rows, without it the most common one; `unit`: of the values."""
+    """A number and its time in each row. `time`: null where rows follow each other without a clock; `covariates`:
+    further columns of numbers; `frequency`: the spacing of the rows, without it the most common one; `unit`: of the
+    values."""
 
     reader: Literal["own_series"]
     time: Column | None
     value: Column
-    extras: Annotated[tuple[Column, ...], Field(strict=False)] = ()
+    covariates: Annotated[tuple[Column, ...], Field(strict=False)] = ()
     decimal: Literal[".", ","] = "."
     frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|min|h|D|W)$")] | None = None
     unit: str = ""

@@ -10,8 +10,10 @@ from pipeline.errors import ConfigError
 Value = TypeVar("Value")
 Cell = Literal["simple_rnn", "lstm", "gru", "peephole_lstm", "coupled_lstm"]
 CELL_NAMES: tuple[str, ...] = get_args(Cell)
-Edition = Literal["sample", "full"]
-Protocol = Literal["honest", "chapter"]
+Edition = Literal["synthetic", "published"]
+Protocol = Literal["held_out", "textbook"]
+# What the editions were called before; tags of registered models may still say so.
+FORMER_EDITIONS: dict[str, Edition] = {"sample": "synthetic", "full": "published"}
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Units = Annotated[int, Field(ge=1, le=4096)]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -49,8 +49,8 @@ class Streams:
         self.length = (len(ids) - 1) // batch
         if self.length < time_steps:
             raise DataError(
-                f"batch {batch} × time_steps {time_steps} needs {batch * time_steps + 1} characters, the training part"
-                f" has {len(ids)}; lower one of them"
+                f"batch_size {batch} × time_steps {time_steps} needs {batch * time_steps + 1} characters, the training "
+                f"part has {len(ids)}; lower one of them"
             )
         self.ids, self.batch, self.time_steps = ids.astype(np.int32), batch, time_steps
         self.steps = -(-self.length // time_steps)
@@ -67,7 +67,7 @@ class Streams:
 
 def feed(network: CharLmNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Streams:
     ids = np.concatenate([encoded.arrays[split] for split in splits])
-    return Streams(ids, network.batch, network.time_steps)
+    return Streams(ids, network.batch_size, network.time_steps)
 
 
 def loss(network: CharLmNetwork) -> Any:

@@ -26,21 +26,23 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     the last, the one-step forecast is fed back, moved to meet them: by as much as it misses them there, linearly
     between two, as at the last behind it. Without a one-step horizon the line goes straight from one to the next.
 
-    Extras: item["extras"] has {name: [numbers]} from the first value on, and may go on into the future. Each is held at
+    item["covariates"] has {name: [numbers]} from the first value on, and may go on into the future. Each is held at
     its last number from where it ends; without any, at the last one that the model knows. The answer says what is held.
     """
     from pipeline.tasks.forecasting.network import time_of_step
 
     encoder, network = loaded.encoder, loaded.row
     past, first = _past(encoder, item)
-    extras, held = _beside(encoder, item, len(past), len(past) + steps)
-    values, half = _ahead(loaded.model, network, encoder, past, first, steps, extras), widths(encoder, steps)
+    if item and "extras" in item:
+        raise DataError("extras: is now called covariates")
+    covariates, held = _beside(encoder, item, len(past), len(past) + steps)
+    values, half = _ahead(loaded.model, network, encoder, past, first, steps, covariates), widths(encoder, steps)
     answer = {
         **{name: row.tolist() for name, row in zip(ENDS, (values, values - half, values + half), strict=True)},
         "level": encoder["interval"]["level"],
         "unit": encoder["unit"],
         "start": time_of_step(encoder, first + len(past)),
-        **({} if extras is None else {"held": held}),
+        **({} if covariates is None else {"held": held}),
     }
     read, longest = past[-reach(encoder) - 1 :], max(encoder["horizons"])
     return warned(
@@ -65,7 +67,7 @@ def _ahead(
     past: NDArray[np.float64],
     first: int,
     steps: int,
-    extras: NDArray[np.float64] | None,
+    covariates: NDArray[np.float64] | None,
 ) -> NDArray[np.float64]:
     """float64 [steps]; see forecast. The value at a step does not depend on how many are asked for."""
     from pipeline.tasks.forecasting.network import roll_out
@@ -73,9 +75,9 @@ def _ahead(
     horizons = encoder["horizons"]
     length = min((h for h in horizons if h >= steps), default=steps)
     rolled = length if 1 in horizons else 1
-    if extras is not None:
-        extras = extras[np.minimum(np.arange(len(past) + rolled), len(extras) - 1)]
-    values, direct = roll_out(model, network, encoder, past, first, rolled, extras)
+    if covariates is not None:
+        covariates = covariates[np.minimum(np.arange(len(past) + rolled), len(covariates) - 1)]
+    values, direct = roll_out(model, network, encoder, past, first, rolled, covariates)
     if 1 not in horizons:
         values = np.full(length, past[-1])
     missed = sorted((h, ahead - values[h - 1]) for h, ahead in zip(horizons, direct, strict=True) if h <= length)
@@ -86,13 +88,13 @@ def _ahead(
 def _beside(
     encoder: Mapping[str, Any], item: Any, past: int, length: int
 ) -> tuple[NDArray[np.float64] | None, dict[str, float]]:
-    """(float64 [length, extras] beside the past and the steps to come; by name, what was held at its last value)."""
-    if not encoder.get("extras"):
+    """(float64 [length, covariates] of the past and the steps to come; by name, what was held at its last value)."""
+    if not encoder.get("covariates"):
         return None, {}
-    latest = np.array(encoder["latest"]["extras"])
-    given = _given_extras(encoder, item.get("extras") or {}, past, length) if item else {}
+    latest = np.array(encoder["latest"]["covariates"])
+    given = _given_covariates(encoder, item.get("covariates") or {}, past, length) if item else {}
     columns, held = [], {}
-    for i, extra in enumerate(encoder["extras"]):
+    for i, extra in enumerate(encoder["covariates"]):
         column = given.get(extra["name"], latest[-1:, i] if item else latest[:, i])[:length]
         if len(column) < length:
             held[extra["name"]] = float(column[-1])
@@ -100,10 +102,10 @@ def _beside(
     return np.column_stack(columns), held
 
 
-def _given_extras(encoder: Mapping[str, Any], given: Any, past: int, length: int) -> dict[str, NDArray[np.float64]]:
-    known = [extra["name"] for extra in encoder["extras"]]
+def _given_covariates(encoder: Mapping[str, Any], given: Any, past: int, length: int) -> dict[str, NDArray[np.float64]]:
+    known = [extra["name"] for extra in encoder["covariates"]]
     if not isinstance(given, Mapping) or not set(given) <= set(known):
-        raise DataError(f"extras: found {str(given)[:60]!r}; expected {{name: [numbers]}} of {', '.join(known)}")
+        raise DataError(f"covariates: found {str(given)[:60]!r}; expected {{name: [numbers]}} of {', '.join(known)}")
     columns = {}
     for name, numbers in given.items():
         try:
@@ -112,8 +114,8 @@ def _given_extras(encoder: Mapping[str, Any], given: Any, past: int, length: int
             column = np.array(np.nan)
         if column.ndim != 1 or not past <= len(column) <= length or not (np.abs(column) < TOO_LARGE).all():
             raise DataError(
-                f"extras: {name!r} needs {past} numbers in a row, one beside each value, and at most {length - past} "
-                f"for the steps to come, all finite and below {TOO_LARGE:g}"
+                f"covariates: {name!r} needs {past} numbers in a row, one beside each value, and at most "
+                f"{length - past} for the steps to come, all finite and below {TOO_LARGE:g}"
             )
         columns[name] = column
     return columns
@@ -149,7 +151,7 @@ def _time(text: Any) -> Any:
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values, start, extras} → {values, lower, upper, level}: the next steps; see forecast"""
+    """{values, start, covariates} → {values, lower, upper, level}: the next steps; see forecast"""
     steps = int(number(options, "steps", 96, 1, MAX_STEPS))
     return [forecast(loaded, item, steps) for item in inputs]
 
@@ -157,8 +159,9 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
 def latest_input(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """Return as much of the latest series as the model needs for an answer."""
     latest, need = encoder["latest"], reach(encoder) + 1
-    extras = {
-        extra["name"]: [row[i] for row in latest["extras"][-need:]] for i, extra in enumerate(encoder.get("extras", ()))
+    covariates = {
+        column["name"]: [row[i] for row in latest["covariates"][-need:]]
+        for i, column in enumerate(encoder.get("covariates", ()))
     }
     item = {"values": latest["values"][-need:], "start": encoder["start"] or "2026-01-01T00:00"}
-    return {**item, "extras": extras} if extras else item
+    return {**item, "covariates": covariates} if covariates else item

@@ -15,7 +15,7 @@ def baselines(encoded: Encoded) -> dict[str, Baseline]:
     values, horizons = encoded.arrays["values"], encoded.encoder["horizons"]
     origins, _ = targets(encoded, "test")
     found = {"last value": np.repeat(values[origins, None], len(horizons), axis=1)}
-    for season in encoded.encoder["seasons"]:
+    for season in encoded.encoder["seasonal_periods"]:
         back = [h - season * -(-h // season) for h in horizons]
         found[f"season {season}"] = values[origins[:, None] + np.array(back)]
     found |= linear_forecasts(encoded, origins)

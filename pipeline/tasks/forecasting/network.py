@@ -84,18 +84,18 @@ class Chunks:
         self.network, self.inputs = network, encoded.arrays["inputs"]
         self.truth = scaled_truth(encoded, splits)
         self.first, room = reach(encoded.encoder), len(self.truth) - reach(encoded.encoder) - network.time_steps
-        self.length = room // network.batch
+        self.length = room // network.batch_size
         self.stride = network.time_steps if network.stateful else network.stride or network.time_steps
-        self.steps = room // self.stride // network.batch
+        self.steps = room // self.stride // network.batch_size
         if self.steps < 1:
-            need = self.first + network.time_steps + self.stride * network.batch
+            need = self.first + network.time_steps + self.stride * network.batch_size
             raise DataError(
-                f"batch {network.batch} × time_steps {network.time_steps} needs {need} steps, the training part has"
-                f" {len(self.truth)}; lower one of them"
+                f"batch_size {network.batch_size} × time_steps {network.time_steps} needs {need} steps, the training "
+                f"part has {len(self.truth)}; lower one of them"
             )
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        time, batch = self.network.time_steps, self.network.batch
+        time, batch = self.network.time_steps, self.network.batch_size
         first = self.first + rng.integers(self.stride)  # other chunk borders in each epoch
         if self.network.stateful:
             starts = first + np.arange(batch) * self.length + np.arange(self.steps)[:, None] * time
@@ -169,12 +169,12 @@ def roll_out(
     past: NDArray[np.float64],
     first: int,
     steps: int,
-    extras: NDArray[np.float64] | None = None,
+    covariates: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(float64 [steps] after `past`, whose first value is step `first` of the series: the one-step forecast, fed back;
     float64 [horizons], the forecasts for each horizon from the end of `past` alone).
 
-    `extras`: float64 [past + steps, extras], where the model has further columns.
+    `covariates`: float64 [past + steps, covariates], where the model has further columns.
 
     A stateful model reads the past once and then a step at a time; a stateless one its last `time_steps` each time.
     """
@@ -182,7 +182,7 @@ def roll_out(
     window = reach(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
     tail = np.concatenate([past[-window:], np.empty(steps)])
     known = len(tail) - steps
-    beside = None if extras is None else extras[-len(tail) :]
+    beside = None if covariates is None else covariates[-len(tail) :]
     first += len(past) - known
     reset_states(model.model)
     fresh = known - reach(encoder)  # rows that the model has not read yet

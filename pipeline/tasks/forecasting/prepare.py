@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 
 def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
     """Arrays: values float64 [time], in the unit of the series; valid bool [time]; inputs float32 [time, features],
-    what the network is given at each step, NaN where the past does not reach back far enough; extras float64
-    [time, extras], further columns without gaps, where the row names some.
+    what the network is given at each step, NaN where the past does not reach back far enough; covariates float64
+    [time, covariates], further columns without gaps, where the row names some.
 
     encoder["cuts"]: where validation and test begin.
     """
@@ -33,8 +33,8 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
     cuts = [round(n * (1 - row.validation - row.test)), round(n * (1 - row.test))]
     encoder: dict[str, Any] = {
         "horizons": list(row.horizons),
-        "seasons": list(row.seasons),
-        "season_means": row.season_means,
+        "seasonal_periods": list(row.seasonal_periods),
+        "seasonal_means": row.seasonal_means,
         "calendar": row.calendar and record.start is not None,
         "lags": row.lags,
         "free_run": row.free_run,
@@ -48,14 +48,14 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
     _check_changes(row.source, values, record.valid, encoder)
     trained = record.values[: cuts[0]][record.valid[: cuts[0]]]
     encoder |= {"mean": float(trained.mean()), "sd": float(trained.std())}
-    encoder["scale"] = _naive_error(values[: cuts[0]], row.seasons[0] if row.seasons else 1)
+    encoder["scale"] = _naive_error(values[: cuts[0]], row.seasonal_periods[0] if row.seasonal_periods else 1)
     arrays: dict[str, NDArray[Any]] = {"values": values, "valid": record.valid}
-    if row.extras:
+    if row.covariates:
         columns = _extra_columns(record, row)
-        encoder["extras"] = [_scaling(row.source, name, column[: cuts[0]]) for name, column in columns.items()]
-        means = [extra["mean"] for extra in encoder["extras"]]
-        arrays["extras"] = np.column_stack([carried(*pair) for pair in zip(columns.values(), means, strict=True)])
-    arrays["inputs"] = inputs(values, encoder, arrays.get("extras")).astype(np.float32)
+        encoder["covariates"] = [_scaling(row.source, name, column[: cuts[0]]) for name, column in columns.items()]
+        means = [extra["mean"] for extra in encoder["covariates"]]
+        arrays["covariates"] = np.column_stack([carried(*pair) for pair in zip(columns.values(), means, strict=True)])
+    arrays["inputs"] = inputs(values, encoder, arrays.get("covariates")).astype(np.float32)
     encoder["features"] = arrays["inputs"].shape[1]
     bounds = dict(zip(SPLITS, zip([0, *cuts], [*cuts, n], strict=True), strict=True))
     summary = {"masked": int(np.sum(~record.valid)), "findings": dict(record.findings)}
@@ -68,15 +68,15 @@ def _check_length(source: str, n: int, cuts: list[int], encoder: Mapping[str, An
     if smallest < max(encoder["horizons"]) + MIN_TARGETS:
         raise DataError(
             f"{source}: {n} points are too few: the past that a forecast looks at and the longest horizon need {need}"
-            f" in the training part, and {max(encoder['horizons']) + MIN_TARGETS} in each other part; shorten seasons"
-            " or horizons"
+            f" in the training part, and {max(encoder['horizons']) + MIN_TARGETS} in each other part; "
+            "shorten seasonal_periods or horizons"
         )
 
 
 def filled(values: Floats, valid: NDArray[np.bool_], encoder: Mapping[str, Any]) -> Floats:
     """float64 [time]: a masked value is replaced by the one a season before (the last one, where there is none)."""
     out = values.copy()
-    season: int = (encoder["seasons"] or [1])[0]
+    season: int = (encoder["seasonal_periods"] or [1])[0]
     for i in np.flatnonzero(~valid):
         out[i] = out[i - season] if i >= season else out[max(int(i) - 1, 0)]
     return out
@@ -96,24 +96,24 @@ def _check_changes(source: str, values: Floats, valid: NDArray[np.bool_], encode
             raise DataError(f"{source}: the {name} part has no values; change the shares of validation and test")
         if np.ptp(known) == 0:
             raise DataError(f"{source}: the series is constant on the {name} part; there is nothing to forecast")
-        for lag in (*encoder["horizons"], *encoder["seasons"][:1]):
+        for lag in (*encoder["horizons"], *encoder["seasonal_periods"][:1]):
             if np.array_equal(values[max(start, lag) : end], values[max(start - lag, 0) : end - lag]):
                 raise DataError(f"{source}: the {name} part repeats itself every {lag} steps; nothing is to forecast")
 
 
 def _extra_columns(record: Series, row: ForecastingData) -> dict[str, Floats]:
-    unknown = [name for name in row.extras if name not in record.extras]
+    unknown = [name for name in row.covariates if name not in record.covariates]
     if unknown:
-        known = ", ".join(record.extras) or "none"
-        raise DataError(f"{row.source}: extras: no further column {unknown[0]!r}; the source has: {known}")
-    return {name: record.extras[name] for name in row.extras}
+        known = ", ".join(record.covariates) or "none"
+        raise DataError(f"{row.source}: covariates: no further column {unknown[0]!r}; the source has: {known}")
+    return {name: record.covariates[name] for name in row.covariates}
 
 
 def _scaling(source: str, name: str, train: Floats) -> dict[str, Any]:
     """The name of an extra column, and mean and standard deviation of its training part."""
     known = train[~np.isnan(train)]
     if not len(known):
-        raise DataError(f"{source}: extras: {name!r} has no number in the training part")
+        raise DataError(f"{source}: covariates: {name!r} has no number in the training part")
     return {"name": name, "mean": float(known.mean()), "sd": float(known.std()) or 1.0}
 
 
@@ -124,16 +124,16 @@ def carried(column: Floats, before: float) -> Floats:
     return np.where(last < 0, before, column[last])
 
 
-def inputs(values: Floats, encoder: Mapping[str, Any], extras: Floats | None = None) -> Floats:
+def inputs(values: Floats, encoder: Mapping[str, Any], covariates: Floats | None = None) -> Floats:
     """float64 [time, features]: the scaled value, what stood a season before each target, the target's calendar, and
-    the `extras` (float64 [time, extras]) of the same step, scaled."""
+    the `covariates` (float64 [time, covariates]) of the same step, scaled."""
     scaled = (values - encoder["mean"]) / encoder["sd"]
     blocks = [scaled[:, None], lag_features(scaled, encoder)]
     if encoder["calendar"]:
         blocks.append(calendar_features(len(values), encoder))
-    if extras is not None:
-        means, sds = (np.array([extra[key] for extra in encoder["extras"]]) for key in ("mean", "sd"))
-        blocks.append((extras - means) / sds)
+    if covariates is not None:
+        means, sds = (np.array([extra[key] for extra in encoder["covariates"]]) for key in ("mean", "sd"))
+        blocks.append((covariates - means) / sds)
     return np.concatenate(blocks, axis=1)
 
 
@@ -142,8 +142,8 @@ def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[
     tail = max(4 * reach(encoded.encoder), 2_001)
     values = encoded.arrays["values"]
     end: dict[str, Any] = {"first": max(0, len(values) - tail), "values": [float(v) for v in values[-tail:]]}
-    if "extras" in encoded.arrays:
-        end["extras"] = encoded.arrays["extras"][-tail:].tolist()
+    if "covariates" in encoded.arrays:
+        end["covariates"] = encoded.arrays["covariates"][-tail:].tolist()
     return {**encoded.encoder, "latest": end}
 
 

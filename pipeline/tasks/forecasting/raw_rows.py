@@ -52,7 +52,9 @@ def _item(encoded: Encoded, values: NDArray[np.float64], start: int, end: int) -
     if encoder["start"] is not None:
         first = np.datetime64(encoder["start"], "s") + np.timedelta64(encoder["step_seconds"] * start, "s")
         item["start"] = str(first)
-    if "extras" in encoded.arrays:
-        columns = encoded.arrays["extras"][start:end].T.tolist()
-        item["extras"] = {extra["name"]: column for extra, column in zip(encoder["extras"], columns, strict=True)}
+    if "covariates" in encoded.arrays:
+        columns = encoded.arrays["covariates"][start:end].T.tolist()
+        item["covariates"] = {
+            extra["name"]: column for extra, column in zip(encoder["covariates"], columns, strict=True)
+        }
     return item

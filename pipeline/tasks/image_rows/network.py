@@ -85,12 +85,12 @@ class Pictures:
         classes = len(encoded.encoder["label_names"])
         y = np.concatenate([encoded.arrays[f"{name}_y"] for name in splits])
         self.y = np.eye(classes, dtype=np.float32)[y]
-        self.steps = -(-len(self.x) // network.batch)
+        self.steps = -(-len(self.x) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         order = rng.permutation(len(self.x))
-        for i in range(0, len(order), self.network.batch):
-            group = order[i : i + self.network.batch]
+        for i in range(0, len(order), self.network.batch_size):
+            group = order[i : i + self.network.batch_size]
             yield augmented(self.x[group], rng) if self.network.augment else self.x[group], self.y[group], None
 
 

@@ -29,8 +29,8 @@ def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | N
     """ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
     ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")
     x = BagEmbedding(encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, name="embedding")(ids)
-    if network.input_dropout:
-        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
+    if network.spatial_dropout:
+        x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="input_dropout")(x)
     x = TOPOLOGIES[network.topology](network, x)
     return keras.Model(ids, keras.layers.Dense(len(encoder["tags"]), name="tags")(x), name="pos_tagging")
 
@@ -72,10 +72,10 @@ class Sentences:
         offsets = encoded.arrays["offsets"]
         self.tags = [encoded.arrays["tags"][offsets[i] : offsets[i + 1]] for i in np.flatnonzero(which)]
         self.lengths = np.array([len(sentence) for sentence in self.sentences])
-        self.steps = -(-len(self.sentences) // network.batch)
+        self.steps = -(-len(self.sentences) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        for group in buckets.batches(self.lengths, self.network.batch, rng):
+        for group in buckets.batches(self.lengths, self.network.batch_size, rng):
             ids = buckets.pad([self.sentences[i] for i in group])
             rarity = np.where(np.arange(len(SLOTS)) == 0, self.network.word_dropout, self.network.affix_dropout)
             hidden = buckets.drop_rare(ids, self.counts, rarity, rng) & (ids > 0)

@@ -35,13 +35,13 @@ class Windows:
     """The days of some splits in random order, each with the window before it."""
 
     def __init__(self, network: ReturnsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> None:
-        self.batch = network.batch
+        self.batch = network.batch_size
         self.days = np.concatenate([days(encoded, split, fold) for split in splits])
         self.inputs = scaled(encoded.arrays["features"], encoded.encoder["scalings"][fold])
         spread = encoded.encoder["scalings"][fold]["spread"]
         self.truth = np.clip(encoded.arrays["returns"] / spread, -CLIP, CLIP).astype(np.float32)
         self.window = encoded.encoder["window"]
-        self.steps = -(-len(self.days) // network.batch)
+        self.steps = -(-len(self.days) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         order = rng.permutation(self.days)

@@ -56,10 +56,10 @@ def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
 
 
 def _columns(record: Series, source: str) -> tuple[dict[str, Floats], NDArray[np.datetime64]]:
-    missing = [name for name in COLUMNS[1:] if name not in record.extras]
+    missing = [name for name in COLUMNS[1:] if name not in record.covariates]
     if missing or record.dates is None:
         raise DataError(f"{source}: has no dates or no {', '.join(missing)}; returns needs daily prices such as djia's")
-    return {"values": record.values, **{name: record.extras[name] for name in COLUMNS[1:]}}, record.dates
+    return {"values": record.values, **{name: record.covariates[name] for name in COLUMNS[1:]}}, record.dates
 
 
 def _check_length(row: ReturnsData, n: int, encoded: Encoded) -> None:

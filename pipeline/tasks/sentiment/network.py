@@ -25,8 +25,8 @@ def build(network: SentimentNetwork, encoder: Mapping[str, Any], batch: int | No
     ids = keras.Input((None, None), batch_size=batch, dtype="int32", name="ids")
     x = BagEmbedding(encoder["size"], network.embedding, scale=True, stddev=EMBEDDING_SD, name="embedding")(ids)
     mean = MaxMeanPool(name="word_pool")(x)[:, network.embedding :]
-    if network.input_dropout:
-        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
+    if network.spatial_dropout:
+        x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="input_dropout")(x)
     if network.pool_steps > 1:
         x = StepPool(network.pool_steps, name="step_pool")(x)
     x = recurrent(network, x, sequences=True)
@@ -70,10 +70,10 @@ class Texts:
         classes = len(encoded.encoder["label_names"])
         self.labels = np.eye(classes, dtype=np.float32)[encoded.arrays["labels"][which]]
         self.lengths = np.array([len(text) for text in self.texts])
-        self.steps = -(-len(self.texts) // network.batch)
+        self.steps = -(-len(self.texts) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        for group in buckets.batches(self.lengths, self.network.batch, rng):
+        for group in buckets.batches(self.lengths, self.network.batch_size, rng):
             ids = buckets.pad([self.texts[i] for i in group])
             if self.network.word_dropout or self.network.feature_dropout:
                 ids = self._with_some_hidden(ids, rng)

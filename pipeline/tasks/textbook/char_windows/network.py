@@ -54,7 +54,7 @@ class Windows:
     """
 
     def __init__(self, network: CharWindowsNetwork, encoded: Encoded) -> None:
-        self.text, self.batch = encoded.arrays["text"], network.batch
+        self.text, self.batch = encoded.arrays["text"], network.batch_size
         self.starts, self.window = starts(encoded, "train"), encoded.encoder["window"]
         self.sequence = encoded.encoder["target"] == "sequence"
         self.steps = -(-len(self.starts) // self.batch)

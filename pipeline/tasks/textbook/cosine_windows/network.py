@@ -78,7 +78,7 @@ class Windows:
     """The windows in their order, `batch` at a time; nothing is learnt from a step but the last."""
 
     def __init__(self, network: CosineWindowsNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
-        self.batch = network.batch
+        self.batch = network.batch_size
         self.x = np.concatenate([encoded.arrays[f"{split}_x"] for split in splits])[..., None]
         self.y = np.full_like(self.x, np.nan)
         self.y[:, -1, 0] = np.concatenate([encoded.arrays[f"{split}_y"] for split in splits])

@@ -21,9 +21,9 @@ def build(network: PaddedTagsNetwork, encoder: Mapping[str, Any], batch: int | N
     """ids int32 [batch, length] → probabilities float32 [batch, length, tags + 1]. Padding is read like a word."""
     ids = keras.Input((encoder["length"],), batch_size=batch, dtype="int32", name="ids")
     x = keras.layers.Embedding(len(encoder["ids"]) + FIRST_ID, network.embedding, name="embedding")(ids)
-    if network.input_dropout:
-        x = keras.layers.SpatialDropout1D(network.input_dropout, name="input_dropout")(x)
-    rates = {"dropout": network.dropout, "recurrent_dropout": network.recurrent_dropout}
+    if network.spatial_dropout:
+        x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="input_dropout")(x)
+    rates = {"dropout": network.recurrent_input_dropout, "recurrent_dropout": network.recurrent_dropout}
     for _ in range(network.layers - 1):
         x = _recurrent(network, x, return_sequences=True, **rates)
     x = keras.layers.RepeatVector(encoder["length"], name="repeat")(_recurrent(network, x, **rates))
@@ -44,7 +44,7 @@ class Sentences:
         which = np.any([in_split(encoded, name) for name in splits], axis=0)
         self.words, self.tags = encoded.arrays["words"][which], encoded.arrays["tags"][which]
         self.one_hot = np.eye(len(encoded.encoder["tags"]) + 1, dtype=np.float32)
-        self.batch, self.steps = network.batch, -(-len(self.words) // network.batch)
+        self.batch, self.steps = network.batch_size, -(-len(self.words) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         order = rng.permutation(len(self.words))

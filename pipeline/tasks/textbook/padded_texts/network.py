@@ -28,7 +28,7 @@ def build(network: PaddedTextsNetwork, encoder: Mapping[str, Any], batch: int | 
     x = keras.layers.Embedding(encoder["size"], network.embedding, mask_zero=masked, name="embedding")(ids)
     if network.spatial_dropout:
         x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="spatial_dropout")(x)
-    x = dropped(network, recurrent(network, x, sequences=False, gate_dropout=network.input_dropout))
+    x = dropped(network, recurrent(network, x, sequences=False, gate_dropout=network.recurrent_input_dropout))
     if network.dense:
         x = keras.layers.Dense(network.dense, activation="relu", name="dense")(x)
     return keras.Model(ids, keras.layers.Dense(1, activation="sigmoid", name="positive")(x), name="padded_texts")
@@ -50,7 +50,7 @@ class Texts:
     def __init__(self, network: PaddedTextsNetwork, encoded: Encoded, splits: Sequence[str]) -> None:
         # Not positions(): where the test serves as validation, no training ever gets it.
         which = np.isin(encoded.arrays["split"][0], [SPLITS.index(name) for name in splits])
-        self.batch, self.length = network.batch, encoded.encoder["length"]
+        self.batch, self.length = network.batch_size, encoded.encoder["length"]
         self.texts = ids_of(encoded, np.flatnonzero(which))
         self.labels = encoded.arrays["labels"][which].astype(np.float32)[:, None]
         self.steps = -(-len(self.texts) // self.batch)

@@ -41,18 +41,20 @@ class Rows:
         self.network, self.encoded = network, encoded
         start, end = bounds(encoded, "train")
         if network.stateful:
-            end -= (end - start) % network.batch
+            end -= (end - start) % network.batch_size
         if start == end:
-            raise DataError(f"batch {network.batch}: the training part has only {bounds(encoded, 'train')[1]} rows")
+            raise DataError(
+                f"batch_size {network.batch_size}: the training part has only {bounds(encoded, 'train')[1]} rows"
+            )
         self.rows = np.arange(start, end)
         shift, spread = encoded.encoder["target"]
         self.truth = ((targets(encoded, "train") - shift) / spread).astype(np.float32)
-        self.steps = -(-len(self.rows) // network.batch)
+        self.steps = -(-len(self.rows) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         order = rng.permutation(self.rows) if self.network.shuffle and not self.network.stateful else self.rows
-        for i in range(0, len(order), self.network.batch):
-            at = order[i : i + self.network.batch]
+        for i in range(0, len(order), self.network.batch_size):
+            at = order[i : i + self.network.batch_size]
             yield windows(self.encoded, at), self.truth[at, None], None
 
 
@@ -66,7 +68,7 @@ def predictor(model: Compiled, network: ScaledWindowsNetwork, encoded: Encoded) 
     def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
         """float64 [rows of the split], in the unit. The state is the one that was left behind: nobody resets it."""
         start, end = bounds(encoded, split)
-        size = network.batch if network.stateful else 2_000
+        size = network.batch_size if network.stateful else 2_000
         # A stateful network knows batches of one size only: the last one is filled up with its last row.
         at = [np.minimum(np.arange(i, i + size), end - 1) for i in range(start, end, size)]
         scaled = np.concatenate([model.predict(windows(encoded, rows))[:, 0] for rows in at])[: end - start]

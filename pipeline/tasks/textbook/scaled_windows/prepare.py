@@ -63,12 +63,12 @@ def _series(record: Series, row: ScaledWindowsData) -> tuple[Floats, Floats, int
     """(known float64 [time, features] at the end of each step, values float64 [time], first step of the test part)."""
     if row.inputs == "value":
         return record.values[:, None], record.values, int(len(record.values) * (1 - row.test))
-    missing = [name for name in (*PRICES, "volume") if name not in record.extras]
+    missing = [name for name in (*PRICES, "volume") if name not in record.covariates]
     if missing or record.dates is None:
         raise DataError(
             f"{row.source}: has no dates or no {', '.join(missing)}; inputs: {row.inputs} needs daily prices"
         )
-    dates, columns = record.dates, record.extras
+    dates, columns = record.dates, record.covariates
     if row.days is None:
         inside = np.ones(len(dates), np.bool_)
         first_test = dates[int(len(dates) * (1 - row.test))]

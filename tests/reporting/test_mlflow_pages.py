@@ -1,0 +1,125 @@
+"""What MLflow shows of a finished project: notes with links that lead somewhere, comparisons, the saved view."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.reporting import formatting, mlflow_pages
+from pipeline.reporting.charts import COLOURS
+from pipeline.stages import index, report
+from pipeline.tracking import store
+
+from .conftest import key_of, metrics_of
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow and what it imports warn about each other
+LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")
+NOTE = "mlflow.note.content"
+
+
+def stored(project: Project) -> tuple[Any, dict[str, Any]]:
+    """The client, and every run by its name."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=store.address(project))
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = client.search_runs(ids)
+    return client, {run.info.run_name: run for run in found}
+
+
+@pytest.fixture(scope="module")
+def made(finished: Project) -> tuple[Any, dict[str, Any]]:
+    return stored(finished)
+
+
+def links(run: Any) -> dict[str, str]:
+    return dict(LINK.findall(run.data.tags[NOTE]))
+
+
+def test_the_note_says_score_baseline_chance_and_cost(made: tuple[Any, Mapping[str, Any]], finished: Project) -> None:
+    for name, metrics in metrics_of(finished).items():
+        run, against = made[1][name], metrics["against_baseline"]
+        note, metric = run.data.tags[NOTE], against["metric"]
+        assert (
+            f"| {name}: {formatting.CELLS[metrics['cell']]} for " in note and f"{metrics['protocol']} protocol" in note
+        )
+        for value in (metrics["test"][metric], against["baseline_score"]):
+            assert formatting.value(metric, value).partition(" ")[0] in note
+        assert against["baseline"] in note and formatting.skill(against["skill"]) in note
+        assert f"**{run.data.tags['verdict'].capitalize()}**" in note.partition("\n")[0]
+        assert "12,345 parameters, 12 s of training, 3 epochs" in note
+        assert ("Synthetic data" in note) == (metrics["edition"] == "synthetic")
+        assert "{" not in note and not re.search(r"\b(run|model|compare|experiment):", note)
+
+
+def test_links_of_a_note_lead_to_what_the_run_holds(made: tuple[Any, Mapping[str, Any]]) -> None:
+    client, by_name = made
+    ids = {run.info.run_id for run in by_name.values()}
+    for run in by_name.values():
+        home = f"#/experiments/{run.info.experiment_id}/runs/"
+        here = [link.removeprefix(home) for link in links(run).values() if link.startswith(home)]
+        assert here and all(link.partition("/")[0] in ids for link in here)
+        folders = ("report", "samples")
+        files = {file.path for folder in folders for file in client.list_artifacts(run.info.run_id, folder)}
+        own = [link.partition("/artifacts/")[2] for link in here if link.startswith(run.info.run_id)]
+        assert own and set(filter(None, own)) <= files
+
+
+def test_runs_on_one_data_set_stand_under_their_comparison(made: tuple[Any, Mapping[str, Any]]) -> None:
+    _, by_name = made
+    alone = [
+        run
+        for run in by_name.values()
+        if "mlflow.parentRunId" not in run.data.tags and "experiment" in run.info.run_name
+    ]
+    assert {run.info.run_name for run in alone} == {
+        f"comparison of {dataset}: 2 experiments" for dataset in ("digits", "electricity", "treebank")
+    }
+    above, best, other = (
+        by_name[n] for n in ("comparison of electricity: 2 experiments", "electricity", "electricity-lstm")
+    )
+    assert [run.data.tags["mlflow.parentRunId"] for run in (best, other)] == [above.info.run_id] * 2
+    assert "mlflow.parentRunId" not in by_name["umich"].data.tags
+    colours = [run.data.tags.get("mlflow.runColor") for run in (best, other, above)]
+    assert colours == [*COLOURS[:2], None], "as in the report's figures"
+    assert above.info.status == "FINISHED" and above.data.tags["best"] == "electricity"
+    note = above.data.tags[NOTE]
+    ranked = re.findall(r"^\| (?:\*\*\[)?([^\]|(]+?)(?:\]| \(baseline\))", note, re.MULTILINE)
+    assert ranked == ["electricity", "naive <b>", "electricity-lstm"]
+    assert links(above)["electricity-lstm"].endswith(f"/runs/{other.info.run_id}")
+    assert "electricity better" in note and above.data.metrics["best_score"] < above.data.metrics["baseline_score"]
+
+
+def test_a_report_made_again_adds_nothing_and_a_retrained_run_moves(project: Project) -> None:
+    _, before = stored(project)
+    report.run(project, "digits")
+    index.run(project)
+    _, again = stored(project)
+    assert again.keys() == before.keys()
+    assert again["comparison of digits: 2 experiments"].info.end_time == 1 + 12_300
+
+    path = project.metrics("digits", "digits-lstm")
+    metrics = artifacts.load_json(path)
+    metrics["run"] = {**metrics["run"], "run_key": key_of("another"), "name": "retrained", "start": 2}
+    artifacts.save_json(path, metrics)
+    report.run(project, "digits")
+    index.run(project)
+    client, _ = stored(project)
+    experiment = client.get_experiment_by_name("digits").experiment_id
+    found = {run.data.tags["run_key"]: run for run in client.search_runs([experiment])}
+    parent = {key: run.data.tags.get("mlflow.parentRunId") for key, run in found.items()}
+    assert len(found) == 5
+    assert parent[key_of("digits")] == parent[key_of("another")] != parent[key_of("digits-lstm")]
+
+
+def test_the_experiment_says_what_its_source_is_and_links_to_its_view(made: tuple[Any, Mapping[str, Any]]) -> None:
+    client, by_name = made
+    found = client.get_experiment_by_name("electricity")
+    assert ", your own data" in found.tags[NOTE], "these records have no card"
+    assert f"(#/experiments/{found.experiment_id}/runs?viewStateShareKey=result&" in found.tags[NOTE]
+    assert json.loads(found.tags["mlflow.sharedViewState.result"])["name"] == mlflow_pages.VIEW_NAME
+    assert by_name["electricity"].data.tags["measure"] == "MASE ↓"

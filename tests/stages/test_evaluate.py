@@ -1,0 +1,284 @@
+"""reports/metrics/<dataset>/<experiment>.json of every task: its keys, its metrics, and that they say the same as the
+losses that experiments are compared by."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts
+from pipeline.artifacts import Project
+from pipeline.encoding.records import SPLITS, member_key
+from pipeline.evaluation import scoring
+from pipeline.evaluation.metric import HIGHER_IS_BETTER, skill
+from pipeline.tasks import TASKS, load_task
+from pipeline.tasks.textbook.padded_tags import prepare
+
+KEYS = {
+    "experiment": str,
+    "source": str,
+    "dataset": str,
+    "task": str,
+    "edition": str,
+    "protocol": str,
+    "cell": str,
+    "parameters": int,
+    "train_seconds": float,
+    "epochs": int,
+    "epoch_seconds": float,
+    "examples_per_second": float,
+    "examples": dict,
+    "test": dict,
+    "validation": dict,
+    "baselines": dict,
+    "run_id": str,
+    "model_id": str,
+    "seed": int,
+}
+FORECASTS = ("rmse", "mae", "mase", "theil_u")
+METRICS = {
+    "char_lm": {"bits_per_char"},
+    "char_windows": {"bits_per_char", "window_accuracy"},
+    "sentiment": {"accuracy", "f1", "log_loss"},
+    "pos_tagging": {"token_accuracy", "oov_accuracy", "sentence_accuracy"},
+    "forecasting": {*FORECASTS, *(f"{metric}_h{horizon}" for metric in FORECASTS for horizon in (1, 4))},
+    "image_rows": {"top1_accuracy"},
+    "returns": {"theil_u", "rmse", "mae", "direction_accuracy", "r2"},
+    "scaled_windows": {"rmse", "scaled_rmse", "r2"},
+    "padded_texts": {"accuracy", "accuracy_unseen", "f1", "log_loss"},
+    "cosine_windows": {"rmse", "mae"},
+    "padded_tags": {"padded_accuracy", "token_accuracy"},
+}
+BASELINES = {
+    "char_lm": {"-gram", "bz2"},
+    "char_windows": {"1-gram of the same text", "8-gram of the same text"},
+    "sentiment": {"tfidf"},
+    "pos_tagging": {"most frequent tag", "averaged perceptron"},
+    "forecasting": {"last value", "season 96", "linear"},
+    "image_rows": {"majority", "logistic regression"},
+    "returns": {"persistence", "drift", "always up"},
+    "scaled_windows": {"last value", "mean"},
+    "padded_texts": {"majority", "look-up table", "tfidf+lr"},
+    "cosine_windows": {"mean", "last value", "nearest training window", "AR(2)"},
+    "padded_tags": {"always tag 0", "most frequent tag"},
+}
+TESTED_ON_VALIDATION = {"char_windows", "scaled_windows", "cosine_windows", "padded_tags"}  # the chapters' flaw
+CHAPTER = {"char_windows", "padded_tags"}
+
+
+def metrics_of(project: Project, name: str) -> dict[str, Any]:
+    found = artifacts.load_json(next((project.root / "reports" / "metrics").glob(f"*/{name}.json")))
+    assert isinstance(found, dict)
+    return found
+
+
+def numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from numbers(inner, f"{key}.{name}")
+    elif isinstance(value, int | float):
+        yield key, value
+
+
+def test_every_task_is_looked_at(experiments: dict[str, str]) -> None:
+    assert set(experiments) == set(TASKS) == set(METRICS) == set(BASELINES)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_metrics_file_holds_what_is_promised(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    found = metrics_of(trained, experiments[task])
+    for key, kind in KEYS.items():
+        assert isinstance(found[key], kind), key
+    expected = {"experiment": experiments[task], "dataset": experiments[task], "source": experiments[task], "seed": 3}
+    expected |= {"task": task, "protocol": "textbook" if task in CHAPTER else "held_out", "edition": "synthetic"}
+    assert {key: found[key] for key in expected} == expected
+    weights = artifacts.load_arrays(trained.model(experiments[task]) / "model" / "weights" / "0.npz")
+    assert found["parameters"] == sum(w.size for w in weights.values())
+    assert found["train_seconds"] >= found["epoch_seconds"] > 0
+    assert found["epochs"] >= 1 and found["examples_per_second"] > 0
+    assert set(found["examples"]) == set(SPLITS) and min(found["examples"].values()) > 0
+    assert all(math.isfinite(value) for _, value in numbers(found))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_metrics_have_their_names_for_test_and_validation(
+    task: str, trained: Project, experiments: dict[str, str]
+) -> None:
+    found = metrics_of(trained, experiments[task])
+    assert set(found["test"]) >= METRICS[task] and set(found["validation"]) >= METRICS[task]
+    assert (found["test"] == found["validation"]) == (task in TESTED_ON_VALIDATION)
+    shares = {
+        name: v
+        for part in ("test", "validation")
+        for name, v in found[part].items()
+        if name in HIGHER_IS_BETTER - {"r2"}
+    }
+    assert all(0.0 <= value <= 1.0 for value in shares.values())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_baselines_stand_beside_the_figures(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    found, headline = metrics_of(trained, experiments[task]), load_task(task).HEADLINE
+    for name in BASELINES[task]:
+        assert any(name in baseline for baseline in found["baselines"]), name
+    assert all(headline in figures for figures in found["baselines"].values())
+    against = found["against_baseline"]
+    pick = max if headline in HIGHER_IS_BETTER else min
+    best = pick(found["baselines"].values(), key=lambda figures: figures[headline])[headline]
+    assert against["baseline_score"] == best and against["score"] == found["test"][headline]
+    assert against["skill"] == skill(headline, against["score"], best)
+    interval = against["loss_difference"]
+    assert interval["low"] <= interval["mean"] <= interval["high"]
+    # Only where examples are right or wrong, and one says nothing of the next.
+    assert ("mcnemar" in against) == (task in ("sentiment", "image_rows", "padded_texts"))
+    if "mcnemar" in against:
+        pairs, tested = against["mcnemar"], _tested(task, artifacts.load_encoded(trained.prepared(experiments[task])))
+        gain = pairs["only_ours_right"] - pairs["only_baseline_right"]
+        assert gain == pytest.approx(-interval["mean"] * tested, abs=1e-6)
+        assert 0 <= pairs["p"] <= 1
+    # No skill stands beside a baseline without an error, and every other one is worse than that.
+    assert (interval["mean"] < 0) == ((against["skill"] or -1.0) > 0)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_keeps_its_contract(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    """The mean of what test examples cost is the headline metric, for the experiment and for its baselines."""
+    module, name = load_task(task), experiments[task]
+    encoded = artifacts.load_encoded(trained.prepared(name))
+    fit = artifacts.load_json(trained.model(name) / "fit.json")
+    predictions = artifacts.load_arrays(trained.predictions(name, name) / "predictions.npz")
+    rivals = artifacts.load_arrays(trained.baselines(name) / "predictions.npz")
+    found = metrics_of(trained, name)
+    assert {module.HEADLINE, module.MONITOR} <= set(found["test"])
+    assert isinstance(module.BLOCK, int) and module.BLOCK >= 1
+    ours = scoring.test_losses(module, encoded, fit["members"], predictions)
+    assert ours.ndim == 1 and np.isfinite(ours).all()
+    assert len(ours) == _tested(task, encoded)
+    # Horizons of a forecast miss a few targets each at the ends, so their mean differs a little from a mean of means.
+    close = 2e-3 if task == "forecasting" else 1e-6
+    assert _cost(module.HEADLINE, found["test"]) == pytest.approx(ours.mean(), rel=close)
+    compared = 0
+    for baseline, figures in found["baselines"].items():
+        theirs = scoring.baseline_losses(module, encoded, baseline, rivals)
+        if theirs is not None:
+            compared += 1
+            assert len(theirs) == len(ours)
+            assert _cost(module.HEADLINE, figures) == pytest.approx(theirs.mean(), rel=close)
+    assert compared >= 1
+
+
+def _cost(metric: str, figures: dict[str, float]) -> float:
+    return 1.0 - figures[metric] if metric in HIGHER_IS_BETTER else figures[metric]
+
+
+def _tested(task: str, encoded: Any) -> int:
+    """How many test examples there are, counted from the prepared data alone."""
+    arrays = encoded.arrays
+    if task == "sentiment":
+        return len(arrays["labels"])  # every text is tested once, in its fold
+    if task == "padded_texts":
+        return int(np.sum(arrays["split"] == 2))
+    if task == "padded_tags":
+        return int(prepare.in_split(encoded, "test").sum())
+    if task == "pos_tagging":
+        return int(np.diff(arrays["offsets"])[arrays["split"][0] == 2].sum())
+    if task == "forecasting":
+        at = np.arange(encoded.encoder["cuts"][1], len(arrays["values"]))
+        return len({o for h in (1, 4) for o in at[arrays["valid"][at]] - h})
+    if task == "returns":
+        return round(len(arrays["returns"]) * 0.2)  # every day of the test part, in its origin
+    if task == "scaled_windows":
+        return len(arrays["values"]) - int(len(arrays["values"]) * 0.7) - 3
+    if task == "char_windows":
+        return len(arrays["sample"])
+    return len(arrays["test"] if task == "char_lm" else arrays["test_y"])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_members_are_the_seeds_and_folds(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    name, module = experiments[task], load_task(task)
+    found = metrics_of(trained, name)
+    folds = [(3, 0), (3, 1)]
+    expected = {"sentiment": folds, "returns": folds, "forecasting": [(3, 0), (4, 0)]}.get(task, [(3, 0)])
+    assert [(member["seed"], member["fold"]) for member in found["members"]] == expected
+    if len(expected) > 1:
+        scores = [member["test"][module.HEADLINE] for member in found["members"]]
+        assert found["test"][module.HEADLINE] == pytest.approx(np.mean(scores))
+        assert found["test_sd"][module.HEADLINE] == pytest.approx(np.std(scores, ddof=1))
+        assert scores[0] != scores[1]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_curve_has_a_row_for_each_epoch(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    name = experiments[task]
+    lines = trained.curves(name, name).read_text().splitlines()
+    header = lines[0].split(",")
+    assert header[:2] == ["epoch", "loss"] and f"val_{load_task(task).MONITOR}" in header
+    rows = [list(map(float, line.split(","))) for line in lines[1:]]
+    assert [row[0] for row in rows] == list(range(1, len(rows) + 1)) and len(rows) in (1, 2)
+    assert all(math.isfinite(value) for row in rows for value in row)
+
+
+@pytest.mark.parametrize("task", ["char_lm", "char_windows"])
+def test_what_was_written_is_counted(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    name = experiments[task]
+    samples = artifacts.load_json(trained.predictions(name, name) / "samples.json")
+    found = metrics_of(trained, name)["generated"]
+    final = [sample for sample in samples if "epoch" not in sample]
+    assert [row["temperature"] for row in found] == [sample["temperature"] for sample in final]
+    assert [sample["epoch"] for sample in samples if "epoch" in sample] in ([1], [1, 2])
+    encoded = artifacts.load_encoded(trained.prepared(name))
+    arrays, symbols = encoded.arrays, np.array(encoded.encoder["symbols"])
+    # alice is fitted on the validation part too (refit)
+    source = arrays["text"] if task == "char_windows" else np.concatenate([arrays["train"], arrays["validation"]])
+    text = "".join(symbols[source])
+    for row, sample in zip(found, final, strict=True):
+        length = row["longest_copy"]
+        runs = {
+            n: {sample["text"][i : i + n] for i in range(len(sample["text"]) - n + 1)} for n in (length, length + 1)
+        }
+        assert any(run in text for run in runs[length]) and not any(run in text for run in runs[length + 1])
+    assert all("generated" not in metrics_of(trained, n) for t, n in experiments.items() if "char" not in t)
+
+
+def test_scores_of_perfect_and_of_wrong_predictions(trained: Project, experiments: dict[str, str]) -> None:
+    encoded = {task: artifacts.load_encoded(trained.prepared(name)) for task, name in experiments.items()}
+    texts, words, images = encoded["sentiment"], encoded["pos_tagging"], encoded["image_rows"]
+    labels = texts.arrays["labels"][texts.arrays["split"][0] == 2]
+    right = load_task("sentiment").score(texts, "test", np.eye(2)[labels], 0)
+    assert right["accuracy"] == right["f1"] == 1.0 and right["log_loss"] == 0.0
+    wrong = load_task("sentiment").score(texts, "test", np.eye(2)[1 - labels], 0)
+    assert wrong["accuracy"] == wrong["f1"] == 0.0 and wrong["log_loss"] > 10
+    tags = words.arrays["tags"][np.repeat(words.arrays["split"][0] == 2, np.diff(words.arrays["offsets"]))]
+    assert set(load_task("pos_tagging").score(words, "test", tags, 0).values()) == {1.0}
+    one_off = tags.copy()
+    one_off[0] += 1
+    score = load_task("pos_tagging").score(words, "test", one_off, 0)
+    assert score["token_accuracy"] == pytest.approx(1 - 1 / len(tags)) and score["sentence_accuracy"] < 1.0
+    truth = images.arrays["test_y"]
+    assert load_task("image_rows").score(images, "test", np.eye(10)[truth], 0)["top1_accuracy"] == 1.0
+    bits = np.full(len(encoded["char_lm"].arrays["test"]), 2.5)
+    assert load_task("char_lm").score(encoded["char_lm"], "test", bits, 0) == {"bits_per_char": 2.5}
+
+
+def test_forecast_scores_by_hand(trained: Project, experiments: dict[str, str]) -> None:
+    encoded = artifacts.load_encoded(trained.prepared(experiments["forecasting"]))
+    arrays, start = encoded.arrays, encoded.encoder["cuts"][1]
+    values, valid = arrays["values"], arrays["valid"]
+    predictions = artifacts.load_arrays(trained.predictions(*[experiments["forecasting"]] * 2) / "predictions.npz")
+    made = predictions[member_key(0, "test")]
+    score = load_task("forecasting").score(encoded, "test", made, 0)
+    first = start - 4  # the origin of the first row: its target four steps ahead is the first of the test part
+    for j, horizon in enumerate((1, 4)):
+        at = np.array([t for t in range(start, len(values)) if valid[t]])
+        error = made[at - horizon - first, j] - values[at]
+        stays = values[at - horizon] - values[at]
+        train = values[: encoded.encoder["cuts"][0]]
+        assert score[f"mae_h{horizon}"] == pytest.approx(np.abs(error).mean())
+        assert score[f"rmse_h{horizon}"] == pytest.approx(np.sqrt((error**2).mean()))
+        assert score[f"theil_u_h{horizon}"] == pytest.approx(np.sqrt((error**2).mean() / (stays**2).mean()))
+        assert score[f"mase_h{horizon}"] == pytest.approx(
+            np.abs(error).mean() / np.abs(train[96:] - train[:-96]).mean()
+        )

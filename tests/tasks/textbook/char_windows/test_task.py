@@ -1,0 +1,220 @@
+"""The chapters' protocol for character models: its numbers and its flaws are pinned, so that nobody repairs them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from pipeline.baselines.ngrams import witten_bell, witten_bell_bits
+from pipeline.config import loading
+from pipeline.config.schema.datasets import CharWindowsData
+from pipeline.config.schema.networks import CharWindowsNetwork
+from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
+from pipeline.errors import DataError
+from pipeline.sources import SOURCES, load_source
+from pipeline.tasks.textbook.char_windows import baselines, prepare
+from pipeline.tasks.textbook.char_windows.prepare import graded, predicted, starts
+from pipeline.tasks.textbook.char_windows.score import score
+from tests.mirror import MIRROR, needs_mirror
+
+ROOT = Path(__file__).parents[4]
+
+PARAMS = loading.load(ROOT, SOURCES)
+
+
+def row(**changes: Any) -> CharWindowsData:
+    return CharWindowsData.model_validate({"source": "book", "task": "char_windows", "window": 10, **changes})
+
+
+def text(length: int, seed: int = 0) -> str:
+    """Letters of which each depends on the one before it."""
+    rng, at, out = np.random.default_rng(seed), 0, []
+    for _ in range(length):
+        at = (at * 2 + int(rng.integers(3))) % 9
+        out.append("abcdefgh "[at])
+    return "".join(out).replace("  ", " a")
+
+
+def encoded(length: int = 3_000, **changes: Any) -> Encoded:
+    return prepare.encode(TextCorpus(text(length)), row(**changes), 0)
+
+
+# Pinned numbers
+
+
+@pytest.mark.parametrize(
+    ("name", "window", "stride", "target"),
+    [("alice-chapter", 10, 1, "next"), ("warpeace-chapter", 40, 1, "sequence"), ("sonnets-chapter", 40, 3, "next")],
+)
+def test_windows_are_the_chapters(name: str, window: int, stride: int, target: str) -> None:
+    found = PARAMS.datasets[name]
+    assert isinstance(found, CharWindowsData)
+    assert (found.window, found.stride, found.target, found.protocol) == (window, stride, target, "textbook")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("alice-chapter", ("simple_rnn", 128, 0, "rmsprop", 0.001, 128, 25, None)),
+        ("warpeace-chapter", ("lstm", 512, 256, "adam", 0.003, 64, 20, 500)),
+        ("sonnets-chapter", ("gru", 128, 0, "rmsprop", 0.01, 128, 10, None)),
+    ],
+)
+def test_networks_are_the_chapters(name: str, expected: tuple[Any, ...]) -> None:
+    net = PARAMS.experiments[name]
+    assert isinstance(net, CharWindowsNetwork)
+    found = (net.cell, net.units, net.embedding, net.optimizer, net.learning_rate, net.batch_size, net.epochs)
+    assert (*found, net.steps_per_epoch) == expected
+    assert net.restore_weights == "last" and net.schedule == "constant" and net.layers == 1 and not net.dropout
+    assert net.clip_norm is None and not net.refit and not net.ema_momentum
+    if net.steps_per_epoch is not None:
+        assert net.steps_per_epoch * net.epochs == 10_000
+
+
+@pytest.mark.real
+@needs_mirror
+@pytest.mark.parametrize(
+    ("name", "symbols", "windows"),
+    # The chapters print 42, 57 and 61 symbols, and 31,327 windows of the Sonnets. The 57th symbol of War and Peace is
+    # the byte order mark, which the reader takes off.
+    [("alice-chapter", 42, 139_726), ("warpeace-chapter", 56, 3_196_172), ("sonnets-chapter", 61, 31_327)],
+)
+def test_real_texts_have_the_symbols_and_windows_of_the_chapters(name: str, symbols: int, windows: int) -> None:
+    data = PARAMS.datasets[name]
+    source = load_source(PARAMS.sources[data.source].reader)
+    folder = MIRROR / (source.CARD.folder or data.source)
+    found = prepare.encode(source.read(folder), data, 42)  # type: ignore[arg-type]
+    assert (found.summary["symbols"], found.summary["windows"]) == (symbols, windows)
+
+
+# Pinned flaws
+
+
+def test_flaw_nothing_is_held_out() -> None:
+    made = encoded()
+    first, *others = (starts(made, split) for split in SPLITS)
+    assert all(np.array_equal(first, other) for other in others)
+    assert dict(made.examples) == dict.fromkeys(SPLITS, len(first))
+    assert set(made.arrays["sample"]) <= set(first)
+    predictions = np.random.default_rng(0).random((len(made.arrays["sample"]), 2))
+    assert (
+        score(made, "train", predictions) == score(made, "validation", predictions) == score(made, "test", predictions)
+    )
+
+
+@pytest.mark.parametrize(("stride", "times"), [(1, 10), (3, 4), (10, 1)])
+def test_flaw_windows_overlap(stride: int, times: int) -> None:
+    made = encoded(stride=stride)
+    places = starts(made, "train")[:, None] + np.arange(10)
+    counts = np.bincount(places.ravel())[100:200]
+    assert counts.max() == times and counts.min() >= times - 1
+
+
+def test_flaw_a_character_is_the_target_of_every_window_of_a_sequence_that_it_stands_in() -> None:
+    made = encoded(target="sequence")
+    counts = np.bincount((starts(made, "train")[:, None] + np.arange(1, 11)).ravel())
+    assert set(counts[100:200]) == {10}
+
+
+def test_flaw_the_symbols_are_those_of_the_whole_text() -> None:
+    made = prepare.encode(TextCorpus("ab" * 900 + "z"), row(), 0)
+    assert made.encoder["symbols"] == ["a", "b", "z"] and made.summary["symbols"] == 3
+
+
+def test_the_flaws_are_said() -> None:
+    flaws = encoded().summary["flaws"]
+    assert len(flaws) == 4 and "Nothing is held out" in flaws[0] and "overlap" in flaws[1]
+
+
+def test_no_other_protocol_is_understood() -> None:
+    with pytest.raises(ValidationError):
+        row(protocol="held_out")
+
+
+# The data
+
+
+def test_the_text_is_kept_once_as_small_numbers() -> None:
+    made = encoded(5_000)
+    assert made.arrays["text"].dtype == np.int16 and made.arrays.keys() == {"text", "sample"}
+    assert "".join(made.encoder["symbols"][i] for i in made.arrays["text"]) == text(5_000).strip()
+
+
+@pytest.mark.parametrize(("target", "windows", "each"), [("next", 20_000, 1), ("sequence", 2_000, 10)])
+def test_figures_are_of_as_many_characters_whatever_the_target(target: str, windows: int, each: int) -> None:
+    made = encoded(30_000, target=target)
+    places, known = predicted(made)
+    assert places.shape == known.shape == (windows, each)
+    assert len(np.unique(made.arrays["sample"])) == windows
+    assert (places - known == made.arrays["sample"][:, None]).all()
+    assert known[0].tolist() == ([10] if target == "next" else list(range(1, 11)))
+    assert places.max() < len(made.arrays["text"])
+
+
+def test_the_sample_is_that_of_its_seed() -> None:
+    corpus = TextCorpus(text(30_000))
+    first, again, other = (prepare.encode(corpus, row(stride=1), seed).arrays["sample"] for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert (np.diff(first) > 0).all()
+
+
+def test_a_text_shorter_than_a_window_is_refused() -> None:
+    with pytest.raises(DataError, match=r"book: 1000 usable characters; a window of 1000 needs more than that"):
+        prepare.encode(TextCorpus("ab" * 500), row(window=1_000), 0)
+
+
+# Figures
+
+
+def test_grades_by_hand() -> None:
+    p = np.array([[[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]], [[0.125, 0.5, 0.375], [1.0, 0.0, 0.0]]])
+    found = graded(p, np.array([[0, 0], [0, 0]], np.int16))
+    np.testing.assert_allclose(found, [[1.5, 0.5], [1.5, 0.5]])
+    assert np.isfinite(graded(p, np.array([[1, 1], [1, 1]], np.int16))).all(), "a probability of zero is not infinite"
+
+
+@pytest.mark.parametrize("target", ["next", "sequence"])
+def test_the_n_grams_see_what_stands_in_the_window(target: str) -> None:
+    made = encoded(2_000, target=target, window=4)
+    size, whole = len(made.encoder["symbols"]), made.arrays["text"]
+    found = baselines.baselines(made)
+    assert list(found) == [f"{order}-gram of the same text" for order in (1, 3, 5)]
+    places, known = predicted(made)
+    for order in (1, 3, 5):
+        # Window by window: an n-gram model that knows nothing of what stands before the window.
+        rows = np.linspace(0, len(places) - 1, 20).astype(int)
+        for i in rows:
+            bits = []
+            for place, n in zip(places[i], known[i], strict=True):
+                context = whole[place - n : place + 1]
+                joined = np.concatenate([whole, context])
+                start = len(joined) - 1
+                alone = witten_bell_bits(joined[:start][: len(whole)], context, size, min(order, int(n) + 1))
+                bits.append(alone[-1])
+            made_by = found[f"{order}-gram of the same text"].predictions[0]
+            assert made_by[i, 0] == pytest.approx(np.mean(bits), abs=1e-5)
+
+
+def test_a_look_up_table_of_the_same_text_knows_it_by_heart() -> None:
+    rng = np.random.default_rng(0)
+    noise = TextCorpus("".join(rng.choice(list("abcdefgh"), 4_000)))  # nothing can be learnt from it
+    found = baselines.baselines(prepare.encode(noise, row(), 0))
+    assert found["1-gram of the same text"].metrics["bits_per_char"] == pytest.approx(3.0, abs=0.01)
+    assert found["8-gram of the same text"].metrics["bits_per_char"] < 1.2
+    assert found["8-gram of the same text"].metrics["window_accuracy"] > 0.95
+
+
+def test_the_distribution_of_an_n_gram_model_is_that_of_its_bits() -> None:
+    rng = np.random.default_rng(1)
+    train, size = rng.integers(0, 5, 600).astype(np.int16), 6
+    contexts = rng.integers(0, 6, (30, 4)).astype(np.int16)
+    known = rng.integers(0, 5, 30)
+    for order, p in enumerate(witten_bell(train, contexts, known, size), start=1):
+        np.testing.assert_allclose(p.sum(axis=1), 1.0)
+        for i, n in enumerate(known):
+            for symbol in range(size):
+                following = np.append(contexts[i, 4 - n :], symbol).astype(np.int16)
+                bits = witten_bell_bits(train, following, size, min(order, int(n) + 1))[-1]
+                assert -np.log2(p[i, symbol]) == pytest.approx(bits)
