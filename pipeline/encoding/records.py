@@ -55,10 +55,11 @@ class TaggedSentences:
 class Series:
     """Numbers in time order.
 
-    `values`: float64 [time], in `unit`. `valid`: bool [time], False where a value is not to be trusted (it is then
-    neither a target nor scored). `start`: ISO time of values[0]; `step_seconds`: spacing; None and None for a series
-    without a clock, or without even steps. `covariates`: other columns by name, float64 [time] each. `dates`:
-    datetime64[D] [time] of a series that is not evenly spaced, such as trading days.
+    values: float64 [time], in `unit`.
+    valid: bool [time], False where a value cannot be trusted; it is then neither a target nor scored.
+    start, step_seconds: ISO time of values[0] and the spacing, both None for a series without times or even steps.
+    covariates: other columns by name, float64 [time] each.
+    dates: datetime64[D] [time] of a series that is not evenly spaced, such as trading days, or None.
     """
 
     values: NDArray[np.float64]

@@ -34,7 +34,7 @@ class Source(Protocol):
         ...
 
     def synthesize(self, folder: Path, seed: int) -> None:
-        """Writes small look-alike raw files in the format of the real ones; the same seed gives the same bytes."""
+        """Write small synthetic raw files in the format of the published ones; equal seeds give equal bytes."""
         ...
 
 

@@ -88,14 +88,14 @@ TIMES = ("That evening", "After a while", "The next morning", "Just then", "Once
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes 11-0.txt: about 30 kB of invented tales in seven chapters, in the shape of a Project Gutenberg file."""
+    """Write 11-0.txt: about 30 kB of invented tales in seven chapters, in the format of a Project Gutenberg file."""
     random = np.random.default_rng(seed)
     title = "*** {} OF THIS PROJECT GUTENBERG EBOOK NELLY’S EVENINGS BY THE RIVER ***"
-    blocks = ["Sample data: invented tales in the shape of a Project Gutenberg file.", "Character set encoding: UTF-8"]
+    blocks = ["Synthetic: invented tales in the format of a Project Gutenberg file.", "Character set encoding: UTF-8"]
     blocks += [title.format("START")]
     for number in ("I", "II", "III", "IV", "V", "VI", "VII"):
         blocks += [f"CHAPTER {number}.", *(_paragraph(random) for _ in range(15))]
-    blocks += ["THE END", title.format("END"), "*** START: FULL LICENSE ***", "None is needed for sample data."]
+    blocks += ["THE END", title.format("END"), "*** START: FULL LICENSE ***", "None is needed for synthetic data."]
     text = "\n\n".join(textwrap.fill(block, 72) if len(block) > 90 else block for block in blocks) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_bytes(BOM + text.replace("\n", "\r\n").encode("utf-8"))

@@ -153,7 +153,7 @@ def _batch(path: Path, name: str, content: bytes) -> tuple[NDArray[np.uint8], ND
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes CIFAR-10-images.tar.xz with 40 train and 10 test JPEGs per class: a coloured shape or stripes, noisy."""
+    """Write CIFAR-10-images.tar.xz with 40 train and 10 test JPEGs per class: noisy coloured discs and stripes."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     with lzma.open(folder / JPEGS, "wb", preset=1) as stream, tarfile.open(fileobj=stream, mode="w") as archive:

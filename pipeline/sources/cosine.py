@@ -49,7 +49,7 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes cosine.csv; `seed` changes nothing, for there is nothing random in it."""
+    """Write cosine.csv; `seed` is ignored, since nothing is random."""
     del seed
     lines = [",".join(HEADER), *(f"{i},{math.cos(i):.17g}" for i in range(POINTS))]
     folder.mkdir(parents=True, exist_ok=True)

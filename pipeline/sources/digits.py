@@ -56,7 +56,7 @@ def read(folder: Path) -> Images:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes digits.npz from scikit-learn; `seed` changes nothing, for the data are real."""
+    """Write digits.npz from scikit-learn; `seed` is ignored, since the data is real."""
     del seed
     from sklearn.datasets import load_digits  # type: ignore[import-untyped, unused-ignore]
 

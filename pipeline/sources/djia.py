@@ -49,6 +49,6 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes dji_d.csv with 1,500 weekdays of a random walk."""
+    """Write dji_d.csv with 1,500 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2018-04-02", SAMPLE_DAYS, 24_000.0)
     write_prices(folder / FILE, HEADER, dates, columns, 2)

@@ -97,7 +97,7 @@ def clock_change_slots(points: int) -> NDArray[np.intp]:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes LD_250.npy with 100 days: a daily and a weekly wave, slow noise, the real file's steps and floor."""
+    """Write LD_250.npy with 100 days: daily and weekly waves, autocorrelated noise, the real step size and minimum."""
     random = np.random.default_rng(seed)
     minutes = 15 * (np.arange(SAMPLE_POINTS) + 1)
     hour, day = minutes / 60 % 24, minutes // (24 * 60)

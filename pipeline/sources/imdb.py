@@ -167,8 +167,10 @@ FACES = {0: (":(", ":-/"), 1: (":)", ";-)")}
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes aclImdb_v1_labelled.tar.bz2: 4 × 100 reviews of 30 to 120 words, mixed in their praise, of 30 films each
-    half; five texts stand in both halves, and two stand twice in each."""
+    """Write aclImdb_v1_labelled.tar.bz2: 4 × 100 reviews of 30 to 120 words with mixed opinions, on 30 films per half.
+
+    Five texts occur in both halves, and two occur twice in each half.
+    """
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     with bz2.open(folder / REPACKED, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:

@@ -50,7 +50,7 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes MSFT_2012_2017.csv with 700 weekdays of a random walk."""
+    """Write MSFT_2012_2017.csv with 700 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2012-01-03", SAMPLE_DAYS, 27.0)
     columns["adj close"] = columns["close"] * (1 - DIVIDENDS * np.linspace(1.0, 0.0, SAMPLE_DAYS))
     write_prices(folder / FILE, HEADER, dates, columns, 6)

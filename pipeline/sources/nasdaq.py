@@ -49,6 +49,6 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes 19900101_20230630.csv with 1,500 weekdays of a random walk."""
+    """Write 19900101_20230630.csv with 1,500 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2018-04-02", SAMPLE_DAYS, 7_000.0)
     write_prices(folder / FILE, HEADER, dates, {**columns, "adj close": columns["close"]}, 6)

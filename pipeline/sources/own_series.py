@@ -32,8 +32,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Rows:
-    """times: int64 [rows], microseconds since 1970; numbers: float64 [rows, 1 + covariates], NaN where there is none;
-    lines: int64 [rows], where they stand in the file."""
+    """Rows of the table.
+
+    times: int64 [rows], microseconds since 1970.
+    numbers: float64 [rows, 1 + covariates], NaN where a cell has no number.
+    lines: int64 [rows], the line of the file that holds each row.
+    """
 
     times: NDArray[np.int64]
     numbers: Floats
@@ -46,8 +50,8 @@ class _Rows:
 def read(folder: Path, row: OwnSeries) -> Series:
     """Read the values onto their grid; a missing step is not valid and repeats the value of the step before.
 
-    Covariates have NaN where there is no number. DataError where times contradict each other or fit no grid, and where
-    more than half of the values are missing.
+    Covariates are NaN where there is no number. Raises DataError if a time occurs with different values, if times do
+    not fit a grid, or if more than half of the values are missing.
     """
     path = find_own(folder, row)
     covariates = {f"covariates[{i}]": column for i, column in enumerate(row.covariates)}
@@ -196,7 +200,7 @@ def _step(path: Path, times: NDArray[np.int64], frequency: str | None) -> int:
 
 
 def _on_grid(path: Path, rows: _Rows, step: int) -> tuple[Floats, int]:
-    """(float64 [steps, 1 + covariates] with NaN at missing steps; how many are missing)."""
+    """Put the rows on an even grid: float64 [steps, 1 + covariates], NaN at missing steps; also count these steps."""
     at, rest = np.divmod(rows.times - rows.times[0], step)
     off = np.flatnonzero(rest)
     grid = f"every {step // SECOND:,} s from {_iso_time(rows.times[0])}"

@@ -46,7 +46,7 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes input.txt: about 40 kB of invented speeches."""
+    """Write input.txt: about 40 kB of invented speeches."""
     random = np.random.default_rng(seed)
     words = invented_words(random)
     speeches = []

@@ -49,7 +49,7 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes shakespeare_poems.txt: about 35 kB of invented poems of fourteen lines."""
+    """Write shakespeare_poems.txt: about 35 kB of invented poems of fourteen lines."""
     random = np.random.default_rng(seed)
     words = invented_words(random)
     poems = []

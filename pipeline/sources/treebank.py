@@ -154,11 +154,11 @@ GRAMMAR: dict[str, tuple[str, ...]] = {
     "S-INF": ("-NONE- TO VB NP",),
     "PP": ("IN NP",),
 }
-README = "Sample data in the shape of the Penn Treebank fragment: made-up words, trees from a small grammar.\n"
+README = "Synthetic data in the format of the Penn Treebank fragment: invented words, trees from a small grammar.\n"
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes treebank.zip: 30 files, 400 trees, 20 tags, traces, made-up words whose suffix tells the tag."""
+    """Write treebank.zip: 30 files, 400 trees, 20 tags, traces, and invented words whose suffixes reveal the tag."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(folder / FILE, "w", zipfile.ZIP_DEFLATED) as archive:

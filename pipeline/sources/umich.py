@@ -163,7 +163,7 @@ ENDINGS = (".", "!", "...", " , really .", " and I ’ m sure of it .", " \x85 y
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes training.txt: about 900 lines, 350 distinct sentences, one with both labels, 2 % with the wrong one."""
+    """Write training.txt: 900 lines, 350 distinct sentences, one with both labels, 2 % with the wrong label."""
     random = np.random.default_rng(seed)
     lines = ["1\tThe Copper Lantern book is awesome."]
     seen: dict[str, int] = {}

@@ -46,7 +46,7 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes warpeace_input.txt: about 45 kB of invented prose in short paragraphs, some of them speech."""
+    """Write warpeace_input.txt: about 45 kB of invented prose in short paragraphs, some of them speech."""
     random = np.random.default_rng(seed)
     words = invented_words(random)
     paragraphs = []
