@@ -45,6 +45,9 @@ class Comparison:
         return BETTER if self.dm_p is None or self.dm_p < DM_LEVEL else UNCLEAR
 
 
+Pair = tuple[Experiment, Experiment, Comparison]  # of the first and the second experiment
+
+
 def against_baseline(result: Result) -> Comparison:
     """An experiment and its best baseline, from the file that evaluate wrote."""
     metric, against = result.metric, result.against
@@ -62,8 +65,8 @@ def of_losses(metric: Metric, mean: float, low: float, high: float) -> Compariso
     return Comparison(metric, mean, low, high, "test examples")
 
 
-def pairs(data: ReportData) -> list[tuple[Experiment, Experiment, Comparison]]:
-    """Every two experiments on the data set."""
+def pairs(data: ReportData) -> list[Pair]:
+    """Compare every two experiments on the data set."""
     rows = data.experiments
     losses = [_losses(data, row) for row in rows] if len(rows) > 1 else []
 

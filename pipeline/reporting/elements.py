@@ -32,7 +32,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of each row names it. `strong`: the rows to stand out."""
+    """The first cell of each row names it. `strong`: indices of the rows in bold. `key`: by what code selects it."""
 
     kind: ClassVar[str] = "table"
     title: str
@@ -40,6 +40,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     strong: frozenset[int] = frozenset()
+    key: str = ""
 
     @property
     def wide(self) -> bool:

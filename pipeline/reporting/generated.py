@@ -49,7 +49,7 @@ def _table(rows: Sequence[Sequence[Cell]]) -> Table:
         "Repeated: runs of four words that stand earlier in the same text; near 100 % is a loop. Longest copy: what "
         "stands character for character in the training text."
     )
-    return Table("Loops and copies", header, rows, caption)
+    return Table("Loops and copies", header, rows, caption, key="copies")
 
 
 def _drawn(sample: Mapping[str, Any]) -> str:

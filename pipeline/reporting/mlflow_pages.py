@@ -1,14 +1,15 @@
 """What stands on the pages of MLflow: Markdown, with the addresses of Journal.note where a link is."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.encoding.records import SPLITS
 from pipeline.evaluation.metric import Metric
 from pipeline.reporting import formatting, pages, tables
 from pipeline.reporting.charts import COLOURS
-from pipeline.reporting.comparison import Comparison, against_baseline
-from pipeline.reporting.elements import Cell, Element, Table
+from pipeline.reporting.comparison import Comparison, Pair, against_baseline
+from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.report_data import Experiment, ReportData, Result
 
 VIEW = "experiment:/runs?viewStateShareKey=result&workflowType=machine_learning"
@@ -54,8 +55,8 @@ def run(data: ReportData, experiment: Experiment) -> str:
     return "\n\n".join(filter(None, [headline, _sample(metrics), " · ".join(links), body]))
 
 
-def comparison(data: ReportData, shown: Sequence[Element], key: str) -> str:
-    """The note of the run above the experiments on a data set: their ranking. shown: the elements of the section."""
+def comparison(data: ReportData, pairs: Sequence[Pair], key: str) -> str:
+    """Return the note of the run that groups the experiments on a data set: their ranking. pairs: comparison.pairs."""
     ours = {row.name: row.result for row in data.experiments}
     ranked = tables.ranked(data)
     winner = next(name for name, is_ours in ranked if is_ours)
@@ -64,12 +65,8 @@ def comparison(data: ReportData, shown: Sequence[Element], key: str) -> str:
         "against the best baseline", "parameters", "training",
     )  # fmt: skip
     rows = [_ranked(ours[name]) if is_ours else _rival(data, name, len(header)) for name, is_ours in ranked]
-    versus = [
-        Table(e.title, e.header, kept)
-        for e in shown
-        if isinstance(e, Table) and e.title == tables.PAIRWISE
-        for kept in [[row for row in e.rows if winner in row[0].text.split(" − ")]]
-    ]
+    of_winner = [pair for pair in pairs if winner in (pair[0].name, pair[1].name)]
+    versus = replace(tables.pairwise(data.metric, of_winner), caption="")
     report, keys = (
         f"run:{key}/artifacts/report",
         ",".join(ours[name].metrics["run"]["run_key"] for name, own in ranked if own),
@@ -82,7 +79,7 @@ def comparison(data: ReportData, shown: Sequence[Element], key: str) -> str:
     )
     said = [_sample(ours[winner].metrics), pages.story(data), " · ".join(links)]
     table = tables.markdown(Table("Ranking", header, rows))
-    return "\n\n".join([*filter(None, said), table, *(tables.markdown(table) for table in versus)])
+    return "\n\n".join([*filter(None, said), table, tables.markdown(versus)])
 
 
 def source(data: ReportData) -> str:
@@ -108,7 +105,7 @@ def _what(result: Result) -> str:
 
 
 def _better(metric: Metric) -> str:
-    return "higher is better" if formatting.direction(metric) == "↑" else "lower is better"
+    return "higher is better" if metric.higher_is_better else "lower is better"
 
 
 def _sample(metrics: Mapping[str, Any]) -> str:

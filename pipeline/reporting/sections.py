@@ -4,19 +4,23 @@ from collections.abc import Sequence
 
 from pipeline.reporting import charts, formatting, tables
 from pipeline.reporting.charts import Line
+from pipeline.reporting.comparison import Pair
 from pipeline.reporting.elements import Element, Picture, Table
 from pipeline.reporting.report_data import ReportData
 
+IN_MARKDOWN = ("scores", "horizons", "pairwise", "copies", "cost")  # keys of tables
 
-def elements(data: ReportData) -> list[Element]:
-    pairwise, cost = tables.pairwise(data), tables.cost(data)
+
+def elements(data: ReportData, pairs: Sequence[Pair]) -> list[Element]:
+    """Return the elements in their order. pairs: from comparison.pairs, none for a single experiment."""
+    cost = tables.cost(data)
     return [
         *tables.scores(data),
         _ranking(data),
-        *([pairwise, cost] if pairwise else []),
+        *([tables.pairwise(data.metric, pairs), cost] if pairs else []),
         *_learning(data),
         *data.task.figures(data),
-        *([] if pairwise else [cost]),
+        *([] if pairs else [cost]),
     ]
 
 
@@ -24,8 +28,7 @@ def markdown(data: ReportData, shown: Sequence[Element]) -> str:
     """The section's tables of numbers, for a terminal or a pull request."""
     labels = sorted({label for row in data.experiments if (label := tables.badge(row.metrics))})
     head = f"# {data.dataset}\n" + (f"\n**{'; '.join(labels)}**\n" if labels else "")
-    kept = ("Scores", "Scores by horizon", tables.PAIRWISE, "Loops and copies", "Cost")
-    return "\n".join([head, *(tables.markdown(t) for t in shown if isinstance(t, Table) and t.title in kept)])
+    return "\n".join([head, *(tables.markdown(t) for t in shown if isinstance(t, Table) and t.key in IN_MARKDOWN)])
 
 
 def _ranking(data: ReportData) -> Picture:

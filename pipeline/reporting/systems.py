@@ -25,8 +25,8 @@ class Line:
     system: str
     title: str
     printed: str
-    chapter: tuple[str, ...] = ()
-    honest: tuple[str, ...] = ()
+    textbook: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
     why: str = ""
     metric: str = ""
     split: str = "test"
@@ -37,7 +37,7 @@ class Line:
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        return (*self.chapter, *self.honest)
+        return (*self.textbook, *self.held_out)
 
     def reading(self, metrics: Metrics) -> float:
         """What the chapter's protocol gives here, of the metrics of one of `chapter`."""
@@ -214,7 +214,7 @@ LINES: tuple[Line, ...] = (
         "S17",
         "Topologies",
         "described",
-        honest=(
+        held_out=(
             "umich",
             "treebank",
             "treebank-stacked",
@@ -232,14 +232,14 @@ LINES: tuple[Line, ...] = (
         "S18",
         "Vanishing and exploding gradients",
         "described",
-        honest=("sonnets-simple-rnn", "sonnets-lstm", "sonnets-gru"),
+        held_out=("sonnets-simple-rnn", "sonnets-lstm", "sonnets-gru"),
         why="Measured: the norm of the loss’s gradient by distance in time, before and after training.",
     ),
     Line(
         "S19",
         "Variants of the cell",
         "“no clear gain”",
-        honest=("sonnets-peephole-lstm", "sonnets-coupled-lstm", "sonnets-lstm"),
+        held_out=("sonnets-peephole-lstm", "sonnets-coupled-lstm", "sonnets-lstm"),
         why="Two more rows of the cell table, compared with the plain LSTM on the same text.",
     ),
 )
@@ -267,6 +267,6 @@ def _known(line: Line, name: str, metrics: Metrics | None) -> str:
         return f"not run yet: dvc repro evaluate@{name}"
     against = metrics["against_baseline"]
     known = f"{against['metric']} {against['score']:.4g}, {against['baseline']} {against['baseline_score']:.4g}"
-    if name in line.chapter:
+    if name in line.textbook:
         known = f"{line.split} {line.metric} {line.reading(metrics):.4g}; printed: {line.printed}"
     return known + (" (synthetic data)" if metrics["edition"] == "synthetic" else "")

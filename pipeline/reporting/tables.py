@@ -7,11 +7,10 @@ from typing import Any
 
 from pipeline.evaluation.metric import Metric
 from pipeline.reporting import formatting
-from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, against_baseline, pairs
+from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, Pair, against_baseline
 from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.report_data import ReportData, Result
 
-PAIRWISE = "Experiments against each other"
 NBSP = "\N{NO-BREAK SPACE}"
 MARKS = {BETTER: "good", WORSE: "bad", UNCLEAR: "even", "": ""}
 OVERALL = (
@@ -102,7 +101,7 @@ def _by_horizon(data: ReportData) -> Table:
         rows.append(cells)
     unit = f" in {encoder['unit']}" if encoder["unit"] else ""
     caption = f"↓ Mean absolute error{unit}, so many steps ahead; below it how much stood inside the 90 % interval."
-    return Table("Scores by horizon", ("steps ahead", *(name for name, _ in order)), rows, caption)
+    return Table("Scores by horizon", ("steps ahead", *(name for name, _ in order)), rows, caption, key="horizons")
 
 
 def _scores(data: ReportData, metrics: Sequence[Metric]) -> Table:
@@ -117,7 +116,8 @@ def _scores(data: ReportData, metrics: Sequence[Metric]) -> Table:
         rows.append([first, *(Cell(text, number=True) for text in shown)])
     header = ("test figures", *(f"{m.label} {formatting.direction(m)}" for m in metrics))
     caption = _scores_caption(data)
-    return Table("Scores", header, rows, caption, frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours))
+    strong = frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours)
+    return Table("Scores", header, rows, caption, strong, key="scores")
 
 
 def ranked(data: ReportData) -> list[tuple[str, bool]]:
@@ -145,22 +145,22 @@ def mcnemar(metrics: Mapping[str, Any]) -> str:
     return f"Only {metrics['experiment']} is right on {ours} test examples, only {rival} on {theirs}; McNemar's {p}."
 
 
-def pairwise(data: ReportData) -> Table | None:
-    """Every two experiments side by side; None where there is only one."""
+def pairwise(metric: Metric, pairs: Sequence[Pair]) -> Table:
+    """Return a row for each pair of experiments."""
     rows = []
-    for a, b, comparison in pairs(data):
+    for a, b, comparison in pairs:
         words = {BETTER: f"{a.name} better", WORSE: f"{b.name} better"}
         shown = verdict(comparison, words)
         # Green for either: a better one is good news whichever it is.
         shown = replace(shown, mark=shown.mark and ("even" if comparison.verdict == UNCLEAR else "good"))
         rows.append([Cell(f"{a.name} − {b.name}"), shown, Cell(comparison.basis)])
-    header = (f"difference of {data.metric.label}", "verdict [95 % interval]", "interval over")
+    header = (f"difference of {metric.label}", "verdict [95 % interval]", "interval over")
     caption = (
         "Over seeds: Student's t of the paired differences; would other trainings come out the same way? Over test "
         "examples: paired block bootstrap; would another test set? Each pair is judged by itself: of many equal pairs, "
         "about one in twenty is called different by chance."
     )
-    return Table(PAIRWISE, header, rows, caption) if rows else None
+    return Table("Experiments against each other", header, rows, caption, key="pairwise")
 
 
 def cost(data: ReportData) -> Table:
@@ -182,7 +182,7 @@ def cost(data: ReportData) -> Table:
         "Training is the time of all networks together, epochs are those that the kept weights saw, an epoch’s time is "
         "the median with its validation, examples per second are the median without."
     )
-    return Table("Cost", header, rows, caption)
+    return Table("Cost", header, rows, caption, key="cost")
 
 
 def markdown(table: Table) -> str:

@@ -31,22 +31,22 @@ def table(rows: Mapping[str, Result]) -> Table:
 
 
 def _row(line: Line, rows: Mapping[str, Result]) -> list[Cell]:
-    chapter = next((rows[name] for name in line.chapter if name in rows), None)
-    honest = next((rows[name] for name in line.honest if name in rows), None)
+    repeated = next((rows[name] for name in line.textbook if name in rows), None)
+    held_out = next((rows[name] for name in line.held_out if name in rows), None)
     return [
         Cell(f"{line.system} {line.title}"),
         Cell(line.printed),
-        Cell("–") if chapter is None else _reading(line, rows),
-        Cell("–") if chapter is None else _rival(line, chapter),
-        Cell("–") if honest is None else _score(honest),
-        Cell("–") if honest is None else _baseline(honest),
+        Cell("–") if repeated is None else _reading(line, rows),
+        Cell("–") if repeated is None else _rival(line, repeated),
+        Cell("–") if held_out is None else _score(held_out),
+        Cell("–") if held_out is None else _baseline(held_out),
         Cell(line.why),
     ]
 
 
 def _reading(line: Line, rows: Mapping[str, Result]) -> Cell:
     """The figure of the first experiment, those of its variants below."""
-    results = {name: rows[name] for name in line.chapter if name in rows}
+    results = {name: rows[name] for name in line.textbook if name in rows}
     first, *others = results
     metric = _metric(line, results[first])
     notes = [f"{metric.label}, {first}"]
