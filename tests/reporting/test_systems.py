@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.config import loading
-from pipeline.reporting import chapters, formatting, systems
+from pipeline.reporting import formatting, systems, textbook
 from pipeline.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_every_experiment_that_is_named_is_a_row_of_params() -> None:
 
 def test_every_chapter_row_of_params_belongs_to_a_system() -> None:
     rows = {name for name, row in PARAMS.experiments.items() if PARAMS.datasets[row.dataset].protocol == "textbook"}
-    assert rows == {name for line in systems.LINES for name in line.chapter}
+    assert rows == {name for line in systems.LINES for name in line.textbook}
     assert all(f"{PARAMS.datasets[PARAMS.experiments[name].dataset].source}-chapter" in name for name in rows)
 
 
@@ -49,8 +49,8 @@ def test_every_line_says_where_it_runs_and_why_figures_differ(line: systems.Line
         assert all((ROOT / place).exists() for place in line.where.split(", "))
     else:
         assert line.experiments and line.why
-    assert bool(line.metric) == bool(line.chapter)
-    honest = [PARAMS.datasets[PARAMS.experiments[name].dataset].protocol for name in line.honest]
+    assert bool(line.metric) == bool(line.textbook)
+    honest = [PARAMS.datasets[PARAMS.experiments[name].dataset].protocol for name in line.held_out]
     assert set(honest) <= {"held_out"}
 
 
@@ -69,13 +69,13 @@ def test_a_printed_figure_is_met_within_its_tolerance_only() -> None:
 
 def test_the_chapters_table_shows_three_figures_and_their_baselines() -> None:
     rows = {"umich-chapter": metrics("umich-chapter"), "umich": metrics("umich")}
-    (row,) = (r for r in chapters.table(rows).rows if r[0].text.startswith("S2 "))
+    (row,) = (r for r in textbook.table(rows).rows if r[0].text.startswith("S2 "))
     assert [cell.text for cell in row[1:6]] == ["about 99 % accuracy", "98.0 %", "93.0 %", "98.0 %", "80.0 %"]
     assert row[2].mark == "good" and row[3].note == "look-up" and row[4].note == "accuracy, umich"
     rows["umich-chapter"]["test"] = {"accuracy": 0.95}
-    assert next(r for r in chapters.table(rows).rows if r[0].text.startswith("S2 "))[2].mark == "bad"
+    assert next(r for r in textbook.table(rows).rows if r[0].text.startswith("S2 "))[2].mark == "bad"
     rows["umich-chapter"]["edition"] = "synthetic"
-    sample = next(r for r in chapters.table(rows).rows if r[0].text.startswith("S2 "))[2]
+    sample = next(r for r in textbook.table(rows).rows if r[0].text.startswith("S2 "))[2]
     assert (sample.mark, sample.badge) == ("", "synthetic data")
 
 
