@@ -23,7 +23,6 @@ from pipeline.tasks import TASKS
 
 from .conftest import data_of
 
-
 ACCURACY = TASKS["sentiment"].primary_metric
 BITS = TASKS["char_lm"].primary_metric
 MASE = TASKS["forecasting"].primary_metric
