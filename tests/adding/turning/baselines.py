@@ -1,10 +1,10 @@
 """The more frequent direction, and the direction of the last step."""
 
 import numpy as np
+from pipeline.tasks.turning.score import score
 
 from pipeline.encoding.records import Encoded
 from pipeline.evaluation.metric import Baseline
-from pipeline.tasks.turning.score import score
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from pipeline.encoding.records import Series
-from pipeline.evaluation.network import Network
-from pipeline.evaluation.task import ServingExample, Task
 from pipeline.tasks.turning.answers import answer
 from pipeline.tasks.turning.baselines import baselines
 from pipeline.tasks.turning.prepare import encode, fitted
 from pipeline.tasks.turning.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, losses, score
+
+from pipeline.encoding.records import Series
+from pipeline.evaluation.network import Network
+from pipeline.evaluation.task import ServingExample, Task
 
 ACCURACY = PRIMARY_METRIC.shown("direction right", unit="%")
 
