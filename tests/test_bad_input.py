@@ -290,7 +290,7 @@ def series(*values: float) -> bytes:
     return b"index,value\n" + b"".join(b"%d,%r\n" % (i, float(v)) for i, v in enumerate(values))
 
 
-RIGHT = re.escape("Right: 1<TAB>I love it.")
+RIGHT = re.escape("Expected: 1<TAB>I love it.")
 UNUSABLE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "truncated archive": ("treebank", lambda b: b[: len(b) // 2], r"treebank\.zip: .*truncated or damaged at [\d,]+ b"),
     "damaged archive": ("treebank", lambda b: b[:2000] + b"#" * 500 + b[2500:], r"treebank\.zip: "),
