@@ -49,10 +49,11 @@ pathlib.Path(sysconfig.get_path("purelib"), "bin_on_path.pth").write_text(line)
 endef
 export ON_PATH
 
-check: $(CHECKED) ## Check params.yaml, all mistakes at once
+check: $(CHECKED) ## Check params.yaml and report all mistakes at once
 	@:
 
-$(CHECKED): params.yaml pipeline/config.py $(wildcard pipeline/rows/*.py) pipeline/sources/__init__.py $(STAMP)
+$(CHECKED): params.yaml $(wildcard textbook/params.yaml pipeline/config/*.* pipeline/config/schema/*.py) \
+    pipeline/sources/__init__.py $(STAMP)
 	@$(BIN)/python -m pipeline check
 	@mkdir -p $(@D) && touch $@
 
@@ -68,12 +69,12 @@ endef
 
 repro: setup check ## Run what is new or changed, from raw data to report; synthetic data unless params.yaml says edition: published
 	@$(PREPARE)
-	@$(BIN)/dvc repro
+	@$(BIN)/dvc repro --all-pipelines
 	@echo; echo 'Report:      reports/index.html (open it in a browser)'
 	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
 
 full: setup check ## The same on the published data (PIPELINE_MIRROR: a folder or address to look in first)
-	@$(BIN)/dvc exp run -S edition=published
+	@$(BIN)/dvc exp run --all-pipelines -S edition=published
 
 retrain: setup check ## Reproduce what changed, let the gate decide, sum up in reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
 	@$(PREPARE)

@@ -24,8 +24,8 @@ STAGES = {
 }
 
 ALONE = {
-    "index": "stage: one page over all data sets",
-    "check": "params.yaml checked, left-overs of removed rows cleared away",
+    "index": "stage: one page over all data sets, or over the textbook's",
+    "check": "check the settings, and delete stale outputs of removed rows",
 }
 
 
@@ -209,6 +209,8 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(stage, help=f"stage, for {what}" if what else ALONE[stage])
         if what:
             one.add_argument("name")
+        elif stage == "index":
+            one.add_argument("name", nargs="?", choices=["textbook"], help="the page of textbook/params.yaml")
     probe = commands.add_parser("probe", help="ask the publishers whether they still offer the files that are pinned")
     probe.add_argument("source", nargs="*", help="those of all sources without it")
     probe.add_argument("--accept", action="store_true", help="pin in params.yaml what they offer now")

@@ -41,6 +41,10 @@ class Project:
     def raw(self, source: str) -> Path:
         return self.root / "data" / "raw" / source
 
+    def reader(self, source: str) -> Path:
+        """Hashes of the modules that read the source."""
+        return self.root / "data" / "readers" / f"{source}.json"
+
     def prepared(self, dataset: str) -> Path:
         return self.root / "data" / "prepared" / dataset
 
@@ -62,17 +66,21 @@ class Project:
     def report(self, dataset: str) -> Path:
         return self.root / "reports" / dataset
 
-    def section(self, dataset: str) -> Path:
-        """The data set's part of the index page, with its pictures inside."""
-        return self.root / "reports" / "sections" / f"{dataset}.html"
+    def section(self, dataset: str, *, textbook: bool = False) -> Path:
+        """The folder of the data set's part of the index page: section.html, with its pictures inside, metrics.json."""
+        return self.root / "reports" / ("textbook" if textbook else "sections") / dataset
 
     @property
     def index(self) -> Path:
         return self.root / "reports" / "index.html"
 
     @property
+    def textbook_index(self) -> Path:
+        return self.root / "reports" / "textbook.html"
+
+    @property
     def chapters(self) -> Path:
-        return self.root / "reports" / "chapters.md"
+        return self.root / "reports" / "textbook.md"
 
     @property
     def probe(self) -> Path:
@@ -82,6 +90,10 @@ class Project:
     @property
     def summary(self) -> Path:
         return self.root / "reports" / "summary.json"
+
+    @property
+    def textbook_summary(self) -> Path:
+        return self.root / "reports" / "textbook.json"
 
 
 def here() -> Project:

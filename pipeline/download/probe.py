@@ -10,6 +10,7 @@ from typing import Literal
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config import loading, plain_yaml
+from pipeline.config.files import MAIN, TEXTBOOK, TEXTBOOK_STAGES
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.sources import SourceRow
 from pipeline.config.schema.values import named
@@ -68,11 +69,19 @@ def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sl
     answer = {"findings": [asdict(finding) for finding in findings], "changed": list(changed)}
     artifacts.save_json(project.probe, {**answer, "stages": stages, "experiments": experiments})
     if changed and accept:
-        path = project.root / "params.yaml"
-        artifacts.save_text(path, plain_yaml.with_pins(path.read_text(encoding="utf-8"), changed))
+        _pin(project, params, changed)
         print(f"params.yaml: pinned {', '.join(changed)}; with edition: published this reruns {', '.join(stages)}")
     elif changed:
         print(f"To use the changed files: python -m pipeline probe --accept {' '.join(changed)}")
+
+
+def _pin(project: Project, params: Params, changed: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the pins into the files that have the sources."""
+    for file in (MAIN, TEXTBOOK):
+        pins = {name: files for name, files in changed.items() if params.files.file_of("sources", name) == file}
+        if pins:
+            path = project.root / file
+            artifacts.save_text(path, plain_yaml.with_pins(path.read_text(encoding="utf-8"), pins))
 
 
 def touched(params: Params, sources: Collection[str]) -> tuple[list[str], list[str]]:
@@ -81,9 +90,11 @@ def touched(params: Params, sources: Collection[str]) -> tuple[list[str], list[s
     experiments = [name for dataset in datasets for name in params.experiments_on(dataset)]
     rows = {"download": list(sources), "preprocess": datasets, "baseline": datasets}
     rows |= {"train": experiments, "evaluate": experiments, "report": datasets}
-    stages = [f"{stage}@{name}" for stage, names in rows.items() for name in names]
+    stages = [params.stage(stage, name) for stage, names in rows.items() for name in names]
     held_out = [e for e in experiments if params.datasets[params.experiments[e].dataset].protocol == "held_out"]
-    return stages + (["index"] if datasets else []), held_out
+    if datasets:
+        stages += ["index", *([f"{TEXTBOOK_STAGES}:index"] if TEXTBOOK in params.files.raw else [])]
+    return stages, held_out
 
 
 def _asked(name: str, row: SourceRow, before: Mapping[str, Finding], sleep: Sleep) -> Iterator[Finding]:

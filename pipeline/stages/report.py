@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config.files import TEXTBOOK
 from pipeline.config.schema.values import named
 from pipeline.reporting import comparison, mlflow_pages, pages, report_data, sections, tables
 from pipeline.reporting.elements import Picture
@@ -25,7 +26,10 @@ def run(project: Project, name: str) -> None:
         for picture in (e for e in elements if isinstance(e, Picture)):
             artifacts.save_bytes(fresh / f"{picture.name}.png", picture.png)
         artifacts.save_text(fresh / "table.md", sections.markdown(found, elements))
-    artifacts.save_text(project.section(name), pages.section(found, elements))
+    textbook = params.files.file_of("datasets", name) == TEXTBOOK
+    with artifacts.new_folder(project.section(name, textbook=textbook)) as fresh:
+        artifacts.save_text(fresh / "section.html", pages.section(found, elements))
+        artifacts.save_json(fresh / "metrics.json", {row.name: row.metrics for row in found.experiments})
     _tell(project, found, pairs)
     print(f"{name}: reports/{name}, {len(experiments)} experiments")
 

@@ -12,7 +12,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.evaluation.task import ServingExample
-from pipeline.tracking.provenance import UNKNOWN, remake
+from pipeline.tracking.provenance import UNKNOWN, remake, target
 from pipeline.tracking.record import Journal, Metric, environment_tags
 
 SERVED_BY = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
@@ -73,15 +73,16 @@ def training(
 ) -> Journal:
     """The journal of the train stage, without its model: parameters, tags, curves, data.
 
-    made_of: `params` (lineage.settings) and `data`, the hash of each data folder.
+    made_of: `params` (provenance.settings) and `data`, the hash of each data folder.
     """
     journal = run.journal("train")
     journal.params({**row.model_dump(mode="json"), "seed": facts["seed"], "parameters": facts["parameters"]})
     environment, experiment = environment_tags(project), facts["experiment"]
     journal.tags(environment)
     commit = environment.get("dvc_baseline") or environment.get("mlflow.source.git.commit")
-    again = remake(project, commit, f"evaluate@{experiment}", made_of["params"])
-    journal.tags({"mlflow.source.name": f"train@{experiment}", "remake": again})
+    stages = {stage: target(made_of["params"], stage, experiment) for stage in ("train", "evaluate")}
+    again = remake(project, commit, stages["evaluate"], made_of["params"])
+    journal.tags({"mlflow.source.name": stages["train"], "remake": again})
     kinds = ("experiment", "source", "dataset", "task", "cell", "edition", "protocol")
     journal.tags({kind: facts[kind] for kind in kinds})
     journal.tags({"backend": row.backend, "mlflow.user": "pipeline"})
