@@ -206,9 +206,16 @@ edition: synthetic
 cell: null
 sources: {cosine: {reader: cosine}}
 own: {}
-datasets: {cosine: {source: cosine, task: cosine_windows}}
+recipes: {none: {}}
+datasets: {cosine: {source: cosine, task: textbook/cosine_windows}}
 experiments:
-  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 4, synthetic_epochs: 1}
+  cosine:
+    dataset: cosine
+    task: textbook/cosine_windows
+    recipe: none
+    cell: simple_rnn
+    units: 4
+    synthetic_epochs: 1
 """
 
 
