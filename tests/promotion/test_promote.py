@@ -221,7 +221,7 @@ def test_a_store_that_fails_in_the_middle_leaves_the_champion(
         real(self, *rest)
 
     monkeypatch.setattr(Registry, "promote", down)
-    with pytest.raises(StoreError, match=r"the line is cut; the tracking store .* did not do what was asked"):
+    with pytest.raises(StoreError, match=r"the line is cut; the request to the tracking store .* failed"):
         promote.promote(project, candidate(390), MARGIN)
     assert aliases(project)[CHAMPION] == 1
     assert len(records(project)) == 1

@@ -195,7 +195,7 @@ def trace(clone: Clone, run: Any) -> None:
     assert command.startswith(f"git checkout {base} && dvc exp run -S experiments.rows.cell=gru")
     of_data = clone.pipeline("trace", "data/prepared/digits")
     assert f"output      data/prepared/digits  {prepared}" in of_data and "dvc repro preprocess@digits" in of_data
-    for wrong, why in (("nonsense", "no output of a stage"), ("/", "nor in this project"), ("0" * 32, "no such run")):
+    for wrong, why in (("nonsense", "not an output of a"), ("/", "not in this project"), ("0" * 32, "no such run")):
         assert why in clone.pipeline("trace", wrong, code=2)
 
     # The command does what it says: the very parameters, so the very outputs, from the run-cache.
