@@ -1,6 +1,7 @@
 """The one reader and writer of YAML: plain values, which every other reader understands in the same way."""
 
 import io
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import RoundTripRepresenter
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
 from pipeline.errors import ConfigError
 
@@ -23,7 +24,8 @@ OCTAL = r"[-+]?0o?[0-9_]+"  # 010 is 8 or 10
 BASE_60 = r"[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?"  # 1:30 is 90 or a text
 EXPONENT = r"[-+]?([0-9][0-9_]*|[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+)[eE][0-9]+|[-+]?[0-9][0-9_]*[eE][-+][0-9]+"
 SIGNED_POINT = r"[-+]\.[0-9].*"
-DISAGREED = re.compile("|".join((SWITCH, OCTAL, BASE_60, EXPONENT, SIGNED_POINT, "=", "<<")))
+UNDERSCORE = r"([-+.]+|0[xob])_.*"
+DISAGREED = re.compile("|".join((SWITCH, OCTAL, BASE_60, EXPONENT, SIGNED_POINT, UNDERSCORE, "=", "<<")))
 
 
 def read(path: Path, name: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
@@ -46,7 +48,8 @@ def read(path: Path, name: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     except RecursionError:
         raise ConfigError(f"{name}: nested too deeply; tables of rows of settings are read") from None
     except (YAMLError, ValueError, TypeError) as error:
-        raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
+        what, _, _ = " ".join(str(error).split()).partition(" To suppress this check")
+        raise ConfigError(f"{name}: not valid YAML: {what}") from None
     if not isinstance(value, dict):
         kind = {type(None): "nothing", list: "a list"}.get(type(value), f"the value {str(value)[:40]!r}")
         raise ConfigError(f"{name}: found {kind}; it must hold tables, such as `datasets:`, with a row in each line")
@@ -90,26 +93,40 @@ def _of_scalar(text: str, tag: str, resolved: str, *, plain: bool) -> str | None
     if not DISAGREED.fullmatch(text):
         return None
     advice = "text in quotes, numbers in plain decimals, true or false for switches"
-    if tag == TAG + "float" and abs(float(text)) < 1e6:
+    if tag == TAG + "float" and "_" not in text and abs(float(text)) < 1e6:
         advice = f"it with a decimal point and no exponent, e.g. {float(text):f}".rstrip("0")
     return f"YAML readers disagree about {shown}; write {advice}"
 
 
+def recorded(text: str | bytes) -> Any:
+    """What is in a file that DVC wrote, such as dvc.lock; None if it is no YAML."""
+    try:
+        return YAML(typ="safe").load(text)  # in C where ruamel.yaml.clib is installed
+    except (YAMLError, ValueError):
+        return None
+
+
 def flow(value: Any) -> str:
     """YAML on one line, as `dvc exp run -S` takes it."""
-    writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style, writer.width, writer.sort_base_mapping_type_on_output = True, MAX_BYTES, False
     stream = io.StringIO()
-    writer.dump(value, stream)
+    writer = _writer()
+    writer.default_flow_style = True
+    writer.dump(_quoted(value), stream)
     return stream.getvalue().strip().removesuffix("...").strip()
+
+
+def _quoted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _quoted(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_quoted(inner) for inner in value]
+    return SingleQuotedScalarString(value) if isinstance(value, str) and DISAGREED.fullmatch(value) else value
 
 
 def with_pins(text: str, pins: Mapping[str, Mapping[str, str]]) -> str:
     """`text` of params.yaml with `pins`, by source and file, in the rows of `sources`; the rest stays as it is."""
-    editor = YAML()
-    editor.Representer = _Representer
+    editor = _writer()
     editor.preserve_quotes = True
-    editor.width = MAX_BYTES  # a long row stays one line
     document = editor.load(text)
     for source, files in pins.items():
         quoted = {file: DoubleQuotedScalarString(sha256) for file, sha256 in files.items()}
@@ -119,8 +136,23 @@ def with_pins(text: str, pins: Mapping[str, Mapping[str, str]]) -> str:
     return stream.getvalue()
 
 
+def _writer() -> YAML:
+    writer = YAML()
+    writer.Representer = _Representer
+    writer.width = MAX_BYTES  # a long row stays one line
+    return writer
+
+
 class _Representer(RoundTripRepresenter):
     """Writes null where ruamel would leave the value out."""
 
 
-_Representer.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
+def _float(representer: RoundTripRepresenter, value: float) -> Any:
+    """With a point before the exponent, which every reader needs."""
+    text = {math.inf: ".inf", -math.inf: "-.inf"}.get(value, repr(value))
+    text = re.sub(r"^(-?\d+)e", r"\1.0e", text)
+    return representer.represent_scalar(TAG + "float", text)
+
+
+_Representer.add_representer(float, _float)
+_Representer.add_representer(type(None), lambda self, _: self.represent_scalar(TAG + "null", "null"))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.config import loading
+from pipeline.config import loading, plain_yaml
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.sources import SourceRow
 from pipeline.config.schema.values import named
@@ -69,7 +69,7 @@ def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sl
     artifacts.save_json(project.probe, {**answer, "stages": stages, "experiments": experiments})
     if changed and accept:
         path = project.root / "params.yaml"
-        artifacts.save_text(path, loading.with_pins(path.read_text(encoding="utf-8"), changed))
+        artifacts.save_text(path, plain_yaml.with_pins(path.read_text(encoding="utf-8"), changed))
         print(f"params.yaml: pinned {', '.join(changed)}; with edition: published this reruns {', '.join(stages)}")
     elif changed:
         print(f"To use the changed files: python -m pipeline probe --accept {' '.join(changed)}")

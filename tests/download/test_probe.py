@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.config import loading
+from pipeline.config import loading, plain_yaml
 from pipeline.download import http as http_module
 from pipeline.download import probe
 from pipeline.errors import ConfigError, DownloadError
@@ -318,20 +318,20 @@ def test_accepted_is_pinned_in_one_line_and_then_downloaded(
 
 
 def test_an_older_pin_is_replaced_and_other_rows_stay(project: Project) -> None:
-    once = loading.with_pins(PARAMS, {"alice": {"11-0.txt": "1" * 64}, "umich": {"training.txt": "2" * 64}})
-    twice = loading.with_pins(once, {"alice": {"11-0.txt": "3" * 64}})
+    once = plain_yaml.with_pins(PARAMS, {"alice": {"11-0.txt": "1" * 64}, "umich": {"training.txt": "2" * 64}})
+    twice = plain_yaml.with_pins(once, {"alice": {"11-0.txt": "3" * 64}})
     (project.root / "params.yaml").write_text(twice)
     sources = loading.load(project.root, SOURCES).sources
     assert sources["alice"].pins == {"11-0.txt": "3" * 64}
     assert sources["umich"].pins == {"training.txt": "2" * 64}
     assert "cell: null\n" in twice
-    longer = loading.with_pins(PARAMS, {"alice": {f"{i}.txt": str(i) * 64 for i in range(5)}})
+    longer = plain_yaml.with_pins(PARAMS, {"alice": {f"{i}.txt": str(i) * 64 for i in range(5)}})
     assert len(longer.splitlines()) == len(PARAMS.splitlines())
 
 
 def test_the_projects_own_params_keep_every_other_line() -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    lines = loading.with_pins(text, {"alice": {"11-0.txt": "1" * 64}}).splitlines()
+    lines = plain_yaml.with_pins(text, {"alice": {"11-0.txt": "1" * 64}}).splitlines()
     changed = [after for before, after in zip(text.splitlines(), lines, strict=True) if before != after]
     assert len(changed) == 1 and changed[0].startswith("  alice: {reader: alice, pins:")
 

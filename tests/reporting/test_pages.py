@@ -14,6 +14,7 @@ from pipeline.errors import DataError
 from pipeline.reporting import formatting
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
+from pipeline.tasks import task_named
 
 from .conftest import ATTACK, PARAMS, metrics_of
 
@@ -55,7 +56,7 @@ def page(finished: Project) -> Page:
     return Page(finished.index.read_text())
 
 
-LABELS = "( synthetic data)?(,? chapter's protocol)?"
+LABELS = "( synthetic data)?(,? textbook's protocol)?"
 
 
 def row_of(page: Page, experiment: str) -> str:
@@ -75,16 +76,18 @@ def test_all_experiments_stand_in_the_first_table_with_the_numbers_of_their_file
     assert found.keys() == loading.load(finished.root, SOURCES).experiments.keys()
     for name, metrics in found.items():
         row, against = row_of(page, name), metrics["against_baseline"]
-        sd = metrics.get("test_sd", {}).get(against["metric"])
-        assert formatting.value(against["metric"], metrics["test"][against["metric"]], sd) in row
-        assert formatting.value(against["metric"], against["baseline_score"]) in row
+        metric = task_named(metrics["task"]).primary_metric
+        sd = metrics.get("test_sd", {}).get(metric.name)
+        assert formatting.value(metric, metrics["test"][metric.name], sd) in row
+        assert f"{metric.label} {formatting.direction(metric)}" in row
+        assert formatting.value(metric, against["baseline_score"]) in row
         assert "naive <b>" in row
         assert formatting.skill(against["skill"]) in row
         assert "12,345" in row
 
 
 def test_sample_data_is_said_on_top_and_in_every_row_that_shows_it(page: Page, finished: Project) -> None:
-    assert "Synthetic data: small look-alikes; figures say nothing about the published data" in page.text
+    assert "Synthetic data: small generated files. The figures say nothing about the published data" in page.text
     for name, metrics in metrics_of(finished).items():
         assert ("synthetic data" in row_of(page, name)) == (metrics["edition"] == "synthetic"), name
     assert "synthetic data" in (finished.report("umich") / "table.md").read_text()
