@@ -1,4 +1,4 @@
-"""The gate's judgement: what is called better, what is not, and what stays open."""
+"""Verdicts of the gate: better, not better, inconclusive."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def evidence(losses: object, rows: object = None) -> Evidence:
 
 
 def right_or_wrong(n: int, only_ours: int, only_theirs: int) -> tuple[Evidence, Evidence]:
-    """Losses of n examples of which the two differ on some; the others both get wrong."""
+    """Make losses of n examples: the two models differ on some, and both get the others wrong."""
     ours, theirs = np.ones(n), np.ones(n)
     ours[:only_ours] = 0
     theirs[only_ours : only_ours + only_theirs] = 0
@@ -38,12 +38,12 @@ def test_classes_are_judged_by_mcnemar(only_ours: int, only_theirs: int, outcome
 
 
 def test_five_to_nothing_is_a_sixteenth_of_chance() -> None:
-    """2 × (1/2)^5, by hand: why five wins alone do not promote."""
+    """By hand, p is 2 × (1/2)^5, so five wins and no defeat do not promote."""
     assert compare("image_rows", *right_or_wrong(100, 5, 0), block=1).figures["p"] == pytest.approx(1 / 16)
 
 
 def test_tags_are_judged_by_the_sentence() -> None:
-    """200 words that are better stand in two sentences: as independent words they would be a clear gain."""
+    """The 200 better words are in two sentences; as independent words they would be a clear gain."""
     rows = np.repeat(np.arange(60), 100)
     ours, theirs = np.zeros(6000), np.zeros(6000)
     theirs[:200] = 1.0
@@ -55,7 +55,7 @@ def test_tags_are_judged_by_the_sentence() -> None:
 
 
 def test_sentences_count_by_their_words() -> None:
-    """One loss less in each sentence of 10 words: a tenth less per word, with no spread at all."""
+    """With one error less in each sentence of 10 words, the loss per word is lower by a tenth, without any spread."""
     rows = np.repeat(np.arange(50), 10)
     theirs = (np.arange(500) % 10 == 0).astype(float)
     found = compare("pos_tagging", evidence(np.zeros(500), rows), evidence(theirs, rows), block=25).figures
@@ -68,7 +68,7 @@ def test_text_is_judged_by_blocks_of_characters() -> None:
     assert better.outcome == "better" and better.figures["high"] < 0
     assert better.figures["candidate_loss"] == pytest.approx(better.figures["champion_loss"] - 0.05)
     assert compare("char_lm", evidence(bits), evidence(bits - 0.05), block=200).outcome == "not better"
-    trend = 0.4 * np.repeat(RNG.normal(size=100), 200)  # what depends on its neighbours counts once
+    trend = 0.4 * np.repeat(RNG.normal(size=100), 200)  # correlated neighbours count once
     assert compare("char_lm", evidence(bits + trend - 0.01), evidence(bits), block=200).outcome == "inconclusive"
 
 
@@ -96,7 +96,7 @@ def test_equal_answers_win_nothing() -> None:
 
 
 def test_two_states_of_the_data_meet_on_their_shared_rows() -> None:
-    """The data grew: the candidate's test is a later one. Outside of what they share, either would win by a mile."""
+    """The data grew, so the candidate's test is later; on the rows that are not shared, either would win clearly."""
     ours = evidence(np.r_[np.zeros(100), np.ones(300)], np.r_[np.arange(500, 600), np.arange(100, 400)])
     theirs = evidence(np.r_[np.ones(100), np.zeros(300)], np.r_[np.arange(1000, 1100), np.arange(100, 400)])
     a, b, weights = shared(ours, theirs)
