@@ -98,7 +98,9 @@ def _check_changes(source: str, values: Floats, valid: NDArray[np.bool_], encode
             raise DataError(f"{source}: the series is constant on the {name} part; there is nothing to forecast")
         for lag in (*encoder["horizons"], *encoder["seasonal_periods"][:1]):
             if np.array_equal(values[max(start, lag) : end], values[max(start - lag, 0) : end - lag]):
-                raise DataError(f"{source}: the {name} part repeats itself every {lag} steps; forecasting it is trivial")
+                raise DataError(
+                    f"{source}: the {name} part repeats itself every {lag} steps; there is nothing to forecast"
+                )
 
 
 def _extra_columns(record: Series, row: ForecastingData) -> dict[str, Floats]:
