@@ -90,7 +90,7 @@ WRONG = {
     "no names": ([1.0] * 200, r"expected {name: \[numbers\]} of rain, sun"),
     "too few": (
         {"rain": [1.0] * 199},
-        r"covariates: 'rain' needs 200 numbers in a row, one beside each value, and at most 3",
+        r"covariates: 'rain' needs 200 numbers in a row, one for each value, and at most 3",
     ),
     "too many": ({"rain": [1.0] * 204}, r"'rain' needs 200 numbers"),
     "a gap": ({"rain": [1.0] * 199 + [None]}, r"all finite"),
