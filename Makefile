@@ -83,11 +83,12 @@ retrain: setup check ## Reproduce what changed, let the gate decide, sum up in r
 test: setup ## Run the tests; those on published data too where PIPELINE_MIRROR is set (ARGS: more for pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
 
-lint: setup ## Check style, types, which module imports which, and CI's workflows
+lint: setup ## Check style, types, which module imports which, words, and CI's workflows
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/words.py
 	@$(BIN)/zizmor --offline --quiet --persona=pedantic .github
 	@if command -v actionlint >/dev/null; then actionlint; fi
 

@@ -1,4 +1,4 @@
-"""From stored figures and predictions to what people read: tables, pictures, a section for each data set, pages.
+"""Turn stored figures and predictions into tables, pictures, a section for each data set, and pages.
 
-Nothing here trains or predicts, and nothing here shows a file that params.yaml does not name.
+Nothing here trains or predicts. Reports show only the experiments that params.yaml names.
 """

@@ -1,5 +1,8 @@
-"""Pictures as PNG bytes, by Matplotlib without pyplot. Colours are those of Okabe and Ito (2008), which colour-blind
-people tell apart; lines differ in their dashes too. No text is read as mathematics: "$" is a tag and a price."""
+"""Draw charts as PNG bytes, with Matplotlib but without pyplot.
+
+Colours are those of Okabe and Ito (2008), which colour-blind people can tell apart; lines also differ in their dashes.
+Text is never parsed as mathematics: "$" is a tag and a price.
+"""
 
 import io
 import warnings
@@ -38,7 +41,7 @@ TILE = 96  # pixels of an enlarged image
 
 @dataclass(frozen=True)
 class Line:
-    """`rival`: drawn in grey, for a baseline; `truth`: drawn in black."""
+    """A line of a chart. `rival`: a baseline, drawn in grey. `truth`: drawn in black."""
 
     name: str
     x: Sequence[float] | NDArray[Any]
@@ -49,10 +52,10 @@ class Line:
 
 @contextmanager
 def canvas(width: float, height: float, *, photo: bool = False) -> Iterator[tuple[Figure, list[bytes]]]:
-    """A figure in inches to draw on; afterwards the list holds it as PNG, of few colours but for a photo."""
+    """Give a figure to draw on, its size in inches; afterwards the list holds its PNG, in 64 colours unless `photo`."""
     png: list[bytes] = []
     with rc_context(STYLE), warnings.catch_warnings():
-        # Letters that the font lacks become boxes; the page shows the same text in the reader's own fonts.
+        # Letters that the font lacks become boxes; the page repeats the text in the reader's own fonts.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
         agg: Any = FigureCanvasAgg(figure)
@@ -60,28 +63,28 @@ def canvas(width: float, height: float, *, photo: bool = False) -> Iterator[tupl
         agg.draw()
     image = Image.fromarray(np.asarray(agg.buffer_rgba())[..., :3])
     buffer = io.BytesIO()
-    # A palette makes the file a third as large, and the page holds dozens of them.
+    # A palette makes the file a third as large, and the page holds dozens of files.
     (image if photo else image.quantize(64, method=Image.Quantize.MAXCOVERAGE)).save(buffer, "png")
     png.append(buffer.getvalue())
 
 
-def lines(rows: Sequence[Line], x_label: str, y_label: str, *, wide: bool = False, whole: bool = False) -> bytes:
-    """`whole`: x counts something, so its ticks are whole numbers."""
+def lines(curves: Sequence[Line], x_label: str, y_label: str, *, wide: bool = False, whole: bool = False) -> bytes:
+    """Draw lines in one chart. whole: x counts something, so its ticks are whole numbers."""
     with canvas(WIDE if wide else NARROW, 3.0) as (figure, png):
         axes = figure.subplots()
-        _draw_lines(axes, rows, marker="o" if max(len(row.x) for row in rows) <= 30 else "")
+        _draw_lines(axes, curves, marker="o" if max(len(curve.x) for curve in curves) <= 30 else "")
         axes.set(xlabel=x_label, ylabel=y_label)
         if whole:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if len(rows) > 1:
+        if len(curves) > 1:
             axes.legend()
     return png[0]
 
 
 def panels(rows: Sequence[tuple[str, Sequence[Line]]], x_label: str, y_label: str, *, log: bool = False) -> bytes:
-    """Wide panels under one another, one for each (title, lines); the first one's legend counts for all.
+    """Draw a wide panel for each (title, lines), one below the other; the legend of the first holds for all.
 
-    `log`: y by powers of ten, with the same limits in all panels.
+    log: logarithmic y axis, with the same limits in all panels.
     """
     with canvas(WIDE, 0.5 + 2.1 * len(rows)) as (figure, png):
         grid = figure.subplots(len(rows), 1, sharex=True, sharey=log, squeeze=False)[:, 0]
@@ -93,7 +96,7 @@ def panels(rows: Sequence[tuple[str, Sequence[Line]]], x_label: str, y_label: st
             if log:
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0e}"))
-        if len(rows[0][1]) > 3:  # too many for the line of the first title
+        if len(rows[0][1]) > 3:  # too wide for the line of the first title
             figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(rows[0][1]))
         else:
             grid[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(rows[0][1]), borderaxespad=0.2)
@@ -101,19 +104,20 @@ def panels(rows: Sequence[tuple[str, Sequence[Line]]], x_label: str, y_label: st
     return png[0]
 
 
-def _draw_lines(axes: Any, rows: Sequence[Line], marker: str = "") -> None:
+def _draw_lines(axes: Any, curves: Sequence[Line], marker: str = "") -> None:
     turn = 0
-    for row in rows:
-        if row.truth or row.rival:
-            style = {"color": TRUTH if row.truth else RIVAL, "linestyle": "-" if row.truth else "--", "linewidth": 1.1}
+    for line in curves:
+        if line.truth or line.rival:
+            colour, dash = (TRUTH, "-") if line.truth else (RIVAL, "--")
+            style = {"color": colour, "linestyle": dash, "linewidth": 1.1}
         else:
             style = {"color": COLOURS[turn % len(COLOURS)], "linestyle": DASHES[turn % len(DASHES)]}
             turn += 1
-        axes.plot(row.x, row.y, label=row.name, marker=marker, markersize=3, **style)
+        axes.plot(line.x, line.y, label=line.name, marker=marker, markersize=3, **style)
 
 
 def ranking(rows: Sequence[tuple[str, float, float, str, bool]], x_label: str) -> bytes:
-    """A dot for each (name, value, standard deviation or 0, value in words, is an experiment), the first on top."""
+    """Draw a dot for each (name, value, standard deviation or 0, value in words, is an experiment), from the top."""
     with canvas(NARROW, 0.75 + 0.3 * len(rows)) as (figure, png):
         axes = figure.subplots()
         for i, (_, value, spread, words, ours) in enumerate(rows):
@@ -145,7 +149,7 @@ def bars(
     *,
     wide: bool = False,
 ) -> bytes:
-    """A bar of each row for each of `groups`; rows named in `rivals` are baselines, and grey."""
+    """Draw a bar of each row in each of `groups`; rows named in `rivals` are baselines, drawn in grey."""
     with canvas(WIDE if wide else NARROW, 3.0) as (figure, png):
         axes = figure.subplots()
         width = 0.8 / len(rows)
@@ -164,7 +168,7 @@ def bars(
 
 
 def matrix(counts: NDArray[Any], names: Sequence[str], *, shares: bool = True) -> bytes:
-    """int [true, predicted] counts, a cell each; `shares`: shaded by the share of the row, else by the count itself."""
+    """Draw counts, int [true, predicted], in cells. shares: shade by the share of the row instead of the count."""
     totals = counts.sum(axis=1, keepdims=True) if shares else max(1, counts.max())
     shade = counts / np.maximum(totals, 1)
     with canvas(NARROW, min(4.8, 1.4 + 0.4 * len(names))) as (figure, png):
@@ -183,21 +187,21 @@ def matrix(counts: NDArray[Any], names: Sequence[str], *, shares: bool = True) -
 
 
 def heat_maps(maps: Sequence[tuple[NDArray[Any], Sequence[str]]], x_label: str, y_label: str) -> bytes:
-    """Square shares [words, words] of one another's words, one map beside the other; white is 0, dark is 1."""
+    """Draw maps side by side. maps: (shares [words, words], words); white is 0, dark is 1."""
     with canvas(WIDE, 3.7) as (figure, png):
-        row = figure.subplots(1, len(maps), squeeze=False)[0]
-        for axes, (shares, words) in zip(row, maps, strict=True):
+        grid = figure.subplots(1, len(maps), squeeze=False)[0]
+        for axes, (shares, words) in zip(grid, maps, strict=True):
             axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
             axes.set_xticks(range(len(words)), words, rotation=90, fontsize=7)
             axes.set_yticks(range(len(words)), words, fontsize=7)
             axes.set(xlabel=x_label)
             axes.grid(visible=False)
-        row[0].set(ylabel=y_label)
+        grid[0].set(ylabel=y_label)
     return png[0]
 
 
 def sheet(images: NDArray[np.uint8], captions: Sequence[str], wrong: Sequence[bool], columns: int = 6) -> bytes:
-    """Images uint8 [images, height, width, channels], enlarged, each with its caption below; red where `wrong`."""
+    """Draw images, uint8 [images, height, width, channels], each above its caption, which is red where `wrong`."""
     rows = -(-len(images) // columns)
     pitch, tall = TILE * 1.12, TILE * (1.55 if any("\n" in caption for caption in captions) else 1.3)
     with canvas(NARROW, NARROW * rows * tall / (columns * pitch), photo=True) as (figure, png):

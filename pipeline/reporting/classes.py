@@ -1,4 +1,4 @@
-"""What texts and images share: each has one class, and the network gives a probability to every class."""
+"""Figures for classifiers of texts and images: one class for each example, a probability for every class."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,10 @@ from pipeline.reporting.report_data import Experiment
 
 @dataclass(frozen=True)
 class Answers:
-    """Of each test example: its position among all, its class, and the probabilities [examples, classes]."""
+    """The predictions for the test examples.
+
+    `where`: positions in the data set. `truth`: classes. `probabilities`: float [examples, classes].
+    """
 
     where: NDArray[np.int64]
     truth: NDArray[np.int32]
@@ -22,26 +25,27 @@ class Answers:
 
     @property
     def picked(self) -> NDArray[np.int64]:
+        """Return the predicted classes."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     def worst(self, limit: int) -> NDArray[np.int64]:
-        """Positions of the mistakes, the most confident first."""
+        """Return positions of the mistakes within the test examples, the most confident first, at most `limit`."""
         wrong = np.flatnonzero(self.picked != self.truth)
         return wrong[np.argsort(-self.probabilities[wrong].max(axis=1), kind="stable")][:limit]
 
 
-def confusion(row: Experiment, answers: Answers, names: Any) -> Picture:
-    """Which classes the network takes for which."""
+def confusion(experiment: Experiment, answers: Answers, names: Any) -> Picture:
+    """Draw the confusion matrix of an experiment."""
     counts = np.zeros((len(names), len(names)), np.int64)
     np.add.at(counts, (answers.truth, answers.picked), 1)
-    right = int(np.trace(counts))
+    right = f"{count(int(np.trace(counts)))} of {count(len(answers.truth))}"
     off = counts - np.diag(np.diag(counts))
     true, taken = np.unravel_index(int(off.argmax()), off.shape)
-    often = f"; most often {names[true]} for {names[taken]}, {off[true, taken]} times" if off.any() else ""
+    most = f"; most often {names[taken]} for {names[true]}, {off[true, taken]} times" if off.any() else ""
     return Picture(
         "confusion",
-        f"Right and wrong: {row.name}",
-        f"Confusion matrix of {row.name}: {count(right)} of {count(len(answers.truth))} on the diagonal, right{often}",
+        f"Confusion matrix of {experiment.name}",
+        f"Confusion matrix of {experiment.name}: {right} right, on the diagonal{most}",
         charts.matrix(counts, names),
-        "Counts of test examples; shaded by the share of the true class.",
+        "Counts of test examples, shaded by their share of the true class.",
     )

@@ -1,4 +1,4 @@
-"""Which of two is better, by how much, and whether that is more than chance."""
+"""Compare two results: which is better, by how much, and whether the difference is more than chance."""
 
 import math
 from collections import defaultdict
@@ -20,10 +20,11 @@ BETTER, WORSE, UNCLEAR = "better", "not better", "no clear difference"
 
 @dataclass(frozen=True)
 class Comparison:
-    """`difference`: first minus second in units of `metric`, with its 95 % interval where there is one.
+    """A difference of two results.
 
-    basis: what the interval comes from; dm_p: of a Diebold–Mariano test, where the task makes one: then "better" needs
-    both the interval and a p below DM_LEVEL.
+    `difference`: first minus second, in units of `metric`. `low`, `high`: its 95 % interval; None if there is none.
+    `basis`: what the interval was computed over. `dm_p`: p of a Diebold–Mariano test, if the task has one; "better"
+    then needs both the interval and a p below DM_LEVEL.
     """
 
     metric: Metric
@@ -35,7 +36,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Of the first; "" without an interval: then there are only numbers."""
+        """Return the verdict on the first result; "" without an interval."""
         if self.low is None or self.high is None:
             return ""
         if self.low <= 0 <= self.high:
@@ -45,45 +46,48 @@ class Comparison:
         return BETTER if self.dm_p is None or self.dm_p < DM_LEVEL else UNCLEAR
 
 
+Pair = tuple[Experiment, Experiment, Comparison]  # of the first and the second experiment
+
+
 def against_baseline(result: Result) -> Comparison:
-    """An experiment and its best baseline, from the file that evaluate wrote."""
+    """Compare an experiment with its best baseline, from the file that evaluate wrote."""
     metric, against = result.metric, result.against
-    found = against.get("loss_difference")
-    if found is None:
+    losses = against.get("loss_difference")
+    if losses is None:
         return Comparison(metric, against["score"] - against["baseline_score"])
-    compared = of_losses(metric, found["mean"], found["low"], found["high"])
+    compared = of_losses(metric, losses["mean"], losses["low"], losses["high"])
     return replace(compared, dm_p=result.metrics["test"].get("dm_p"))
 
 
 def of_losses(metric: Metric, mean: float, low: float, high: float) -> Comparison:
-    """A difference of losses (lower is better) turned the way its metric points."""
+    """Return a difference of losses with the sign of its metric. mean, low, high: lower is better."""
     if metric.higher_is_better:
         mean, low, high = -mean, -high, -low
     return Comparison(metric, mean, low, high, "test examples")
 
 
-def pairs(data: ReportData) -> list[tuple[Experiment, Experiment, Comparison]]:
-    """Every two experiments on the data set."""
-    rows = data.experiments
-    losses = [_losses(data, row) for row in rows] if len(rows) > 1 else []
+def pairs(data: ReportData) -> list[Pair]:
+    """Compare every two experiments on the data set."""
+    experiments = data.experiments
+    losses = [_losses(data, experiment) for experiment in experiments] if len(experiments) > 1 else []
 
     def interval(ours: Any, theirs: Any) -> tuple[float, float, float]:
         return paired_interval(ours, theirs, data.task.bootstrap_block, DRAWS)
 
     return [
         (a, b, _by_seeds(data.metric, a, b) or of_losses(data.metric, *interval(losses[i], losses[j])))
-        for i, a in enumerate(rows)
-        for j, b in enumerate(rows)
+        for i, a in enumerate(experiments)
+        for j, b in enumerate(experiments)
         if i < j
     ]
 
 
-def _losses(data: ReportData, row: Experiment) -> Any:
-    return test_losses(data.task, data.encoded, row.metrics["members"], row.predictions)
+def _losses(data: ReportData, experiment: Experiment) -> Any:
+    return test_losses(data.task, data.encoded, experiment.metrics["members"], experiment.predictions)
 
 
 def _by_seeds(metric: Metric, a: Experiment, b: Experiment) -> Comparison | None:
-    """Of two experiments that were repeated with the same seeds; None where there are not two such seeds."""
+    """Compare two experiments over the seeds that both have; None if they share fewer than two."""
     ours, theirs = _scores(metric, a), _scores(metric, b)
     seeds = sorted(ours.keys() & theirs.keys())
     if len(seeds) < 2:
@@ -92,17 +96,17 @@ def _by_seeds(metric: Metric, a: Experiment, b: Experiment) -> Comparison | None
     return Comparison(metric, mean, mean - half, mean + half, f"{len(seeds)} seeds")
 
 
-def _scores(metric: Metric, row: Experiment) -> dict[int, float]:
-    """The headline figure of each seed, over its folds."""
+def _scores(metric: Metric, experiment: Experiment) -> dict[int, float]:
+    """Return the primary figure of each seed: the mean over its folds."""
     by_seed: dict[int, list[float]] = defaultdict(list)
-    for member in row.metrics["members"]:
+    for member in experiment.metrics["members"]:
         if "test" in member:
             by_seed[member["seed"]].append(member["test"][metric.name])
     return {seed: float(np.mean(scores)) for seed, scores in by_seed.items()}
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and half the width of its 95 % interval, by Student's t; at least two values."""
+    """Return the mean and half the width of its 95 % interval, by Student's t. values: at least two."""
     from scipy.special import stdtrit  # late: the import takes 0.25 s, and most reports compare no seeds
 
     quantile = float(stdtrit(len(values) - 1, 0.975))

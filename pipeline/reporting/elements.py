@@ -1,4 +1,4 @@
-"""What a section is made of. The templates draw an element by its `kind`; every text in it is escaped there."""
+"""The elements of a section. The templates draw an element by its `kind`, and escape every text in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,11 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG. `name`: its file's; `alt`: what it shows, in words; `wide`: over both columns; `photo`: true colours."""
+    """A PNG.
+
+    `name`: of its file, without suffix. `alt`: what it shows, in words. `wide`: over both columns. `photo`: keeps its
+    colours in the dark theme, unlike a chart.
+    """
 
     kind: ClassVar[str] = "picture"
     name: str
@@ -21,7 +25,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Cell:
-    """`number`: set to the right; `note`: small print below; `mark`: good, bad or even; `badge`: a label beside it."""
+    """A cell of a table.
+
+    `number`: aligned to the right. `note`: small print. `mark`: good, bad or even, for its colour. `badge`: a label.
+    """
 
     text: str
     number: bool = False
@@ -32,7 +39,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of each row names it. `strong`: the rows to stand out."""
+    """A table; the first cell of each row names the row.
+
+    `strong`: indices of the rows in bold. `key`: identifies the table in code; "" if nothing selects it.
+    """
 
     kind: ClassVar[str] = "table"
     title: str
@@ -40,6 +50,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     strong: frozenset[int] = frozenset()
+    key: str = ""
 
     @property
     def wide(self) -> bool:
@@ -48,7 +59,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Passage:
-    """`lead`: what was given; `text`: what was made of it."""
+    """A generated text. `lead`: the prompt. `text`: its continuation."""
 
     label: str
     lead: str
@@ -65,7 +76,7 @@ class Passages:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Words in reading order, each with a note ("" for none) that stands below it."""
+    """Sentences of (word, note); the note is drawn below its word, "" for none."""
 
     kind: ClassVar[str] = "sentences"
     title: str

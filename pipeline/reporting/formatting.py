@@ -1,4 +1,4 @@
-"""Numbers and names as people read them. A minus is a real one, so that columns of signed numbers line up."""
+"""Format numbers and names for people. The minus sign is U+2212, so that columns of signed numbers line up."""
 
 import math
 
@@ -14,12 +14,12 @@ CELLS = {
 
 
 def direction(metric: Metric) -> str:
-    """Return an arrow towards the better figures, or "" where neither direction is better."""
+    """Return an arrow towards the better figures, or "" if neither direction is better."""
     return {True: "↑", False: "↓", None: ""}[metric.higher_is_better]
 
 
 def value(metric: Metric, number: float, sd: float | None = None) -> str:
-    """Return the figure in the metric's unit and digits: a share in percent, and about four digits without `digits`."""
+    """Return the figure in the metric's unit and digits, or with about four digits if the metric sets none."""
     if metric.percent:
         spread = "" if sd is None else f" ± {100 * sd:.{_digits(metric)}f}"
         return f"{100 * number:.{_digits(metric)}f}{spread} %"
@@ -32,9 +32,9 @@ def _digits(metric: Metric) -> int:
 
 
 def difference(metric: Metric, number: float, grain: float | None = None) -> str:
-    """Return the difference with its sign, of shares in percentage points.
+    """Return the difference with its sign; for shares, in percentage points.
 
-    grain: a size that the last two digits shown must tell apart.
+    grain: a size that the last two digits must resolve.
     """
     if metric.percent:
         return _with_sign(100 * number, _digits(metric))
@@ -43,18 +43,19 @@ def difference(metric: Metric, number: float, grain: float | None = None) -> str
 
 
 def unit(metric: Metric) -> str:
+    """Return the unit of a difference."""
     return "points" if metric.percent else metric.label
 
 
 def skill(number: float | None) -> str:
-    """As percent; far below zero the figure says no more than that; a dash where the baseline is exact."""
+    """Return the skill in percent; "< −999 %" far below zero; a dash if the baseline is exact."""
     if number is None:
         return "–"
     return "< −999 %" if number < -9.99 else f"{_with_sign(100 * number, 1 if abs(number) < 0.1 else 0)} %"
 
 
 def plain(number: float) -> str:
-    """Without a unit, three digits or a little more; powers of ten only below 0.001."""
+    """Return the number without a unit, with three digits or a few more; in powers of ten only below 0.001."""
     if 0 < abs(number) < 0.001:
         return signed(f"{number:.2e}")
     return signed(f"{number:,.{_decimals(number)}f}")
@@ -65,7 +66,7 @@ def count(number: int) -> str:
 
 
 def scale(metric: Metric) -> float:
-    """Return the factor of a figure in a picture, where shares are drawn in percent."""
+    """Return the factor for drawing a figure: 100 for shares, which are drawn in percent."""
     return 100.0 if metric.percent else 1.0
 
 
@@ -76,7 +77,7 @@ def duration(seconds: float) -> str:
 
 
 def phrase(name: str) -> str:
-    """A key of a JSON file as words."""
+    """Return a key of a JSON file as words."""
     return name.replace("_", " ")
 
 
@@ -95,7 +96,7 @@ def _decimals(number: float) -> int:
 
 
 def _like(number: float, shown: str) -> str:
-    """With as many decimals as `shown` has."""
+    """Return the number with as many decimals as `shown` has."""
     if "e" in shown:
         return f"{number:.1e}".replace("-", "−")
     return f"{number:,.{len(shown.partition('.')[2])}f}"

@@ -1,4 +1,4 @@
-"""What networks wrote: while they learnt, in the end at rising temperatures, and what can be counted in that."""
+"""Show what networks wrote, during training and after it, and count its repetitions and copies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,47 +9,46 @@ from pipeline.reporting.report_data import Experiment, ReportData
 
 
 def elements(data: ReportData) -> list[Element]:
-    written: list[Element] = []
-    for row in data.experiments:
-        on_the_way = [Passage(f"epoch {s['epoch']}", s["prompt"], s["text"]) for s in row.samples if "epoch" in s]
-        in_the_end = [s for s in row.samples if "epoch" not in s]
-        passages = [Passage(_drawn(s), s["prompt"], s["text"]) for s in in_the_end]
-        if on_the_way:
-            caption = "It was given the words in bold and wrote the rest, after more and more passes over the text."
-            written.append(Passages(f"How {row.name} learns to spell", on_the_way, caption))
+    """Return the generated texts of each experiment, and a table of their counts."""
+    shown: list[Element] = []
+    for experiment in data.experiments:
+        during = [Passage(f"epoch {s['epoch']}", s["prompt"], s["text"]) for s in experiment.samples if "epoch" in s]
+        after = [s for s in experiment.samples if "epoch" not in s]
+        passages = [Passage(_drawn(s), s["prompt"], s["text"]) for s in after]
+        if during:
+            caption = "The network was given the words in bold and wrote the rest, after the given number of epochs."
+            shown.append(Passages(f"How {experiment.name} learns to spell", during, caption))
         if passages:
-            caption = (
-                "It was given the words in bold and wrote the rest. Low temperatures play safe, high ones take risks."
-            )
-            written.append(Passages(f"What {row.name} writes", passages, caption))
-    rows = [cells for row in data.experiments for cells in _counted(row)]
-    return [*written, *([_table(rows)] if rows else [])]
+            caption = "The network was given the words in bold and wrote the rest. Higher temperatures take more risks."
+            shown.append(Passages(f"What {experiment.name} writes", passages, caption))
+    rows = [cells for experiment in data.experiments for cells in _counted(experiment)]
+    return [*shown, *([_table(rows)] if rows else [])]
 
 
-def _counted(row: Experiment) -> list[list[Cell]]:
+def _counted(experiment: Experiment) -> list[list[Cell]]:
     return [
         [
-            Cell(f"{row.name}, {_drawn(found)}"),
-            Cell(f"{100 * found['distinct_2']:.0f} %", number=True),
-            Cell(f"{100 * found['repetition']:.0f} %", number=True),
-            Cell(formatting.count(found["longest_copy"]), number=True),
+            Cell(f"{experiment.name}, {_drawn(sample)}"),
+            Cell(f"{100 * sample['distinct_2']:.0f} %", number=True),
+            Cell(f"{100 * sample['repetition']:.0f} %", number=True),
+            Cell(formatting.count(sample["longest_copy"]), number=True),
         ]
-        for found in row.metrics.get("generated", ())
+        for sample in experiment.metrics.get("generated", ())
     ]
 
 
 def _table(rows: Sequence[Sequence[Cell]]) -> Table:
     header = (
-        "what was written",
-        "different pairs of words",
+        "generated text",
+        "distinct pairs of words",
         "repeated runs of four words",
         "longest copy (characters)",
     )
     caption = (
-        "Repeated: runs of four words that stand earlier in the same text; near 100 % is a loop. Longest copy: what "
-        "stands character for character in the training text."
+        "Repeated: runs of four words that also appear earlier in the same text; near 100 % is a loop. Longest copy: "
+        "the longest passage that is also in the training text, character for character."
     )
-    return Table("Loops and copies", header, rows, caption)
+    return Table("Loops and copies", header, rows, caption, key="copies")
 
 
 def _drawn(sample: Mapping[str, Any]) -> str:

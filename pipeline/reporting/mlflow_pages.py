@@ -1,14 +1,15 @@
-"""What stands on the pages of MLflow: Markdown, with the addresses of Journal.note where a link is."""
+"""Write the notes on MLflow's pages: Markdown, whose links use the addresses of Journal.note."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.encoding.records import SPLITS
 from pipeline.evaluation.metric import Metric
 from pipeline.reporting import formatting, pages, tables
 from pipeline.reporting.charts import COLOURS
-from pipeline.reporting.comparison import Comparison, against_baseline
-from pipeline.reporting.elements import Cell, Element, Table
+from pipeline.reporting.comparison import Comparison, Pair, against_baseline
+from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.report_data import Experiment, ReportData, Result
 
 VIEW = "experiment:/runs?viewStateShareKey=result&workflowType=machine_learning"
@@ -17,7 +18,7 @@ VIEW_NAME = "Result: score, baseline, skill, cost"
 
 
 def tags(result: Result) -> dict[str, str]:
-    """What a run's row in MLflow's table says in words: what is measured, and what came out."""
+    """Return the tags that show in a run's row of MLflow's table: the metric and the verdict."""
     metric = result.metric
     return {
         "measure": f"{metric.label} {formatting.direction(metric)}",
@@ -26,16 +27,16 @@ def tags(result: Result) -> dict[str, str]:
 
 
 def colour(turn: int) -> dict[str, str]:
-    """The colour of the experiment's dot and lines in MLflow: that of the report's figures. turn: its place there."""
+    """Return the tag with the run's colour in MLflow, the same as in the report. turn: place among the experiments."""
     return {"mlflow.runColor": COLOURS[turn % len(COLOURS)]}
 
 
 def run(data: ReportData, experiment: Experiment) -> str:
-    """The note of an experiment's run; MLflow folds it after the first lines."""
+    """Return the note of an experiment's run; MLflow shows its first lines, and the rest on a click."""
     result, metrics = experiment.result, experiment.metrics
     metric, against, key = result.metric, result.against, metrics["run"]["run_key"]
     headline = (
-        f"**Test {metric.label} {tables.score(result)}**; the best baseline, {against['baseline']}: "
+        f"**Test {metric.label} {tables.score(result)}**; best baseline: {against['baseline']}, "
         f"{formatting.value(metric, against['baseline_score'])}. {_chance(against_baseline(result))}"
     )
     report = f"run:{key}/artifacts/report"
@@ -43,33 +44,29 @@ def run(data: ReportData, experiment: Experiment) -> str:
     links += [f"[samples](run:{key}/artifacts/samples/samples.json)"] * bool(experiment.samples)
     links += [f"[model](model:{key})"]
     rows = (
-        ("experiment", f"{experiment.name}: {_what(result)}"),
+        ("experiment", f"{experiment.name}: {_description(result)}"),
         ("data", _data(data, metrics)),
         ("measure", f"test {metric.label}, {_better(metric)}"),
         ("skill", _skill(against)),
         ("cost", _cost(metrics)),
-        ("make it again", "`{tag:remake}`"),
+        ("reproduce", "`{tag:remake}`"),
     )
-    body = "\n".join(["| | |", "|---|---|", *(f"| {what} | {_flat(said)} |" for what, said in rows)])
-    return "\n\n".join(filter(None, [headline, _sample(metrics), " · ".join(links), body]))
+    body = "\n".join(["| | |", "|---|---|", *(f"| {name} | {_flat(text)} |" for name, text in rows)])
+    return "\n\n".join(filter(None, [headline, _warning(metrics), " · ".join(links), body]))
 
 
-def comparison(data: ReportData, shown: Sequence[Element], key: str) -> str:
-    """The note of the run above the experiments on a data set: their ranking. shown: the elements of the section."""
-    ours = {row.name: row.result for row in data.experiments}
+def comparison(data: ReportData, pairs: Sequence[Pair], key: str) -> str:
+    """Return the note of the run that groups the experiments on a data set: their ranking. pairs: comparison.pairs."""
+    ours = {experiment.name: experiment.result for experiment in data.experiments}
     ranked = tables.ranked(data)
     winner = next(name for name, is_ours in ranked if is_ours)
     header = (
         "", "cell", f"test {data.metric.label} {formatting.direction(data.metric)}", "skill",
         "against the best baseline", "parameters", "training",
     )  # fmt: skip
-    rows = [_ranked(ours[name]) if is_ours else _rival(data, name, len(header)) for name, is_ours in ranked]
-    versus = [
-        Table(e.title, e.header, kept)
-        for e in shown
-        if isinstance(e, Table) and e.title == tables.PAIRWISE
-        for kept in [[row for row in e.rows if winner in row[0].text.split(" − ")]]
-    ]
+    rows = [_ranked(ours[name]) if is_ours else _baseline(data, name, len(header)) for name, is_ours in ranked]
+    of_winner = [pair for pair in pairs if winner in (pair[0].name, pair[1].name)]
+    versus = replace(tables.pairwise(data.metric, of_winner), caption="")
     report, keys = (
         f"run:{key}/artifacts/report",
         ",".join(ours[name].metrics["run"]["run_key"] for name, own in ranked if own),
@@ -80,54 +77,54 @@ def comparison(data: ReportData, shown: Sequence[Element], key: str) -> str:
         f"[side by side](compare:{keys})",
         f"[as charts]({CHARTS})",
     )
-    said = [_sample(ours[winner].metrics), pages.story(data), " · ".join(links)]
+    lines = [_warning(ours[winner].metrics), pages.story(data), " · ".join(links)]
     table = tables.markdown(Table("Ranking", header, rows))
-    return "\n\n".join([*filter(None, said), table, *(tables.markdown(table) for table in versus)])
+    return "\n\n".join([*filter(None, lines), table, tables.markdown(versus)])
 
 
 def source(data: ReportData) -> str:
-    """The note of the MLflow experiment, which holds every run on a source; MLflow folds it after the first line."""
+    """Return the note of the MLflow experiment of a source; MLflow shows its first line, and the rest on a click."""
     card = data.facts.get("card")
     links = f"**[All trainings, the best first]({VIEW})** · **[as charts]({CHARTS})**"
     title = card["title"] if card else f"{data.facts['source']}, your own data"
     about = [f"{card['about']} Licence: {card['licence']}. [Homepage]({card['homepage']})"] if card else []
     columns = (
-        "*score* is the test figure in *measure* (↑ higher is better, ↓ lower is better), *baseline_score* that of the "
-        "best naive method on the same test data, *skill* the share of that method's error that is gone; *verdict* "
-        "says whether the difference is more than chance. A run called *comparison* has the experiments on a data set "
-        "under it, and their ranking in its description."
+        "*score* is the test figure of the metric in *measure* (↑ higher is better, ↓ lower is better). "
+        "*baseline_score* is the figure of the best naive method on the same test data. *skill* is the share of that "
+        "method's error that the network removes. *verdict* says whether the difference is more than chance. A run "
+        "called *comparison* groups the experiments on a data set; its description ranks them."
     )
     return "\n\n".join([f"{links} · {title}", *about, columns])
 
 
-def _what(result: Result) -> str:
+def _description(result: Result) -> str:
     metrics, cell = result.metrics, result.metrics["cell"]
-    said = f"{formatting.CELLS.get(cell, cell)} for {result.task.title}"
+    network = f"{formatting.CELLS.get(cell, cell)} for {result.task.title}"
     size = "{param:units} units"
-    return ", ".join(filter(None, [said, size, f"{metrics['protocol']} protocol", tables.networks(metrics)]))
+    return ", ".join(filter(None, [network, size, f"{metrics['protocol']} protocol", tables.networks(metrics)]))
 
 
 def _better(metric: Metric) -> str:
-    return "higher is better" if formatting.direction(metric) == "↑" else "lower is better"
+    return "higher is better" if metric.higher_is_better else "lower is better"
 
 
-def _sample(metrics: Mapping[str, Any]) -> str:
-    sample = metrics["edition"] == "synthetic"
-    return "**Synthetic data: the figures say nothing about the published data.**" if sample else ""
+def _warning(metrics: Mapping[str, Any]) -> str:
+    synthetic = metrics["edition"] == "synthetic"
+    return "**Synthetic data: the figures say nothing about the published data.**" if synthetic else ""
 
 
 def _skill(against: Mapping[str, Any]) -> str:
     skill = against["skill"]
     if skill is None:
-        return "the baseline makes no error to compare with"
-    meaning = "of that baseline's error is gone" if skill >= 0 else "its error is larger than that baseline's"
-    return f"{formatting.skill(skill)}{' ' if skill >= 0 else ': '}{meaning}"
+        return "none: the baseline makes no error"
+    meaning = " of the baseline's error is gone" if skill >= 0 else ": the error is larger than the baseline's"
+    return f"{formatting.skill(skill)}{meaning}"
 
 
 def _chance(comparison: Comparison) -> str:
     if not comparison.verdict:
-        return f"The difference is {tables.interval(comparison)}, without an interval."
-    return f"**{comparison.verdict.capitalize()}**: {tables.interval(comparison)}, 95 % over {comparison.basis}."
+        return f"The difference is {tables.interval(comparison)}; there is no interval."
+    return f"**{comparison.verdict.capitalize()}**: {tables.interval(comparison)} (95 % over {comparison.basis})."
 
 
 def _cost(metrics: Mapping[str, Any]) -> str:
@@ -140,9 +137,9 @@ def _cost(metrics: Mapping[str, Any]) -> str:
 
 def _data(data: ReportData, metrics: Mapping[str, Any]) -> str:
     source = data.facts["source"]
-    whence = "" if source == data.dataset else f" from {source}"
+    origin = "" if source == data.dataset else f" from {source}"
     counts = ", ".join(f"{formatting.count(metrics['examples'][split])} {split}" for split in SPLITS)
-    return f"{data.dataset}{whence}, {metrics['edition']} edition: {counts}"
+    return f"{data.dataset}{origin}, {metrics['edition']} edition: {counts}"
 
 
 def _ranked(result: Result) -> list[Cell]:
@@ -158,7 +155,7 @@ def _ranked(result: Result) -> list[Cell]:
     ]
 
 
-def _rival(data: ReportData, name: str, width: int) -> list[Cell]:
+def _baseline(data: ReportData, name: str, width: int) -> list[Cell]:
     score = formatting.value(data.metric, data.baselines[name][data.metric.name])
     return [Cell(f"{name} (baseline)"), Cell(""), Cell(score, number=True), *[Cell("")] * (width - 3)]
 

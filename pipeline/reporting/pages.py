@@ -1,4 +1,4 @@
-"""Sections and the index as HTML: self-contained, without scripts, every text escaped."""
+"""Render sections and the index page as self-contained HTML, without scripts, with every text escaped."""
 
 import base64
 from collections import Counter
@@ -20,14 +20,14 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def section(data: ReportData, elements: Sequence[Element]) -> str:
-    """A data set's part of the page, its pictures inside."""
+    """Render a data set's part of the page, with its pictures inside."""
     return _render(
         "section.html",
         dataset=data.dataset,
         facts=data.facts,
         task=data.task.title,
         card=data.facts.get("card"),
-        labels=sorted({label for row in data.experiments if (label := badge(row.metrics))}),
+        labels=sorted({label for experiment in data.experiments if (label := badge(experiment.metrics))}),
         splits=SPLITS,
         examples=data.encoded.examples,
         flaws=data.facts.get("flaws", ()),
@@ -37,55 +37,58 @@ def section(data: ReportData, elements: Sequence[Element]) -> str:
     )
 
 
-def index(results: Sequence[Result], chapters: Table, sections: Mapping[str, str]) -> str:
-    """The whole page. sections: HTML by data set, from section()."""
+def index(results: Sequence[Result], textbook: Table, sections: Mapping[str, str]) -> str:
+    """Render the index page. textbook: from textbook.table(). sections: HTML by data set, from section()."""
     return _render(
         "index.html",
-        sample=any(result.metrics["edition"] == "synthetic" for result in results),
-        all_sample=all(result.metrics["edition"] == "synthetic" for result in results),
+        some_synthetic=any(result.metrics["edition"] == "synthetic" for result in results),
+        all_synthetic=all(result.metrics["edition"] == "synthetic" for result in results),
         table=overall(results),
-        chapters=chapters,
+        textbook=textbook,
         tally=tally(results),
         sections={name: Markup(html) for name, html in sections.items()},
     )
 
 
-def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """What `dvc metrics` and `dvc exp show` print, by experiment; no skill over an exact baseline."""
-    return {row["experiment"]: {k: v for k, v in _compact(row).items() if v is not None} for row in rows}
+def summary(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return the figures that `dvc metrics` and `dvc exp show` print, by experiment.
+
+    There is no skill against an exact baseline. results: the metrics of each experiment.
+    """
+    return {metrics["experiment"]: {k: v for k, v in _compact(metrics).items() if v is not None} for metrics in results}
 
 
-def _compact(row: Mapping[str, Any]) -> dict[str, Any]:
-    against = row["against_baseline"]
+def _compact(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    against = metrics["against_baseline"]
     return {
         "score": against["score"],
         "baseline": against["baseline_score"],
         "skill": against["skill"],
-        "parameters": row["parameters"],
-        "train_seconds": row["train_seconds"],
+        "parameters": metrics["parameters"],
+        "train_seconds": metrics["train_seconds"],
     }
 
 
 def tally(results: Sequence[Result]) -> str:
-    """One sentence over all experiments."""
-    found = Counter(against_baseline(result).verdict for result in results)
+    """Count the verdicts on all experiments, in one sentence."""
+    verdicts = Counter(against_baseline(result).verdict for result in results)
     named = ((BETTER, "better"), (WORSE, "not better"), (UNCLEAR, "not clearly different"), ("", "without an interval"))
-    parts = [f"{found[verdict]} {words}" for verdict, words in named if found[verdict]]
+    parts = [f"{verdicts[verdict]} {words}" for verdict, words in named if verdicts[verdict]]
     noun = "experiment" if len(results) == 1 else "experiments"
-    return f"{len(results)} {noun} against the best naive baseline on the same test data: {', '.join(parts)}."
+    return f"{len(results)} {noun} compared with the best naive baseline on the same test data: {', '.join(parts)}."
 
 
 def story(data: ReportData) -> str:
-    """The best experiment and what it is measured against, in one sentence."""
+    """Return the best experiment, its best baseline and the verdict, in words."""
     best = next(name for name, is_ours in ranked(data) if is_ours)
-    result = next(row.result for row in data.experiments if row.name == best)
+    result = next(experiment.result for experiment in data.experiments if experiment.name == best)
     metric, against, comparison = result.metric, result.against, against_baseline(result)
     cell = result.metrics["cell"]
-    ahead = "" if len(data.experiments) == 1 else f"The best of {len(data.experiments)} experiments is "
+    ahead = "" if len(data.experiments) == 1 else f"Best of {len(data.experiments)} experiments: "
     ours, theirs = (formatting.value(metric, against[key]) for key in ("score", "baseline_score"))
     return (
-        f"{ahead}{best} ({formatting.CELLS.get(cell, cell)}): {metric.label} {ours}; the best baseline, "
-        f"{against['baseline']}, {theirs}. {_sentence(comparison.verdict)}: {interval(comparison)}."
+        f"{ahead}{best} ({formatting.CELLS.get(cell, cell)}), {metric.label} {ours}. "
+        f"Best baseline: {against['baseline']}, {theirs}. {_sentence(comparison.verdict)}: {interval(comparison)}."
     )
 
 
@@ -94,9 +97,9 @@ def _sentence(verdict: str) -> str:
 
 
 def numbers(facts: Mapping[str, Any]) -> dict[str, int]:
-    """What was counted while reading and preparing, by its name in words."""
-    found = {**{k: v for k, v in facts.items() if type(v) is int}, **facts.get("findings", {})}
-    return {formatting.phrase(name): value for name, value in found.items()}
+    """Return the counts from reading and preparing the data, by their names in words."""
+    counts = {**{k: v for k, v in facts.items() if type(v) is int}, **facts.get("findings", {})}
+    return {formatting.phrase(name): value for name, value in counts.items()}
 
 
 def _render(template: str, **values: Any) -> str:

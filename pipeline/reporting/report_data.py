@@ -1,4 +1,4 @@
-"""What a report is made from: the results of the experiments that params.yaml names on a data set, and of no others."""
+"""Load the data of a report: the results of the experiments that params.yaml names on a data set, and no others."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -36,14 +36,17 @@ class Result:
 
     @property
     def against(self) -> Mapping[str, Any]:
-        """The comparison with the best baseline."""
+        """Return the comparison with the best baseline."""
         against: Mapping[str, Any] = self.metrics["against_baseline"]
         return against
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """`curves`: a row of numbers for each epoch; `predictions`: by network and split; `samples`: generated texts."""
+    """The results of one experiment.
+
+    `curves`: {column: number} of each epoch. `predictions`: by network and split. `samples`: generated texts.
+    """
 
     name: str
     result: Result
@@ -56,7 +59,7 @@ class Experiment:
         return self.result.metrics
 
     def test_predictions(self) -> list[NDArray[Any]]:
-        """Of the first network of each fold, in the order of the folds."""
+        """Return the test predictions of the first network of each fold, in the order of the folds."""
         first: dict[int, int] = {}
         for i, member in enumerate(self.metrics["members"]):
             first.setdefault(member["fold"], i)
@@ -65,7 +68,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class ReportData:
-    """A data set with everything that was measured on it; `experiments` in the order of params.yaml, at least one."""
+    """A data set and all its results. `experiments`: at least one, in the order of params.yaml."""
 
     dataset: str
     task: Task
@@ -83,7 +86,7 @@ class ReportData:
         return self.task.primary_metric
 
     def best_baseline(self) -> tuple[str, list[NDArray[Any]]] | None:
-        """The best by the headline metric of those that make predictions, with its predictions for each fold."""
+        """Return the best baseline that has predictions, by the primary metric, and its predictions for each fold."""
         rated = [
             n
             for n, b in self.baselines.items()
@@ -97,25 +100,26 @@ class ReportData:
 
 
 def load(project: Project, task: Task, dataset: str, names: Sequence[str]) -> ReportData:
-    """Everything of the experiments `names`; DataError names the first file that is missing or not whole."""
-    rivals = project.baselines(dataset)
+    """Load the results of the experiments `names`. Raises DataError for the first file that is missing or damaged."""
+    baselines = project.baselines(dataset)
     experiments = [_experiment(project, task, dataset, name) for name in names]
     return ReportData(
         dataset,
         task,
         artifacts.load_encoded(project.prepared(dataset)),
         experiments,
-        artifacts.load_json(rivals / "metrics.json"),
-        artifacts.load_arrays(rivals / "predictions.npz"),
+        artifacts.load_json(baselines / "metrics.json"),
+        artifacts.load_arrays(baselines / "predictions.npz"),
     )
 
 
 def load_metrics(project: Project, dataset: str, name: str) -> dict[str, Any]:
+    """Load the metrics file of an experiment. Raises DataError if it is missing, damaged, or lacks a key."""
     path = project.metrics(dataset, name)
     metrics: dict[str, Any] = artifacts.load_json(path)
     missing = [key for key in REQUIRED if key not in metrics]
     if missing:
-        raise DataError(f"{path}: lacks {', '.join(missing)}; `dvc repro evaluate@{name}` writes it anew")
+        raise DataError(f"{path}: lacks {', '.join(missing)}; `dvc repro evaluate@{name}` writes it again")
     return metrics
 
 
@@ -131,7 +135,7 @@ def _experiment(project: Project, task: Task, dataset: str, name: str) -> Experi
 
 
 def load_curves(path: Path) -> list[dict[str, float]]:
-    """The rows of a CSV file of numbers, one for each epoch."""
+    """Load a CSV file of numbers: a row for each epoch. Raises DataError if it is missing, empty or damaged."""
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             rows = [{name: float(text) for name, text in row.items()} for row in csv.DictReader(lines)]

@@ -1,36 +1,39 @@
-"""The elements of a data set's section: what every task has, then the task's own figures."""
+"""Put together a data set's section: the elements that every task has, and the task's own figures."""
 
 from collections.abc import Sequence
 
 from pipeline.reporting import charts, formatting, tables
 from pipeline.reporting.charts import Line
+from pipeline.reporting.comparison import Pair
 from pipeline.reporting.elements import Element, Picture, Table
 from pipeline.reporting.report_data import ReportData
 
+IN_MARKDOWN = ("scores", "horizons", "pairwise", "copies", "cost")  # keys of tables
 
-def elements(data: ReportData) -> list[Element]:
-    pairwise, cost = tables.pairwise(data), tables.cost(data)
+
+def elements(data: ReportData, pairs: Sequence[Pair]) -> list[Element]:
+    """Return the elements in their order. pairs: from comparison.pairs, none for a single experiment."""
+    cost = tables.cost(data)
     return [
         *tables.scores(data),
         _ranking(data),
-        *([pairwise, cost] if pairwise else []),
+        *([tables.pairwise(data.metric, pairs), cost] if pairs else []),
         *_learning(data),
         *data.task.figures(data),
-        *([] if pairwise else [cost]),
+        *([] if pairs else [cost]),
     ]
 
 
 def markdown(data: ReportData, shown: Sequence[Element]) -> str:
-    """The section's tables of numbers, for a terminal or a pull request."""
-    labels = sorted({label for row in data.experiments if (label := tables.badge(row.metrics))})
+    """Return the tables of the section as Markdown, for a terminal or a pull request."""
+    labels = sorted({label for experiment in data.experiments if (label := tables.badge(experiment.metrics))})
     head = f"# {data.dataset}\n" + (f"\n**{'; '.join(labels)}**\n" if labels else "")
-    kept = ("Scores", "Scores by horizon", tables.PAIRWISE, "Loops and copies", "Cost")
-    return "\n".join([head, *(tables.markdown(t) for t in shown if isinstance(t, Table) and t.title in kept)])
+    return "\n".join([head, *(tables.markdown(t) for t in shown if isinstance(t, Table) and t.key in IN_MARKDOWN)])
 
 
 def _ranking(data: ReportData) -> Picture:
     metric = data.metric
-    ours = {row.name: row.metrics for row in data.experiments}
+    ours = {experiment.name: experiment.metrics for experiment in data.experiments}
     rows = []
     for name, is_ours in tables.ranked(data):
         value = ours[name]["test"][metric.name] if is_ours else data.baselines[name][metric.name]
@@ -50,14 +53,14 @@ def _ranking(data: ReportData) -> Picture:
         f"Test {metric.label}",
         f"{metric.label}, best first: " + ", ".join(f"{name} {words}" for name, _, _, words, _ in rows),
         charts.ranking(rows, label),
-        "Dots: experiments, bars ± one standard deviation over networks; grey diamonds: baselines.",
+        "Dots: experiments, ± one standard deviation over networks. Grey diamonds: baselines.",
     )
 
 
 def _learning(data: ReportData) -> list[Picture]:
-    """Training loss and the headline metric on validation, a line for each experiment."""
+    """Draw the training loss and the primary metric on validation, or the monitored one if the curves lack it."""
     metric = data.metric
-    if not all(f"val_{metric.name}" in row.curves[0] for row in data.experiments):
+    if not all(f"val_{metric.name}" in experiment.curves[0] for experiment in data.experiments):
         metric = data.task.monitor
     return [
         _curve(data, "loss", "training-loss", "training loss", 1.0),
@@ -66,11 +69,15 @@ def _learning(data: ReportData) -> list[Picture]:
 
 
 def _curve(data: ReportData, column: str, name: str, label: str, scale: float) -> Picture:
-    rows = [
-        Line(row.name, [r["epoch"] for r in row.curves], [r[column] * scale for r in row.curves])
-        for row in data.experiments
+    curves = [
+        Line(
+            experiment.name,
+            [epoch["epoch"] for epoch in experiment.curves],
+            [epoch[column] * scale for epoch in experiment.curves],
+        )
+        for experiment in data.experiments
     ]
     y_label = f"{label}{' (%)' if scale > 1 else ''}"
-    said = "; ".join(f"{row.name} from {formatting.plain(row.y[0])} to {formatting.plain(row.y[-1])}" for row in rows)
-    picture = charts.lines(rows, "epoch", y_label, whole=True)
-    return Picture(name, label[:1].upper() + label[1:], f"{y_label} by epoch: {said}", picture)
+    ends = "; ".join(f"{c.name} from {formatting.plain(c.y[0])} to {formatting.plain(c.y[-1])}" for c in curves)
+    picture = charts.lines(curves, "epoch", y_label, whole=True)
+    return Picture(name, label[:1].upper() + label[1:], f"{y_label} by epoch: {ends}", picture)

@@ -1,7 +1,7 @@
-"""The nineteen systems of the textbook chapters that this project reproduces, and where each of them runs.
+"""List the nineteen systems of the textbook, and the experiments that reproduce each of them.
 
-A line holds what the chapter printed, the experiments that repeat its protocol with its flaws, the experiment that
-answers the same question honestly, and one sentence on why the figures differ.
+A line holds the printed figure, the experiments that repeat the textbook's protocol with its flaws, the experiments
+that test the same system on held-out data, and one sentence on why the figures differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,19 +14,20 @@ Metrics = Mapping[str, Any]  # the content of a reports/metrics/<dataset>/<exper
 
 @dataclass(frozen=True)
 class Line:
-    """`printed`: the chapter's own words or figure, compared with `split`'s `metric` of the first of `chapter`; for
-    the split "training" it is a figure of the training itself.
+    """One system, or one variant of it.
 
-    `value`, `tolerance`: the printed figure as a number, and how far from it counts as the same; None where no figure
-    was printed. `at_most`: whatever is lower counts too. `chapter`, `honest`: experiments. `where`: for what is shown
-    by something else than an experiment.
+    `printed`: the textbook's own words or figure. It is compared with `metric` on `split`, for the first experiment of
+    `textbook`. The split "training" means a figure of the training itself, such as its epoch_seconds.
+    `value`: the printed figure as a number, or None if none was printed. `tolerance`: how far from `value` still counts
+    as met. `at_most`: every lower figure counts too.
+    `textbook`, `held_out`: names of experiments. `where`: files that show the system, if no experiment does.
     """
 
     system: str
     title: str
     printed: str
-    chapter: tuple[str, ...] = ()
-    honest: tuple[str, ...] = ()
+    textbook: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
     why: str = ""
     metric: str = ""
     split: str = "test"
@@ -37,16 +38,16 @@ class Line:
 
     @property
     def experiments(self) -> tuple[str, ...]:
-        return (*self.chapter, *self.honest)
+        return (*self.textbook, *self.held_out)
 
     def reading(self, metrics: Metrics) -> float:
-        """What the chapter's protocol gives here, of the metrics of one of `chapter`."""
+        """Return this project's figure under the textbook's protocol. metrics: of one of `textbook`."""
         if self.split == "training":
             return float(metrics[self.metric])
         return float(metrics[self.split][self.metric])
 
     def matches(self, metrics: Metrics) -> bool | None:
-        """Whether the printed figure was met, within its tolerance; None where none was printed."""
+        """Return whether the printed figure is met within its tolerance; None if none was printed."""
         if self.value is None:
             return None
         beyond = self.reading(metrics) - self.value
@@ -60,7 +61,7 @@ LINES: tuple[Line, ...] = (
         "no figure: spells, but loops",
         ("alice-chapter",),
         ("alice",),
-        "The chapter holds nothing out, so its figure is of the text it was trained on.",
+        "The textbook holds nothing out, so the score is on the training text.",
         "bits_per_char",
     ),
     Line(
@@ -69,18 +70,18 @@ LINES: tuple[Line, ...] = (
         "about 99 % accuracy",
         ("umich-chapter",),
         ("umich",),
-        "Most test sentences stand word for word in the training part; without repeats the task is harder.",
+        "Most test sentences repeat training sentences word for word; without repeats the task is harder.",
         "accuracy",
         value=0.99,
         tolerance=0.01,
     ),
     Line(
         "S3",
-        "Penn Treebank sample, encoder and decoder",
+        "Penn Treebank sample, encoder–decoder",
         "“works well after one epoch”",
         ("treebank-chapter", "treebank-chapter-lstm", "treebank-chapter-bilstm"),
         ("treebank",),
-        "Nine of ten counted cells are padding, right by default; words alone are counted honestly.",
+        "Nine of ten scored cells are padding, which is easy to predict; on held-out data only words count.",
         "padded_accuracy",
     ),
     Line(
@@ -89,7 +90,7 @@ LINES: tuple[Line, ...] = (
         "scaled RMSE about 0.062",
         ("electricity-chapter",),
         ("electricity-stateless",),
-        "The target is a step late, scaling saw the test, zeros are tested; the baseline was never printed.",
+        "The target is one step late, the scaling used the test part, zeros are scored; no baseline was printed.",
         "scaled_rmse",
         value=0.062,
         tolerance=0.006,
@@ -100,7 +101,7 @@ LINES: tuple[Line, ...] = (
         "scaled RMSE about 0.059",
         ("electricity-chapter-stateful",),
         ("electricity-stateful",),
-        "The chapter carries its state over gaps; over contiguous streams stateful is no better than stateless.",
+        "The textbook carries the state across gaps; on contiguous streams, stateful is no better than stateless.",
         "scaled_rmse",
         value=0.059,
         tolerance=0.006,
@@ -111,7 +112,7 @@ LINES: tuple[Line, ...] = (
         "test accuracy 86 %",
         ("imdb-chapter-lstm", "imdb-chapter-lstm-stacked", "imdb-chapter-lstm-bidirectional"),
         ("imdb",),
-        "Ten epochs without regularisation learn the training part by heart.",
+        "Ten epochs without regularisation memorise the training part.",
         "accuracy",
         value=0.86,
         tolerance=0.015,
@@ -122,7 +123,7 @@ LINES: tuple[Line, ...] = (
         "R² 0.9 on test",
         ("nasdaq-chapter", "djia-chapter"),
         ("djia",),
-        "The chapter’s file holds the NASDAQ: there “tomorrow as today” has a higher R²; of returns nothing is left.",
+        "The textbook’s file holds the NASDAQ, where the last value has a higher R²; on returns no skill is left.",
         "r2",
         value=0.9,
         tolerance=0.06,
@@ -133,7 +134,7 @@ LINES: tuple[Line, ...] = (
         "no figure: 500 characters from a prompt",
         ("warpeace-chapter",),
         ("warpeace",),
-        "The chapter shows the loss of training batches; here the last tenth of the novel is held out.",
+        "The textbook shows the loss of training batches; here the last tenth of the novel is held out.",
         "bits_per_char",
     ),
     Line(
@@ -142,7 +143,7 @@ LINES: tuple[Line, ...] = (
         "a table of training times",
         ("imdb-chapter-gru",),
         (),
-        "Seconds belong to a machine: docs/frameworks.md times one network on the back ends of Keras.",
+        "Seconds depend on the machine: docs/frameworks.md times one network on the back ends of Keras.",
         "epoch_seconds",
         "training",
     ),
@@ -152,7 +153,7 @@ LINES: tuple[Line, ...] = (
         "an illustration",
         ("cifar10-chapter",),
         ("cifar10",),
-        "The chapter’s validation is its test, and a small network reads whole rows.",
+        "The textbook validates on its test images, and its network is small.",
         "top1_accuracy",
     ),
     Line(
@@ -161,7 +162,7 @@ LINES: tuple[Line, ...] = (
         "test RMSE 3.52 USD",
         ("msft-chapter",),
         ("msft",),
-        "An error in dollars says nothing beside that of “tomorrow as today” on the same days.",
+        "An error in dollars says little without the error of “no change” on the same days.",
         "rmse",
         value=3.52,
         tolerance=0.6,
@@ -172,7 +173,7 @@ LINES: tuple[Line, ...] = (
         "RMSE 0.569",
         ("cosine-chapter", "cosine-chapter-positive"),
         ("cosine-from-scratch",),
-        "The printed code cannot run; the same algorithm, trained to its end, follows the wave.",
+        "The printed code does not run; the same algorithm, trained long enough, follows the wave.",
         "rmse",
         value=0.569,
         at_most=True,
@@ -184,7 +185,7 @@ LINES: tuple[Line, ...] = (
         "validation accuracy about 87 % at the best epoch",
         ("imdb-chapter-gru",),
         ("imdb",),
-        "The figure is the best of ten looks at the validation part; the test part was not asked.",
+        "The figure is the best of ten epochs on the validation part; the test part was not used.",
         "accuracy",
         "validation",
         value=0.87,
@@ -196,7 +197,7 @@ LINES: tuple[Line, ...] = (
         "clearly below the GRU",
         ("imdb-chapter-simple-rnn",),
         ("imdb",),
-        "It jumps by ten points from epoch to epoch, and the best of ten looks at the validation part hides that.",
+        "The accuracy jumps by ten points from epoch to epoch; the best of ten epochs hides that.",
         "accuracy",
         "validation",
     ),
@@ -206,7 +207,7 @@ LINES: tuple[Line, ...] = (
         "no figure: valid words, no meaning",
         ("sonnets-chapter",),
         ("sonnets",),
-        "Nothing is held out; overlapping windows repeat each character a dozen times.",
+        "Nothing is held out, and overlapping windows repeat each character a dozen times.",
         "bits_per_char",
     ),
     Line("S16", "Your own text", "your own style", where="docs/own-text.md"),
@@ -214,7 +215,7 @@ LINES: tuple[Line, ...] = (
         "S17",
         "Topologies",
         "described",
-        honest=(
+        held_out=(
             "umich",
             "treebank",
             "treebank-stacked",
@@ -226,47 +227,47 @@ LINES: tuple[Line, ...] = (
             "electricity-stateful",
             "electricity-stateless",
         ),
-        why="Many to one, to many in step, one to many, encoder and decoder, attention, several steps ahead, stacked.",
+        why="Many to one, many to many, one to many, encoder–decoder, attention, several steps ahead, stacked.",
     ),
     Line(
         "S18",
         "Vanishing and exploding gradients",
         "described",
-        honest=("sonnets-simple-rnn", "sonnets-lstm", "sonnets-gru"),
-        why="Measured: the norm of the loss’s gradient by distance in time, before and after training.",
+        held_out=("sonnets-simple-rnn", "sonnets-lstm", "sonnets-gru"),
+        why="Measured: the norm of the loss gradient by distance in time, before and after training.",
     ),
     Line(
         "S19",
         "Variants of the cell",
         "“no clear gain”",
-        honest=("sonnets-peephole-lstm", "sonnets-coupled-lstm", "sonnets-lstm"),
-        why="Two more rows of the cell table, compared with the plain LSTM on the same text.",
+        held_out=("sonnets-peephole-lstm", "sonnets-coupled-lstm", "sonnets-lstm"),
+        why="Two variants, compared with the plain LSTM on the same text.",
     ),
 )
 
 
 def named_experiments() -> list[str]:
-    """Every experiment of the table, once."""
+    """Return every experiment of the table, once."""
     return list(dict.fromkeys(name for line in LINES for name in line.experiments))
 
 
-def status(found: Mapping[str, Metrics]) -> Sequence[tuple[str, str, list[tuple[str, str]]]]:
-    """(system, title, [(experiment, what is known of it)]) for each line; found: metrics by experiment."""
+def status(results: Mapping[str, Metrics]) -> Sequence[tuple[str, str, list[tuple[str, str]]]]:
+    """Return (system, title, [(experiment, its figures in words)]) for each line. results: metrics by experiment."""
     return [
         (
             line.system,
             line.title,
-            [(name, _known(line, name, found.get(name))) for name in line.experiments] or [(line.where, "")],
+            [(name, _figures(line, name, results.get(name))) for name in line.experiments] or [(line.where, "")],
         )
         for line in LINES
     ]
 
 
-def _known(line: Line, name: str, metrics: Metrics | None) -> str:
+def _figures(line: Line, name: str, metrics: Metrics | None) -> str:
     if metrics is None:
         return f"not run yet: dvc repro evaluate@{name}"
     against = metrics["against_baseline"]
-    known = f"{against['metric']} {against['score']:.4g}, {against['baseline']} {against['baseline_score']:.4g}"
-    if name in line.chapter:
-        known = f"{line.split} {line.metric} {line.reading(metrics):.4g}; printed: {line.printed}"
-    return known + (" (synthetic data)" if metrics["edition"] == "synthetic" else "")
+    words = f"{against['metric']} {against['score']:.4g}, {against['baseline']} {against['baseline_score']:.4g}"
+    if name in line.textbook:
+        words = f"{line.split} {line.metric} {line.reading(metrics):.4g}; printed: {line.printed}"
+    return words + (" (synthetic data)" if metrics["edition"] == "synthetic" else "")

@@ -1,4 +1,4 @@
-"""The tables: numbers to the right, each beside what it is measured against."""
+"""Make the tables of the reports."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,10 @@ from typing import Any
 
 from pipeline.evaluation.metric import Metric
 from pipeline.reporting import formatting
-from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, against_baseline, pairs
+from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, Pair, against_baseline
 from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.report_data import ReportData, Result
 
-PAIRWISE = "Experiments against each other"
 NBSP = "\N{NO-BREAK SPACE}"
 MARKS = {BETTER: "good", WORSE: "bad", UNCLEAR: "even", "": ""}
 OVERALL = (
@@ -21,7 +20,7 @@ OVERALL = (
 
 
 def overall(results: Sequence[Result]) -> Table:
-    """A row for each experiment of every data set, from its metrics file."""
+    """Return a row for each experiment of every data set."""
     return Table("All experiments", OVERALL, [_overall_row(result) for result in results])
 
 
@@ -42,33 +41,33 @@ def _overall_row(result: Result) -> list[Cell]:
 
 
 def score(result: Result) -> str:
-    """Return the primary test figure, with its standard deviation over the networks where there are several."""
+    """Return the primary test figure, with its standard deviation if there are several networks."""
     metric, metrics = result.metric, result.metrics
     return formatting.value(metric, metrics["test"][metric.name], metrics.get("test_sd", {}).get(metric.name))
 
 
 def badge(metrics: Mapping[str, Any]) -> str:
-    labels = ["synthetic data"] * (metrics["edition"] == "synthetic") + ["chapter's protocol"] * (
-        metrics["protocol"] == "textbook"
-    )
+    """Return a label that warns of synthetic data and of the textbook's protocol, or ""."""
+    labels = ["synthetic data"] * (metrics["edition"] == "synthetic")
+    labels += ["textbook's protocol"] * (metrics["protocol"] == "textbook")
     return ", ".join(labels)
 
 
 def networks(metrics: Mapping[str, Any]) -> str:
-    """How many networks a figure is the mean of: "5 folds", "3 seeds", "5 folds × 3 seeds", or nothing for one."""
+    """Return how many networks a figure is the mean of: "5 folds", "3 seeds", "5 folds × 3 seeds", or "" for one."""
     folds = len({member["fold"] for member in metrics["members"]})
     seeds = len({member["seed"] for member in metrics["members"]})
     return " × ".join([f"{folds} folds"] * (folds > 1) + [f"{seeds} seeds"] * (seeds > 1))
 
 
 def verdict(comparison: Comparison, words: Mapping[str, str] | None = None) -> Cell:
-    """The verdict in words over the difference and its interval; without an interval only the difference."""
-    found = comparison.verdict
-    return Cell((words or {}).get(found, found) or "no interval", note=interval(comparison), mark=MARKS[found])
+    """Return the verdict with the difference and its interval. words: of verdicts, to replace the usual ones."""
+    outcome = comparison.verdict
+    return Cell((words or {}).get(outcome, outcome) or "no interval", note=interval(comparison), mark=MARKS[outcome])
 
 
 def interval(comparison: Comparison) -> str:
-    """Its two halves stay whole when a line breaks."""
+    """Return the difference and its interval; a line breaks between the two only."""
     metric, low, high = comparison.metric, comparison.low, comparison.high
     grain = None if low is None or high is None else max(high - low, abs(comparison.difference) / 100)
     middle = f"{formatting.difference(metric, comparison.difference, grain)} {formatting.unit(metric)}"
@@ -79,7 +78,7 @@ def interval(comparison: Comparison) -> str:
 
 
 def scores(data: ReportData) -> list[Table]:
-    """Every metric of every experiment and baseline, the best by the headline metric first; horizons apart."""
+    """Return every metric of every experiment and baseline, best first; the horizons in a table of their own."""
     others = (name for name in data.experiments[0].metrics["test"] if name != data.metric.name)
     overall = [data.task.metric(name) for name in (data.metric.name, *others) if not re.search(r"_h\d+$", name)]
     several = len(data.encoded.encoder.get("horizons", ())) > 1
@@ -87,106 +86,115 @@ def scores(data: ReportData) -> list[Table]:
 
 
 def _by_horizon(data: ReportData) -> Table:
-    """A row for each horizon; the other figures at a horizon are multiples of the MAE or stand in the metrics files."""
+    """Return the MAE at each horizon; the metrics files have the other figures at each horizon."""
     encoder, order = data.encoded.encoder, ranked(data)
-    ours = {row.name: row.metrics for row in data.experiments}
+    ours = {experiment.name: experiment.metrics for experiment in data.experiments}
     rows = []
     for horizon in encoder["horizons"]:
         mae, inside = f"mae_h{horizon}", f"interval_coverage_h{horizon}"
         cells = [Cell(str(horizon), number=True)]
         for name, is_ours in order:
-            found = ours[name]["test"] if is_ours else data.baselines[name]
+            figures = ours[name]["test"] if is_ours else data.baselines[name]
             spread = ours[name].get("test_sd", {}).get(mae) if is_ours else None
-            held = f"{100 * found[inside]:.1f} %" if inside in found else ""
-            cells.append(Cell(formatting.value(data.task.metric(mae), found[mae], spread), number=True, note=held))
+            coverage = f"{100 * figures[inside]:.1f} %" if inside in figures else ""
+            shown = formatting.value(data.task.metric(mae), figures[mae], spread)
+            cells.append(Cell(shown, number=True, note=coverage))
         rows.append(cells)
     unit = f" in {encoder['unit']}" if encoder["unit"] else ""
-    caption = f"↓ Mean absolute error{unit}, so many steps ahead; below it how much stood inside the 90 % interval."
-    return Table("Scores by horizon", ("steps ahead", *(name for name, _ in order)), rows, caption)
+    caption = f"Mean absolute error{unit} ↓, and the share of test values inside the 90 % interval."
+    return Table("Scores by horizon", ("steps ahead", *(name for name, _ in order)), rows, caption, key="horizons")
 
 
 def _scores(data: ReportData, metrics: Sequence[Metric]) -> Table:
-    ours = {row.name: row.metrics for row in data.experiments}
+    ours = {experiment.name: experiment.metrics for experiment in data.experiments}
     order = ranked(data)
     rows = []
     for name, is_ours in order:
-        found = ours[name]["test"] if is_ours else data.baselines[name]
+        figures = ours[name]["test"] if is_ours else data.baselines[name]
         spread = ours[name].get("test_sd", {}) if is_ours else {}
-        shown = [formatting.value(m, found[m.name], spread.get(m.name)) if m.name in found else "–" for m in metrics]
+        shown = [
+            formatting.value(m, figures[m.name], spread.get(m.name)) if m.name in figures else "–" for m in metrics
+        ]
         first = Cell(name, badge=badge(ours[name])) if is_ours else Cell(name, note="baseline")
         rows.append([first, *(Cell(text, number=True) for text in shown)])
-    header = ("test figures", *(f"{m.label} {formatting.direction(m)}" for m in metrics))
+    header = ("test scores", *(f"{m.label} {formatting.direction(m)}" for m in metrics))
     caption = _scores_caption(data)
-    return Table("Scores", header, rows, caption, frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours))
+    strong = frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours)
+    return Table("Scores", header, rows, caption, strong, key="scores")
 
 
 def ranked(data: ReportData) -> list[tuple[str, bool]]:
-    """(name, whether it is an experiment) of experiments and baselines, the best first."""
+    """Return (name, whether it is an experiment) of experiments and baselines, best first."""
     metric = data.metric
-    costs = [(metric.cost(row.metrics["test"]), row.name, True) for row in data.experiments]
-    costs += [(metric.cost(found), name, False) for name, found in data.baselines.items() if metric.name in found]
+    costs = [(metric.cost(experiment.metrics["test"]), experiment.name, True) for experiment in data.experiments]
+    costs += [(metric.cost(scores), name, False) for name, scores in data.baselines.items() if metric.name in scores]
     return [(name, ours) for _, name, ours in sorted(costs, key=lambda row: (row[0], not row[2], row[1]))]
 
 
 def _scores_caption(data: ReportData) -> str:
-    repeated = [f"{row.name}: {networks(row.metrics)}" for row in data.experiments if networks(row.metrics)]
+    repeated = [
+        f"{experiment.name}: {networks(experiment.metrics)}"
+        for experiment in data.experiments
+        if networks(experiment.metrics)
+    ]
     spread = f"± is the standard deviation over networks ({'; '.join(repeated)})." if repeated else ""
-    return " ".join(filter(None, [spread, *(mcnemar(row.metrics) for row in data.experiments)]))
+    return " ".join(filter(None, [spread, *(mcnemar(experiment.metrics) for experiment in data.experiments)]))
 
 
 def mcnemar(metrics: Mapping[str, Any]) -> str:
-    """McNemar's test of an experiment and its best baseline as a sentence; "" where it was not made."""
+    """Return McNemar's test of an experiment and its best baseline as a sentence; "" if there was no test."""
     against = metrics["against_baseline"]
     if "mcnemar" not in against:
         return ""
-    found, rival = against["mcnemar"], against["baseline"]
-    ours, theirs = (formatting.count(found[f"only_{who}_right"]) for who in ("ours", "baseline"))
-    p = f"p = {found['p']:.4f}" if found["p"] >= 0.0001 else "p < 0.0001"
-    return f"Only {metrics['experiment']} is right on {ours} test examples, only {rival} on {theirs}; McNemar's {p}."
+    test, baseline = against["mcnemar"], against["baseline"]
+    ours, theirs = (formatting.count(test[f"only_{who}_right"]) for who in ("ours", "baseline"))
+    p = f"p = {test['p']:.4f}" if test["p"] >= 0.0001 else "p < 0.0001"
+    return f"Only {metrics['experiment']} is right on {ours} test examples, only {baseline} on {theirs}; McNemar's {p}."
 
 
-def pairwise(data: ReportData) -> Table | None:
-    """Every two experiments side by side; None where there is only one."""
+def pairwise(metric: Metric, pairs: Sequence[Pair]) -> Table:
+    """Return a row for each pair of experiments."""
     rows = []
-    for a, b, comparison in pairs(data):
+    for a, b, comparison in pairs:
         words = {BETTER: f"{a.name} better", WORSE: f"{b.name} better"}
         shown = verdict(comparison, words)
-        # Green for either: a better one is good news whichever it is.
+        # Green whichever of the two is better.
         shown = replace(shown, mark=shown.mark and ("even" if comparison.verdict == UNCLEAR else "good"))
         rows.append([Cell(f"{a.name} − {b.name}"), shown, Cell(comparison.basis)])
-    header = (f"difference of {data.metric.label}", "verdict [95 % interval]", "interval over")
+    header = (f"difference of {metric.label}", "verdict [95 % interval]", "computed over")
     caption = (
-        "Over seeds: Student's t of the paired differences; would other trainings come out the same way? Over test "
-        "examples: paired block bootstrap; would another test set? Each pair is judged by itself: of many equal pairs, "
-        "about one in twenty is called different by chance."
+        "Over seeds: Student's t on paired differences, to allow for other trainings. Over test examples: paired block "
+        "bootstrap, to allow for other test sets. Each pair is judged by itself: of many equal pairs, about one in "
+        "twenty appears to differ by chance."
     )
-    return Table(PAIRWISE, header, rows, caption) if rows else None
+    return Table("Experiments against each other", header, rows, caption, key="pairwise")
 
 
 def cost(data: ReportData) -> Table:
-    header = ("experiment", "parameters", "training", "epochs", "an epoch", "examples/s", "networks", "MLflow run")
+    """Return parameters, times and the MLflow run of each experiment."""
+    header = ("experiment", "parameters", "training", "epochs", "per epoch", "examples/s", "networks", "MLflow run")
     rows = [
         [
-            Cell(row.name, note=formatting.CELLS.get(row.metrics["cell"], row.metrics["cell"])),
-            Cell(formatting.count(row.metrics["parameters"]), number=True),
-            Cell(formatting.duration(row.metrics["train_seconds"]), number=True),
-            Cell(formatting.count(row.metrics["epochs"]), number=True),
-            Cell(formatting.duration(row.metrics["epoch_seconds"]), number=True),
-            Cell(formatting.count(round(row.metrics["examples_per_second"])), number=True),
-            Cell(networks(row.metrics) or "1"),
-            Cell(str(row.metrics.get("run_id") or "–")[:8]),
+            Cell(experiment.name, note=formatting.CELLS.get(experiment.metrics["cell"], experiment.metrics["cell"])),
+            Cell(formatting.count(experiment.metrics["parameters"]), number=True),
+            Cell(formatting.duration(experiment.metrics["train_seconds"]), number=True),
+            Cell(formatting.count(experiment.metrics["epochs"]), number=True),
+            Cell(formatting.duration(experiment.metrics["epoch_seconds"]), number=True),
+            Cell(formatting.count(round(experiment.metrics["examples_per_second"])), number=True),
+            Cell(networks(experiment.metrics) or "1"),
+            Cell(str(experiment.metrics.get("run_id") or "–")[:8]),
         ]
-        for row in data.experiments
+        for experiment in data.experiments
     ]
     caption = (
-        "Training is the time of all networks together, epochs are those that the kept weights saw, an epoch’s time is "
-        "the median with its validation, examples per second are the median without."
+        "Training: time of all networks together. Epochs: those that led to the final weights. Per epoch: median "
+        "time, validation included. Examples/s: median, validation excluded."
     )
-    return Table("Cost", header, rows, caption)
+    return Table("Cost", header, rows, caption, key="cost")
 
 
 def markdown(table: Table) -> str:
-    """The table for a terminal, a pull request or a README."""
+    """Return the table as Markdown, for a terminal, a pull request or MLflow."""
     aligned = ["--:" if cell.number else "---" for cell in table.rows[0]] if table.rows else ["---"] * len(table.header)
     lines = [table.header, aligned, *([_flat(cell) for cell in row] for row in table.rows)]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)

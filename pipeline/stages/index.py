@@ -5,7 +5,7 @@ import sys
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import DataError, UserError
-from pipeline.reporting import chapters, pages, report_data, tables
+from pipeline.reporting import pages, report_data, tables, textbook
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
@@ -23,7 +23,7 @@ def run(project: Project) -> None:
     rows = [result.metrics for result in results]
     sections = {dataset: _section(project, dataset) for dataset in names}
     artifacts.save_json(project.summary, pages.summary(rows))
-    printed = chapters.table({result.metrics["experiment"]: result for result in results})
+    printed = textbook.table({result.metrics["experiment"]: result for result in results})
     artifacts.save_text(project.index, pages.index(results, printed, sections))
     artifacts.save_text(project.chapters, tables.markdown(printed))
     _send(project)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config import plain_yaml
 from pipeline.errors import DataError
 from pipeline.tracking import provenance, store
 from pipeline.tracking.build import AS_JSON
@@ -121,7 +122,7 @@ def _run_lines(project: Project, record: Mapping[str, Any]) -> Iterator[str]:
     for path, digest in record.get("data", {}).items():
         yield f"{'data':11} {path}  {digest}"
     for key, value in record.get("params", {}).items():
-        yield f"{'parameters':11} {key}: {provenance.flow(value)}"
+        yield f"{'parameters':11} {key}: {plain_yaml.flow(value)}"
     yield f"{'model':11} {record.get('model_id') or 'not in MLflow yet'}"
     yield f"{'remake':11} {record.get('remake', 'unknown: an older version made this run')}"
     yield f"{'MLflow':11} {_address(project, record)}"

@@ -56,7 +56,7 @@ def page(finished: Project) -> Page:
     return Page(finished.index.read_text())
 
 
-LABELS = "( synthetic data)?(,? chapter's protocol)?"
+LABELS = "( synthetic data)?(,? textbook's protocol)?"
 
 
 def row_of(page: Page, experiment: str) -> str:
@@ -87,7 +87,7 @@ def test_all_experiments_stand_in_the_first_table_with_the_numbers_of_their_file
 
 
 def test_sample_data_is_said_on_top_and_in_every_row_that_shows_it(page: Page, finished: Project) -> None:
-    assert "Synthetic data: small look-alikes; figures say nothing about the published data" in page.text
+    assert "Synthetic data: small generated files. The figures say nothing about the published data" in page.text
     for name, metrics in metrics_of(finished).items():
         assert ("synthetic data" in row_of(page, name)) == (metrics["edition"] == "synthetic"), name
     assert "synthetic data" in (finished.report("umich") / "table.md").read_text()

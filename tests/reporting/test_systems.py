@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.config.schema.datasets import DatasetRows
-from pipeline.reporting import chapters, systems
+from pipeline.reporting import systems, textbook
 from pipeline.reporting.report_data import Result
 from pipeline.tasks import TASKS
 from tests.shipped import needs_rows, rows
@@ -17,8 +17,8 @@ from tests.shipped import needs_rows, rows
 from .conftest import metrics_of
 
 ROOT = Path(__file__).parents[2]
-CHAPTER = list(dict.fromkeys(name for line in systems.LINES for name in line.chapter))
-HONEST = list(dict.fromkeys(name for line in systems.LINES for name in line.honest))
+CHAPTER = list(dict.fromkeys(name for line in systems.LINES for name in line.textbook))
+HONEST = list(dict.fromkeys(name for line in systems.LINES for name in line.held_out))
 
 
 def dataset_of(experiment: str) -> Any:
@@ -76,20 +76,20 @@ def test_every_line_says_where_it_runs_and_why_figures_differ(line: systems.Line
         assert all((ROOT / place).exists() for place in line.where.split(", "))
     else:
         assert line.experiments and line.why
-    assert bool(line.metric) == bool(line.chapter)
-    assert not set(line.chapter) & set(HONEST)
+    assert bool(line.metric) == bool(line.textbook)
+    assert not set(line.textbook) & set(HONEST)
 
 
 @pytest.mark.parametrize(
     "line",
-    [pytest.param(line, marks=needs_rows(*line.chapter)) for line in systems.LINES if line.chapter],
+    [pytest.param(line, marks=needs_rows(*line.textbook)) for line in systems.LINES if line.textbook],
     ids=lambda line: f"{line.system} {line.title}",
 )
 def test_every_figure_of_a_line_is_one_that_its_task_scores(line: systems.Line) -> None:
-    for name in line.chapter:
-        of_training = line.metric == chapters.EPOCH_SECONDS.name
+    for name in line.textbook:
+        of_training = line.metric == textbook.EPOCH_SECONDS.name
         task = TASKS[rows("experiments")[name]["task"]]
-        metric = chapters.EPOCH_SECONDS if of_training else task.metric(line.metric)
+        metric = textbook.EPOCH_SECONDS if of_training else task.metric(line.metric)
         assert metric.label and (line.split == "training") == of_training
 
 
@@ -109,7 +109,7 @@ def test_a_printed_figure_is_met_within_its_tolerance_only() -> None:
 
 def shown(system: str, *results: Result) -> Any:
     """The row of the system in the textbook's table."""
-    table = chapters.table({one.metrics["experiment"]: one for one in results})
+    table = textbook.table({one.metrics["experiment"]: one for one in results})
     (row,) = (row for row in table.rows if row[0].text.startswith(f"{system} "))
     return row
 
@@ -129,9 +129,9 @@ def test_the_textbooks_table_shows_three_figures_and_their_baselines() -> None:
 
 
 def test_a_figure_of_the_training_has_its_own_name() -> None:
-    line = next(line for line in systems.LINES if line.metric == chapters.EPOCH_SECONDS.name)
-    cell = shown(line.system, result(line.chapter[0], epoch_seconds=5.0))[2]
-    assert cell.text == "5.000" and cell.note.startswith(f"seconds an epoch, {line.chapter[0]}")
+    line = next(line for line in systems.LINES if line.metric == textbook.EPOCH_SECONDS.name)
+    cell = shown(line.system, result(line.textbook[0], epoch_seconds=5.0))[2]
+    assert cell.text == "5.000" and cell.note.startswith(f"seconds an epoch, {line.textbook[0]}")
 
 
 def test_the_command_prints_every_system_and_what_to_run(

@@ -132,7 +132,7 @@ def test_errors_stand_in_the_order_of_their_horizons_beside_every_baseline(finis
 def test_the_cost_of_an_epoch_is_shown(finished: Project) -> None:
     found = tables.cost(load(finished, "padded_texts"))
     shown = dict(zip(found.header, (cell.text for cell in found.rows[0]), strict=True))
-    assert (shown["an epoch"], shown["examples/s"], shown["epochs"]) == ("4.1 s", "1,234", "3")
+    assert (shown["per epoch"], shown["examples/s"], shown["epochs"]) == ("4.1 s", "1,234", "3")
 
 
 def test_five_random_test_texts_are_shown_with_what_is_said_of_them(finished: Project) -> None:

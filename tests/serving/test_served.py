@@ -441,7 +441,7 @@ def test_nothing_gets_no_answer(task: str, served: dict[str, Served]) -> None:
 
 
 def test_what_is_of_the_wrong_type_is_named(served: dict[str, Served]) -> None:
-    with pytest.raises(DataError, match="input 1: found int; a text must be text"):
+    with pytest.raises(DataError, match="input 1: found int; a text must be a string"):
         served["sentiment"].answer(["fine", 5])
     with pytest.raises(DataError, match="input 0: no words"):
         served["pos_tagging"].answer([" "])
@@ -591,7 +591,7 @@ def test_commands_print_answers(
     line = f"{scored['bits_per_char']:.4f} bits per character, perplexity {scored['perplexity']:.3f}\n"
     assert printed(capsys, "generate", "alice", "--prompt", "alice was", "--score") == line
     assert main(["predict", "umich", "zzqx"]) == 0
-    assert capsys.readouterr().err == "warning: no word of it is in the model's vocabulary\n"
+    assert capsys.readouterr().err == "warning: none of its words is in the model's vocabulary\n"
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     for path, pixels in zip(paths, parts[1]["image_rows"].arrays["test_x"], strict=False):
         path.write_bytes(base64.b64decode(picture(pixels)))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ForecastingNetwork
-from pipeline.encoding.series_features import reach
+from pipeline.encoding.series_features import lookback
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_STEPS, NO_VALUES, Answer, number, warned
@@ -44,7 +44,7 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
         "start": time_of_step(encoder, first + len(past)),
         **({} if covariates is None else {"held": held}),
     }
-    read, longest = past[-reach(encoder) - 1 :], max(encoder["horizons"])
+    read, longest = past[-lookback(encoder) - 1 :], max(encoder["horizons"])
     return warned(
         answer,
         {
@@ -129,10 +129,10 @@ def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], i
         values = np.array(item["values"], np.float64)
     except (TypeError, KeyError, ValueError):
         raise DataError('a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to go on') from None
-    if values.ndim != 1 or len(values) <= reach(encoder) or not (np.abs(values) < TOO_LARGE).all():
+    if values.ndim != 1 or len(values) <= lookback(encoder) or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(
-            f"values: found numbers of shape {list(values.shape)}; more than {reach(encoder)} are needed, in one row, "
-            f"all finite and below {TOO_LARGE:g}"
+            f"values: found numbers of shape {list(values.shape)}; more than {lookback(encoder)} are needed, in one "
+            f"row, all finite and below {TOO_LARGE:g}"
         )
     if encoder["start"] is None or "start" not in item:
         return values, 0
@@ -158,7 +158,7 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
 
 def latest_input(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """Return as much of the latest series as the model needs for an answer."""
-    latest, need = encoder["latest"], reach(encoder) + 1
+    latest, need = encoder["latest"], lookback(encoder) + 1
     covariates = {
         column["name"]: [row[i] for row in latest["covariates"][-need:]]
         for i, column in enumerate(encoder.get("covariates", ()))

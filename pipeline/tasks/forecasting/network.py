@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded
-from pipeline.encoding.series_features import lag_columns, reach
+from pipeline.encoding.series_features import lag_columns, lookback
 from pipeline.errors import DataError
 from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
@@ -83,7 +83,7 @@ class Chunks:
     def __init__(self, network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
         self.network, self.inputs = network, encoded.arrays["inputs"]
         self.truth = scaled_truth(encoded, splits)
-        self.first, room = reach(encoded.encoder), len(self.truth) - reach(encoded.encoder) - network.time_steps
+        self.first, room = lookback(encoded.encoder), len(self.truth) - lookback(encoded.encoder) - network.time_steps
         self.length = room // network.batch_size
         self.stride = network.time_steps if network.stateful else network.stride or network.time_steps
         self.steps = room // self.stride // network.batch_size
@@ -179,16 +179,16 @@ def roll_out(
     A stateful model reads the past once and then a step at a time; a stateless one its last `time_steps` each time.
     """
     column = encoder["horizons"].index(1) if 1 in encoder["horizons"] else 0
-    window = reach(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
+    window = lookback(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
     tail = np.concatenate([past[-window:], np.empty(steps)])
     known = len(tail) - steps
     beside = None if covariates is None else covariates[-len(tail) :]
     first += len(past) - known
     reset_states(model.model)
-    fresh = known - reach(encoder)  # rows that the model has not read yet
+    fresh = known - lookback(encoder)  # rows that the model has not read yet
     direct = np.empty(0)
     for t in range(known, len(tail)):
-        part = slice(max(0, t - reach(encoder) - fresh), t)
+        part = slice(max(0, t - lookback(encoder) - fresh), t)
         clock = {**encoder, "start": time_of_step(encoder, first + part.start)}
         rows = inputs(tail[part], clock, None if beside is None else beside[part])[-fresh:]
         scaled = model.predict(rows[None].astype(np.float32))[0, -1]

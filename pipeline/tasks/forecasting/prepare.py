@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.datasets import ForecastingData
 from pipeline.encoding.records import SPLITS, Encoded, Series
-from pipeline.encoding.series_features import calendar_features, lag_features, reach
+from pipeline.encoding.series_features import calendar_features, lag_features, lookback
 from pipeline.errors import DataError
 
 MIN_TARGETS = 50
@@ -63,8 +63,8 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
 
 
 def _check_length(source: str, n: int, cuts: list[int], encoder: Mapping[str, Any]) -> None:
-    need = reach(encoder) + max(encoder["horizons"]) + MIN_TARGETS
-    smallest = min(cuts[0] - reach(encoder), cuts[1] - cuts[0], n - cuts[1])
+    need = lookback(encoder) + max(encoder["horizons"]) + MIN_TARGETS
+    smallest = min(cuts[0] - lookback(encoder), cuts[1] - cuts[0], n - cuts[1])
     if smallest < max(encoder["horizons"]) + MIN_TARGETS:
         raise DataError(
             f"{source}: {n} points are too few: the past that a forecast looks at and the longest horizon need {need}"
@@ -139,7 +139,7 @@ def inputs(values: Floats, encoder: Mapping[str, Any], covariates: Floats | None
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
     """The encoder, and the latest values, from which a forecast starts when none are given."""
-    tail = max(4 * reach(encoded.encoder), 2_001)
+    tail = max(4 * lookback(encoded.encoder), 2_001)
     values = encoded.arrays["values"]
     end: dict[str, Any] = {"first": max(0, len(values) - tail), "values": [float(v) for v in values[-tail:]]}
     if "covariates" in encoded.arrays:
@@ -154,7 +154,7 @@ def targets(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], Floats]:
     """
     values, valid, horizons = encoded.arrays["values"], encoded.arrays["valid"], encoded.encoder["horizons"]
     start, end = bounds(encoded, split)
-    origins = np.arange(max(start - max(horizons), reach(encoded.encoder)), end - min(horizons))
+    origins = np.arange(max(start - max(horizons), lookback(encoded.encoder)), end - min(horizons))
     truth = np.full((len(origins), len(horizons)), np.nan)
     for j, horizon in enumerate(horizons):
         at = origins + horizon
@@ -170,7 +170,7 @@ def carried_steps(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], int]
     as there are)."""
     origins, _ = targets(encoded, split)
     share = -(-len(origins) // STREAMS)
-    warm = min(WARM_UP, int(origins[0]) - reach(encoded.encoder))
+    warm = min(WARM_UP, int(origins[0]) - lookback(encoded.encoder))
     starts = origins[0] + share * np.arange(STREAMS)
     return np.minimum(starts[:, None] + np.arange(-warm, share), origins[-1]), warm
 
@@ -179,7 +179,7 @@ def window_steps(encoded: Encoded, split: str, time_steps: int) -> NDArray[np.in
     """int64 [window]: what a network without a carried state reads to forecast from an origin of the split, counted
     from there; shorter than `time_steps` for all where the first origin has less behind it."""
     origins, _ = targets(encoded, split)
-    return np.arange(-min(time_steps - 1, int(origins[0]) - reach(encoded.encoder)), 1)
+    return np.arange(-min(time_steps - 1, int(origins[0]) - lookback(encoded.encoder)), 1)
 
 
 def bounds(encoded: Encoded, split: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
-from pipeline.encoding.series_features import reach
+from pipeline.encoding.series_features import lookback
 from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
 from pipeline.tasks.forecasting.prepare import carried_steps, targets, window_steps
 
@@ -35,7 +35,7 @@ def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any],
     else:
         picked = spread(len(origins), rows)
         back = len(window_steps(encoded, "test", network["time_steps"])) - 1
-    inputs = [_item(encoded, values, int(origins[i]) - back - reach(encoder), int(origins[i]) + 1) for i in picked]
+    inputs = [_item(encoded, values, int(origins[i]) - back - lookback(encoder), int(origins[i]) + 1) for i in picked]
     horizons = np.array(encoder["horizons"])
     return RawRows(
         inputs,

@@ -1,4 +1,4 @@
-"""The chapters' table: what was printed, what the same protocol gives here, and what holds."""
+"""The table of the textbook: its printed figures, the same protocol run here, and results on held-out data."""
 
 from collections.abc import Mapping
 
@@ -10,44 +10,43 @@ from pipeline.reporting.systems import LINES, Line
 
 HEADER = (
     "system",
-    "the chapter printed",
+    "printed in the textbook",
     "its protocol here",
     "baseline on the same rows",
-    "honest",
+    "on held-out data",
     "its baseline",
     "why they differ",
 )
 CAPTION = (
-    "The chapter’s protocol is repeated with its flaws; every baseline is scored on the very rows and by the very "
-    "metric of the figure beside it. Green: the printed figure is met; red: it is not."
-)  # fmt: skip
-EPOCH_SECONDS = Metric("epoch_seconds").shown("seconds an epoch")
+    "The textbook’s protocol is repeated with its flaws. Each baseline is scored on the same rows and by the same "
+    "metric as the figure to its left. Green: the printed figure is met. Red: it is not."
+)
+EPOCH_SECONDS = Metric("epoch_seconds").shown("seconds per epoch")
 
 
-def table(rows: Mapping[str, Result]) -> Table:
-    """A row for each line of LINES that names experiments; rows: results by experiment, as far as there are any."""
-    shown = [_row(line, rows) for line in LINES if any(name in rows for name in line.experiments)]
-    return Table("What the chapters printed, and what holds", HEADER, shown, CAPTION)
+def table(results: Mapping[str, Result]) -> Table:
+    """Return a row for each line of LINES that has a result. results: by experiment."""
+    rows = [_row(line, results) for line in LINES if any(name in results for name in line.experiments)]
+    return Table("The textbook’s figures, and results on held-out data", HEADER, rows, CAPTION)
 
 
-def _row(line: Line, rows: Mapping[str, Result]) -> list[Cell]:
-    chapter = next((rows[name] for name in line.chapter if name in rows), None)
-    honest = next((rows[name] for name in line.honest if name in rows), None)
+def _row(line: Line, results: Mapping[str, Result]) -> list[Cell]:
+    repeated = next((results[name] for name in line.textbook if name in results), None)
+    held_out = next((results[name] for name in line.held_out if name in results), None)
     return [
         Cell(f"{line.system} {line.title}"),
         Cell(line.printed),
-        Cell("–") if chapter is None else _reading(line, rows),
-        Cell("–") if chapter is None else _rival(line, chapter),
-        Cell("–") if honest is None else _score(honest),
-        Cell("–") if honest is None else _baseline(honest),
+        Cell("–") if repeated is None else _textbook_figure(line, results),
+        Cell("–") if repeated is None else _textbook_baseline(line, repeated),
+        Cell("–") if held_out is None else _score(held_out),
+        Cell("–") if held_out is None else _baseline(held_out),
         Cell(line.why),
     ]
 
 
-def _reading(line: Line, rows: Mapping[str, Result]) -> Cell:
-    """The figure of the first experiment, those of its variants below."""
-    results = {name: rows[name] for name in line.chapter if name in rows}
-    first, *others = results
+def _textbook_figure(line: Line, results: Mapping[str, Result]) -> Cell:
+    """Return the figure of the first experiment, with those of its variants below."""
+    first, *others = (name for name in line.textbook if name in results)
     metric = _metric(line, results[first])
     notes = [f"{metric.label}, {first}"]
     notes += [f"{formatting.value(metric, line.reading(results[name].metrics))} {name}" for name in others]
@@ -65,8 +64,8 @@ def _metric(line: Line, result: Result) -> Metric:
     return EPOCH_SECONDS if line.metric == EPOCH_SECONDS.name else result.task.metric(line.metric)
 
 
-def _rival(line: Line, result: Result) -> Cell:
-    """Return the best baseline by the textbook's own metric, where the figure is of the test."""
+def _textbook_baseline(line: Line, result: Result) -> Cell:
+    """Return the best baseline by the textbook's own metric; a dash unless the figure is a test figure."""
     baselines = {name: b for name, b in result.metrics["baselines"].items() if line.metric in b}
     if not baselines or line.split != "test":
         return Cell("–")
