@@ -52,7 +52,7 @@ export ON_PATH
 check: $(CHECKED) ## Check params.yaml, all mistakes at once
 	@:
 
-$(CHECKED): params.yaml pipeline/config.py $(wildcard pipeline/rows/*.py) pipeline/sources/__init__.py $(STAMP)
+$(CHECKED): params.yaml $(wildcard textbook/params.yaml) $(wildcard pipeline/config/*) pipeline/sources/__init__.py $(STAMP)
 	@$(BIN)/python -m pipeline check
 	@mkdir -p $(@D) && touch $@
 

@@ -17,7 +17,8 @@ from pipeline.stages import parameters
 from pipeline.tasks import task_named
 from pipeline.tracking import build, provenance
 from pipeline.tracking.delivery import deliver
-from pipeline.tracking.record import SystemMonitor, now
+from pipeline.tracking.environment import SystemMonitor
+from pipeline.tracking.record import now
 
 
 def run(project: Project, name: str) -> None:

@@ -24,7 +24,8 @@ from pipeline.artifacts import Project
 from pipeline.errors import UserError
 from pipeline.tracking import store
 from pipeline.tracking.delivery import Delivered, deliver, spooled, sync
-from pipeline.tracking.record import Journal, SystemMonitor, environment_tags, load, now
+from pipeline.tracking.environment import SystemMonitor, environment_tags
+from pipeline.tracking.record import Journal, load, now
 
 # mlflow and what it imports warn about each other; none of it is ours
 pytestmark = pytest.mark.filterwarnings("ignore")
