@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
@@ -83,6 +84,54 @@ ROW = SETTINGS["experiments.rows"]
 )
 def test_remake_names_what_the_commit_does_not_have(project: Project, changes: dict[str, Any], command: str) -> None:
     assert remade(project, head(project), **changes) == f"git checkout {head(project)} && {command}"
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("gru", "gru"),
+        ("a b/c-d:e_1.txt", "a b/c-d:e_1.txt"),
+        ("010", "'010'"),
+        ("true", "'true'"),
+        ("", "''"),
+        (64, "64"),
+        (0.003, "0.003"),
+        (1e-5, "1e-05"),
+        (True, "true"),
+        (None, "null"),
+        ([1, 2.5, "x", None], "[1, 2.5, x, null]"),
+        ((8, 4), "[8, 4]"),
+        ({"b": 1, "a": {"c": [False]}}, "{b: 1, a: {c: [false]}}"),
+        ([{"a": 1}], "[{a: 1}]"),
+        (["x" * 90] * 3, f"[{', '.join(['x' * 90] * 3)}]"),
+        # Read as a number or with a backslash, or refused, when `-S` gets them without double quotes.
+        ("1e-3", "'1e-3'"),
+        ("Größe", '"Größe"'),
+        ("it's", '"it\'s"'),
+        ("a, b", '"a, b"'),
+        (",", '","'),
+        ("a\\b", "a\\b"),
+    ],
+)
+def test_what_flow_writes_is_what_dvc_reads(value: Any, line: str, tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    assert provenance.flow(value) == line
+    path = tmp_path / "params.yaml"
+    path.write_text("row: {key: 0}\n")
+    apply_overrides(str(path), [f"row.key={line}"])
+    read = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["row"]["key"]
+    assert repr(read) == repr(list(value) if isinstance(value, tuple) else value)
+
+
+def test_the_params_of_a_commit_are_read_as_dvc_reads_them(project: Project) -> None:
+    text = "seed: 1\nedition: sample\ncell: null\nexperiments: {rows: {learning_rate: 1e-3, name: NO}}\n"
+    (project.root / "params.yaml").write_text(text)
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", *who, "commit", "--quiet", "--all", "--message", "x"], cwd=project.root, check=True)
+    settings = {"experiments.rows": {"learning_rate": 0.001, "name": "NO"}}
+    command = provenance.remake(project, head(project), "evaluate@rows", settings)
+    assert command.endswith("&& dvc repro evaluate@rows")
 
 
 def test_without_its_commit_nothing_can_be_compared(project: Project) -> None:

@@ -50,7 +50,7 @@ from pipeline.tracking import delivery
 from pipeline.tracking.record import load as load_journal
 from pipeline.training import repeats
 from pipeline.training.compiled import Compiled
-from pipeline.training.fit import fit, load, optimizer, trainable
+from pipeline.training.fit import _Average, fit, load, optimizer, trainable
 from pipeline.training.repeats import Member, Trainer
 
 WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
@@ -347,6 +347,29 @@ def test_the_average_is_that_of_all_steps_and_training_goes_on_from_the_last() -
     np.testing.assert_allclose(feed.weights[-1], weights, atol=1e-5)
     assert np.abs(average - weights).max() > 1e-3
     assert np.array_equal(fitted.weights[0], seen[1])
+
+
+@pytest.mark.parametrize("on_tensorflow", [True, False], ids=["graph", "arrays"])
+def test_the_graph_and_the_arrays_average_to_the_same_bytes(
+    on_tensorflow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.training.fit.ON_TENSORFLOW", on_tensorflow)
+    rng = np.random.default_rng(0)
+    model = keras.Sequential([keras.Input((7,)), keras.layers.Dense(300), keras.layers.LayerNormalization()])
+    compiled = Compiled(model)
+    for _ in range(2):  # the second training begins its average anew, in the graph of the first
+        load(model, [rng.normal(size=w.shape).astype(np.float32) for w in trainable(model)])
+        average, expected = _Average(compiled, 0.9), trainable(model)
+        for step in range(1, 101):
+            load(model, [w + rng.normal(0, 0.01, w.shape).astype(np.float32) for w in trainable(model)])
+            average.update()
+            share = np.float32(1.0 - min(0.9, (1 + step) / (10 + step)))
+            expected = [e + share * (w - e) for e, w in zip(expected, trainable(model), strict=True)]
+        last = trainable(model)
+        with average:
+            assert [w.tobytes() for w in trainable(model)] == [e.tobytes() for e in expected]
+        assert [w.tobytes() for w in trainable(model)] == [w.tobytes() for w in last]
+    assert (compiled.average is not None) == on_tensorflow
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_with_its_step() -> None:
