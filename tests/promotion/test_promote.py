@@ -16,6 +16,7 @@ from pipeline.promotion import promote
 from pipeline.promotion.gate import Evidence
 from pipeline.promotion.promote import Candidate
 from pipeline.promotion.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from pipeline.tasks import TASKS
 from pipeline.tracking import store
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -69,7 +70,8 @@ def candidate(project: Project) -> Make:
         }
         losses = np.ones(400)
         losses[:right] = 0
-        return Candidate(experiment, metrics, run_json, Evidence(np.arange(400, dtype=np.uint64), losses), 1, 1)
+        evidence = Evidence(np.arange(400, dtype=np.uint64), losses)
+        return Candidate(experiment, TASKS["sentiment"], metrics, run_json, evidence, horizon=1)
 
     return make
 

@@ -143,9 +143,10 @@ def test_a_turn_given_back_while_it_is_asked_for_is_asked_for_again(
 KILLED = """
 import os, sys
 from pathlib import Path
-from pipeline import registry, tracking
 from pipeline.artifacts import Project
-with tracking.connected(Project(Path(sys.argv[1]))) as client:
+from pipeline.promotion import registry
+from pipeline.tracking.store import connected
+with connected(Project(Path(sys.argv[1]))) as client:
     store = registry.Registry(client)
     real = client.set_registered_model_alias
     def kill(model, alias, number):
