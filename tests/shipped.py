@@ -1,7 +1,7 @@
-"""Tests of the rows that this project ships with, which skip themselves where a user removed the rows."""
+"""The rows that this project ships with, and the mark that skips tests about rows that its user has removed."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,22 @@ ROOT = Path(__file__).parents[1]
 
 @functools.cache
 def shipped() -> Params:
-    """Return the project's parameters."""
+    """Return the project's parameters, those of the textbook included while its folder is there."""
     return loading.load(ROOT, SOURCES)
 
 
-def needs_rows(*experiments: str) -> pytest.MarkDecorator:
-    """Return a mark for tests that read these experiments and their data sets."""
-    removed = [name for name in experiments if name not in shipped().experiments]
+def needs_rows(*names: str) -> pytest.MarkDecorator:
+    """Return a mark that skips a test unless sources, data sets or experiments still have each of these rows."""
+    params = shipped()
+    removed = [name for name in names if name not in {*params.sources, *params.datasets, *params.experiments}]
     return pytest.mark.skipif(bool(removed), reason=f"rows were removed from this project: {', '.join(removed)}")
 
 
 def settings(row: BaseModel, names: Iterable[str]) -> dict[str, Any]:
     """Return some settings of a row."""
     return {name: getattr(row, name) for name in names}
+
+
+def for_rows(expected: Mapping[str, Any]) -> list[Any]:
+    """Return pairs of an experiment and what is expected of it, to parametrize a test with."""
+    return [pytest.param(name, value, marks=needs_rows(name)) for name, value in expected.items()]

@@ -1,4 +1,4 @@
-"""The gate's judgement: what is called better, what is not, and what stays open."""
+"""Verdicts of the gate: better, not better, inconclusive."""
 
 from typing import get_args
 
@@ -19,7 +19,7 @@ def evidence(losses: object, rows: object = None) -> Evidence:
 
 
 def right_or_wrong(n: int, only_ours: int, only_theirs: int) -> tuple[Evidence, Evidence]:
-    """Losses of n examples of which the two differ on some; the others both get wrong."""
+    """Make losses of n examples: the two models differ on some, and both get the others wrong."""
     ours, theirs = np.ones(n), np.ones(n)
     ours[:only_ours] = 0
     theirs[only_ours : only_ours + only_theirs] = 0
@@ -46,7 +46,7 @@ def test_five_to_nothing_is_a_sixteenth_of_chance() -> None:
 
 
 def test_tags_are_judged_by_the_sentence() -> None:
-    """200 words that are better stand in two sentences: as independent words they would be a clear gain."""
+    """The 200 better words are in two sentences; as independent words they would be a clear gain."""
     rows = np.repeat(np.arange(60), 100)
     ours, theirs = np.zeros(6000), np.zeros(6000)
     theirs[:200] = 1.0
@@ -58,7 +58,7 @@ def test_tags_are_judged_by_the_sentence() -> None:
 
 
 def test_sentences_count_by_their_words() -> None:
-    """One loss less in each sentence of 10 words: a tenth less per word, with no spread at all."""
+    """With one error less in each sentence of 10 words, the loss per word is lower by a tenth, without any spread."""
     rows = np.repeat(np.arange(50), 10)
     theirs = (np.arange(500) % 10 == 0).astype(float)
     found = compare("bootstrap of sentences", evidence(np.zeros(500), rows), evidence(theirs, rows), block=25).figures
@@ -72,7 +72,10 @@ def test_text_is_judged_by_blocks_of_characters() -> None:
     assert better.figures["candidate_loss"] == pytest.approx(better.figures["champion_loss"] - 0.05)
     assert compare("bootstrap of blocks", evidence(bits), evidence(bits - 0.05), block=200).outcome == "not better"
     trend = 0.4 * np.repeat(RNG.normal(size=100), 200)  # what depends on its neighbours counts once
-    assert compare("bootstrap of blocks", evidence(bits + trend - 0.01), evidence(bits), block=200).outcome == "inconclusive"
+    assert (
+        compare("bootstrap of blocks", evidence(bits + trend - 0.01), evidence(bits), block=200).outcome
+        == "inconclusive"
+    )
 
 
 def test_text_of_too_few_blocks_decides_nothing() -> None:
@@ -99,7 +102,7 @@ def test_equal_answers_win_nothing() -> None:
 
 
 def test_two_states_of_the_data_meet_on_their_shared_rows() -> None:
-    """The data grew: the candidate's test is a later one. Outside of what they share, either would win by a mile."""
+    """The data grew, so the candidate's test is later; on the rows that are not shared, either would win clearly."""
     ours = evidence(np.r_[np.zeros(100), np.ones(300)], np.r_[np.arange(500, 600), np.arange(100, 400)])
     theirs = evidence(np.r_[np.ones(100), np.zeros(300)], np.r_[np.arange(1000, 1100), np.arange(100, 400)])
     a, b, weights = shared(ours, theirs)
