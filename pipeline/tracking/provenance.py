@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.artifacts import Project
 from pipeline.config import plain_yaml
 from pipeline.config.schema.params import Params
+from pipeline.config.schema.sources import with_reader
 
 UNKNOWN = "unknown"
 
@@ -72,6 +73,7 @@ def _changes(settings: Mapping[str, Any], then: Any) -> Iterator[str]:
     for key, value in settings.items():
         table, _, row = key.partition(".")
         old = (then.get(table) or {}).get(row) if row else then.get(table)
+        old = with_reader(old) if table == "own" else old
         if not isinstance(value, dict):
             if value != old:
                 yield f"-S {_quoted(f'{key}={plain_yaml.flow(value)}')}"

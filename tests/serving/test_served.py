@@ -27,7 +27,6 @@ from pipeline.tasks import TASKS
 from pipeline.tasks.forecasting.prepare import targets
 from pipeline.tasks.returns.prepare import COLUMNS, days
 from pipeline.tasks.textbook.scaled_windows.prepare import bounds
-from pipeline.tracking.build import requirements
 
 LONG = "word " * 20_000
 ROOT = Path(__file__).parents[2]
@@ -506,11 +505,6 @@ def test_options_are_those_of_the_signature_with_its_defaults(task: str, served:
     known = ", ".join(options) or "none"
     with pytest.raises(DataError, match=f"^colour: no such option; known: {known}$"):
         served[task].answer([FINE[task]], options | {"colour": "red"})
-
-
-def test_a_served_model_needs_what_the_lock_pins() -> None:
-    locked = set(re.findall(r"^[a-z0-9-]+==[^ ;]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    assert {pin.replace("ruamel.yaml", "ruamel-yaml") for pin in requirements()} <= locked
 
 
 # From MLflow

@@ -1,14 +1,9 @@
-"""What `trace` says without a store: the command that makes a run again, and where a run came from."""
+"""What `trace` says without a store: where a run came from, and which files no stage makes."""
 
 import json
-import os
-import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from ruamel.yaml import YAML
 
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
@@ -16,151 +11,31 @@ from pipeline.tracking import provenance
 from pipeline.tracking.environment import environment_tags
 from pipeline.tracking.trace import trace
 
-PARAMS = {
-    "seed": 1,
-    "edition": "synthetic",
-    "cell": None,
-    "sources": {"digits": {"reader": "digits"}},
-    "datasets": {"digits": {"source": "digits", "task": "image_rows"}},
-    "experiments": {"rows": {"dataset": "digits", "task": "image_rows", "units": 8, "dropout": 0.5}},
-}
-SETTINGS = {
-    "seed": 1,
-    "edition": "synthetic",
-    "cell": None,
-    "sources.digits": {"reader": "digits"},
-    "datasets.digits": {"source": "digits", "task": "image_rows"},
-    "experiments.rows": {"dataset": "digits", "task": "image_rows", "units": 8, "dropout": 0.5},
-}
+from .conftest import head
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A git repository with params.yaml and, from then on, other params.yaml in the folder."""
-    for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "GITHUB_", "MLFLOW_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-    for command in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "--message", "params"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    (tmp_path / "params.yaml").write_text("seed: 2\n")
-    return Project(tmp_path)
-
-
-def head(project: Project) -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project.root, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def remade(project: Project, commit: str | None, **changes: Any) -> str:
-    settings: dict[str, Any] = {**SETTINGS, **changes}
-    return provenance.remake(project, commit, "evaluate@rows", settings)
-
-
-ROW = SETTINGS["experiments.rows"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "command"),
-    [
-        ({}, "dvc repro evaluate@rows"),
-        ({"cell": "gru"}, "dvc exp run -S cell=gru evaluate@rows"),
-        ({"experiments.rows": {**ROW, "units": 16}}, "dvc exp run -S experiments.rows.units=16 evaluate@rows"),
-        ({"experiments.rows": {**ROW, "layers": 2}}, "dvc exp run -S +experiments.rows.layers=2 evaluate@rows"),
-        (
-            {"experiments.rows": {k: v for k, v in ROW.items() if k != "dropout"}},
-            "dvc exp run -S '~experiments.rows.dropout' evaluate@rows",
-        ),
-        (
-            {"datasets.digits": {"source": "digits", "task": "image_rows", "parts": [1, 2]}},
-            "dvc exp run -S '+datasets.digits.parts=[1, 2]' evaluate@rows",
-        ),
-        (
-            {"experiments.new": {"dataset": "digits", "units": 4}},
-            "dvc exp run -S '+experiments.new={dataset: digits, units: 4}' evaluate@rows",
-        ),
-    ],
-)
-def test_remake_names_what_the_commit_does_not_have(project: Project, changes: dict[str, Any], command: str) -> None:
-    assert remade(project, head(project), **changes) == f"git checkout {head(project)} && {command}"
-
-
-@pytest.mark.parametrize(
-    ("value", "line"),
-    [
-        ("gru", "gru"),
-        ("a b/c-d:e_1.txt", "a b/c-d:e_1.txt"),
-        ("010", "'010'"),
-        ("true", "'true'"),
-        ("", "''"),
-        (64, "64"),
-        (0.003, "0.003"),
-        (1e-5, "1e-05"),
-        (True, "true"),
-        (None, "null"),
-        ([1, 2.5, "x", None], "[1, 2.5, x, null]"),
-        ((8, 4), "[8, 4]"),
-        ({"b": 1, "a": {"c": [False]}}, "{b: 1, a: {c: [false]}}"),
-        ([{"a": 1}], "[{a: 1}]"),
-        (["x" * 90] * 3, f"[{', '.join(['x' * 90] * 3)}]"),
-        # Read as a number or with a backslash, or refused, when `-S` gets them without double quotes.
-        ("1e-3", "'1e-3'"),
-        ("Größe", '"Größe"'),
-        ("it's", '"it\'s"'),
-        ("a, b", '"a, b"'),
-        (",", '","'),
-        ("a\\b", "a\\b"),
-    ],
-)
-def test_what_flow_writes_is_what_dvc_reads(value: Any, line: str, tmp_path: Path) -> None:
-    from dvc.utils.hydra import apply_overrides
-
-    assert provenance.flow(value) == line
-    path = tmp_path / "params.yaml"
-    path.write_text("row: {key: 0}\n")
-    apply_overrides(str(path), [f"row.key={line}"])
-    read = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["row"]["key"]
-    assert repr(read) == repr(list(value) if isinstance(value, tuple) else value)
-
-
-def test_the_params_of_a_commit_are_read_as_dvc_reads_them(project: Project) -> None:
-    text = "seed: 1\nedition: sample\ncell: null\nexperiments: {rows: {learning_rate: 1e-3, name: NO}}\n"
-    (project.root / "params.yaml").write_text(text)
-    who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-    subprocess.run(["git", *who, "commit", "--quiet", "--all", "--message", "x"], cwd=project.root, check=True)
-    settings = {"experiments.rows": {"learning_rate": 0.001, "name": "NO"}}
-    command = provenance.remake(project, head(project), "evaluate@rows", settings)
-    assert command.endswith("&& dvc repro evaluate@rows")
-
-
-def test_without_its_commit_nothing_can_be_compared(project: Project) -> None:
-    assert remade(project, "c0ffee", cell="gru") == "git checkout c0ffee && dvc repro evaluate@rows"
-    assert remade(project, None, cell="gru") == "dvc repro evaluate@rows"
-
-
-def test_a_run_of_ci_names_its_job_and_what_was_changed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_ci_names_its_job_and_what_was_changed(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SERVER_URL": "https://git.example", "REPOSITORY": "a/b", "RUN_ID": "7"}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
-    tags = environment_tags(project)
+    tags = environment_tags(repository)
     assert tags["job"] == "https://git.example/a/b/actions/runs/7"
-    assert tags["mlflow.source.git.commit"] == head(project)
+    assert tags["mlflow.source.git.commit"] == head(repository)
     assert (tags["git_dirty"], tags["git_changes"]) == ("true", "params.yaml")
-    folder = project.model("rows")
+    folder = repository.model("rows")
     folder.mkdir(parents=True)
     ids = {"run_id": None, "model_id": None, "experiment_id": None, "run_key": "a" * 32, "name": "gru 8 · rows"}
     (folder / "run.json").write_text(json.dumps({**tags, **ids, "remake": "dvc repro"}))
-    text = trace(project, "a" * 32)
+    text = trace(repository, "a" * 32)
     assert "job         https://git.example/a/b/actions/runs/7" in text
     assert "run         not in MLflow yet" in text and "python -m pipeline sync" in text
     assert "with uncommitted changes: params.yaml" in text
 
 
-def test_a_file_that_no_stage_makes(project: Project) -> None:
+def test_a_file_that_no_stage_makes(repository: Project) -> None:
     lock = {"stages": {"train@rows": {"cmd": "x", "outs": [{"path": "data/models/rows", "md5": "a.dir"}]}}}
-    (project.root / "dvc.lock").write_text(yaml.safe_dump(lock))
-    assert provenance.hashes(project) == {"data/models/rows": "a.dir"}
+    (repository.root / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert provenance.hashes(repository) == {"data/models/rows": "a.dir"}
     with pytest.raises(DataError, match="not an output of a stage; give one of data/models/rows"):
-        trace(project, str(project.root / "data" / "models"))
+        trace(repository, str(repository.root / "data" / "models"))
     with pytest.raises(DataError, match=r"not an output of a stage; give one of the outputs in dvc\.lock"):
-        trace(project, str(project.root / "README.md"))
+        trace(repository, str(repository.root / "README.md"))
