@@ -21,7 +21,7 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     try:
         past = np.array(item["values"] if item else loaded.encoder["latest"], np.float64)
     except (TypeError, KeyError, ValueError):
-        raise DataError('a forecast needs {"values": [numbers]}, or {} to continue the training data') from None
+        raise DataError('a forecast needs {"values": [numbers]}, or {} to continue from the latest known') from None
     if past.ndim != 1 or len(past) < window or not np.isfinite(past).all():
         raise DataError(
             f"values: found numbers of shape {list(past.shape)}; at least {window} are needed, in one row, all finite"

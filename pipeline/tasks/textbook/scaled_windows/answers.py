@@ -32,7 +32,7 @@ def _window(encoder: Mapping[str, Any], item: Any) -> NDArray[np.float64]:
     try:
         values = np.array(item["values"], np.float64)
     except (TypeError, KeyError, ValueError, IndexError):
-        raise DataError('a forecast needs {"values": [numbers]}, or {} to continue the training data') from None
+        raise DataError('a forecast needs {"values": [numbers]}, or {} to continue from the latest known') from None
     if values.ndim != 1 or len(values) < encoder["window"] or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(
             f"values: found numbers of shape {list(values.shape)}; {encoder['window']} or more are needed, in one row,"
