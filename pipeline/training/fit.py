@@ -30,7 +30,9 @@ class Feed(Protocol):
 
     steps: int
 
-    def batches(self, rng: np.random.Generator) -> Iterator[Batch]: ...
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield the batches of one epoch."""
+        ...
 
 
 @dataclass

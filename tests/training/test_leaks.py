@@ -159,9 +159,9 @@ def test_each_character_is_predicted_from_the_one_before_it() -> None:
         table[a, b] = 40.0
     predict = char_lm_network.predictor(Compiled(char_lm_network.build(network, encoded.encoder)), network, encoded)
     ids = keras.Input((None,), batch_size=predict.streams, dtype="int32")
-    predict.twin = Compiled(keras.Model(ids, keras.layers.Embedding(size, size)(ids)))
-    load(predict.twin.model, [table])
-    predict.model = predict.twin
+    predict.inference_model = Compiled(keras.Model(ids, keras.layers.Embedding(size, size)(ids)))
+    load(predict.inference_model.model, [table])
+    predict.model = predict.inference_model
     for split in ("validation", "test"):
         assert predict(split, BOTH, 0).max() < 1e-6
 

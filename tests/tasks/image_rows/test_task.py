@@ -105,7 +105,7 @@ def test_a_chapter_watches_its_epochs_on_the_test_images() -> None:
     np.testing.assert_array_equal(encoded.arrays["test_x"], record.pixels[320:])
     np.testing.assert_array_equal(encoded.arrays["train_x"], record.pixels[:320])
     assert encoded.summary["flaws"] == [
-        "The 80 test images are the validation images too: epochs were watched on them."
+        "The 80 test images are also the validation images, which every epoch is judged on."
     ]
     assert encoded.summary["repeats_across_splits"] == 0
 

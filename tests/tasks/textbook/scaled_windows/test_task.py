@@ -59,7 +59,7 @@ def test_flaw_the_scaling_sees_the_test_part(electricity: Encoded) -> None:
     after = encode(changed, row("electricity-chapter"), 0)
     assert after.encoder["spread"][0] == 2 * electricity.encoder["spread"][0]
     assert after.arrays["inputs"][0:1000].max() < electricity.arrays["inputs"][0:1000].max()
-    assert "The scaling saw all 140,256 values: 42,077 of the test part lie outside" in flaws(electricity)
+    assert "The scaling used all 140,256 values: 42,077 of the test part are outside" in flaws(electricity)
 
 
 def flaws(encoded: Encoded) -> str:
