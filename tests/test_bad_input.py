@@ -169,9 +169,9 @@ def test_a_missing_input_of_a_stage_says_who_makes_it(command: str, refused: Ask
 
 
 DAMAGES = {
-    "arrays.npz": (b"PK\x03\x04 half of an archive", "not a whole .npz file"),
-    "encoder.json": (b'{"ids": {"a": 1', "not a whole JSON file"),
-    "summary.json": (b"", "not a whole JSON file"),
+    "arrays.npz": (b"PK\x03\x04 half of an archive", "not a complete .npz file"),
+    "encoder.json": (b'{"ids": {"a": 1', "not a complete JSON file"),
+    "summary.json": (b"", "not a complete JSON file"),
 }
 
 
