@@ -143,7 +143,7 @@ def test_a_model_that_is_not_there_is_named(command: str, project: Path, refused
         (project / "picture.png").write_bytes(b"")
     message = refused(*command.split())
     assert "x: no trained model" in message
-    assert "`dvc repro` trains" in message
+    assert "`dvc repro` to train" in message
     (project / "data" / "models" / "umich").mkdir(parents=True)
     assert "trained: umich" in refused(*command.split())
 
@@ -183,7 +183,7 @@ def test_a_damaged_data_set_is_named_with_the_cure(command: str, name: str, proj
     (project / "data" / "prepared" / "umich" / name).write_bytes(content)
     message = refused(*command.split())
     assert f"data/prepared/umich/{name}: {what}" in message
-    assert "`dvc checkout` restores it" in message
+    assert "`dvc checkout` to restore it" in message
 
 
 # Published files.
@@ -239,7 +239,7 @@ def test_a_failed_download_leaves_no_look_alikes_as_if_they_were_real(
     assert main(["download", "umich"]) == 2
     assert not tree(project / "data")
     assert main(["preprocess", "umich"]) == 2
-    assert "`dvc repro` makes it" in capsys.readouterr().err
+    assert "`dvc repro` to make it" in capsys.readouterr().err
 
 
 # Raw files that cannot be used.
