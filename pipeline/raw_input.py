@@ -1,4 +1,4 @@
-"""Checks of raw input, and the parts that the answers of several tasks share."""
+"""Checks of raw input, and the parts that the answers of several tasks share. NumPy only."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 
 Answer = dict[str, Any]
-UNKNOWN_WORDS = "no word of it is in the model's vocabulary"
-# What is read and answered at most, so that a request of one input ends within the minute that a server gives it.
+UNKNOWN_WORDS = "none of its words is in the model's vocabulary"
+# Limits that keep a request of one input within the minute that a server allows.
 MAX_LENGTH = 5_000  # characters
 MAX_STEPS = 2_000
 MAX_PROMPT = 10_000  # characters
@@ -21,13 +21,18 @@ MAX_PIXELS = 50_000_000
 
 
 def texts(inputs: Sequence[Any], what: str) -> list[str]:
+    """Return the inputs as a list of strings; `what` names one of them in the error.
+
+    Raises DataError for an input that is not a string.
+    """
     for i, text in enumerate(inputs):
         if not isinstance(text, str):
-            raise DataError(f"input {i}: found {type(text).__name__}; {what} must be text")
+            raise DataError(f"input {i}: found {type(text).__name__}; {what} must be a string")
     return list(inputs)
 
 
 def number(options: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
+    """Return the option `name`, or its default; raises DataError unless it is a number from low to high."""
     value = options.get(name, default)
     if not (isinstance(value, Real) and not isinstance(value, bool) and low <= cast(float, value) <= high):
         raise DataError(f"{name}: found {value!r}; it must be a number from {low} to {high}")
@@ -35,6 +40,7 @@ def number(options: Mapping[str, Any], name: str, default: float, low: float, hi
 
 
 def flag(options: Mapping[str, Any], name: str) -> bool:
+    """Return the option `name`, False by default; raises DataError unless it is true or false."""
     value = options.get(name, False)
     if not isinstance(value, bool | np.bool_):
         raise DataError(f"{name}: found {value!r}; it must be true or false")
@@ -42,20 +48,26 @@ def flag(options: Mapping[str, Any], name: str) -> bool:
 
 
 def text_class_answer(names: Sequence[str], text: str, row: NDArray[Any], known: bool) -> Answer:
-    found = {
+    """Return class_answer for a raw text, with warnings.
+
+    known: whether the model's vocabulary has any word of the text.
+    """
+    warnings = {
         UNKNOWN_WORDS: not known,
         f"only the first {MAX_CHARACTERS} characters of the text were read": len(text) > MAX_CHARACTERS,
     }
-    return warned(class_answer(names, row), found)
+    return warned(class_answer(names, row), warnings)
 
 
 def class_answer(names: Sequence[str], row: NDArray[Any]) -> Answer:
+    """Return {label, probability, probabilities} from float [classes] probabilities."""
     best = int(row.argmax())
-    shares = {name: float(v) for name, v in zip(names, row, strict=True)}
-    return {"label": names[best], "probability": float(row[best]), "probabilities": shares}
+    probabilities = {name: float(v) for name, v in zip(names, row, strict=True)}
+    return {"label": names[best], "probability": float(row[best]), "probabilities": probabilities}
 
 
 def sentences(inputs: Sequence[Any]) -> list[list[str]]:
+    """Split each sentence at white space; raises DataError for an input that is not text or has no words."""
     rows = [text.split() for text in texts(inputs, "a sentence")]
     for i, words in enumerate(rows):
         if not words:
@@ -63,7 +75,7 @@ def sentences(inputs: Sequence[Any]) -> list[list[str]]:
     return rows
 
 
-# Answers by example, for the signatures of served models. An optional field is one that an example lacks.
+# Example answers for the signature of a served model. A field that one of them lacks is optional.
 WARNING = {"warning": "what may mislead"}
 CLASS = {"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}
 FORECAST = {"values": [3.0], "lower": [2.0], "upper": [4.0], "level": 0.9, "unit": "kW"}
@@ -71,7 +83,7 @@ FORECAST = {"values": [3.0], "lower": [2.0], "upper": [4.0], "level": 0.9, "unit
 NO_VALUES = "no values were given; the forecast goes on from the latest that the model knows"
 
 
-def warned(answer: Mapping[str, Any], found: Mapping[str, bool]) -> dict[str, Any]:
-    """The answer to raw input, with those of the sentences that are true as its `warning`, if any."""
-    said = "; ".join(sentence for sentence, true in found.items() if true)
-    return {**answer, "warning": said} if said else dict(answer)
+def warned(answer: Mapping[str, Any], warnings: Mapping[str, bool]) -> dict[str, Any]:
+    """Return the answer with the sentences that apply joined as its `warning`, if any do."""
+    warning = "; ".join(sentence for sentence, applies in warnings.items() if applies)
+    return {**answer, "warning": warning} if warning else dict(answer)

@@ -98,6 +98,30 @@ def test_every_stage_refuses_mistaken_params_at_once(command: str, project: Path
     assert "YAML readers disagree" in message
 
 
+NO_PARAMS = {
+    "nothing": "",
+    "a list": "- seed: 1",
+    "a text": "seed",
+    "a tag": "!!int foo",
+    "brackets": "[" * 500 + "]" * 500,
+    "no date": "seed: 2026-13-45",
+    "a long number": "seed: " + "9" * 5_000,
+    "a table of tables": "{seed: 1}: 2",
+    "rows without names": "datasets: [1, 2]\nexperiments: {1: {2: 3}}\n",
+    "null": "~",
+    "keys that are no texts": "1: 2\n~: 3\ntrue: 4\n[a]: b\n2026-01-01: c\n",
+    "a table for a setting": "seed: {a: {b: {c: []}}}",
+}
+
+
+@pytest.mark.parametrize("name", NO_PARAMS)
+def test_whatever_params_yaml_holds_the_answer_is_a_message(name: str, project: Path, refused: Ask) -> None:
+    (project / "params.yaml").write_text(NO_PARAMS[name])
+    message = refused("check")
+    assert message.startswith("error: params.yaml: ")
+    assert all(line.startswith("  ") and len(line) < 250 for line in message.splitlines()[1:])
+
+
 def test_a_folder_without_params_is_no_project(project: Path, refused: Ask) -> None:
     (project / "params.yaml").unlink()
     assert re.search(r"params\.yaml: not found; run inside the project's folder", refused("check"))
@@ -266,7 +290,7 @@ def series(*values: float) -> bytes:
     return b"index,value\n" + b"".join(b"%d,%r\n" % (i, float(v)) for i, v in enumerate(values))
 
 
-RIGHT = re.escape("Right: 1<TAB>I love it.")
+RIGHT = re.escape("Expected: 1<TAB>I love it.")
 UNUSABLE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "truncated archive": ("treebank", lambda b: b[: len(b) // 2], r"treebank\.zip: .*truncated or damaged at [\d,]+ b"),
     "damaged archive": ("treebank", lambda b: b[:2000] + b"#" * 500 + b[2500:], r"treebank\.zip: "),

@@ -1,1 +1,1 @@
-"""Baselines that are more than a line of a task: n-gram models, linear models of texts and of series."""
+"""Fit the larger baselines: n-gram models, and linear models of texts and of series."""

@@ -1,4 +1,4 @@
-"""Linear baselines for series: the network's own inputs and the last values, fitted on everything before the test."""
+"""Fit linear baselines for series on all data before the test, with the network's inputs and the last values."""
 
 from typing import Any
 
@@ -12,23 +12,26 @@ L1_STEPS = 40
 
 
 def linear_forecasts(encoded: Encoded, origins: NDArray[np.int64]) -> dict[str, Floats]:
-    """float64 [origins, horizons] by least squares and by least absolute error, a model of its own for each horizon."""
+    """Forecast float64 [origins, horizons] by least squares and by least absolute error, with a model per horizon."""
     x = _design(encoded)
     fits = {"linear (least squares)": _least_squares, "linear (L1)": _least_absolute}
-    found = {name: np.empty((len(origins), len(encoded.encoder["horizons"]))) for name in fits}
+    forecasts = {name: np.empty((len(origins), len(encoded.encoder["horizons"]))) for name in fits}
     for j, horizon in enumerate(encoded.encoder["horizons"]):
-        rows, y = _before_test(encoded, x, horizon)
+        train_origins, y = _before_test(encoded, x, horizon)
         for name, fit in fits.items():
-            found[name][:, j] = x[origins] @ fit(x[rows], y)
-    return found
+            forecasts[name][:, j] = x[origins] @ fit(x[train_origins], y)
+    return forecasts
 
 
 def linear_free_run(encoded: Encoded) -> Floats:
-    """float64 [steps]: the one-step least-squares model fed with its own forecasts, for a series without seasons."""
+    """Forecast float64 [steps] with the one-step least-squares model, which is fed its own forecasts.
+
+    The series must have no seasonal periods.
+    """
     lags, steps = encoded.encoder["lags"], encoded.encoder["free_run"]
     x = _design(encoded)
-    rows, y = _before_test(encoded, x, 1)
-    weights = _least_squares(x[rows], y)
+    train_origins, y = _before_test(encoded, x, 1)
+    weights = _least_squares(x[train_origins], y)
     past = list(encoded.arrays["values"][: encoded.encoder["cuts"][1]])
     mean, sd = encoded.encoder["mean"], encoded.encoder["sd"]
     for _ in range(steps):
@@ -38,16 +41,16 @@ def linear_free_run(encoded: Encoded) -> Floats:
 
 
 def _design(encoded: Encoded) -> Floats:
-    """float64 [time, lags + features + 1]: the last `lags` values, the network's other inputs, a constant."""
+    """Make the design matrix, float64 [time, lags + features + 1]: last `lags` values, other inputs, a constant."""
     inputs = encoded.arrays["inputs"].astype(np.float64)
-    # Not from the float32 inputs: an exact recursion such as that of a cosine would lose its exactness.
+    # Not from the float32 inputs, in which an exact recursion such as that of a cosine would become inexact.
     scaled = (encoded.arrays["values"] - encoded.encoder["mean"]) / encoded.encoder["sd"]
     lags = [np.concatenate([np.full(k, np.nan), scaled[: len(scaled) - k]]) for k in range(encoded.encoder["lags"])]
     return np.column_stack([*lags, inputs[:, 1:], np.ones(len(inputs))])
 
 
 def _before_test(encoded: Encoded, x: Floats, horizon: int) -> tuple[NDArray[np.int64], Floats]:
-    """(origins, targets) whose target stands before the test, is not masked, and whose past is whole."""
+    """Return the origins, and their targets, whose target is valid and before the test and whose past is complete."""
     at = np.arange(encoded.encoder["cuts"][1] - horizon)
     usable = at[encoded.arrays["valid"][at + horizon] & ~np.isnan(x[at]).any(axis=1)]
     return usable, encoded.arrays["values"][usable + horizon]
@@ -58,7 +61,7 @@ def _least_squares(x: Floats, y: Floats) -> Floats:
 
 
 def _least_absolute(x: Floats, y: Floats) -> Floats:
-    """Least absolute error by iteratively reweighted least squares, the weights' floor falling towards zero."""
+    """Minimise the absolute error by iteratively reweighted least squares, with a residual floor that shrinks."""
     weights = _least_squares(x, y)
     spread = float(np.std(y - x @ weights)) + 1e-12
     ridge = 1e-9 * np.eye(x.shape[1])

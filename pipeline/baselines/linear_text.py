@@ -1,7 +1,8 @@
-"""Linear baselines for texts: settings chosen on validation, then fitted on all but the test.
+"""Fit linear baselines for texts: settings are chosen on validation, the final fit uses all data but the test.
 
-TF-IDF of words and pairs with logistic regression; and NB-SVM (Wang and Manning, "Baselines and Bigrams", ACL 2012): a
-support vector machine on whether words and pairs are there, each weighted by its naive Bayes log-count ratio.
+One is TF-IDF of words and pairs with logistic regression. The other is NB-SVM (Wang and Manning, "Baselines and
+Bigrams", ACL 2012): a support vector machine on the presence of words and pairs, each weighted by its naive Bayes
+log-count ratio.
 """
 
 import re
@@ -16,14 +17,17 @@ from pipeline.encoding.records import SPLITS, Encoded, unpack
 STRENGTHS = (1.0, 10.0, 30.0, 100.0)
 PLAIN, TUNED, LETTERS, BAYES = "tfidf+lr", "tfidf+lr, tuned", "tfidf with letters+lr, tuned", "nb-svm"
 SVM_STRENGTHS = (0.01, 0.1, 1.0)
-SHARE_OF_SVM = 0.25  # β, and the smoothing α = 1 in _ratios, as in the paper
+SHARE_OF_SVM = 0.25  # β of the paper; _ratios uses its smoothing α = 1
 
 Predictions = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class _Fold:
-    """Vectors of two fits: on train, to look at validation; on both, to predict the test. Labels int32 [texts]."""
+    """Vectors of two fits: on train, to score validation; on train and validation (`before`), to predict the test.
+
+    The labels are int32 [texts].
+    """
 
     train: Any
     validation: Any
@@ -35,15 +39,17 @@ class _Fold:
 
 
 def linear_predictions(encoded: Encoded, fold: int) -> dict[str, Predictions]:
-    """float64 [test texts, classes] by the name of the method. Letters are seen where the networks see them, NB-SVM
-    tells two classes apart."""
+    """Predict probabilities, float64 [test texts, classes], by the name of the method.
+
+    The method with character n-grams is used if the networks get them; NB-SVM, if there are two classes.
+    """
     words = _vectors(encoded, fold, letters=False)
-    found = {PLAIN: _logistic(words, 1.0), TUNED: _tuned(words)}
+    predictions = {PLAIN: _logistic(words, 1.0), TUNED: _tuned(words)}
     if len(encoded.encoder["label_names"]) == 2:
-        found[BAYES] = _bayes_svm(words)
+        predictions[BAYES] = _bayes_svm(words)
     if encoded.encoder["char_ngrams"]:
-        found[LETTERS] = _tuned(_vectors(encoded, fold, letters=True))
-    return found
+        predictions[LETTERS] = _tuned(_vectors(encoded, fold, letters=True))
+    return predictions
 
 
 def _vectors(encoded: Encoded, fold: int, *, letters: bool) -> _Fold:
@@ -52,7 +58,7 @@ def _vectors(encoded: Encoded, fold: int, *, letters: bool) -> _Fold:
     texts = [unpack(encoded.arrays, part) for part in parts]
     first, second = _vectoriser(letters), _vectoriser(letters)
     train, validation = first.fit_transform(texts[0]), first.transform(texts[1])
-    del first  # its vocabulary is large
+    del first  # frees its large vocabulary
     before, test = second.fit_transform(texts[0] + texts[1]), second.transform(texts[2])
     both = np.concatenate(parts[:2])
     return _Fold(train, validation, before, test, labels[parts[0]], labels[parts[1]], labels[both])
@@ -87,18 +93,20 @@ def _fit(x: Any, y: NDArray[np.int32], strength: float) -> Any:
 
 
 def _bayes_svm(fold: _Fold) -> Predictions:
-    """Probabilities from a logistic curve over the margin, whose slope is that of the validation part (Platt 1999,
-    without the shift, so that the class is the machine's own)."""
+    """Map the margins of an NB-SVM to probabilities by a logistic curve fitted on validation (Platt 1999).
+
+    The curve has no intercept, so that the more probable class is the one the machine predicts.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    tried = {c: _margins(fold.train, fold.train_y, fold.validation, c) for c in SVM_STRENGTHS}
-    best = max(SVM_STRENGTHS, key=lambda c: np.mean((tried[c] > 0) == fold.validation_y))
-    curve = LogisticRegression(C=1e6, fit_intercept=False).fit(tried[best][:, None], fold.validation_y)
+    margins = {c: _margins(fold.train, fold.train_y, fold.validation, c) for c in SVM_STRENGTHS}
+    best = max(SVM_STRENGTHS, key=lambda c: np.mean((margins[c] > 0) == fold.validation_y))
+    curve = LogisticRegression(C=1e6, fit_intercept=False).fit(margins[best][:, None], fold.validation_y)
     return np.asarray(curve.predict_proba(_margins(fold.before, fold.before_y, fold.test, best)[:, None]))
 
 
 def _margins(x: Any, y: NDArray[np.int32], other: Any, strength: float) -> Predictions:
-    """float64 [texts of other], positive for class 1, of a machine that was fitted on x [texts, features] and y."""
+    """Fit an NB-SVM on x [texts, features] and y; return its margins on `other`, float64 [texts], > 0 for class 1."""
     from sklearn.svm import LinearSVC
 
     x, other = _binary(x), _binary(other)
@@ -110,12 +118,12 @@ def _margins(x: Any, y: NDArray[np.int32], other: Any, strength: float) -> Predi
 
 
 def _binary(x: Any) -> Any:
-    there = x.copy()
-    there.data[:] = 1.0
-    return there
+    present = x.copy()
+    present.data[:] = 1.0
+    return present
 
 
 def _ratios(x: Any, y: NDArray[np.int32]) -> Predictions:
-    """float64 [features]: log of how much more often each stands in class 1 than in class 0, as shares of all."""
+    """Compute float64 [features]: the log of the ratio of each feature's share in class 1 to its share in class 0."""
     one, zero = (1.0 + np.asarray(x[y == label].sum(axis=0)).ravel() for label in (1, 0))
     return np.asarray(np.log((one / one.sum()) / (zero / zero.sum())))

@@ -1,4 +1,4 @@
-"""N-gram models of running text: interpolated as Witten and Bell (1991) did, on sorted counts."""
+"""Fit n-gram models of running text on sorted counts, interpolated after Witten and Bell (1991)."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,7 +12,12 @@ Keys = NDArray[np.int64]
 
 
 class _Counts(NamedTuple):
-    """Of contexts of k symbols, `heads`, and of the symbols behind them, `pairs`; both as sorted keys, int64."""
+    """Counts of contexts of k symbols. All keys are int64.
+
+    pairs, n: sorted keys of each context with the symbol after it, and how often each occurs.
+    heads, totals, followers: sorted keys of the contexts, how often each occurs, and with how many distinct symbols
+    after it.
+    """
 
     pairs: Keys
     n: Keys
@@ -22,15 +27,19 @@ class _Counts(NamedTuple):
 
 
 def longest_order(size: int) -> int:
-    """At most MAX_ORDER, fewer for alphabets of thousands: a run of symbols is one 64-bit number in base `size`."""
+    """Return the longest n-gram for an alphabet of `size` symbols, at most MAX_ORDER.
+
+    Alphabets of thousands allow fewer, since an n-gram is stored as one 64-bit number in base `size`.
+    """
     return min(MAX_ORDER, int(62 / np.log2(size)))
 
 
 def witten_bell_bits(train: Ids, text: Ids, size: int, order: int) -> NDArray[np.float64]:
-    """-log2 p of each character of `text`, which follows `train`, under an interpolated n-gram model of `order`.
+    """Compute -log2 p of each character of `text`, float64 [len(text)], under an interpolated n-gram model.
 
-    p_k(c|h) = (n(h,c) + t(h) p_{k-1}(c|h')) / (n(h) + t(h)) with n counts and t distinct followers of the context h
-    (Witten and Bell 1991); p_0 is uniform. float64 [len(text)].
+    The model has order `order` and is fitted on `train`, which directly precedes `text`.
+    p_k(c|h) = (n(h,c) + t(h) p_{k-1}(c|h')) / (n(h) + t(h)), where n are counts, t(h) is the number of distinct symbols
+    after the context h, and h' is h without its first symbol (Witten and Bell 1991); p_0 is uniform.
     """
     context = np.concatenate([train[-order:], text]).astype(np.int64)
     start = len(context) - len(text)
@@ -42,9 +51,10 @@ def witten_bell_bits(train: Ids, text: Ids, size: int, order: int) -> NDArray[np
 
 
 def witten_bell(train: Ids, contexts: Ids, known: NDArray[np.int64], size: int) -> Iterator[NDArray[np.float64]]:
-    """p of every symbol behind each context, float64 [contexts, size], under models of order 1, 2, 3 …
+    """Yield p of every symbol after each context, float64 [contexts, size], under models of order 1, 2, 3 …
 
-    contexts: [contexts, width], their last symbols on the right; known: how many of those count, for each context.
+    contexts: int16 [contexts, width], the last symbol on the right.
+    known: int64 [contexts], how many symbols of each context may be used, counted from the right.
     """
     p = np.full((len(contexts), size), 1.0 / size)
     heads, width = np.zeros(len(contexts), np.int64), contexts.shape[1]
@@ -58,7 +68,7 @@ def witten_bell(train: Ids, contexts: Ids, known: NDArray[np.int64], size: int) 
 
 
 def _interpolated(p: NDArray[np.float64], counts: _Counts, heads: Keys, wanted: Keys) -> NDArray[np.float64]:
-    """p of the symbols `wanted` behind the contexts `heads`, from `p` of the next shorter contexts."""
+    """Compute p of the symbols `wanted` after the contexts `heads`, from `p` after contexts one symbol shorter."""
     n_context = _look_up(counts.heads, counts.totals, heads)
     followers = _look_up(counts.heads, counts.followers, heads)
     n_pair = _look_up(counts.pairs, counts.n, wanted)
@@ -72,7 +82,7 @@ def _counts(train: Keys, size: int, k: int) -> _Counts:
 
 
 def _windows(ids: Keys, size: int, width: int) -> Keys:
-    """Each run of `width` ids as one number in base `size`: int64 [len(ids) - width + 1]."""
+    """Encode each run of `width` ids as one number in base `size`, int64 [len(ids) - width + 1]."""
     count = len(ids) - width + 1
     keys = np.zeros(count, np.int64)
     for i in range(width):

@@ -1,1 +1,1 @@
-"""params.yaml: how it is read, checked and explained."""
+"""What a person sets: params.yaml, read, checked and explained."""

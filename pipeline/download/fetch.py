@@ -1,7 +1,7 @@
-"""Fetching published files: from the mirror, then from the official address; verified before they get their name.
+"""Fetch published files from the mirror, or else from the official address, and verify them.
 
-A file grows under `<name>.part` (which a later attempt resumes), is compared with the pinned checksum, synced and only
-then renamed. A body that is not what the card says is refused, told as expected and found, and deleted.
+A file is written to `<name>.part`, which a later attempt resumes. It is synced and compared with the pinned checksum,
+and only then renamed. A file that is not the pinned one is deleted, and the error says what was expected and found.
 """
 
 import os
@@ -25,28 +25,28 @@ CHUNK = 1 << 20
 def fetch(
     name: str, card: Card, folder: Path, mirror: str | None, *, sleep: Callable[[float], None] = time.sleep
 ) -> list[ManifestRow]:
-    """Puts one complete form of source `name` into `folder`, alone; rows {file, sha256, bytes, from}.
+    """Fetch one complete form of source `name` into `folder`; return a manifest of rows {file, sha256, bytes, from}.
 
-    `mirror`: a folder or a file://, http:// or https:// address that holds <source>/<file>, or None. The mirror is
-    asked for all forms before any official address is. A verified file that is there already is kept. DownloadError
-    tells every place that was tried, why it failed, and how the user gets the file.
+    `mirror`: a folder or a file://, http:// or https:// address that holds <source>/<file>, or None. All forms are
+    looked up in the mirror before any official address is tried. Verified files already in `folder` are kept, and all
+    others deleted. Raises DownloadError, which lists each place that was tried, why it failed, and how to get the file.
     """
     if not any(card.forms):
         raise DownloadError(f"{name}: has no published files; it is {card.how_to_get}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        rows = _in_place(card, folder) or _from_places(name, card, folder, mirror, sleep)
-        _remove_others(folder, {str(row["file"]) for row in rows})
+        manifest = _in_place(card, folder) or _from_places(name, card, folder, mirror, sleep)
+        _remove_others(folder, {str(row["file"]) for row in manifest})
     except OSError as error:
         raise DownloadError(f"{name}: cannot write to {folder}: {error.strerror or error}") from error
-    return rows
+    return manifest
 
 
 def _in_place(card: Card, folder: Path) -> list[ManifestRow]:
-    """Rows of the first form that is complete and verified; other files under published names are deleted."""
-    sound = {file.name for form in card.forms for file in form if _is_sound(folder / file.name, file)}
+    """Return the manifest of the first complete form in `folder`, or []; delete files that fail verification."""
+    verified = {file.name for form in card.forms for file in form if _is_sound(folder / file.name, file)}
     for form in card.forms:
-        if all(file.name in sound for file in form):
+        if all(file.name in verified for file in form):
             return [_row(folder / file.name, "already in place") for file in form]
     return []
 
@@ -72,8 +72,8 @@ def _from_places(
             say(f"{name}: {error}")
             failures.append(str(error))
     for file in (file for form in card.forms for file in form if file.url is None):
-        failures.append(f"{file.name}: has no official address that can be fetched without an account or by itself")
-    raise DownloadError(_story(name, card, failures))
+        failures.append(f"{file.name}: has no official address from which it can be fetched automatically")
+    raise DownloadError(_failure_message(name, card, failures))
 
 
 def _candidates(name: str, card: Card, mirror: str | None) -> Iterator[tuple[Form, list[Address]]]:
@@ -102,7 +102,7 @@ def _in_mirror(mirror: str, name: str, file: RawFile) -> Address:
 
 
 def _obtain(name: str, file: RawFile, address: Address, folder: Path, sleep: Callable[[float], None]) -> ManifestRow:
-    """The verified file under its name in `folder`; Refused tells file, place and reason."""
+    """Store the verified file in `folder` and return its row; Refused names the file, the place and the reason."""
     where = str(address) if isinstance(address, Path) else shown(address)
     part, final = folder / f"{file.name}.part", folder / file.name
     try:
@@ -114,7 +114,7 @@ def _obtain(name: str, file: RawFile, address: Address, folder: Path, sleep: Cal
         raise Refused(f"{file.name}: {where}: {error}") from error
     os.replace(part, final)
     _sync_folder(folder)
-    # A path of this machine would make the manifest differ between machines.
+    # Not a local path: the manifest would differ between machines.
     row = _row(final, "mirror" if isinstance(address, Path) else where)
     say(f"{name}: {file.name}, {row['bytes']:,} bytes from {row['from']}, checksum as pinned")
     return row
@@ -136,7 +136,7 @@ def _download(url: str, part: Path, file: RawFile, sleep: Callable[[float], None
     resumed = part.exists()
     transfer(url, part, file, sleep)
     if resumed and fault_of(part, file):
-        # What an earlier run left may belong to another version of the file: once more from the beginning.
+        # The part from an earlier run may be of another version of the file, so start again.
         part.unlink()
         transfer(url, part, file, sleep)
     _refuse_faulty(part, file)
@@ -146,7 +146,7 @@ def _refuse_faulty(part: Path, file: RawFile) -> None:
     fault = fault_of(part, file)
     if fault:
         part.unlink()
-        raise Refused(f"{fault}; the publisher changed the file or it was damaged on the way, so it was deleted")
+        raise Refused(f"{fault}; the file was changed by its publisher or damaged in transfer, so it was deleted")
 
 
 def _row(path: Path, origin: str) -> ManifestRow:
@@ -154,7 +154,7 @@ def _row(path: Path, origin: str) -> ManifestRow:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened
+    if os.name != "posix":  # only POSIX can open a folder
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -164,18 +164,18 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove_others(folder: Path, wanted: set[str]) -> None:
-    # A reader takes the first form that it finds, so a file of another form, or of another edition, must not stay.
+    # A reader uses the first form that it finds, so no file of another form or another edition may remain.
     for path in folder.iterdir():
         if path.name not in wanted and (path.is_file() or path.is_symlink()):
             path.unlink()
 
 
-def _story(name: str, card: Card, failures: list[str]) -> str:
+def _failure_message(name: str, card: Card, failures: list[str]) -> str:
     names = " or ".join(", ".join(f"{card.folder or name}/{file.name}" for file in form) for form in card.forms)
-    way = f"\n{card.how_to_get}." if card.how_to_get else ""
+    how_to_get = f"\n{card.how_to_get}." if card.how_to_get else ""
     tried = "".join(f"\n  {failure}" for failure in failures)
     return (
-        f"{name}: no place gave the published files; tried:{tried}{way}\n"
-        f"Put the file into a mirror folder as {names} and name that folder in PIPELINE_MIRROR "
+        f"{name}: the published files could not be fetched; tried:{tried}{how_to_get}\n"
+        f"Put the file into a mirror folder as {names} and set PIPELINE_MIRROR to that folder "
         f"(homepage: {card.homepage})."
     )

@@ -1,4 +1,4 @@
-"""Do the publishers still offer the files that are pinned? Only official addresses are asked, and never a mirror."""
+"""Check whether publishers still offer the pinned files, at their official addresses and never in a mirror."""
 
 import tempfile
 import time
@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.config import loading
+from pipeline.config import loading, plain_yaml
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.sources import SourceRow
 from pipeline.config.schema.values import named
@@ -24,10 +24,12 @@ Sleep = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of asking for one file. `reason`: why nothing is known where the state is unreachable or by hand.
+    """The result of the check of one file.
 
-    pinned, found: sha256, of the whole file or, where that is not pinned, of `member` in it; sha256, bytes: of the
-    whole file that was found; etag, date: as the server gave them, or "".
+    pinned, found: sha256 of the whole file; if that is not pinned, of `member` in it.
+    sha256, bytes: of the whole file that is offered now.
+    etag, date: as the server sent them, or "".
+    reason: why there is no result, for the states unreachable, by hand and computed.
     """
 
     source: str
@@ -46,9 +48,9 @@ class Finding:
 
 
 def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sleep) -> None:
-    """Asks for the files of the sources called `names`, or of all: a line for each, and all of it in the file `probe`.
+    """Check the files of the sources called `names`, or of all; print a line for each and store the results as JSON.
 
-    `accept`: pins what has changed in params.yaml. A publisher who cannot be reached has changed nothing.
+    `accept`: pin the changed files in params.yaml. A file that cannot be reached does not count as changed.
     """
     params = loading.load(project.root, SOURCES)
     rows = {name: named(params.sources, name, "sources") for name in names or params.sources}
@@ -59,31 +61,29 @@ def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sl
             print(_line(finding), flush=True)
             findings.append(finding)
     changed: dict[str, dict[str, str]] = {}
-    for one in findings:
-        if one.state == "changed":
-            changed.setdefault(one.source, {})[one.file] = one.sha256
+    for finding in findings:
+        if finding.state == "changed":
+            changed.setdefault(finding.source, {})[finding.file] = finding.sha256
     stages, experiments = touched(params, changed)
-    answer = {"findings": [asdict(one) for one in findings], "changed": list(changed)}
+    answer = {"findings": [asdict(finding) for finding in findings], "changed": list(changed)}
     artifacts.save_json(project.probe, {**answer, "stages": stages, "experiments": experiments})
     if changed and accept:
         path = project.root / "params.yaml"
-        artifacts.save_text(path, loading.with_pins(path.read_text(encoding="utf-8"), changed))
-        print(
-            f"params.yaml: pins set for {', '.join(changed)}; with edition published this touches {', '.join(stages)}"
-        )
+        artifacts.save_text(path, plain_yaml.with_pins(path.read_text(encoding="utf-8"), changed))
+        print(f"params.yaml: pinned {', '.join(changed)}; with edition: published this reruns {', '.join(stages)}")
     elif changed:
-        print(f"To use what has changed: python -m pipeline probe --accept {' '.join(changed)}")
+        print(f"To use the changed files: python -m pipeline probe --accept {' '.join(changed)}")
 
 
 def touched(params: Params, sources: Collection[str]) -> tuple[list[str], list[str]]:
-    """The DVC stages that new files of `sources` run again, and their experiments, a chapter's left out."""
+    """List the DVC stages that new files of `sources` rerun, and their held-out experiments (no textbook ones)."""
     datasets = [name for name, row in params.datasets.items() if row.source in sources]
     experiments = [name for dataset in datasets for name in params.experiments_on(dataset)]
     rows = {"download": list(sources), "preprocess": datasets, "baseline": datasets}
     rows |= {"train": experiments, "evaluate": experiments, "report": datasets}
     stages = [f"{stage}@{name}" for stage, names in rows.items() for name in names]
-    honest = [name for name in experiments if params.datasets[params.experiments[name].dataset].protocol == "held_out"]
-    return stages + (["index"] if datasets else []), honest
+    held_out = [e for e in experiments if params.datasets[params.experiments[e].dataset].protocol == "held_out"]
+    return stages + (["index"] if datasets else []), held_out
 
 
 def _asked(name: str, row: SourceRow, before: Mapping[str, Finding], sleep: Sleep) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def _asked(name: str, row: SourceRow, before: Mapping[str, Finding], sleep: Slee
 
 
 def _official(card: Card) -> list[tuple[RawFile, str]]:
-    """The files of the first form that is published as a whole without a login."""
+    """List the files and addresses of the first form whose files can all be fetched without a login."""
     for form in card.forms:
         addresses = [(file, file.url) for file in form if file.url is not None]
         if len(addresses) == len(form):
@@ -132,26 +132,27 @@ def _compared(name: str, file: RawFile, url: str, before: Finding | None, sleep:
 
 
 def _same(before: Finding, now: Finding) -> bool:
-    """Whether the server calls the file what it called it when it was last fetched, and the pin is the same too."""
-    exact = now.etag != "" and not now.etag.startswith("W/")  # W/: equal in meaning, not in every byte
+    """Check that the server's strong ETag and the pin are the same as when the file was last fetched."""
+    exact = now.etag != "" and not now.etag.startswith("W/")  # W/ is a weak ETag: the bytes may differ
     return exact and before.sha256 != "" and (before.etag, before.pinned) == (now.etag, now.pinned)
 
 
 def _remembered(project: Project) -> dict[str, Finding]:
-    """By source and address, what the last probe found; a file that is missing or of another version is no loss."""
+    """Load the last results by source and address; empty if the file is missing or was written by another version."""
     try:
-        findings = [Finding(**one) for one in artifacts.load_json(project.probe)["findings"]]
+        findings = [Finding(**finding) for finding in artifacts.load_json(project.probe)["findings"]]
     except (DataError, KeyError, TypeError):
         return {}
-    return {f"{one.source} {one.url}": one for one in findings}
+    return {f"{finding.source} {finding.url}": finding for finding in findings}
 
 
-def _line(one: Finding) -> str:
-    if one.reason:
-        return f"{one.source}: {one.state}: {f'{one.file}: ' if one.file else ''}{one.reason}"
-    if one.state == "unchanged":
-        return f"{one.source}: unchanged: {one.file}, {one.bytes:,} bytes"
-    of = f" of {one.member}" if one.member else ""
-    size = "" if one.pinned_bytes is None else f", {one.pinned_bytes:,} bytes"
-    now = f"sha256 {one.sha256}, {one.bytes:,} bytes{f', {one.date}' if one.date else ''}"
-    return f"{one.source}: changed: {one.file}: pinned sha256{of} {one.pinned}{size}; now {now}"
+def _line(finding: Finding) -> str:
+    source, file = finding.source, finding.file
+    if finding.reason:
+        return f"{source}: {finding.state}: {f'{file}: ' if file else ''}{finding.reason}"
+    if finding.state == "unchanged":
+        return f"{source}: unchanged: {file}, {finding.bytes:,} bytes"
+    of = f" of {finding.member}" if finding.member else ""
+    size = "" if finding.pinned_bytes is None else f", {finding.pinned_bytes:,} bytes"
+    now = f"sha256 {finding.sha256}, {finding.bytes:,} bytes{f', {finding.date}' if finding.date else ''}"
+    return f"{source}: changed: {file}: pinned sha256{of} {finding.pinned}{size}; now {now}"

@@ -1,4 +1,4 @@
-"""Is this file the pinned one? sha256 of the whole, or of a member where the publisher gives none for the whole."""
+"""Verify that a file is the pinned one, by its sha256 or, if none is published for an archive, by that of a member."""
 
 import hashlib
 from pathlib import Path
@@ -13,13 +13,13 @@ CHUNK = 1 << 20
 
 
 def sha256_of(path: Path) -> str:
-    """The file's sha256, hexadecimal."""
+    """Compute the sha256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return _digest(stream)
 
 
 def fault_of(path: Path, file: RawFile) -> str | None:
-    """What distinguishes the file at `path` from the pinned one, as found and expected; None when it is that file."""
+    """Say how the file at `path` differs from the pinned one, as found and expected; None if it is the pinned one."""
     size = path.stat().st_size
     if file.size is not None and size != file.size:
         return f"found {size:,} bytes, expected {file.size:,}"
@@ -28,18 +28,18 @@ def fault_of(path: Path, file: RawFile) -> str | None:
     if file.member is None or file.member_sha256 is None:
         return f"{file.name} is pinned neither by its own sha256 nor by that of a member"
     try:
-        found = member_sha256(path, file.member)
+        actual = member_sha256(path, file.member)
     except DataError as error:
         return str(error)
-    return _difference(f"sha256 of {file.member} in it", found, file.member_sha256)
+    return _difference(f"sha256 of {file.member} in it", actual, file.member_sha256)
 
 
-def _difference(what: str, found: str, expected: str) -> str | None:
-    return None if found == expected else f"found {what} {found}, expected {expected}"
+def _difference(name: str, actual: str, expected: str) -> str | None:
+    return None if actual == expected else f"found {name} {actual}, expected {expected}"
 
 
 def member_sha256(path: Path, member: str) -> str:
-    """The sha256 of a file inside the zip archive at `path`; DataError where it cannot be read."""
+    """Compute the sha256 of a file in the zip archive at `path`; DataError if it cannot be read."""
     with open_zip(path) as archive, stream_zip_member(path, archive, member, MEMBER_LIMIT) as stream:
         return _digest(stream)
 

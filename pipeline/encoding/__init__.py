@@ -1,1 +1,1 @@
-"""What raw data is made into: the records that sources and stages hand on, vocabularies, cleaned texts, features."""
+"""Define the records passed between stages, and encode raw data: vocabularies, text cleaning, features."""

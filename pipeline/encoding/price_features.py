@@ -1,4 +1,4 @@
-"""What a chapter tells its network of a share: averages, spreads and returns over a week, a month and a year."""
+"""Compute the features of a share in a textbook chapter: means, spreads and returns over a week, a month, a year."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -15,23 +15,25 @@ Floats = NDArray[np.float64]
 
 
 def price_features(columns: Mapping[str, Floats]) -> Floats:
-    """float64 [time, 36], known at the end of each day: the day's five columns; of price and of volume the mean and the
-    standard deviation over each span, and the ratios of those; returns of the day and of each span, and the mean of
-    the daily ones. NaN where the past is shorter than a year.
+    """Compute the features known at the end of each day, float64 [time, 36]; NaN where the past is shorter than a span.
+
+    They are the day's five columns; the mean and the standard deviation of close and of volume over each span, and the
+    ratios between spans; the returns of the day and over each span; and the mean of the daily returns over each span.
     """
     close, volume = columns["close"], columns["volume"]
     returns = _return(close, 1)
-    found = [columns[name] for name in ("open", "high", "low", "close", "volume")]
+    features = [columns[name] for name in ("open", "high", "low", "close", "volume")]
     for series in (close, volume):
         for moment in (np.mean, np.std):
             spans = [_over(series, span, moment) for span in SPANS]
-            found += [*spans, *(short / np.maximum(long, SMALL) for short, long in combinations(spans, 2))]
-    found += [returns, *(_return(close, span) for span in SPANS), *(_over(returns, span, np.mean) for span in SPANS)]
-    return np.column_stack(found)
+            features += [*spans, *(short / np.maximum(long, SMALL) for short, long in combinations(spans, 2))]
+    features += [returns, *(_return(close, span) for span in SPANS)]
+    features += [_over(returns, span, np.mean) for span in SPANS]
+    return np.column_stack(features)
 
 
 def _over(values: Floats, span: int, moment: object) -> Floats:
-    """float64 [time]: the moment of the last `span` values."""
+    """Compute `moment` over the last `span` values, float64 [time]; NaN before there are that many."""
     assert callable(moment)
     out = np.full(len(values), np.nan)
     if len(values) >= span:
@@ -40,7 +42,7 @@ def _over(values: Floats, span: int, moment: object) -> Floats:
 
 
 def _return(close: Floats, span: int) -> Floats:
-    """float64 [time]: the change over `span` days, as a share."""
+    """Compute the relative change over `span` days, float64 [time]; NaN for the first `span` days."""
     out = np.full(len(close), np.nan)
     out[span:] = close[span:] / close[:-span] - 1.0
     return out

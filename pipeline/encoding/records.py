@@ -1,7 +1,7 @@
-"""What flows between the stages: one frozen record for each kind of raw data, and the encoded form of a data set.
+"""Define the data passed between stages: a frozen record for each kind of raw data, and the encoded data set.
 
-Records hold what a file says, before any split, vocabulary or scaling; `findings` counts what a reader noticed on the
-way (duplicate lines, masked slots …), so that a report can show it.
+A record holds the content of a file before any split, vocabulary or scaling. Its `findings` count what the reader
+noticed (duplicate lines, masked slots …), so that a report can show them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ TEST = SPLITS.index("test")
 
 @dataclass(frozen=True)
 class TextCorpus:
-    """One running text, line ends as ``\\n``, nothing else changed."""
+    """One running text, with ``\\n`` line ends and otherwise unchanged."""
 
     text: str
     findings: Findings = field(default_factory=dict)
@@ -26,10 +26,11 @@ class TextCorpus:
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Texts with one class each. `labels`: int32 [examples], an index into `label_names`.
+    """Texts with one class each.
 
-    `is_test`: bool [examples], the published test part, or None where the publisher made no split. `groups`: int32
-    [examples], texts that belong together (reviews of one film) and should stand on one side of a split, or None.
+    labels: int32 [examples], indices into `label_names`.
+    is_test: bool [examples], the published test part, or None if there is no published split.
+    groups: int32 [examples], equal for texts that belong on the same side of a split (reviews of one film), or None.
     """
 
     texts: tuple[str, ...]
@@ -42,7 +43,7 @@ class LabelledTexts:
 
 @dataclass(frozen=True)
 class TaggedSentences:
-    """Sentences of words with a tag each. `documents`: the file that a sentence stands in, one per sentence."""
+    """Sentences of words with a tag each. documents: the name of each sentence's document."""
 
     words: tuple[tuple[str, ...], ...]
     tags: tuple[tuple[str, ...], ...]
@@ -52,12 +53,13 @@ class TaggedSentences:
 
 @dataclass(frozen=True)
 class Series:
-    """Numbers in the order of time.
+    """Numbers in time order.
 
-    `values`: float64 [time], in `unit`. `valid`: bool [time], False where a value is not to be trusted (it is then
-    neither a target nor scored). `start`: ISO time of values[0]; `step_seconds`: spacing; None and None for a series
-    without a clock, or without even steps. `covariates`: other columns by name, float64 [time] each. `dates`:
-    datetime64[D] [time] of a series that is not evenly spaced, such as trading days.
+    values: float64 [time], in `unit`.
+    valid: bool [time], False where a value cannot be trusted; it is then neither a target nor scored.
+    start, step_seconds: ISO time of values[0] and the spacing, both None for a series without times or even steps.
+    covariates: other columns by name, float64 [time] each.
+    dates: datetime64[D] [time] of a series that is not evenly spaced, such as trading days, or None.
     """
 
     values: NDArray[np.float64]
@@ -74,8 +76,9 @@ class Series:
 class Images:
     """Images with one class each.
 
-    `pixels`: uint8 [examples, height, width, channels]; `labels`: int32 [examples]; `is_test`: bool [examples], the
-    published test part, or None where the publisher made no split.
+    pixels: uint8 [examples, height, width, channels].
+    labels: int32 [examples], indices into `label_names`.
+    is_test: bool [examples], the published test part, or None if there is no published split.
     """
 
     pixels: NDArray[np.uint8]
@@ -90,9 +93,12 @@ Record = TextCorpus | LabelledTexts | TaggedSentences | Series | Images
 
 @dataclass(frozen=True)
 class Encoded:
-    """A data set ready for training: arrays by name, and the JSON-able `encoder` that turns raw input into the same.
+    """A data set ready for training.
 
-    `examples`: how many examples each split holds; `summary`: what a person wants to know about the data set.
+    arrays: the encoded examples, by name.
+    encoder: the JSON-able settings that encode raw input in the same way.
+    examples: the number of examples in each split.
+    summary: facts about the data set for the report.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -102,12 +108,12 @@ class Encoded:
 
 
 def member_key(who: int | str, part: int | str) -> str:
-    """The name in predictions.npz: of a member and a split, or of a baseline and a fold."""
+    """Name an array of predictions.npz: of a trained network and a split, or of a baseline and a fold."""
     return f"{who}-{part}"
 
 
 def pack(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Texts as arrays: `text` uint8 [bytes] in UTF-8, `text_offsets` int64 [texts + 1]."""
+    """Pack texts into arrays: `text` uint8 [bytes] in UTF-8, `text_offsets` int64 [texts + 1]."""
     raw = [text.encode() for text in texts]
     return {
         "text": np.frombuffer(b"".join(raw), np.uint8),
@@ -116,6 +122,6 @@ def pack(texts: Sequence[str]) -> dict[str, NDArray[Any]]:
 
 
 def unpack(arrays: Mapping[str, NDArray[Any]], which: NDArray[np.integer[Any]]) -> list[str]:
-    """The texts at the positions `which` of packed arrays."""
+    """Unpack the texts at the positions `which` from packed arrays."""
     text, offsets = arrays["text"], arrays["text_offsets"]
     return [text[offsets[i] : offsets[i + 1]].tobytes().decode() for i in which]

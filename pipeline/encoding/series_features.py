@@ -1,4 +1,4 @@
-"""What a forecast is told beside the newest value: the seasons before its target, and the target's calendar."""
+"""Compute the inputs of a forecast besides the latest value: values a seasonal period earlier, and the calendar."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 HARMONICS = 4
-DEPTH = {0: 7, 1: 4}  # how many seasons the means look back: of the first season, of the second
+DEPTH = {0: 7, 1: 4}  # the number of periods in a seasonal mean, by index of the seasonal period
 
 
-def reach(encoder: Mapping[str, Any]) -> int:
-    """How many steps before its origin a forecast looks back."""
-    deepest: list[int] = [season * _depth(encoder, i) for i, season in enumerate(encoder["seasonal_periods"])]
+def lookback(encoder: Mapping[str, Any]) -> int:
+    """Return how many steps before its origin a forecast needs."""
+    deepest: list[int] = [period * _depth(encoder, i) for i, period in enumerate(encoder["seasonal_periods"])]
     return max(int(encoder["lags"]), *deepest, 1)
 
 
@@ -22,30 +22,36 @@ def _depth(encoder: Mapping[str, Any], i: int) -> int:
 
 
 def lag_features(scaled: Floats, encoder: Mapping[str, Any]) -> Floats:
-    """float64 [time, features]: for each horizon and season, the value a season before the target (the nearest one that
-    is known); with `seasonal_means` also the mean of that slot over DEPTH seasons. NaN where the past is too short."""
+    """Compute the seasonal inputs, float64 [time, features]; NaN where the past is too short.
+
+    For each horizon and seasonal period: the last known value a whole number of periods before the target; with
+    `seasonal_means` also the mean of DEPTH such values.
+    """
     columns: list[Floats] = []
     for horizon in encoder["horizons"]:
-        for i, season in enumerate(encoder["seasonal_periods"]):
-            nearest = season * -(-horizon // season) - horizon
-            lags = [_lag(scaled, nearest + k * season) for k in range(_depth(encoder, i))]
+        for i, period in enumerate(encoder["seasonal_periods"]):
+            nearest = period * -(-horizon // period) - horizon
+            lags = [_lag(scaled, nearest + k * period) for k in range(_depth(encoder, i))]
             columns += [lags[0], np.mean(lags, axis=0)] if encoder["seasonal_means"] else lags
     return np.column_stack(columns) if columns else np.empty((len(scaled), 0))
 
 
 def lag_columns(encoder: Mapping[str, Any]) -> int:
-    """How many columns lag_features has; those of a horizon stand together."""
+    """Return the number of columns of lag_features(), in which the columns of a horizon are adjacent."""
     return len(encoder["horizons"]) * len(encoder["seasonal_periods"]) * (2 if encoder["seasonal_means"] else 1)
 
 
 def _lag(values: Floats, steps: int) -> Floats:
-    """values[t - steps], NaN before the start."""
+    """Return values[t - steps] at each t, NaN before the start."""
     return np.concatenate([np.full(steps, np.nan), values[: len(values) - steps]])
 
 
 def calendar_features(length: int, encoder: Mapping[str, Any]) -> Floats:
-    """float64 [time, features]: time of day and of year (waves), day of week (one-hot) of the step after each step; for
-    horizons of a day and more, the day of week of that target too."""
+    """Compute calendar inputs, float64 [time, features], of the step after each step.
+
+    They are the time of day and of year (sine waves) and the day of week (one-hot). For each horizon of a day or more,
+    the day of week of its target is added.
+    """
     step = np.timedelta64(encoder["step_seconds"], "s")
     times = np.datetime64(encoder["start"], "s") + step * np.arange(length)
     blocks = [_time_of_day(times + step), _day_of_week(times + step), _time_of_year(times + step)]

@@ -1,4 +1,4 @@
-"""How a running text is cleaned before a character model sees it: the corpus, and later every prompt."""
+"""Clean running text for character models: first the corpus, later every prompt."""
 
 import re
 from collections.abc import Mapping
@@ -12,8 +12,7 @@ MIN_CHARACTERS = 1_000
 
 
 def cleaned(record: TextCorpus, row: RunningText) -> tuple[str, dict[str, Any]]:
-    """The text as the model sees it, and the options for `prepare` that made it so; DataError where too little is
-    left."""
+    """Clean a corpus; return its text and the options of `prepare`. DataError if too few characters are left."""
     options = {"lowercase": row.lowercase, "ascii_only": row.ascii_only, "line_ends": row.line_ends}
     text = prepare(record.text, options)
     if len(text) < MIN_CHARACTERS:
@@ -23,7 +22,7 @@ def cleaned(record: TextCorpus, row: RunningText) -> tuple[str, dict[str, Any]]:
 
 
 def prepare(text: str, encoder: Mapping[str, Any]) -> str:
-    """The text as the model sees it: the same preparation for the corpus and for a prompt."""
+    """Clean a corpus or a prompt with the options in `encoder`."""
     if encoder["lowercase"]:
         text = text.lower()
     if encoder["ascii_only"]:

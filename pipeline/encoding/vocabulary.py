@@ -1,4 +1,4 @@
-"""Symbols and their ids: built from the training part only, ordered by content, stored as JSON beside the model."""
+"""Map symbols to ids. A vocabulary is built from the training part only and stored as JSON with the model."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,10 @@ PAD, UNKNOWN = "<pad>", "<unk>"
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """`symbols[i]` has id i. With `reserved`, id 0 is padding and id 1 stands for every symbol that is not listed."""
+    """A list of symbols; `symbols[i]` has id i.
+
+    If it was built with `reserved`, id 0 is padding and id 1 is for every symbol that is not listed.
+    """
 
     symbols: tuple[str, ...]
     ids: dict[str, int] = field(init=False, repr=False, compare=False)
@@ -27,25 +30,29 @@ class Vocabulary:
         return symbol in self.ids
 
     def encode(self, symbols: Iterable[str]) -> NDArray[np.int32]:
-        """int32 [symbols]; an unlisted symbol gets the id of UNKNOWN, or KeyError where nothing is reserved."""
+        """Return the ids, int32 [symbols]. An unlisted symbol gets the id of UNKNOWN; without one, KeyError."""
         unknown = self.ids.get(UNKNOWN)
         if unknown is None:
             return np.array([self.ids[s] for s in symbols], np.int32)
         return np.array([self.ids.get(s, unknown) for s in symbols], np.int32)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
+        """Return the symbol of each id."""
         return [self.symbols[i] for i in ids]
 
 
 def build(symbols: Iterable[str], *, min_count: int = 1, reserved: bool = True) -> Vocabulary:
-    """The symbols that occur at least `min_count` times, most frequent first, ties in order of code points."""
+    """Build a vocabulary of the symbols that occur at least `min_count` times.
+
+    The most frequent come first; symbols that are equally frequent are ordered by code points.
+    """
     counts = Counter(symbols)
     kept: Sequence[str] = sorted((s for s in counts if counts[s] >= min_count), key=lambda s: (-counts[s], s))
     return Vocabulary((PAD, UNKNOWN, *kept) if reserved else tuple(kept))
 
 
 def bags(features: Sequence[Sequence[str]], ids: Mapping[str, int], width: int | None = None) -> NDArray[np.int32]:
-    """The features of each token as ids: int32 [tokens, width], unlisted ones left out, padded on the right with 0."""
+    """Return the ids of the listed features of each token, int32 [tokens, width], padded on the right with 0."""
     known = [[ids[f] for f in token if f in ids] for token in features]
     out = np.zeros((len(known), width or max(map(len, known), default=1) or 1), np.int32)
     for row, token in zip(out, known, strict=True):

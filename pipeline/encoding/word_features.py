@@ -1,7 +1,7 @@
-"""The words of a text as bags of features: the word, the pair with the word before it, its character n-grams.
+"""Encode each word of a text as a bag of features: the word, the pair with the word before it, character n-grams.
 
-Two ways to the same features: as strings, for a few texts and a known vocabulary; and as numbers, for all the texts of
-a data set at once, of which most strings are never made.
+There are two ways to the same features: as strings, for a few texts and a known vocabulary; and as numbers, for all
+texts of a data set at once, which never makes most of the strings.
 """
 
 import re
@@ -14,25 +14,25 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-START = "<s>"  # stands before the first word; no word is written with brackets
+START = "<s>"  # comes before the first word; no word contains angle brackets
 Item = TypeVar("Item")
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without punctuation and line breaks of HTML; an apostrophe joins what it stands between."""
+    """Split a text into lower-case words without punctuation and HTML line breaks; drop apostrophes (isn't → isnt)."""
     plain = re.sub(r"<br\s*/?>", " ", text.lower()) if "<" in text else text.lower()
     return re.findall(r"\w+", plain.replace("'", "").replace("’", ""))
 
 
 def grams(word: str, longest: int) -> list[str]:
-    """Character n-grams of 2 to `longest` letters, each once, with the word's ends marked: <w wo rd d> …"""
+    """List the distinct character n-grams of 2 to `longest` letters, with the ends of the word marked: <w wo rd d> …"""
     framed = f"<{word}>"
-    found = (f"#{framed[i : i + n]}" for n in range(2, longest + 1) for i in range(len(framed) - n + 1))
-    return list(dict.fromkeys(found))
+    ngrams = (f"#{framed[i : i + n]}" for n in range(2, longest + 1) for i in range(len(framed) - n + 1))
+    return list(dict.fromkeys(ngrams))
 
 
 def features(tokens: Sequence[str], encoder: Mapping[str, Any]) -> list[list[str]]:
-    """The features of each word: itself; with `bigrams`, the pair; character n-grams of 2 to `char_ngrams` letters."""
+    """List the features of each word: the word; with `bigrams`, the pair; n-grams of 2 to `char_ngrams` letters."""
     before = [START, *tokens]
     return [
         [word] + ([f"{before[i]} {word}"] if encoder["bigrams"] else []) + grams(word, encoder["char_ngrams"])
@@ -41,7 +41,7 @@ def features(tokens: Sequence[str], encoder: Mapping[str, Any]) -> list[list[str
 
 
 def cut(items: Sequence[Item], encoder: Mapping[str, Any]) -> list[Item]:
-    """At most `max_length` of them: the first, or as many of the first as of the last where `cut` is both_ends."""
+    """Keep at most `max_length` items: the first, or if `cut` is both_ends, half of them from each end."""
     head, tail = _ends(encoder)
     return [*items[:head], *items[max(head, len(items) - tail) :]]
 
@@ -53,37 +53,43 @@ def _ends(encoder: Mapping[str, Any]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Texts as numbers of words: `ids` int32 [words], `offsets` int64 [texts + 1]; a text without words has the one
-    word 0, which is empty. `types`: the words by number."""
+    """Tokenised texts. A text without words has the single word 0, which is empty.
+
+    ids: int32 [words], the words of all texts, one text after another.
+    offsets: int64 [texts + 1], where each text begins and ends in `ids`.
+    types: the word of each id.
+    """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     types: list[str]
 
     def key(self, text: int) -> bytes:
-        """The same for texts that are equal but for case and punctuation; empty for one without words."""
+        """Return a key that is equal for texts with the same words; it is empty if there are no words."""
         ids = self.ids[self.offsets[text] : self.offsets[text + 1]]
         return ids.tobytes() if ids.any() else b""
 
 
 def tokenised(texts: Iterable[str]) -> Tokens:
+    """Split texts into words and number the words in order of first appearance."""
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__  # a new word gets the next number
-    nothing = [""]
+    no_words = [""]
     numbers.setdefault("", 0)
     flat, ends = array("i"), [0]
     for text in texts:
-        flat.extend(map(numbers.__getitem__, words(text) or nothing))
+        flat.extend(map(numbers.__getitem__, words(text) or no_words))
         ends.append(len(flat))
     return Tokens(np.array(flat, np.int32), np.array(ends, np.int64), list(numbers))
 
 
 @dataclass(frozen=True)
 class Bags:
-    """Features by number, before any vocabulary: `numbers` int32 [tokens, features], padded with `size`; `offsets`
-    int64 [texts + 1]. Numbers are dealt out to the words first, then to the pairs, then to the n-grams.
+    """Features by number, before any vocabulary. Words are numbered first, then pairs, then n-grams.
 
-    pairs: int64 [pairs], (number of the word before + 1) × words + number of the word; 0 for no word before.
+    numbers: int32 [tokens, features], padded with `size`.
+    offsets: int64 [texts + 1], where each text begins and ends in `numbers`.
+    pairs: int64 [pairs], (number of the word before + 1, or 0 if there is none) × words + number of the word.
     """
 
     numbers: NDArray[np.int32]
@@ -94,10 +100,11 @@ class Bags:
 
     @property
     def size(self) -> int:
+        """The number of features."""
         return len(self.types) + len(self.pairs) + len(self.grams)
 
     def name(self, number: int) -> str:
-        """The feature as features() writes it."""
+        """Return the feature as features() writes it."""
         if number < len(self.types):
             return self.types[number]
         number -= len(self.types)
@@ -108,7 +115,7 @@ class Bags:
 
 
 def bags(tokens: Tokens, texts: NDArray[np.int64], encoder: Mapping[str, Any]) -> Bags:
-    """Of the texts at the positions `texts`, each cut to its length."""
+    """Make the bags of the texts at the positions `texts`, each cut to `max_length` words."""
     kept, lengths = _kept(tokens, texts, encoder)
     columns = [tokens.ids[kept][:, None]]
     pairs, spelt = np.empty(0, np.int64), _Grams([], columns[0])
@@ -123,7 +130,7 @@ def bags(tokens: Tokens, texts: NDArray[np.int64], encoder: Mapping[str, Any]) -
 
 
 def _kept(tokens: Tokens, texts: NDArray[np.int64], encoder: Mapping[str, Any]) -> tuple[Any, NDArray[np.int64]]:
-    """Positions in tokens.ids of what is left of the texts, one after another; and how much of each."""
+    """Return the positions in tokens.ids of the words that remain after cutting, and how many remain of each text."""
     starts, lengths = tokens.offsets[texts], np.diff(tokens.offsets)[texts]
     head, tail = _ends(encoder)
     gap = np.maximum(lengths - head - tail, 0)
@@ -142,7 +149,7 @@ def _pairs(tokens: Tokens) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Grams:
-    """`names`: every n-gram; `numbers`: int32 [tokens, n-grams of a token], padded with how many names there are."""
+    """The n-grams of all tokens. names: every n-gram; numbers: int32 [tokens, n-grams], padded with len(names)."""
 
     names: list[str]
     numbers: NDArray[np.int32]

@@ -1,1 +1,1 @@
-"""What a task is, and how its results are judged: metrics, scoring, paired tests."""
+"""The interface of a task, and how its results are judged: metrics, scoring, paired tests."""

@@ -1,4 +1,4 @@
-"""What can be counted in a text that a model wrote: whether it loops, and whether it copies what it was trained on."""
+"""Figures of generated text: does it loop, and does it copy the training text?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Names = NDArray[np.int64]
+Names = NDArray[np.int64]  # int64 [runs]: equal numbers for equal runs of symbols
 
 
 def figures(
     samples: Sequence[Mapping[str, Any]], source: NDArray[np.integer[Any]], symbols: Sequence[str]
 ) -> list[dict[str, float]]:
-    """A row for each final sample; those of an epoch are left out. `source`: the training text as ids of `symbols`."""
+    """Return a row of figures for each final sample, without those written after an epoch.
+
+    source: int [characters], the training text as indices into `symbols`.
+    """
     ids = {symbol: i for i, symbol in enumerate(symbols)}
     return [
         {
@@ -28,22 +31,22 @@ def figures(
 
 
 def distinct(text: str, n: int) -> float:
-    """distinct-n (Li et al. 2016) over words: the share of n-grams that differ, 1 where none comes twice."""
+    """Return distinct-n over words (Li et al. 2016): the share of distinct n-grams, 1 if none repeats."""
     words = text.split()
     grams = list(zip(*(words[i:] for i in range(n)), strict=False))
     return len(set(grams)) / len(grams) if grams else 1.0
 
 
 def repetition(text: str, n: int = 4) -> float:
-    """The share of word n-grams that stand earlier in the text already: near 1 in a loop."""
+    """Return the share of word n-grams that occurred earlier in the text: near 1 in a loop."""
     return 1.0 - distinct(text, n)
 
 
 def longest_copy(text: NDArray[np.integer[Any]], source: NDArray[np.integer[Any]]) -> int:
-    """How long the longest run of `text` is that stands in `source` too, in symbols.
+    """Return the length, in symbols, of the longest run of `text` that also occurs in `source`.
 
-    Runs that stand in both are named by numbers, of a length that doubles as long as there are any; the longest is then
-    found by halving, each run as two shorter ones that overlap (Karp, Miller and Rosenberg 1972).
+    Equal runs get equal numbers (Karp, Miller and Rosenberg 1972). The length doubles while the texts share a run.
+    Bisection then finds the longest, with each run made of two shorter ones that overlap.
     """
     named = _joined(text.astype(np.int64), source.astype(np.int64), 0)
     width = 1
@@ -61,8 +64,10 @@ def longest_copy(text: NDArray[np.integer[Any]], source: NDArray[np.integer[Any]
 
 
 def _joined(ours: Names, theirs: Names, gap: int) -> tuple[Names, Names] | None:
-    """Names for the runs that two runs `gap` apart make together, -1 for those that `ours` lacks; None where no run of
-    `theirs` has a name. The same number is the same run in both."""
+    """Name the runs that two runs `gap` apart make together. Equal runs of both texts have equal numbers.
+
+    Runs of `theirs` that `ours` lacks are -1. Returns None if `ours` has none of them.
+    """
     if min(len(ours), len(theirs)) <= gap:
         return None
     base = int(ours.max()) + 1
@@ -72,6 +77,6 @@ def _joined(ours: Names, theirs: Names, gap: int) -> tuple[Names, Names] | None:
     wanted = first[at] * base + second[at]
     nearest = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
     hits = known[nearest] == wanted
-    found = np.full(len(first), -1, np.int64)
-    found[at[hits]] = nearest[hits]
-    return (names, found) if hits.any() else None
+    their_names = np.full(len(first), -1, np.int64)
+    their_names[at[hits]] = nearest[hits]
+    return (names, their_names) if hits.any() else None

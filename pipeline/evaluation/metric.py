@@ -1,4 +1,4 @@
-"""A figure of merit: its direction, how it becomes a cost or a skill, and how people read it."""
+"""Metric: a figure's direction, cost, skill and display; and Baseline: the test figures of a naive method."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +11,10 @@ EXACT = 1e-9  # an error below this is rounding
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of merit.
+    """A figure that a task scores.
 
     `name`: its key in metrics files. `higher_is_better`: None for a figure that should be neither high nor low.
-    `label`, `unit` and `digits` say how people read it; they change no result. `unit`: "%" shows a share in percent.
+    `label`, `unit` and `digits` are for display and change no result. `unit`: "%" shows a share in percent.
     `digits`: decimals; None shows about four significant digits.
     """
 
@@ -30,10 +30,11 @@ class Metric:
 
     @property
     def percent(self) -> bool:
+        """Return whether the figure is a share that is shown in percent."""
         return self.unit == "%"
 
     def cost(self, figures: Mapping[str, float]) -> float:
-        """Return the figure turned so that lower is better."""
+        """Return the figure, negated if higher is better, so that lower is always better."""
         value = figures[self.name]
         return -value if self.higher_is_better else value
 
@@ -41,7 +42,7 @@ class Metric:
         """Return the share of the baseline's error that the network removes.
 
         1 is perfect, 0 is no better, negative is worse; None if the baseline makes no error. The error of an accuracy
-        or an R² is what it lacks to 1; every other metric is an error itself.
+        or an R² is 1 minus its value. Every other metric is itself an error.
         """
         if self.higher_is_better:
             value, baseline = 1.0 - value, 1.0 - baseline

@@ -1,4 +1,4 @@
-"""What the network module of a task offers to training and serving. Nothing here imports TensorFlow."""
+"""The interface between a task's network and training or serving. Nothing here imports TensorFlow."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Predictor:
-    """Predictions with the weights that the model has at the moment of the call.
+    """Predictions with the current weights of a model.
 
     `predict(split, fitted_on, fold)`: predictions in the form that the task's `score` takes; `fitted_on` names the
     splits that the model was fitted on. `further_arrays(fitted_on, fold)`: arrays by name, stored with the predictions.
-    `samples(seed)`: rows with prompt, temperature and text that the final network generates. `checkpoint(epoch, seed,
-    last)`: such rows, with their epoch, after every epoch.
+    `samples(seed)`: texts that the final network generates, rows of prompt, temperature and text. `checkpoint(epoch,
+    seed, last)`: such rows after an epoch, with its number.
     """
 
     predict: Callable[[str, tuple[str, ...], int], NDArray[Any]]
@@ -28,7 +28,7 @@ class Predictor:
 
 @dataclass(frozen=True)
 class ServingForm:
-    """How a network is built to answer raw input: its fixed batch size, if any, and the settings that change."""
+    """How a network is built to answer raw input: its fixed batch size, if any, and the settings that differ."""
 
     batch: int | None = None
     changes: Mapping[str, Any] | None = None
@@ -41,12 +41,12 @@ def as_trained(row: Any, encoder: Mapping[str, Any]) -> ServingForm:
 
 @dataclass(frozen=True)
 class Network:
-    """The parts of a task's network.
+    """The functions that build, train and read a task's network.
 
-    `build(row, encoder, batch)` → keras.Model; `batch` fixes the batch size, which a stateful network needs.
+    `build(row, encoder, batch)` → keras.Model; `batch` fixes the batch size, as a stateful network requires.
     `feed(row, encoded, splits, fold)` → the training batches. `loss(row)` → a Keras loss. `predictor(model, row,
-    encoded)` → Predictor. `start(model, row, encoded, splits, fold)` sets the first weights. `compiled(row, model)`
-    trains the model by other means than the graphs of Keras. `serving(row, encoder)` → ServingForm.
+    encoded)` → Predictor. `start(model, row, encoded, splits, fold)` sets initial weights. `compiled(row, model)` → the
+    Compiled that trains the model, if not the default one. `serving(row, encoder)` → ServingForm.
     """
 
     build: Callable[..., Any]
@@ -60,7 +60,7 @@ class Network:
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A trained network as it answers: its row of settings, its encoder, and the compiled model with its weights."""
+    """A trained network that can answer: its row of settings, its encoder, and the compiled model with its weights."""
 
     row: Any
     encoder: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Test examples as a user would send them, and numbers that tell equal raw examples from different ones."""
+"""Test examples as raw input, and ids that are equal for equal raw examples."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -16,10 +16,10 @@ Answers = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class RawRows:
-    """Raw test rows, and what evaluate stored for each.
+    """Test rows as raw input, and the predictions that evaluate stored for them.
 
-    `read(answer, expected)`: takes from an answer what is compared with `expected`. A difference is measured in `unit`,
-    or relative to the stored value where that is larger, since networks compute in float32 with seven digits.
+    `read(answer, expected)` takes from an answer the values to compare with `expected`. A difference is measured in
+    `unit`, or relative to the stored value where that is larger: networks compute in float32, with seven digits.
     """
 
     inputs: list[Any]
@@ -30,12 +30,12 @@ class RawRows:
 
 
 def spread(total: int, rows: int) -> NDArray[np.int64]:
-    """Return int64 [at most rows]: positions from 0 to total − 1 at even distances."""
+    """Return int64 [at most rows]: evenly spaced positions from 0 to total − 1."""
     return np.unique(np.linspace(0, total - 1, min(total, max(rows, 1))).round().astype(np.int64))
 
 
 def read_probabilities(encoded: Encoded) -> Callable[[dict[str, Any], NDArray[Any]], NDArray[Any]]:
-    """Return a function that takes the class probabilities from an answer, NaN if its label is another one."""
+    """Return a function that reads float [classes] probabilities from an answer, all NaN if its label is wrong."""
     names = encoded.encoder["label_names"]
 
     def read(answer: dict[str, Any], expected: NDArray[Any]) -> NDArray[Any]:
@@ -47,5 +47,5 @@ def read_probabilities(encoded: Encoded) -> Callable[[dict[str, Any], NDArray[An
 
 
 def hashed(rows: Iterable[bytes]) -> Ids:
-    """Return uint64 [rows]: a number for each row; equal rows have equal numbers."""
+    """Return uint64 [rows]: the first 8 bytes of each row's BLAKE2b hash, equal for equal rows."""
     return np.array([int.from_bytes(hashlib.blake2b(row, digest_size=8).digest()) for row in rows], np.uint64)

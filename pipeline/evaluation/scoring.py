@@ -1,4 +1,4 @@
-"""From a trained experiment's predictions to the figures of reports/metrics/<dataset>/<experiment>.json."""
+"""Figures of a trained experiment for reports/metrics/<dataset>/<experiment>.json, from its predictions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,10 @@ Predictions = Mapping[str, NDArray[Any]]
 
 
 def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions) -> Any:
-    """Test and validation figures: the mean over the members, each member's own, and their standard deviation."""
+    """Return validation and test figures: means over the networks, and with several, each one's own and their sd.
+
+    members: seed and fold of each network; predictions: arrays by member_key.
+    """
     rows = [
         {
             "seed": member["seed"],
@@ -33,16 +36,16 @@ def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], 
         if task.intervals is not None:
             validation, test = (predictions[member_key(i, split)] for split in ("validation", "test"))
             row["test"] |= task.intervals.coverage(encoded, validation, test, row["fold"])
-    found: dict[str, Any] = {split: _mean([row[split] for row in rows]) for split in ("validation", "test")}
+    result: dict[str, Any] = {split: _mean([row[split] for row in rows]) for split in ("validation", "test")}
     if task.score_origins is not None:
         tested = [(m["fold"], predictions[member_key(i, "test")]) for i, m in enumerate(members)]
-        found["test"] |= task.score_origins(encoded, tested)
+        result["test"] |= task.score_origins(encoded, tested)
     if task.intervals is not None:
-        found["interval_level"] = LEVEL
+        result["interval_level"] = LEVEL
     if len(rows) > 1:
-        found["members"] = rows
-        found["test_sd"] = {m: float(np.std([row["test"][m] for row in rows], ddof=1)) for m in rows[0]["test"]}
-    return found
+        result["members"] = rows
+        result["test_sd"] = {m: float(np.std([row["test"][m] for row in rows], ddof=1)) for m in rows[0]["test"]}
+    return result
 
 
 def _mean(rows: Sequence[Figures]) -> Figures:
@@ -52,7 +55,7 @@ def _mean(rows: Sequence[Figures]) -> Figures:
 def test_losses(
     task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions
 ) -> NDArray[np.float64]:
-    """float64 [test examples]: folds one after another, each averaged over its repeats."""
+    """Return float64 [test examples]: the losses of all folds in order, each the mean over its repeats."""
     by_fold: dict[int, list[NDArray[Any]]] = {}
     for i, member in enumerate(members):
         loss = task.losses(encoded, predictions[member_key(i, "test")], member["fold"])
@@ -61,7 +64,7 @@ def test_losses(
 
 
 def baseline_losses(task: Task, encoded: Encoded, name: str, predictions: Predictions) -> NDArray[np.float64] | None:
-    """As test_losses, for the baseline `name`; None where it makes no predictions."""
+    """Return float64 [test examples]: as test_losses, for the baseline `name`; None if it makes no predictions."""
     folds = range(encoded.summary.get("folds", 1))
     if member_key(name, 0) not in predictions:
         return None
@@ -76,15 +79,17 @@ def against_baselines(
     baselines: Mapping[str, Figures],
     rival: Predictions,
 ) -> dict[str, Any]:
-    """The best baseline by the headline metric, the skill over it, and the paired interval where it makes predictions;
-    McNemar's test as well where independent examples are right or wrong.
+    """Compare an experiment with the best baseline by the primary metric.
 
-    losses: of the experiment, from test_losses; rival: the baselines' predictions.
+    The result has both scores and the skill; if the baseline makes predictions, the paired interval of the loss
+    difference; and for independent examples that are right or wrong, McNemar's test.
+
+    losses: float64 [test examples] of the experiment, from test_losses; rival: the baselines' predictions.
     """
     metric = task.primary_metric
     rated = {name: b[metric.name] for name, b in baselines.items() if metric.name in b}
     best = min(rated, key=lambda name: metric.cost(baselines[name]))
-    found: dict[str, Any] = {
+    comparison: dict[str, Any] = {
         "metric": metric.name,
         "score": test[metric.name],
         "baseline": best,
@@ -94,8 +99,8 @@ def against_baselines(
     theirs = baseline_losses(task, encoded, best, rival)
     if theirs is not None:
         difference, low, high = paired_interval(losses, theirs, task.bootstrap_block)
-        found["loss_difference"] = {"mean": difference, "low": low, "high": high, "level": 0.95}
+        comparison["loss_difference"] = {"mean": difference, "low": low, "high": high, "level": 0.95}
         test_of_pairs = mcnemar(losses, theirs) if task.bootstrap_block == 1 else None
         if test_of_pairs is not None:
-            found["mcnemar"] = test_of_pairs
-    return found
+            comparison["mcnemar"] = test_of_pairs
+    return comparison

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.9  # share of the future values that an interval should cover
-EXACT_BELOW = 25  # discordant examples up to which McNemar's test uses the binomial distribution
+EXACT_BELOW = 25  # McNemar's test uses the binomial distribution for fewer discordant examples
 
 
 def paired_interval(
@@ -19,7 +19,7 @@ def paired_interval(
     """Return the mean of ours - theirs and its interval, from a moving-block bootstrap of the paired differences.
 
     ours, theirs: float [examples] losses of the same examples in the same order; block: number of neighbouring examples
-    drawn together because they depend on each other (Künsch 1989), 1 for independent ones.
+    drawn together because they are dependent (Künsch 1989), 1 for independent examples; level: of the interval.
     """
     difference = np.asarray(ours, np.float64) - np.asarray(theirs, np.float64)
     n, width = len(difference), max(1, min(block, len(difference) // 5))
@@ -32,11 +32,11 @@ def paired_interval(
 
 
 def mcnemar(ours: NDArray[Any], theirs: NDArray[Any]) -> dict[str, float] | None:
-    """Count the examples that only one of two methods gets right, and test whether both are equally good.
+    """Count the examples that exactly one of two methods gets right, and test whether both are equally good.
 
-    ours, theirs: float [examples] losses of the same independent examples, 0 for right and 1 for wrong. The result is
-    None if other values occur. `p` is two-sided (McNemar 1947): from the binomial distribution for fewer than
-    EXACT_BELOW such examples, else from χ² with one degree of freedom and continuity correction.
+    ours, theirs: float [examples] losses of the same independent examples, 0 for right and 1 for wrong. Returns None if
+    other values occur. `p` is two-sided (McNemar 1947): from the binomial distribution if fewer than EXACT_BELOW
+    examples are discordant, else from χ² with one degree of freedom and continuity correction.
     """
     if not all(np.isin(losses, (0, 1)).all() for losses in (ours, theirs)):
         return None
@@ -51,11 +51,11 @@ def mcnemar(ours: NDArray[Any], theirs: NDArray[Any]) -> dict[str, float] | None
 
 
 def diebold_mariano(ours: NDArray[Any], theirs: NDArray[Any], horizon: int = 1) -> tuple[float, float]:
-    """Test whether our forecasts are better than theirs: (statistic, one-sided p), a small p if they are.
+    """Test whether our forecasts are better than theirs. Returns (statistic, one-sided p), with p small if they are.
 
-    ours, theirs: float [time] losses of the same targets in the order of time; horizon: steps ahead. Diebold and
-    Mariano (1995), with the correction and the Student's t of Harvey, Leybourne and Newbold (1997). Losses that differ
-    by the same amount everywhere cannot be tested: 0 and 0.5.
+    ours, theirs: float [time] losses of the same targets in the order of time; horizon: steps ahead. The test is by
+    Diebold and Mariano (1995), with the correction and Student's t of Harvey, Leybourne and Newbold (1997). Losses that
+    differ by the same amount everywhere cannot be tested, which gives (0, 0.5).
     """
     gain = np.asarray(theirs, np.float64) - np.asarray(ours, np.float64)
     n, centred = len(gain), gain - gain.mean()
@@ -79,7 +79,7 @@ def conformal_width(residuals: NDArray[Any]) -> float:
 
     residuals: float [examples] of examples that the model was not fitted on, NaN where there is none. The interval
     covers at least LEVEL of the future values if these are exchangeable with the residuals. A time series may change,
-    so `evaluate` counts how many are covered.
+    so `evaluate` reports how many test values are covered.
     """
     known = np.sort(np.abs(residuals[~np.isnan(residuals)]))
     rank = math.ceil((len(known) + 1) * LEVEL)

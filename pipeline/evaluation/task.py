@@ -1,6 +1,6 @@
-"""Task: everything that is special about one task, in one frozen object.
+"""Task: everything that is specific to one task, in one frozen object.
 
-Stages, training, reporting, promotion, serving and the command line receive a Task and never ask for its name.
+Stages, training, reporting, promotion, serving and the command line receive a Task and never check its name.
 Abilities that only some tasks have are None in the others.
 """
 
@@ -21,10 +21,10 @@ Comparison = Literal["McNemar", "bootstrap of sentences", "bootstrap of blocks",
 
 @dataclass(frozen=True)
 class ServingExample:
-    """The signature of a served model by example.
+    """Examples that give the signature of a served model.
 
     `inputs`: raw input. `outputs`: the answer without and with its optional fields. `options`: the options with their
-    defaults, or None. `of`: makes an input that this very model can answer from its encoder.
+    defaults, or None. `of(encoder)`: an input that the model with this encoder can answer.
     """
 
     inputs: list[Any]
@@ -37,8 +37,8 @@ class ServingExample:
 class Intervals:
     """Prediction intervals.
 
-    `fit(encoded, validation predictions, fold)`: what the encoder keeps of them. `coverage(encoded, validation
-    predictions, test predictions, fold)`: {metric: share of test targets inside}.
+    `fit(encoded, validation predictions, fold)`: level and widths, which the encoder stores. `coverage(encoded,
+    validation predictions, test predictions, fold)`: {metric: share of test targets inside}.
     """
 
     fit: Callable[[Encoded, NDArray[Any], int], dict[str, Any]]
@@ -47,23 +47,23 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Task:
-    """What a task says of itself.
+    """The definition of a task.
 
     `record`: the kind of raw data it takes. `metrics`: every figure it scores; `primary_metric` ranks experiments,
-    `monitor` picks the epoch on validation. `bootstrap_block`: how many neighbouring examples depend on each other.
+    `monitor` picks the epoch on validation. `bootstrap_block`: number of neighbouring examples that are dependent.
 
     `prepare(record, row, seed)` splits first and then fits vocabulary and scaling on the training part.
-    `fitted(encoded, fitted_on, fold)`: the encoder that goes with a model fitted on those splits.
+    `fitted(encoded, fitted_on, fold)`: the encoder to store with a model fitted on those splits.
     `score(encoded, split, predictions, fold)`: {metric: value}. `losses(encoded, predictions, fold)`: float64
     [examples], the loss of each test example, for paired comparisons. `baselines(encoded)`: {name: Baseline}.
     `network()` and `figures(report_data)` import their libraries when they are called.
 
-    `command`: the command that asks its models. `answer(loaded, inputs, options)`: one answer for each raw input.
+    `command`: the subcommand that queries its models. `answer(loaded, inputs, options)`: an answer for each raw input.
 
     Optional: `intervals`; `score_free_run(encoded, forecast)`; `score_origins(encoded, [(fold, predictions)])`, for
     figures over all folds; `generated(encoded, samples, fitted_on)`, a row of figures for each generated text.
-    Only for tasks whose models are promoted: `comparison`, the method of the gate, and `row_ids(encoded, fold)`, uint64
-    [test losses], equal for equal raw examples. `raw_rows(row, encoded, predictions, count)`: test rows as raw input.
+    Only for tasks whose models can be promoted: `comparison`, the method of the gate; `row_ids(encoded, fold)`, uint64
+    [test losses], equal for equal raw examples; `raw_rows(row, encoded, predictions, count)`, test rows as raw input.
     """
 
     name: str
@@ -92,13 +92,13 @@ class Task:
     raw_rows: Callable[[Any, Encoded, NDArray[Any], int], RawRows] | None = None
 
     def metric(self, name: str) -> Metric:
-        """Return the metric called `name`, also with a suffix: mae_h4 is the metric mae at a horizon of 4 steps.
+        """Return the metric called `name`, which may have a suffix: mae_h4 is the metric mae at a horizon of 4 steps.
 
         Raises KeyError for a figure that the task does not score.
         """
-        fitting = [m for m in self.metrics if name == m.name or name.startswith(f"{m.name}_")]
-        if not fitting:
+        candidates = [m for m in self.metrics if name == m.name or name.startswith(f"{m.name}_")]
+        if not candidates:
             raise KeyError(f"{self.name}: no metric {name}; known: {', '.join(m.name for m in self.metrics)}")
-        metric = max(fitting, key=lambda m: len(m.name))
+        metric = max(candidates, key=lambda m: len(m.name))
         suffix = name[len(metric.name) :].replace("_", " ").strip()
         return replace(metric, name=name, label=f"{metric.label} {suffix}".strip())

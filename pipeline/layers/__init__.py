@@ -1,4 +1,4 @@
-"""Recurrent cells and the other layers of networks, and Keras itself: imported here, once, and quiet."""
+"""Recurrent cells and other layers of networks, and Keras, which is imported here, once and without start-up output."""
 
 import contextlib
 import importlib
@@ -13,24 +13,24 @@ INSTALL = "install it into .venv as docs/frameworks.md says, or set backend: ten
 
 
 def import_keras() -> ModuleType:
-    """Keras on TensorFlow: start-up chatter off, two threads, deterministic kernels.
+    """Import Keras without start-up output; set TensorFlow, the default, to two threads and deterministic kernels.
 
-    Keras imports scikit-learn and matplotlib for wrappers that are not used here; keeping them out while it is
-    imported saves a third of the start-up time of every training process.
+    Keras imports scikit-learn and matplotlib for wrappers that are not used here. Keeping them out saves a third of the
+    start-up time of every training process. Raises ConfigError if the back end cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if "keras" in sys.modules:
         return sys.modules["keras"]
-    spared = [name for name in ("sklearn", "matplotlib") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(spared))  # type: ignore[arg-type]
+    skipped = [name for name in ("sklearn", "matplotlib") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(skipped))  # type: ignore[arg-type]
     try:
         with _silent():
             keras = importlib.import_module("keras")
     except ImportError as error:
         raise ConfigError(f"backend: {os.environ['KERAS_BACKEND']} cannot be imported ({error}); {INSTALL}") from None
     finally:
-        for name in spared:
+        for name in skipped:
             del sys.modules[name]
     if keras.backend.backend() == "tensorflow":
         tensorflow = importlib.import_module("tensorflow")
@@ -42,18 +42,18 @@ def import_keras() -> ModuleType:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Standard error of the C++ side to nowhere: some of its start-up lines come before any log level is read."""
+    """Discard standard error, also that of C++ code, which writes some lines before it reads the log level."""
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
         yield
         return
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    original = os.dup(2)
+    with open(os.devnull, "w") as null:
+        os.dup2(null.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(original, 2)
+        os.close(original)
 
 
 keras = import_keras()

@@ -1,8 +1,8 @@
-"""Decoders that answer only after the whole sentence: from one repeated vector, or from what they attend to in a step.
+"""Decoders that answer only after the whole sentence: from one repeated vector, or with attention at each step.
 
-Attention is additive (Bahdanau et al. 2015): the decoder's state before the step, s, and the encoder's output at place
-j, h[j], are scored v · tanh(W s + U h[j]); a softmax over the places gives the weights, and the weighted sum of the
-outputs is what the step reads. Both sides also know their place, as sinusoids (Vaswani et al. 2017).
+Attention is additive (Bahdanau et al. 2015). With the decoder's state s before the step, the encoder's output h[j] at
+place j has the score v · tanh(W s + U h[j]). A softmax over the places gives the weights, and the step reads the
+weighted sum of the outputs. Both sides also get their place as sinusoids (Vaswani et al. 2017).
 """
 
 from typing import Any
@@ -14,14 +14,14 @@ from pipeline.layers import keras
 from pipeline.layers.cells import CELLS
 from pipeline.layers.pooling import PACKAGE
 
-FAR = 1e9  # taken off the scores of padding
-LONGEST_WAVE = 1_000.0  # steps over 2π; longer than any sentence, so that no two places look alike
+FAR = 1e9  # subtracted from the scores of padding
+LONGEST_WAVE = 1_000.0  # wavelength in steps / 2π; longer than any sentence, so that no two places look alike
 ops = keras.ops
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class RepeatAlong(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """[state float32 [batch, units], steps [batch, time, …]] → float32 [batch, time, units]: the state at each step."""
+    """Repeat a state at each step: [state [batch, units], steps [batch, time, …]] → float32 [batch, time, units]."""
 
     def call(self, inputs: Any) -> Any:
         state, steps = inputs
@@ -36,7 +36,7 @@ class RepeatAlong(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Places(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """[batch, time, …] → float32 [batch, time, width]: sines and cosines of the place, the same in each row."""
+    """Encode the places as sines and cosines, the same in each row: [batch, time, …] → float32 [batch, time, width]."""
 
     def __init__(self, width: int, **options: Any) -> None:
         super().__init__(**options)
@@ -59,9 +59,9 @@ class Places(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class AttentionCell(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """One step of the decoder: attend with the state, then a step of `cell` on what was read and the step's own input.
+    """One step of the decoder: attend with the state, then apply `cell` to what was read and the step's own input.
 
-    `attend_to` says what is read; it must be called before each pass. Output: the new state and what was read.
+    Call `attend_to` before each pass. The output is the new state and what was read, float32 [batch, units + features].
     """
 
     def __init__(self, cell: str, units: int, features: int, **options: Any) -> None:
@@ -80,16 +80,16 @@ class AttentionCell(keras.layers.Layer):  # type: ignore[misc,name-defined]
         self.cell.build((None, self.features + shape[-1]))
 
     def attend_to(self, outputs: Any, mask: Any) -> None:
-        """outputs: float32 [batch, places, features]; mask: bool [batch, places] or None."""
-        away = 0.0 if mask is None else FAR * (1.0 - ops.cast(mask, "float32"))
-        self._memory = outputs, self.of_place(outputs), away
+        """Set what is read. outputs: float32 [batch, places, features]; mask: bool [batch, places] or None."""
+        penalty = 0.0 if mask is None else FAR * (1.0 - ops.cast(mask, "float32"))
+        self._memory = outputs, self.of_place(outputs), penalty
 
     def weights_at(self, state: Any, own: Any) -> Any:
-        """float32 [batch, places]: how much each place counts for a step from `state` with the input `own`."""
-        _, keys, away = self._memory
+        """Return float32 [batch, places]: the weight of each place for a step from `state` with the input `own`."""
+        _, keys, penalty = self._memory
         query = self.of_state(ops.concatenate([state, own], axis=-1))
         scores = self.score(ops.tanh(query[:, None] + keys))[..., 0]
-        return ops.softmax(scores - away, axis=-1)
+        return ops.softmax(scores - penalty, axis=-1)
 
     def call(self, own: Any, states: Any) -> Any:
         state = states[0] if isinstance(states, (list, tuple)) else states
@@ -103,8 +103,11 @@ class AttentionCell(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class AttentionDecoder(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """[encoder's outputs [batch, time, …], places [batch, time, …]] → float32 [batch, time, units + features]: the
-    state after each step, and what was read in it. features: of the outputs and the places together, which are read."""
+    """Decode with attention: [outputs of the encoder [batch, time, …], places [batch, time, …]] → float32 [batch, time,
+    units + features], the state after each step and what the step read.
+
+    features: width of the outputs and the places together, both of which are read.
+    """
 
     def __init__(self, cell: str, units: int, features: int, **options: Any) -> None:
         super().__init__(**options)
@@ -120,7 +123,7 @@ class AttentionDecoder(keras.layers.Layer):  # type: ignore[misc,name-defined]
         return self.steps(inputs[1])
 
     def alignment(self, inputs: Any, decoded: Any, mask: Any = None) -> Any:
-        """float32 [batch, steps, places]: the weights that led to `decoded`, from the states before each step."""
+        """Return float32 [batch, steps, places]: the weights that led to `decoded`, from the state before each step."""
         self.step.attend_to(ops.concatenate(inputs, axis=-1), mask)
         before = ops.pad(decoded[:, :-1, : self.units], ((0, 0), (1, 0), (0, 0)))
         steps = [self.step.weights_at(before[:, t], inputs[1][:, t]) for t in range(before.shape[1])]

@@ -1,4 +1,4 @@
-"""The recurrent cells behind the one value `cell`, and how they are stacked, turned around and made stateful."""
+"""The table of recurrent layers by the value of `cell`, and how they are stacked, bidirectional and stateful."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from pipeline.config.schema.values import named
 from pipeline.layers import keras
 from pipeline.layers.lstm_variants import coupled_lstm, peephole_lstm
 
-# Keras' own as layers, not as keras.layers.RNN(cell): only the layers reach the fused kernels where there is a GPU.
+# Keras' own cells as layers, not as keras.layers.RNN(cell): only the layers use the fused kernels on a GPU.
 CELLS: dict[str, Callable[..., Any]] = {
     "simple_rnn": keras.layers.SimpleRNN,
     "lstm": keras.layers.LSTM,
@@ -19,11 +19,11 @@ CELLS: dict[str, Callable[..., Any]] = {
 
 
 def recurrent(network: Network, x: Any, *, sequences: bool, gate_dropout: float = 0.0) -> Any:
-    """`network.layers` recurrent layers over x, float32 [batch, time, features].
+    """Apply `network.layers` recurrent layers to x, float32 [batch, time, features].
 
-    Returns [batch, time, units], or with `sequences` false the last state [batch, units]; twice the units when
-    bidirectional. A mask on x is passed on, so that padding never reaches a state. gate_dropout: Keras' own dropout of
-    each layer's inputs, one choice for each gate and all steps.
+    Returns [batch, time, units], or the last state [batch, units] if not `sequences`; twice the units if bidirectional.
+    A mask on x is passed on, so that padding never reaches a state. gate_dropout: Keras' own dropout of each layer's
+    inputs, drawn once for each gate and kept for all steps.
     """
     layer = named(CELLS, network.cell, "cell")
     for i in range(network.layers):
@@ -33,20 +33,20 @@ def recurrent(network: Network, x: Any, *, sequences: bool, gate_dropout: float 
             "dropout": gate_dropout,
             "recurrent_dropout": network.recurrent_dropout,
         }
-        one = layer(network.units, **options)
-        x = (keras.layers.Bidirectional(one) if network.bidirectional else one)(x)
+        forward = layer(network.units, **options)
+        x = (keras.layers.Bidirectional(forward) if network.bidirectional else forward)(x)
         if i < network.layers - 1:
             x = dropped(network, x)
     return x
 
 
 def dropped(network: Network, x: Any) -> Any:
-    """x with the network's dropout: between the layers, and by the builder where it belongs behind the last."""
+    """Apply the network's dropout to x. recurrent() does so between its layers; builders do so after the last one."""
     return keras.layers.Dropout(network.dropout)(x) if network.dropout else x
 
 
 def reset_states(model: Any) -> None:
-    """Zero states in every stateful layer; Keras does it for nobody."""
+    """Set the states of all stateful layers to zero; Keras never does so by itself."""
     for layer in model.layers:
         if getattr(layer, "stateful", False):
             layer.reset_states()

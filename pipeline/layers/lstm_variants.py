@@ -1,7 +1,7 @@
-"""Two variants of the LSTM cell, for keras.layers.RNN: with peepholes, and with the forget gate tied to the input gate.
+"""Two variants of the LSTM cell for keras.layers.RNN: with peepholes, and with the forget gate tied to the input gate.
 
-A large study (Greff et al. 2017, "LSTM: A Search Space Odyssey") found that neither changes results much; here they are
-rows of the cell table like any other, so that everybody can see for themselves.
+A large study (Greff et al. 2017, "LSTM: A Search Space Odyssey") found that neither changes results much. Here both are
+values of `cell` like any other, so that everybody can check.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from pipeline.layers.pooling import PACKAGE
 
 
 class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """States: output and memory, float32 [batch, units] each."""
+    """Weights and gates that both variants share. States: output and memory, float32 [batch, units] each."""
 
     def __init__(self, units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> None:
         super().__init__(**options)
@@ -20,7 +20,7 @@ class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]
         self.seeds = keras.random.SeedGenerator()
 
     def _weights(self, features: int, bias: list[float]) -> None:
-        """Kernels of as many gates as `bias` has values, and the biases' start."""
+        """Add the weights of one gate for each value of `bias`, the gate's initial bias."""
         size = self.units * len(bias)
         self.kernel = self.add_weight(shape=(features, size), initializer="glorot_uniform", name="kernel")
         self.recurrent_kernel = self.add_weight(
@@ -30,7 +30,7 @@ class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]
         self.bias = self.add_weight(shape=(size,), initializer=lambda *_, **__: start, name="bias")
 
     def _gates(self, x: Any, output: Any, training: bool) -> Any:
-        """What goes into the gates, float32 [batch, units] each."""
+        """Return the input of each gate before its activation, float32 [batch, units]."""
         if training and self.dropout:
             x = keras.random.dropout(x, self.dropout, seed=self.seeds)
         if training and self.recurrent_dropout:
@@ -45,7 +45,7 @@ class _Cell(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class PeepholeLSTMCell(_Cell):
-    """The gates see the memory too (Gers and Schmidhuber 2000): i and f the old one, o the new one.
+    """LSTM whose gates also read the memory (Gers and Schmidhuber 2000): i and f the old one, o the new one.
 
     i = σ(Wi x + Ui h + pi·c + bi), f = σ(Wf x + Uf h + pf·c + bf), c' = f·c + i·tanh(Wc x + Uc h + bc),
     o = σ(Wo x + Uo h + po·c' + bo), h' = o·tanh(c'). Gates in the order i, f, c, o; peepholes in the order i, f, o.
@@ -67,10 +67,10 @@ class PeepholeLSTMCell(_Cell):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class CoupledLSTMCell(_Cell):
-    """What is written is what is forgotten: f = 1 − i (Greff et al. 2017, CIFG), a quarter fewer weights.
+    """LSTM that forgets as much as it writes: f = 1 − i (Greff et al. 2017, CIFG), with a quarter fewer weights.
 
     i = σ(Wi x + Ui h + bi), c' = (1 − i)·c + i·tanh(Wc x + Uc h + bc), o = σ(Wo x + Uo h + bo), h' = o·tanh(c').
-    Gates in the order i, c, o. The bias of i starts at −1, so that as much is kept at first as by an LSTM.
+    Gates in the order i, c, o. The bias of i starts at −1, so that the cell first keeps as much as an LSTM.
     """
 
     def build(self, shape: Any) -> None:
@@ -86,8 +86,10 @@ class CoupledLSTMCell(_Cell):
 
 
 def peephole_lstm(units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> Any:
+    """Return a recurrent layer of PeepholeLSTMCell; options: of keras.layers.RNN."""
     return keras.layers.RNN(PeepholeLSTMCell(units, dropout, recurrent_dropout), **options)
 
 
 def coupled_lstm(units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> Any:
+    """Return a recurrent layer of CoupledLSTMCell; options: of keras.layers.RNN."""
     return keras.layers.RNN(CoupledLSTMCell(units, dropout, recurrent_dropout), **options)

@@ -1,4 +1,5 @@
-"""Small layers that several networks share; padding (id 0, or a false mask) never counts in any of them."""
+"""Small layers that several networks share: bags of embeddings and pooling over time, which ignore padding (id 0, or
+where the mask is false), and reshaping."""
 
 from typing import Any
 
@@ -9,10 +10,10 @@ PACKAGE = "pipeline"
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """ids int32 [batch, time, features] → float32 [batch, time, units]: the sum of the features' embeddings; with
-    `scale`, over the root of their number.
+    """Sum the embeddings of each step's features: ids int32 [batch, time, features] → float32 [batch, time, units].
 
-    Emits the mask [batch, time] of the steps that have any feature.
+    `scale` divides the sum by the square root of the number of features. The mask [batch, time] is true where a step
+    has any feature.
     """
 
     def __init__(self, size: int, units: int, *, scale: bool, stddev: float, **options: Any) -> None:
@@ -42,7 +43,7 @@ class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class FoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """float32 [batch, time, units] → [batch × time, units]: every step an example of its own."""
+    """Make every step an example of its own: float32 [batch, time, units] → [batch × time, units]."""
 
     def call(self, x: Any) -> Any:
         return keras.ops.reshape(x, (-1, x.shape[-1]))
@@ -53,7 +54,7 @@ class FoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class UnfoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """[folded float32 [batch × time, outputs, 1], like [batch, time, …]] → [batch, time, outputs]."""
+    """Undo FoldSteps: [folded float32 [batch × time, outputs, 1], like [batch, time, …]] → [batch, time, outputs]."""
 
     def call(self, pair: Any) -> Any:
         folded, like = pair
@@ -67,8 +68,11 @@ class UnfoldSteps(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class StepPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """float32 [batch, time, units] → [batch, time / size, units]: of every `size` steps the sum over the root of how
-    many are in the mask, as of a bag. Time must be a multiple of `size`; the mask keeps groups with any step in it."""
+    """Pool every `size` steps into one: float32 [batch, time, units] → [batch, time / size, units].
+
+    As in a bag, the sum of a group's unmasked steps is divided by the square root of their number. Time must be a
+    multiple of `size`. The new mask is true for groups with at least one unmasked step.
+    """
 
     supports_masking = True
 
@@ -98,7 +102,7 @@ class StepPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class MaxMeanPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
-    """float32 [batch, time, units] → [batch, 2 × units]: the maximum and the mean over the steps of the mask."""
+    """Return the maximum and the mean over the unmasked steps: float32 [batch, time, units] → [batch, 2 × units]."""
 
     supports_masking = True
 

@@ -1,10 +1,10 @@
-"""One step of each recurrent cell: what it computes, and how a gradient passes back through it.
+"""Compute one step of each recurrent cell, forward and backward.
 
-A step takes x [batch, features] and the state of the step before, and gives the new state. A state is an array
-[states, batch, units], and its first row is the output. The step's trace holds what the way back needs.
+The forward step takes x [batch, features] and the previous state, and returns the new state and a trace. A state is an
+array [states, batch, units]; its first row is the output. The trace holds the values that the backward step needs.
 
-To pass back through `c = f(a, b)` is the chain rule: d_a = d_c ∂c/∂a and d_b = d_c ∂c/∂b, and where a value is used
-twice, its two gradients are added. Read each `back` from its last equation upwards.
+The backward step applies the chain rule to `c = f(a, b)`: d_a = d_c ∂c/∂a and d_b = d_c ∂c/∂b. Where a value is used
+twice, its two gradients are added. Each `back` goes through the equations of its `step` from the last to the first.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ Floats = NDArray[np.float64]
 
 
 class Weights(NamedTuple):
-    """kernel [features, gates × units], recurrent [units, gates × units], bias [gates × units] ([2, …] for a GRU)."""
+    """Weights of a layer.
+
+    kernel [features, gates × units], recurrent [units, gates × units], bias [gates × units] ([2, …] for a GRU).
+    """
 
     kernel: Floats
     recurrent: Floats
@@ -25,7 +28,7 @@ class Weights(NamedTuple):
 
 
 class Back(NamedTuple):
-    """What one step passes on: to its input, to the state before it, and its share of the weights' gradients."""
+    """Gradients from one backward step: of its input, of the previous state, and its share of those of the weights."""
 
     d_x: Floats
     d_state: Floats
@@ -33,23 +36,23 @@ class Back(NamedTuple):
 
 
 class Cell(Protocol):
-    """`gates`: blocks of `units` columns in the kernels; `states`: rows of the state."""
+    """One step of a recurrent layer. gates: blocks of `units` columns in the kernels; states: rows of the state."""
 
     gates: int
     states: int
 
     def step(self, x: Floats, state: Floats, weights: Weights) -> tuple[Floats, Any]:
-        """(the new state, the trace of the step)"""
+        """Return the new state and the trace of the step."""
         ...
 
     def back(self, d_state: Floats, trace: Any, weights: Weights) -> Back:
-        """d_state [states, batch, units]: of the state that the step gave, from everything that used it."""
+        """Propagate back d_state [states, batch, units], the gradient of the new state, summed over all its uses."""
         ...
 
 
 class RnnTrace(NamedTuple):
     x: Floats
-    before: Floats  # the state before the step, [1, batch, units]
+    before: Floats  # the previous state, [1, batch, units]
     output: Floats
 
 
@@ -74,7 +77,7 @@ class SimpleRNN:
 
 class LstmTrace(NamedTuple):
     x: Floats
-    before: Floats  # output and memory before the step, [2, batch, units]
+    before: Floats  # the previous output and memory, [2, batch, units]
     input: Floats
     forget: Floats
     candidate: Floats
@@ -84,13 +87,13 @@ class LstmTrace(NamedTuple):
 
 @dataclass(frozen=True)
 class LSTM:
-    """A memory c beside the output h (Hochreiter and Schmidhuber 1997, forget gate: Gers et al. 2000):
+    """Keeps a memory c in addition to the output h (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000):
 
     i, f, o = σ(x W + h U + b), each with its own columns; c~ = tanh(x W + h U + b)
     c' = f c + i c~        h' = o tanh(c')
 
-    Columns in the order i, f, c~, o. The way from c' to c is a multiplication by f, without a matrix: where f stays
-    near 1, a gradient survives many steps.
+    The columns are in the order i, f, c~, o. The gradient of c is that of c' multiplied by f, without a matrix: while f
+    is near 1, a gradient survives many steps.
     """
 
     gates = 4
@@ -124,24 +127,24 @@ class LSTM:
 
 class GruTrace(NamedTuple):
     x: Floats
-    before: Floats  # the state before the step, [1, batch, units]
+    before: Floats  # the previous state, [1, batch, units]
     update: Floats
     reset: Floats
-    recalled: Floats  # the candidate's view of the state, before the reset gate
+    recalled: Floats  # h U + b' of the candidate, before the reset gate
     candidate: Floats
 
 
 @dataclass(frozen=True)
 class GRU:
-    """The output is a blend of the old one and a candidate (Cho et al. 2014):
+    """Blends the previous output with a candidate (Cho et al. 2014):
 
-    z = σ(x W + b + h U + b')    the update gate: how much of the old output stays
-    r = σ(x W + b + h U + b')    the reset gate: how much of it the candidate sees
+    z = σ(x W + b + h U + b')    the update gate: how much of the previous output is kept
+    r = σ(x W + b + h U + b')    the reset gate: how much of it the candidate uses
     n = tanh(x W + b + r (h U + b'))
     h' = z h + (1 - z) n
 
-    Columns in the order z, r, n; the bias has the rows b and b'. The reset gate acts behind the matrix, as in Keras
-    with reset_after=True, and not on h itself.
+    The columns are in the order z, r, n; the bias has the rows b and b'. The reset gate multiplies h U + b' and not h
+    itself, as in Keras with reset_after=True.
     """
 
     gates = 3
@@ -171,15 +174,15 @@ CELLS: dict[str, Cell] = {"simple_rnn": SimpleRNN(), "lstm": LSTM(), "gru": GRU(
 
 
 def sigmoid(a: Floats) -> Floats:
-    """σ(a) = 1 / (1 + exp(-a)), by way of tanh, which does not overflow."""
+    """Compute σ(a) = 1 / (1 + exp(-a)) through tanh, which does not overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * a)))
 
 
 def sigmoid_slope(y: Floats) -> Floats:
-    """dσ/da, from y = σ(a); at most 1/4, and next to nothing where y is near 0 or 1."""
+    """Compute dσ/da from y = σ(a); it is at most 1/4, and almost 0 where y is near 0 or 1."""
     return y * (1 - y)
 
 
 def tanh_slope(y: Floats) -> Floats:
-    """d tanh/da, from y = tanh(a); 1 at the middle, and next to nothing where y is near ±1."""
+    """Compute d tanh/da from y = tanh(a); it is 1 at y = 0, and almost 0 where y is near ±1."""
     return 1 - y**2

@@ -1,4 +1,4 @@
-"""A whole network: recurrent layers on top of each other, a dense layer over every step, a loss."""
+"""Combine stacked recurrent layers, a dense layer at every step and a loss into a network."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipeline.reference.cells import Cell, Floats, Weights
 
 
 class Gradients(NamedTuple):
-    """The loss, and the gradients of the weights in their order."""
+    """The loss, and the gradients of the weights in the order of the weights."""
 
     loss: float
     d_weights: list[Floats]
@@ -19,16 +19,16 @@ class Gradients(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """`cells`: one for each recurrent layer, the lowest first.
+    """A stack of recurrent layers with a dense layer on top. cells: one for each recurrent layer, the lowest first.
 
-    weights, everywhere: kernel, recurrent and bias of each layer, then the dense layer's kernel [units, outputs] and
-    bias [outputs]: the order of a Keras model's trainable variables.
+    All methods take the weights in the order of a Keras model's trainable variables: kernel, recurrent and bias of each
+    layer, then the dense layer's kernel [units, outputs] and bias [outputs].
     """
 
     cells: Sequence[Cell]
 
     def predict(self, weights: Sequence[Floats], x: Floats) -> Floats:
-        """x [batch, time, features] → [batch, time, outputs]"""
+        """Map x [batch, time, features] to outputs [batch, time, outputs]."""
         for cell, layer in zip(self.cells, self._layers(weights), strict=True):
             x = through_time.forward(cell, layer, x).outputs
         return x @ weights[-2] + weights[-1]
@@ -36,7 +36,7 @@ class Network:
     def gradients(
         self, weights: Sequence[Floats], x: Floats, truth: Floats, loss: "Loss", truncate: int | None = None
     ) -> Gradients:
-        """One pass forward and one back; truth [batch, time, outputs], NaN where there is nothing to learn."""
+        """Run one forward and one backward pass. truth: [batch, time, outputs], NaN where the loss ignores a target."""
         layers, traces = self._layers(weights), []
         for cell, layer in zip(self.cells, layers, strict=True):
             unrolled = through_time.forward(cell, layer, x)
@@ -58,24 +58,24 @@ Loss = Callable[[Floats, Floats], tuple[float, Floats]]
 
 
 def mean_squared(forecast: Floats, truth: Floats) -> tuple[float, Floats]:
-    """(the mean of e², its gradient with respect to the forecast), over the targets that are not NaN."""
+    """Return the mean of e² over the targets that are not NaN, and its gradient with respect to the forecast."""
     error, count = _errors(forecast, truth)
     return float(np.sum(error**2)) / count, 2 * error / count
 
 
 def mean_absolute(forecast: Floats, truth: Floats) -> tuple[float, Floats]:
-    """(the mean of |e|, its gradient with respect to the forecast), over the targets that are not NaN."""
+    """Return the mean of |e| over the targets that are not NaN, and its gradient with respect to the forecast."""
     error, count = _errors(forecast, truth)
     return float(np.sum(np.abs(error))) / count, np.sign(error) / count
 
 
 def half_squared(forecast: Floats, truth: Floats) -> tuple[float, Floats]:
-    """(the sum of e² / 2, its gradient with respect to the forecast, e), over the targets that are not NaN."""
+    """Return the sum of e² / 2 over the targets that are not NaN, and its gradient with respect to the forecast, e."""
     error, _ = _errors(forecast, truth)
     return 0.5 * float(np.sum(error**2)), error
 
 
 def _errors(forecast: Floats, truth: Floats) -> tuple[Floats, int]:
-    """(forecast - truth, 0 where truth is NaN; how many are not)"""
+    """Return forecast - truth, 0 where truth is NaN, and the number of targets that are not NaN (at least 1)."""
     present = ~np.isnan(truth)
     return np.where(present, forecast - truth, 0.0), max(1, int(present.sum()))

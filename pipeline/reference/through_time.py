@@ -1,18 +1,18 @@
-"""A cell along a sequence, and back-propagation through time (Werbos 1990), whole or truncated.
+"""Run a cell along a sequence, and back-propagate through time (Werbos 1990), in full or truncated.
 
-Unrolled, a recurrent layer is a deep network with the same weights in every step. The way back is that of any deep
-network, from the last step to the first; a weight's gradient is the sum of what all steps say about it.
+Unrolled, a recurrent layer is a deep network with the same weights in every step. The backward pass is that of any deep
+network, from the last step to the first; the gradient of a weight is the sum of its gradients in all steps.
 
-Truncated (Williams and Peng 1990): the loss of a step is followed back over a limited number of steps. In general, a
-pass is started after every k1 steps and goes back over k2 steps:
+Truncated back-propagation (Williams and Peng 1990) follows the loss of a step back over a limited number of steps. In
+general, a backward pass starts after every k1 steps and goes back over k2 steps:
 
-- k1 = 1, k2 = `truncate`: here. The loss of every step goes back over as many steps, at the price of one short pass
-  for each of them;
-- k1 = k2 = the length of a chunk, the state carried along: what a stateful network in Keras does. One pass for each
-  chunk, but the loss of a chunk's first step goes back no step at all.
+- k1 = 1, k2 = `truncate`: used here. The loss of every step goes back over the same number of steps, at the cost of one
+  short pass for each step;
+- k1 = k2 = the length of a chunk, with the state carried over: what a stateful network in Keras does. This takes one
+  pass for each chunk, but the loss of a chunk's first step does not go back at all.
 
-A gradient that was cut off is biased: the weights never learn what lies further back than `truncate` steps. The state
-still brings it forward, so it may be used if it happens to be there.
+A truncated gradient is biased: the weights are not trained to keep what is more than `truncate` steps back. The state
+may still carry such information forward, and then the network can use it.
 """
 
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from pipeline.reference.cells import Cell, Floats, Weights
 
 
 class Unrolled(NamedTuple):
-    """outputs [batch, time, units]; traces: one for each step; state [states, batch, units] after the last one."""
+    """Outputs [batch, time, units], the trace of each step, and the state [states, batch, units] after the last one."""
 
     outputs: Floats
     traces: list[Any]
@@ -31,7 +31,7 @@ class Unrolled(NamedTuple):
 
 
 def forward(cell: Cell, weights: Weights, x: Floats, state: Floats | None = None) -> Unrolled:
-    """x [batch, time, features] read from `state`, or from zeros."""
+    """Run the cell over x [batch, time, features], starting from `state` or from zeros."""
     if state is None:
         state = np.zeros((cell.states, len(x), len(weights.recurrent)))
     outputs, traces = [], []
@@ -45,10 +45,10 @@ def forward(cell: Cell, weights: Weights, x: Floats, state: Floats | None = None
 def backward(
     cell: Cell, weights: Weights, traces: list[Any], d_outputs: Floats, truncate: int | None = None
 ) -> tuple[Floats, Weights]:
-    """(d_x [batch, time, features], d_weights) from d_outputs [batch, time, units].
+    """Compute d_x [batch, time, features] and d_weights from d_outputs [batch, time, units].
 
-    truncate: over how many connections from a step to the one before it a gradient flows back at most; 0 stays in the
-    step of its loss, None and everything from time - 1 on is the whole gradient.
+    truncate: the number of steps over which the gradient of a loss flows back. With 0 it stays in the step of the loss;
+    None, or time - 1 and more, gives the full gradient.
     """
     steps = len(traces)
     if truncate is None or truncate >= steps - 1:
@@ -66,7 +66,7 @@ def backward(
 
 
 def _pass(cell: Cell, weights: Weights, traces: list[Any], d_outputs: Floats) -> tuple[Floats, Weights]:
-    """From the last of the steps to the first. A state is used twice, as output and by the next step."""
+    """Go back from the last step to the first, adding both gradients of a state: as output and in the next step."""
     d_x = np.empty((*d_outputs.shape[:2], len(weights.kernel)))
     d_weights = Weights(*map(np.zeros_like, weights))
     d_state = np.zeros((cell.states, *d_outputs[:, 0].shape))
@@ -78,4 +78,5 @@ def _pass(cell: Cell, weights: Weights, traces: list[Any], d_outputs: Floats) ->
 
 
 def added(a: Weights, b: Weights) -> Weights:
+    """Add two sets of weights, array by array."""
     return Weights(*(one + other for one, other in zip(a, b, strict=True)))

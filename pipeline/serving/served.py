@@ -29,7 +29,7 @@ class Served:
             renamed.current(artifacts.load_json(folder / "network.json"))
         )
         self.task = task_named(self.row.task)
-        self.encoder = artifacts.load_json(folder / "encoder.json")
+        self.encoder = renamed.current_encoder(artifacts.load_json(folder / "encoder.json"))
         stored = artifacts.load_arrays(folder / "weights" / "0.npz")
         self.weights = [stored[name] for name in sorted(stored)]
         self._turn = threading.Lock()  # servers use threads, and a carried state belongs to one answer

@@ -1,6 +1,6 @@
-"""Where raw bytes come from: one file for each source, found by name in the literal table SOURCES.
+"""Read raw data: one module for each source, looked up by name in the literal table SOURCES.
 
-A source is imported only when it is asked for, so that an edit of one reaches nobody else.
+A source is imported only when it is used, so that editing one does not affect the others.
 """
 
 from importlib import import_module
@@ -13,28 +13,28 @@ from pipeline.sources.card import Card
 
 
 class OwnReader(Protocol):
-    """What reads a user's own file; the file is copied into `folder` beforehand."""
+    """Reads a user's own file, which is copied into `folder` beforehand."""
 
     def read(self, folder: Path, row: Any) -> Record:
-        """The file that `row` of the table `own` names as a record; DataError where it cannot be used."""
+        """Read the file named by `row` of the table `own` into a record; DataError if it cannot be used."""
         ...
 
 
 class Source(Protocol):
     """A published source.
 
-    GENERATED: True where the files are computed and therefore the same in both editions (nothing is downloaded).
+    GENERATED: True if the files are computed and so are the same in both editions (nothing is downloaded).
     """
 
     CARD: Card
     GENERATED: bool
 
     def read(self, folder: Path) -> Record:
-        """The raw files of `folder` as a record; DataError where they cannot be used."""
+        """Read the raw files in `folder` into a record; DataError if they cannot be used."""
         ...
 
     def synthesize(self, folder: Path, seed: int) -> None:
-        """Writes small look-alike raw files in the format of the real ones; the same seed gives the same bytes."""
+        """Write small synthetic raw files in the format of the published ones; equal seeds give equal bytes."""
         ...
 
 
@@ -64,16 +64,16 @@ OWN_READERS: dict[str, str] = {
 
 
 def load_source(name: str) -> Source:
-    """The source called `name`; ConfigError names the known ones."""
-    return cast(Source, import_module(_module_of(name, SOURCES, "source")))
+    """Import the source called `name`; ConfigError lists the known ones if there is none."""
+    return cast(Source, import_module(_module_name(name, SOURCES, "source")))
 
 
 def load_own_reader(name: str) -> OwnReader:
-    """The reader for a user's own files called `name`; ConfigError names the known ones."""
-    return cast(OwnReader, import_module(_module_of(name, OWN_READERS, "own-data reader")))
+    """Import the reader of users' own files called `name`; ConfigError lists the known ones if there is none."""
+    return cast(OwnReader, import_module(_module_name(name, OWN_READERS, "own-data reader")))
 
 
-def _module_of(name: str, table: dict[str, str], what: str) -> str:
+def _module_name(name: str, table: dict[str, str], kind: str) -> str:
     if name not in table:
-        raise ConfigError(f"unknown {what} {name!r}; known: {', '.join(table)}")
+        raise ConfigError(f"unknown {kind} {name!r}; known: {', '.join(table)}")
     return table[name]

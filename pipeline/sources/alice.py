@@ -1,8 +1,8 @@
-"""Alice's Adventures in Wonderland, the Project Gutenberg text #11.
+"""Read Alice's Adventures in Wonderland, Project Gutenberg text #11.
 
 By Lewis Carroll, 1865: public domain in the USA; copies that keep the Project Gutenberg name are governed by the
-Project Gutenberg licence, which stands in the file. 11-0.txt is UTF-8 with a byte order mark and CRLF line ends; what
-is not ASCII in it are curly quotes. The book stands between two marker lines:
+Project Gutenberg licence, which is part of the file. 11-0.txt is UTF-8 with a byte order mark and CRLF line ends; its
+only characters beyond ASCII are curly quotes. Two marker lines enclose the book:
 
     *** START OF THIS PROJECT GUTENBERG EBOOK ALICE’S ADVENTURES IN WONDERLAND ***
     …
@@ -42,13 +42,13 @@ CARD = Card(
             ),
         ),
     ),
-    how_to_get="Project Gutenberg corrects its texts now and then; where the pinned version is gone, use a mirror that "
-    "has it",
+    how_to_get="Project Gutenberg corrects its texts now and then; if it no longer has the pinned version, use a "
+    "mirror that does",
 )
 
 
 def read(folder: Path) -> TextCorpus:
-    """The book between the marker lines, ``\\n`` line ends, no blank lines before and after; curly quotes kept."""
+    """Read the book between the marker lines: ``\\n`` line ends, curly quotes, no blank lines at either end."""
     path = find_file(folder, (FILE,))
     raw = path.read_bytes()
     try:
@@ -60,14 +60,14 @@ def read(folder: Path) -> TextCorpus:
     start = START.search(text)
     end = END.search(text, start.end()) if start else None
     if start is None or end is None:
-        lacking = "START" if start is None else "END"
+        missing = "START" if start is None else "END"
         raise DataError(
-            f"{path}: no line '*** {lacking} OF THIS PROJECT GUTENBERG EBOOK … ***' in {len(raw):,} bytes; "
-            "the file is cut off or another one"
+            f"{path}: no line '*** {missing} OF THIS PROJECT GUTENBERG EBOOK … ***' in {len(raw):,} bytes; "
+            "the file is truncated or is a different one"
         )
     book = text[start.end() : end.start()].strip("\n") + "\n"
     if not book.strip():
-        raise DataError(f"{path}: nothing between the START and END lines, expected a text")
+        raise DataError(f"{path}: nothing between the START and END lines, expected the text of the book")
     findings = {
         "characters": len(book),
         "lines": book.count("\n"),
@@ -88,14 +88,14 @@ TIMES = ("That evening", "After a while", "The next morning", "Just then", "Once
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes 11-0.txt: about 30 kB of invented tales in seven chapters, in the shape of a Project Gutenberg file."""
+    """Write 11-0.txt: about 30 kB of invented tales in seven chapters, in the format of a Project Gutenberg file."""
     random = np.random.default_rng(seed)
     title = "*** {} OF THIS PROJECT GUTENBERG EBOOK NELLY’S EVENINGS BY THE RIVER ***"
-    blocks = ["Sample data: invented tales in the shape of a Project Gutenberg file.", "Character set encoding: UTF-8"]
+    blocks = ["Synthetic: invented tales in the format of a Project Gutenberg file.", "Character set encoding: UTF-8"]
     blocks += [title.format("START")]
     for number in ("I", "II", "III", "IV", "V", "VI", "VII"):
         blocks += [f"CHAPTER {number}.", *(_paragraph(random) for _ in range(15))]
-    blocks += ["THE END", title.format("END"), "*** START: FULL LICENSE ***", "None is needed for sample data."]
+    blocks += ["THE END", title.format("END"), "*** START: FULL LICENSE ***", "None is needed for synthetic data."]
     text = "\n\n".join(textwrap.fill(block, 72) if len(block) > 90 else block for block in blocks) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_bytes(BOM + text.replace("\n", "\r\n").encode("utf-8"))

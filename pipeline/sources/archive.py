@@ -1,6 +1,7 @@
-"""Reading archives without trusting them: members are checked, capped and streamed, and nothing is extracted to disk.
+"""Read archives without trusting them: check, cap and stream their members, and extract nothing to disk.
 
-An archive with an unsafe member is refused as a whole: absolute names, `..`, backslashes, links, devices, duplicates.
+An archive with one unsafe member is refused as a whole. Unsafe are absolute names, `..`, backslashes, links, devices
+and duplicates.
 """
 
 import bz2
@@ -23,8 +24,8 @@ CHUNK = 1 << 20
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip archive whose member names are all safe; DataError for a broken or unsafe one."""
-    with _told(path), zipfile.ZipFile(path) as archive:
+    """Open a zip archive and check that all its member names are safe; DataError if it is damaged or unsafe."""
+    with _damage_as_data_error(path), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         for member in members:
             _refuse_unsafe(path, member.filename)
@@ -35,20 +36,20 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def stream_zip_member(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> IO[bytes]:
-    """Member `name` as a binary stream; DataError when it is missing or declares more than `limit` bytes."""
+    """Open member `name` as a binary stream; DataError if it is missing or declares more than `limit` bytes."""
     try:
         member = archive.getinfo(name)
     except KeyError:
-        shown = ", ".join(archive.namelist()[:5])
-        raise DataError(f"{path}: no member {name!r} in the archive; it holds {shown or 'nothing'}") from None
+        first_names = ", ".join(archive.namelist()[:5])
+        raise DataError(f"{path}: no member {name!r} in the archive; it holds {first_names or 'nothing'}") from None
     if member.file_size > limit:
         raise DataError(f"{path}: member {name!r} declares {member.file_size:,} bytes, more than {limit:,}")
-    # zipfile stops at the declared size and then compares the CRC, so a lie in the header cannot swell the stream.
+    # zipfile stops at the declared size and then compares the CRC, so a false size cannot make the stream longer.
     return archive.open(member)
 
 
 def read_zip_member(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """The bytes of member `name`, at most `limit`."""
+    """Read member `name`, which may hold at most `limit` bytes."""
     with stream_zip_member(path, archive, name, limit) as stream:
         return stream.read()
 
@@ -56,11 +57,12 @@ def read_zip_member(path: Path, archive: zipfile.ZipFile, name: str, limit: int)
 def stream_tar(
     path: Path, limit: int, wanted: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each regular file of a .tar.xz, .tar.bz2 or .tar.gz, in stored order.
+    """Yield the name and bytes of each regular file of a .tar.xz, .tar.bz2 or .tar.gz, in stored order.
 
-    No file whose name is `wanted` may pass `limit` bytes; the others are checked in all else, and skipped.
+    Files whose names are not `wanted` are skipped. `limit` caps the bytes of each wanted file; all other checks apply
+    to every member. Raises DataError for an unsafe or damaged archive.
     """
-    with _told(path), _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+    with _damage_as_data_error(path), _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         seen: set[str] = set()
         for member in archive:
             _refuse_unsafe(path, member.name)
@@ -88,7 +90,7 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _decompressed(path: Path) -> IO[bytes]:
-    # Not tarfile's own r|xz: it takes a compressed stream that stops early for the end of the archive.
+    # Not tarfile's own r|xz: it mistakes a truncated compressed stream for the end of the archive.
     openers: dict[str, Callable[[Path], Any]] = {".xz": lzma.open, ".bz2": bz2.open, ".gz": gzip.open}
     return cast(IO[bytes], openers[path.suffix](path))
 
@@ -96,24 +98,24 @@ def _decompressed(path: Path) -> IO[bytes]:
 def _refuse_unsafe(path: Path, name: str) -> None:
     parts = name.split("/")
     if not name or name.startswith("/") or ".." in parts or any(c in name for c in "\\\0:"):
-        raise DataError(f"{path}: unsafe member {name!r} (leads out of the archive); nothing was read from it")
+        raise DataError(f"{path}: unsafe member {name!r} (it points outside the archive); nothing was read from it")
 
 
 def _refuse_repeats(path: Path, names: list[str]) -> None:
     if len(names) > MAX_MEMBERS:
         raise DataError(f"{path}: {len(names):,} members, more than {MAX_MEMBERS:,}")
     if len(set(names)) < len(names):
-        twice = next(name for name in sorted(names) if names.count(name) > 1)
-        raise DataError(f"{path}: unsafe archive, member {twice!r} occurs twice")
+        repeated = next(name for name in sorted(names) if names.count(name) > 1)
+        raise DataError(f"{path}: unsafe archive, member {repeated!r} occurs twice")
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turns what a broken archive raises into a DataError that names file and size."""
+def _damage_as_data_error(path: Path) -> Iterator[None]:
+    """Turn the exceptions of a damaged archive into a DataError that names the file and its size."""
     try:
         yield
     except (*BROKEN, OSError) as error:
-        # bz2 raises a bare OSError for bad data; one of the system has a number.
+        # bz2 raises a bare OSError for bad data; an OSError from the system has an errno.
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DataError(

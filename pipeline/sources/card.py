@@ -1,4 +1,4 @@
-"""What a source says of itself: where its bytes come from, under which terms, and how one record looks on disk."""
+"""Describe a source: where its files come from, under which terms, and what one record looks like on disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from pipeline.errors import ConfigError, DataError
 class RawFile:
     """One published file.
 
-    name: as stored under data/raw/<source>/ and under <mirror>/<source>/.
-    sha256, size: of the whole file; None for an archive whose publisher gives no checksum, then `member` is pinned.
-    url: official address, or None where the file cannot be fetched without an account.
-    magic: first bytes that the file must begin with, so that an HTML page is refused before its checksum is taken.
-    member, member_sha256: the file inside an archive that is verified instead when sha256 is None.
+    name: file name under data/raw/<source>/ and under <mirror>/<source>/.
+    sha256, size: of the whole file; None for an archive without a published checksum, in which `member` is pinned.
+    url: official address, or None if the file cannot be fetched without an account.
+    magic: the bytes that the file must begin with, so that an HTML page is refused before its checksum is computed.
+    member, member_sha256: if sha256 is None, the file in the archive that is verified, and its checksum.
     """
 
     name: str
@@ -29,8 +29,11 @@ class RawFile:
 
 @dataclass(frozen=True)
 class Card:
-    """`forms`: the alternatives in which the same data is published; each is complete by itself. `folder`: where a
-    mirror keeps them, if not under the source's own name."""
+    """Describes one source.
+
+    forms: the alternative sets of files in which the same data is published; each is complete on its own.
+    folder: the folder of a mirror that holds the files, if it is not the source's name.
+    """
 
     title: str
     about: str
@@ -43,8 +46,11 @@ class Card:
 
 
 def pinned(name: str, card: Card, pins: Mapping[str, str]) -> Card:
-    """`card` with the sha256 that `sources.<name>.pins` gives for files, whose sizes are then unknown; only the forms
-    that hold such a file are left. ConfigError names the files of the card where it has no such file."""
+    """Replace the checksums of `card` by those in `sources.<name>.pins`.
+
+    The size of a newly pinned file becomes unknown. Forms without a pinned file are dropped, unless `pins` is empty.
+    Raises ConfigError, which lists the files of the card, if a pinned file is not one of them.
+    """
     known = [file.name for form in card.forms for file in form]
     for file in pins:
         if file not in known:
@@ -58,14 +64,14 @@ def _pinned(file: RawFile, sha256: str | None) -> RawFile:
 
 
 def find_file(folder: Path, names: tuple[str, ...]) -> Path:
-    """The first of `names` that lies in `folder`; DataError when there is none, or when it is empty."""
+    """Return the path of the first of `names` that exists in `folder`; DataError if none does or it is empty."""
     for name in names:
         path = folder / name
         if path.is_file():
             if path.stat().st_size == 0:
                 raise DataError(f"{path}: the file is empty (0 bytes); delete it and run the download again")
             return path
-    found = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    present = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     raise DataError(
-        f"{folder}: found {', '.join(found) or 'no file'}, expected {' or '.join(names)}; run the download again"
+        f"{folder}: found {', '.join(present) or 'no file'}, expected {' or '.join(names)}; run the download again"
     )

@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 colour photographs of 32×32 pixels in ten classes, 50,000 to learn from and 10,000 for the test.
+"""Read CIFAR-10: 60,000 colour photographs of 32×32 pixels in ten classes, 50,000 for training, 10,000 for testing.
 
 From A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. No explicit licence; cite that
 report. Two forms:
@@ -6,8 +6,8 @@ report. Two forms:
 CIFAR-10-images.tar.xz   JPEG files (quality 75, 4:2:0), so LOSSY: pixels differ from the official ones by about 28 dB.
                          One record: CIFAR-10-images/train/airplane/0000.jpg
 cifar-10-python.tar.gz   the official archive: cifar-10-batches-py/data_batch_1 … 5 and test_batch, Python 2 pickles of
-                         {'data': uint8 [10000, 3072], 'labels': [6, 9, …]}, a row being 1024 red, green, blue values.
-                         They are read by an unpickler that knows three NumPy names and refuses everything else.
+                         {'data': uint8 [10000, 3072], 'labels': [6, 9, …]}. A row holds 1024 red values, then 1024
+                         green, then 1024 blue. The unpickler allows three NumPy names and refuses all others.
 """
 
 import io
@@ -36,7 +36,7 @@ BATCH_LIMIT = 64_000_000
 BATCHES = (*(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)), "cifar-10-batches-py/test_batch")
 SAMPLE_EACH = {"test": 10, "train": 40}
 HUES = ((90, 150, 230), (200, 40, 40), (120, 200, 250), (150, 110, 70), (60, 120, 50))
-RECONSTRUCT = np.array(0).__reduce__()[0]  # numpy's own function; where it lives has changed between versions
+RECONSTRUCT = np.array(0).__reduce__()[0]  # NumPy's own function; its module has changed between versions
 ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): RECONSTRUCT,
@@ -46,7 +46,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
 
 CARD = Card(
     title="CIFAR-10",
-    about="60,000 photographs, 32×32 pixels, ten classes. The JPEG form is lossy (quality 75), the official not.",
+    about="60,000 photographs, 32×32 pixels, ten classes. The JPEG form (quality 75) is lossy, the official one not.",
     homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
     licence="No explicit licence; cite Krizhevsky 2009",
     example="CIFAR-10-images/train/airplane/0000.jpg: JPEG, 32×32, RGB",
@@ -74,7 +74,7 @@ CARD = Card(
 
 
 def read(folder: Path) -> Images:
-    """Images uint8 [examples, 32, 32, 3], RGB, with the published test part; classes in alphabetical order."""
+    """Read the images, uint8 [examples, 32, 32, 3] in RGB, with the published test part; classes are alphabetical."""
     path = find_file(folder, (JPEGS, PICKLES))
     pixels, labels, is_test = _from_jpegs(path) if path.name == JPEGS else _from_pickles(path)
     for part, chosen in (("train", ~is_test), ("test", is_test)):
@@ -112,20 +112,20 @@ def _decoded(path: Path, name: str, content: bytes) -> bytes:
 
 
 class _OnlyArrays(pickle.Unpickler):
-    """Reads lists, numbers, strings and NumPy arrays; any other name in the pickle is refused, not imported."""
+    """Unpickles lists, numbers, strings and NumPy arrays; refuses to import any other name."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, only NumPy arrays are allowed")
+            raise pickle.UnpicklingError(f"it imports {module}.{name}, only NumPy arrays are allowed")
         return ALLOWED[module, name]
 
 
 def _unpickled(path: Path, name: str, content: bytes) -> dict[bytes, Any]:
     try:
-        # Python 2 wrote byte strings; a dictionary written by Python 3 has the same keys as text.
-        found = _OnlyArrays(io.BytesIO(content), encoding="bytes").load()
-        return {k if isinstance(k, bytes) else str(k).encode(): v for k, v in found.items()}
-    except Exception as error:  # an unpickler fed with anything can raise anything
+        # Python 2 wrote byte strings as keys; Python 3 writes them as text.
+        batch = _OnlyArrays(io.BytesIO(content), encoding="bytes").load()
+        return {k if isinstance(k, bytes) else str(k).encode(): v for k, v in batch.items()}
+    except Exception as error:  # an unpickler can raise anything when it is given arbitrary bytes
         raise DataError(f"{path}: {name} cannot be read as a batch of images ({error})") from error
 
 
@@ -144,16 +144,16 @@ def _batch(path: Path, name: str, content: bytes) -> tuple[NDArray[np.uint8], ND
     batch = _unpickled(path, name, content)
     data, labels = batch.get(b"data"), batch.get(b"labels")
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3 * SIDE**2:
-        found = f"{data.dtype} {list(data.shape)}" if isinstance(data, np.ndarray) else type(data).__name__
-        raise DataError(f"{path}: {name} holds data {found}, expected uint8 [n, 3072]")
+        actual = f"{data.dtype} {list(data.shape)}" if isinstance(data, np.ndarray) else type(data).__name__
+        raise DataError(f"{path}: {name} holds data {actual}, expected uint8 [n, 3072]")
     in_range = isinstance(labels, list) and all(isinstance(v, int) and 0 <= v < len(CLASSES) for v in labels)
     if not isinstance(labels, list) or not in_range or len(labels) != len(data):
-        raise DataError(f"{path}: {name} holds no labels 0–9, one for each of its {len(data)} images")
+        raise DataError(f"{path}: {name}: expected a label 0–9 for each of its {len(data)} images")
     return data, np.array(labels, dtype=np.int32)
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes CIFAR-10-images.tar.xz with 40 train and 10 test JPEGs per class: a coloured shape or stripes, noisy."""
+    """Write CIFAR-10-images.tar.xz with 40 train and 10 test JPEGs per class: noisy coloured discs and stripes."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     with lzma.open(folder / JPEGS, "wb", preset=1) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
@@ -167,7 +167,7 @@ def synthesize(folder: Path, seed: int) -> None:
 
 
 def _drawn(label: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """One image, uint8 [32, 32, 3]: five hues, each with a disc (even labels) or slanted stripes (odd labels)."""
+    """Draw one image, uint8 [32, 32, 3]: a disc (even labels) or diagonal stripes (odd labels) in one of five hues."""
     rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float64)
     shift = random.uniform(-5, 5, 2)
     disc = (rows - 16 - shift[0]) ** 2 + (columns - 16 - shift[1]) ** 2 < random.uniform(7, 11) ** 2

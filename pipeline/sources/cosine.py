@@ -1,8 +1,8 @@
-r"""The cosine of 0, 1, 2 … radians: a series with a known answer (AR(2) predicts it without error).
+r"""Compute the cosine of 0, 1, 2 … radians: a series with a known answer (AR(2) predicts it without error).
 
-Computed here, in both editions the same; nothing is downloaded. Licence: none needed, a mathematical fact.
+It is computed here and is the same in both editions; nothing is downloaded. It needs no licence.
 
-cosine.csv, LF line ends, 17 significant digits (a float64 survives the way through the file):
+cosine.csv has LF line ends and 17 significant digits, so that each float64 is read back exactly:
 
     index,value
     0,1
@@ -36,7 +36,7 @@ CARD = Card(
 
 
 def read(folder: Path) -> Series:
-    """The series, float64 [2000], without a clock; DataError names the first line that is no `index,value`."""
+    """Read the series, float64 [2000], which has no dates; DataError names the first line that is not `index,value`."""
     path = find_file(folder, (FILE,))
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
@@ -49,7 +49,7 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes cosine.csv; `seed` changes nothing, for there is nothing random in it."""
+    """Write cosine.csv; `seed` is ignored, since nothing is random."""
     del seed
     lines = [",".join(HEADER), *(f"{i},{math.cos(i):.17g}" for i in range(POINTS))]
     folder.mkdir(parents=True, exist_ok=True)

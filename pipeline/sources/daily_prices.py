@@ -1,4 +1,4 @@
-"""What the sources of daily prices share: reading their tables, and random walks for their samples."""
+"""Read the tables of the sources of daily prices, and write random walks in the same format."""
 
 import csv
 import math
@@ -10,26 +10,27 @@ from numpy.typing import NDArray
 from pipeline.encoding.records import Series
 from pipeline.errors import DataError
 
-MISSING = ("", "-", "null")  # as Yahoo and others write a day on which nothing was traded
+MISSING = ("", "-", "null")  # how Yahoo and others mark a day without trades
 COLUMNS = ("open", "high", "low", "close", "volume")
-LONG_GAP = np.timedelta64(4, "D")  # a weekend with one holiday on either side is no gap
+LONG_GAP = np.timedelta64(4, "D")  # a weekend with a holiday on either side is not a gap
 
 
 def read_prices(path: Path, header: str, unit: str, *, ends_with_newline: bool = True) -> Series:
-    """The days of a table with the columns of `header`. `values`: the adjusted close where there is one, or the close.
+    """Read a table of daily prices with the columns of `header`.
 
-    Days with a missing cell are left out and counted. Refused with their line: rows of another shape, cells that are no
-    number, prices that are not positive, dates that do not rise.
+    The values are the adjusted close, or the close if there is no such column. Days with a missing cell are left out
+    and counted. Raises DataError, which names the line, for a row with another number of cells, a cell that is not a
+    number, a price that is not positive, and a date that is not after the one before.
     """
     raw = path.read_bytes()
     if ends_with_newline and not raw.endswith(b"\n"):
-        raise DataError(f"{path}: the last line has no end, so the file is not whole; run the download again")
+        raise DataError(f"{path}: the last line has no line end, so the file is truncated; run the download again")
     lines = raw.decode("utf-8", "replace").splitlines()
     if lines[0] != header:
         raise DataError(f"{path}: line 1 is {lines[0][:80]!r}, expected {header!r}")
     names = header.split(",")[1:]
     dates: list[np.datetime64] = []
-    rows: list[list[float]] = []
+    prices: list[list[float]] = []
     missing = 0
     for number, cells in enumerate(csv.reader(lines[1:]), start=2):
         where = f"{path}: line {number}"
@@ -39,10 +40,10 @@ def read_prices(path: Path, header: str, unit: str, *, ends_with_newline: bool =
             missing += 1
             continue
         dates.append(_date(where, cells[0], dates))
-        rows.append([_number(where, *pair) for pair in zip(names, cells[1:], strict=True)])
-    if not rows:
+        prices.append([_number(where, *pair) for pair in zip(names, cells[1:], strict=True)])
+    if not prices:
         raise DataError(f"{path}: no day with prices below the header")
-    return _series(np.array(rows), np.array(dates), names, unit, missing)
+    return _series(np.array(prices), np.array(dates), names, unit, missing)
 
 
 def _date(where: str, cell: str, before: list[np.datetime64]) -> np.datetime64:
@@ -54,7 +55,7 @@ def _date(where: str, cell: str, before: list[np.datetime64]) -> np.datetime64:
     if np.isnat(date):
         raise DataError(f"{where} begins with {cell[:30]!r}, expected a date such as '2024-02-07'")
     if before and date <= before[-1]:
-        raise DataError(f"{where} is dated {date}, expected a day after {before[-1]}: each day once, oldest first")
+        raise DataError(f"{where} is dated {date}, expected a date after {before[-1]}: each day once, oldest first")
     return date
 
 
@@ -65,15 +66,15 @@ def _number(where: str, name: str, cell: str) -> float:
         value = math.nan
     low = 0.0 if name == "Volume" else math.ulp(0.0)
     if not (math.isfinite(value) and value >= low):
-        wanted = "a number from 0" if name == "Volume" else "a price above 0"
-        raise DataError(f"{where} has {cell[:30]!r} as {name}, expected {wanted}")
+        expected = "a number of at least 0" if name == "Volume" else "a price above 0"
+        raise DataError(f"{where} has {cell[:30]!r} as {name}, expected {expected}")
     return value
 
 
 def _series(
     table: NDArray[np.float64], dates: NDArray[np.datetime64], names: list[str], unit: str, missing: int
 ) -> Series:
-    """table: float64 [time, columns]."""
+    """Make the record of `table`, float64 [time, columns]."""
     columns = {name.lower(): table[:, i] for i, name in enumerate(names)}
     values = columns.pop("adj close", columns["close"])
     findings = {
@@ -95,7 +96,7 @@ def _series(
 
 
 def random_walk(seed: int, first: str, days: int, price: float) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
-    """Dates of the weekdays from `first` on, and look-alike columns: calm and wild months, nothing to be foreseen."""
+    """Return `days` weekdays from `first` on and synthetic columns: volatility changes slowly, returns are random."""
     random = np.random.default_rng(seed)
     start = np.busday_offset(np.datetime64(first, "D"), 0, roll="forward")
     dates = [str(np.busday_offset(start, i)) for i in range(days)]
@@ -112,7 +113,7 @@ def random_walk(seed: int, first: str, days: int, price: float) -> tuple[list[st
 def write_prices(
     path: Path, header: str, dates: list[str], columns: dict[str, NDArray[np.float64]], digits: int
 ) -> None:
-    """The table in the columns of `header`, prices with `digits` decimals, volumes whole."""
+    """Write the table with the columns of `header`: prices with `digits` decimals, volumes as whole numbers."""
     names = [name.lower() for name in header.split(",")[1:]]
     lines = [header]
     for i, date in enumerate(dates):

@@ -1,7 +1,7 @@
-"""Handwritten digits, 8×8 pixels: the test part of the UCI "Optical Recognition" set, as scikit-learn ships it.
+"""Read handwritten digits, 8×8 pixels: the test part of the UCI "Optical Recognition" set, shipped with scikit-learn.
 
-Real data in both editions, written from the installed scikit-learn; nothing is downloaded. Licence: CC BY 4.0
-(E. Alpaydin, C. Kaynak, UCI Machine Learning Repository). Publishers' split: none (1,797 images of one part).
+Both editions use the real data, written from the installed scikit-learn; nothing is downloaded. Licence: CC BY 4.0
+(E. Alpaydin, C. Kaynak, UCI Machine Learning Repository). There is no published split of the 1,797 images.
 
 digits.npz holds `pixels` uint8 [1797, 8, 8] with values 0 (paper) to 16 (ink), and `labels` uint8 [1797]. The first
 row of the first image, a zero:
@@ -35,7 +35,7 @@ CARD = Card(
 
 
 def read(folder: Path) -> Images:
-    """Images uint8 [1797, 8, 8, 1], the 17 ink levels spread over 0–255 as in any grey picture; no published split."""
+    """Read the images, uint8 [1797, 8, 8, 1]; the 17 ink levels are scaled to 0–255. There is no published split."""
     path = find_file(folder, (FILE,))
     pixels, labels = _arrays(path)
     if pixels.dtype != np.uint8 or pixels.shape[1:] != (8, 8) or labels.shape != pixels.shape[:1]:
@@ -45,9 +45,9 @@ def read(folder: Path) -> Images:
         )
     if not pixels.size or pixels.max() > INK or labels.max() > 9:
         raise DataError(f"{path}: expected at least one image, ink levels 0–{INK} and labels 0–9")
-    spread = (pixels.astype(np.uint16) * 255 + INK // 2) // INK
+    scaled = (pixels.astype(np.uint16) * 255 + INK // 2) // INK
     return Images(
-        spread.astype(np.uint8)[..., np.newaxis],
+        scaled.astype(np.uint8)[..., np.newaxis],
         labels.astype(np.int32),
         tuple(str(digit) for digit in range(10)),
         is_test=None,
@@ -56,7 +56,7 @@ def read(folder: Path) -> Images:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes digits.npz from scikit-learn; `seed` changes nothing, for the data are real."""
+    """Write digits.npz from scikit-learn; `seed` is ignored, since the data is real."""
     del seed
     from sklearn.datasets import load_digits  # type: ignore[import-untyped, unused-ignore]
 

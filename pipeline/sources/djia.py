@@ -1,12 +1,13 @@
-"""The Dow Jones Industrial Average, daily, 1930 to 2024.
+"""Read the Dow Jones Industrial Average, daily, 1930 to 2024.
 
-As Stooq gives it, in full precision and without an adjusted close (an index pays no dividend). Terms unclear: for
-personal use; fetched by the user. LF line ends:
+The file is as Stooq publishes it: full precision, no adjusted close (an index pays no dividend). Terms unclear: for
+personal use; the user fetches it. LF line ends:
 
     Date,Open,High,Low,Close,Volume
     1930-02-03,268.4,271.5,264.8,266.5,428572
 
-Two closed weeks stand in it as gaps (March 1933, September 2001); the other gaps are long holidays.
+It has gaps for two weeks in which the exchange was closed (March 1933, September 2001); the other gaps are long
+holidays.
 """
 
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.sources.daily_prices import random_walk, read_prices, write_prices
 GENERATED = False
 FILE = "dji_d.csv"
 HEADER = "Date,Open,High,Low,Close,Volume"
-SAMPLE_DAYS = 1_500  # to the end of 2023, so that the first half of that year can be the test part
+SAMPLE_DAYS = 1_500  # up to the end of 2023, so that the first half of that year can be the test part
 
 CARD = Card(
     title="Dow Jones Industrial Average, daily",
@@ -38,7 +39,7 @@ CARD = Card(
         ),
     ),
     how_to_get="the terms of Stooq let you download the history yourself: https://stooq.com/q/d/?s=^dji, daily, "
-    "1930-02-03 to 2024-02-07. A history that was corrected since then has another checksum and is refused",
+    "1930-02-03 to 2024-02-07. A history that has been corrected since then has another checksum and is refused",
 )
 
 
@@ -48,6 +49,6 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes dji_d.csv with 1,500 weekdays of a random walk."""
+    """Write dji_d.csv with 1,500 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2018-04-02", SAMPLE_DAYS, 24_000.0)
     write_prices(folder / FILE, HEADER, dates, columns, 2)

@@ -1,17 +1,18 @@
-r"""Electricity load of one Portuguese client, every 15 minutes from 2011 to 2014 (client MT_251).
+r"""Read the electricity load of one Portuguese client (MT_251), every 15 minutes from 2011 to 2014.
 
 From the UCI set "ElectricityLoadDiagrams20112014" (A. Trindade, 2015), CC BY 4.0. Two forms:
 
-LD_250.npy   this one client, NumPy v1 float64 [140256]. "250" is the zero-based column after the time stamp, and so
-             the client headed MT_251.
-LD2011_2014.txt.zip   all 370 clients; LD2011_2014.txt inside, semicolons, decimal commas, 711 MB, streamed:
+LD_250.npy   this one client, NumPy v1 float64 [140256]. "250" is the zero-based column after the time stamp, that is,
+             the client whose header is MT_251.
+LD2011_2014.txt.zip   all 370 clients in LD2011_2014.txt: semicolons, decimal commas, 711 MB, which is streamed:
 
     "";"MT_001";"MT_002";…
     "2011-01-01 00:15:00";0;0;…;56,2907536061428;…
 
 Every day has 96 slots in local time. On the last Sunday of March the hour from 01:00 does not exist and its four slots
-hold the client's floor (2012–2014); on the last Sunday of October they hold two hours added up. Such slots are marked
-not valid in all years, 2011 too, where the values look ordinary: the calendar decides, not the value.
+hold the client's lowest value (2012–2014); on the last Sunday of October they hold the sum of two hours. These slots
+are not valid in any year: the calendar decides, not the value. So those of 2011 are not valid either, although their
+values look ordinary.
 """
 
 from datetime import datetime, timedelta
@@ -70,7 +71,10 @@ CARD = Card(
 
 
 def read(folder: Path) -> Series:
-    """The load in kW, float64 [time]; DataError for another shape, a gap in the time stamps, values not finite."""
+    """Read the load in kW, float64 [time].
+
+    Raises DataError for an array of another shape, a gap in the time stamps, or values that are not finite.
+    """
     path = find_file(folder, FILES)
     values = _from_array(path) if path.suffix == ".npy" else _from_zip(path)
     if not np.isfinite(values).all():
@@ -86,14 +90,14 @@ def read(folder: Path) -> Series:
 
 
 def clock_change_slots(points: int) -> NDArray[np.intp]:
-    """Indices of the slots 01:00, 01:15, 01:30, 01:45 of the last Sundays of March and October, below `points`."""
+    """Return the indices, below `points`, of the slots 01:00 to 01:45 of the last Sundays of March and October."""
     hours = [_last_sunday(year, month) + timedelta(hours=1) for year in range(2011, 2100) for month in (3, 10)]
     slots = [int((hour - START) / STEP) + quarter for hour in hours for quarter in range(4)]
     return np.array([slot for slot in slots if slot < points], dtype=np.intp)
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes LD_250.npy with 100 days: a daily and a weekly wave, slow noise, the real file's steps and floor."""
+    """Write LD_250.npy with 100 days: daily and weekly waves, autocorrelated noise, the real step size and minimum."""
     random = np.random.default_rng(seed)
     minutes = 15 * (np.arange(SAMPLE_POINTS) + 1)
     hour, day = minutes / 60 % 24, minutes // (24 * 60)
@@ -115,13 +119,13 @@ def _last_sunday(year: int, month: int) -> datetime:
 
 def _from_array(path: Path) -> NDArray[np.float64]:
     try:
-        # Mapped, so that a header that promises more than the file holds is refused instead of allocated.
+        # Memory-mapped, so that a header that declares more than the file holds fails instead of allocating memory.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise DataError(f"{path}: not a whole NumPy array, {path.stat().st_size:,} bytes ({error})") from error
     if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.ndim != 1 or not array.size:
-        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "no single array"
-        raise DataError(f"{path}: found {found}, expected float64 [time] with at least one value")
+        actual = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "an archive of arrays"
+        raise DataError(f"{path}: found {actual}, expected float64 [time] with at least one value")
     return np.array(array)
 
 

@@ -1,12 +1,12 @@
-"""IMDb reviews: 50,000 opinions on films, half to learn from and half for the test, as many positive as negative.
+"""Read IMDb reviews: 50,000 reviews of films, half for training and half for testing, as many positive as negative.
 
 From A. Maas et al., "Learning Word Vectors for Sentiment Analysis", ACL 2011. No explicit licence; for research, cite
-that paper. One file for each review, named <id>_<rating>.txt: negative up to 4 of 10 points, positive from 7; line
-<id> of urls_pos.txt or urls_neg.txt, counted from 0, is the address of its film. A film has at most 30 reviews in
-a half, and all films but one (tt0406816) stand in one half. UTF-8 with HTML (<br />). Two forms of the same layout:
+that paper. Each review is a file named <id>_<rating>.txt: negative up to 4 of 10 points, positive from 7. Line <id> of
+urls_pos.txt or urls_neg.txt, counted from 0, is the address of its film. A film has at most 30 reviews in each half;
+every film but one (tt0406816) occurs in one half only. UTF-8 with HTML (<br />). Two forms with the same layout:
 
-aclImdb_v1_labelled.tar.bz2   packed anew without the 50,000 reviews that have no rating, and without word counts
-aclImdb_v1.tar.gz             as published; those are skipped here
+aclImdb_v1_labelled.tar.bz2   repacked without the 50,000 unlabelled reviews and without the word counts
+aclImdb_v1.tar.gz             as published; the unlabelled reviews and the word counts are skipped
 
     aclImdb/train/pos/0_9.txt   Bromwell High is a cartoon comedy. It ran at the same time as some other programs …
 """
@@ -40,7 +40,7 @@ URLS = re.compile(r"aclImdb/(train|test)/urls_(neg|pos)\.txt")
 
 CARD = Card(
     title="IMDb reviews",
-    about="50,000 reviews of films, 25,000 to learn from and 25,000 for the test, positive or negative.",
+    about="50,000 reviews of films, 25,000 for training and 25,000 for testing, positive or negative.",
     homepage="https://ai.stanford.edu/~amaas/data/sentiment/",
     licence="No explicit licence; for research, cite Maas et al. 2011",
     example="aclImdb/train/pos/0_9.txt: one review, UTF-8 with <br />",
@@ -76,17 +76,17 @@ class _Members:
 
 
 def read(folder: Path) -> LabelledTexts:
-    """Reviews by part (train first), class and id, whatever their order in the archive; the groups are the films."""
+    """Read the reviews, sorted by part (train first), class and id; the groups are the films."""
     path = find_file(folder, (REPACKED, PUBLISHED))
-    found = _Members()
+    members = _Members()
     for name, content in stream_tar(path, MEMBER_LIMIT, wanted=_is_read):
-        _add(path, found, name, content)
-    keys = sorted(found.reviews, key=lambda key: (PARTS.index(key[0]), FOLDERS.index(key[1]), key[2]))
+        _add(path, members, name, content)
+    keys = sorted(members.reviews, key=lambda key: (PARTS.index(key[0]), FOLDERS.index(key[1]), key[2]))
     _refuse_gaps(path, keys)
-    texts = tuple(found.reviews[key] for key in keys)
+    texts = tuple(members.reviews[key] for key in keys)
     labels = np.array([FOLDERS.index(kind) for _, kind, _ in keys], np.int32)
     is_test = np.array([part == "test" for part, _, _ in keys], np.bool_)
-    films = _films(keys, found.urls)
+    films = _films(keys, members.urls)
     return LabelledTexts(texts, labels, LABELS, _findings(texts, is_test, films), is_test, films)
 
 
@@ -94,7 +94,7 @@ def _is_read(name: str) -> bool:
     return bool(REVIEW.fullmatch(name) or URLS.fullmatch(name))
 
 
-def _add(path: Path, found: _Members, name: str, content: bytes) -> None:
+def _add(path: Path, members: _Members, name: str, content: bytes) -> None:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -103,29 +103,29 @@ def _add(path: Path, found: _Members, name: str, content: bytes) -> None:
     if match := REVIEW.fullmatch(name):
         part, kind, number, rating = match.groups()
         if not (7 <= int(rating) <= 10 if kind == "pos" else 1 <= int(rating) <= 4):
-            raise DataError(f"{path}: {name}: rating {rating} in the folder {kind}; neg has 1 to 4, pos 7 to 10")
+            raise DataError(f"{path}: {name}: rating {rating} in the folder {kind}; expected 1–4 in neg, 7–10 in pos")
         key = (part, kind, int(number))
-        if key in found.reviews:
-            raise DataError(f"{path}: {name}: a second review {number} in {part}/{kind}")
-        found.reviews[key] = text
+        if key in members.reviews:
+            raise DataError(f"{path}: {name}: a second review with the id {number} in {part}/{kind}")
+        members.reviews[key] = text
     elif match := URLS.fullmatch(name):
-        found.urls[match[1], match[2]] = text.split("\n")
+        members.urls[match[1], match[2]] = text.split("\n")
 
 
 def _refuse_gaps(path: Path, keys: Sequence[Key]) -> None:
-    """An archive that lacks a review, or a whole folder of them, is not the published one."""
+    """Raise DataError if an id is missing in a folder: the published archive is complete."""
     for part, kind in product(PARTS, FOLDERS):
         ids = {number for *folder, number in keys if folder == [part, kind]}
-        gone = next(number for number in range(len(ids) + 1) if number not in ids)
-        if not ids or gone < len(ids):
+        missing = next(number for number in range(len(ids) + 1) if number not in ids)
+        if not ids or missing < len(ids):
             raise DataError(
-                f"{path}: {len(ids):,} reviews in aclImdb/{part}/{kind}, but none with the id {gone}; "
-                f"expected e.g. aclImdb/{part}/{kind}/{gone}_{9 if kind == 'pos' else 2}.txt"
+                f"{path}: {len(ids):,} reviews in aclImdb/{part}/{kind}, but none with the id {missing}; "
+                f"expected e.g. aclImdb/{part}/{kind}/{missing}_{9 if kind == 'pos' else 2}.txt"
             )
 
 
 def _films(keys: Sequence[Key], urls: dict[tuple[str, str], list[str]]) -> NDArray[np.int32]:
-    """int32 [reviews]: the film of each; a review whose film is not told is taken for the only one of its film."""
+    """Number the film of each review, int32 [reviews]; a review without an address gets a film of its own."""
     numbers: dict[str | int, int] = {}
     films = np.empty(len(keys), np.int32)
     for i, (part, kind, number) in enumerate(keys):
@@ -136,13 +136,13 @@ def _films(keys: Sequence[Key], urls: dict[tuple[str, str], list[str]]) -> NDArr
 
 
 def _address(url: str) -> str:
-    """http://www.imdb.com/title/tt0406816/usercomments → tt0406816; another address as it is."""
+    """Shorten http://www.imdb.com/title/tt0406816/usercomments to tt0406816; return other addresses unchanged."""
     match = re.search(r"/title/(tt\d+)", url)
     return match[1] if match else url
 
 
 def _findings(texts: Sequence[str], is_test: NDArray[np.bool_], films: NDArray[np.int32]) -> dict[str, int]:
-    """exact_repeats: how many texts are left over when equal ones are counted once, in all and in each half."""
+    """Count reviews, films and repeats. exact_repeats: texts minus distinct texts, in total and in each half."""
     halves = [[text for text, t in zip(texts, is_test, strict=True) if t == half] for half in (False, True)]
     train, test = map(set, halves)
     return {
@@ -167,8 +167,10 @@ FACES = {0: (":(", ":-/"), 1: (":)", ";-)")}
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes aclImdb_v1_labelled.tar.bz2: 4 × 100 reviews of 30 to 120 words, mixed in their praise, of 30 films each
-    half; five texts stand in both halves, and two stand twice in each."""
+    """Write aclImdb_v1_labelled.tar.bz2: 4 × 100 reviews of 30 to 120 words with mixed opinions, on 30 films per half.
+
+    Five texts occur in both halves, and two occur twice in each half.
+    """
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     with bz2.open(folder / REPACKED, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
@@ -188,7 +190,7 @@ def synthesize(folder: Path, seed: int) -> None:
 
 
 def _review(label: int, random: np.random.Generator) -> str:
-    """One review: mostly of its own opinion, with what others would say, line breaks and here and there a face."""
+    """Write one review: mostly opinions of its own class, some of the other, some line breaks and emoticons."""
     sentences = [str(random.choice(OPENINGS))]
     while len(" ".join(sentences).split()) < random.integers(30, 105):
         agrees = random.random() < 0.8

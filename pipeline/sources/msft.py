@@ -1,8 +1,8 @@
-"""Microsoft's share, daily, 2012 to 2017.
+"""Read the daily prices of Microsoft's share, 2012 to 2017.
 
-As Yahoo Finance gave it, with an adjusted close: the close less the dividends paid since, in proportion. Terms unclear:
-for personal use; fetched by the user. Yahoo adjusts the whole history anew with every dividend, so only this copy has
-this checksum. LF line ends, six decimals:
+The file is as Yahoo Finance published it, with an adjusted close: the close, reduced in proportion to the dividends
+paid since. Terms unclear: for personal use; the user fetches it. Yahoo adjusts the whole history again with every
+dividend, so only this copy has this checksum. LF line ends, six decimals:
 
     Date,Open,High,Low,Close,Adj Close,Volume
     2012-01-03,26.549999,26.959999,26.389999,26.770000,22.688747,64731500
@@ -20,7 +20,7 @@ GENERATED = False
 FILE = "MSFT_2012_2017.csv"
 HEADER = "Date,Open,High,Low,Close,Adj Close,Volume"
 SAMPLE_DAYS = 700
-DIVIDENDS = 0.15  # what the adjustment takes off the oldest price
+DIVIDENDS = 0.15  # the share by which the adjustment lowers the oldest price
 
 CARD = Card(
     title="Microsoft, daily",
@@ -39,8 +39,8 @@ CARD = Card(
             ),
         ),
     ),
-    how_to_get="the terms of Yahoo Finance let you download the history yourself, and it is adjusted anew with every "
-    "dividend: the pinned file is MSFT_2012_2017.csv as copied at the end of 2017 (1,509 days)",
+    how_to_get="the terms of Yahoo Finance let you download the history yourself, but it is adjusted again with every "
+    "dividend: the pinned file is MSFT_2012_2017.csv as it was at the end of 2017 (1,509 days)",
 )
 
 
@@ -50,7 +50,7 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes MSFT_2012_2017.csv with 700 weekdays of a random walk."""
+    """Write MSFT_2012_2017.csv with 700 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2012-01-03", SAMPLE_DAYS, 27.0)
     columns["adj close"] = columns["close"] * (1 - DIVIDENDS * np.linspace(1.0, 0.0, SAMPLE_DAYS))
     write_prices(folder / FILE, HEADER, dates, columns, 6)

@@ -1,9 +1,9 @@
-"""The NASDAQ Composite, daily, 1990 to the middle of 2023.
+"""Read the NASDAQ Composite, daily, 1990 to the middle of 2023.
 
-A book's repository ships this file, as Yahoo Finance gave it, with its chapter on the Dow Jones. But its closes, 459.3
-on the first day and 13,787.9 on the last, are those of the NASDAQ Composite (^IXIC); the Dow Jones stood at 2,810 and
-34,408. The chapter's printed figures can be compared on this file only. Terms unclear: for personal use; fetched by the
-user. LF line ends, the last line without one:
+The repository of a textbook ships this file, as Yahoo Finance published it, with its chapter on the Dow Jones. But its
+closes, 459.3 on the first day and 13,787.9 on the last, are those of the NASDAQ Composite (^IXIC); the Dow Jones was at
+2,810 and 34,408. The chapter's printed figures can be compared on this file only. Terms unclear: for personal use; the
+user fetches it. LF line ends, the last line without one:
 
     Date,Open,High,Low,Close,Adj Close,Volume
     1990-01-02,452.899994,459.299988,452.700012,459.299988,459.299988,110720000
@@ -49,6 +49,6 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes 19900101_20230630.csv with 1,500 weekdays of a random walk."""
+    """Write 19900101_20230630.csv with 1,500 weekdays of a random walk."""
     dates, columns = random_walk(seed, "2018-04-02", SAMPLE_DAYS, 7_000.0)
     write_prices(folder / FILE, HEADER, dates, {**columns, "adj close": columns["close"]}, 6)

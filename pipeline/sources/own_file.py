@@ -1,4 +1,4 @@
-"""What the readers of a user's own files share: the file, its text, and the columns of a table in it."""
+"""Read a user's own file as text or as a table: the functions shared by the readers own_*."""
 
 import csv
 import io
@@ -12,23 +12,23 @@ from pipeline.errors import DataError
 
 MALFORMED_SHARE = 0.01
 SHOWN = 3
-# What str.splitlines() takes for line ends beside \n and \r; here they are characters of a line like any other.
+# str.splitlines() also splits at these characters; here they are ordinary characters inside a line.
 LINE_LIKE = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def find_own(folder: Path, row: OwnRow) -> Path:
-    """The copy of the user's file that the import stage made."""
+    """Return the path of the copy of the user's file that the import stage made; DataError if there is none."""
     path = folder / PurePath(row.path).name
     if not path.is_file():
-        raise DataError(f"{path}: no such file; `dvc repro` puts it there")
+        raise DataError(f"{path}: no such file; `dvc repro` copies it there")
     return path
 
 
 def read_text(path: Path) -> tuple[str, dict[str, int]]:
-    """The text with ``\\n`` line ends and without a byte order mark, and what was found on the way.
+    """Read a text, converted to ``\\n`` line ends and without a byte order mark; also return counts of these changes.
 
-    DataError for another encoding than UTF-8, with line and byte, and for NUL characters.
+    Raises DataError for NUL characters and for text that is not UTF-8, with the line and the byte.
     """
     raw = path.read_bytes()
     try:
@@ -42,11 +42,11 @@ def read_text(path: Path) -> tuple[str, dict[str, int]]:
         ) from error
     if "\0" in text:
         raise DataError(f"{path}: NUL character at position {text.index(chr(0)):,}; expected plain text in UTF-8")
-    marks = text.startswith("\ufeff")
+    has_mark = text.startswith("\ufeff")
     text = text.removeprefix("\ufeff")
-    converted = text.count("\r")  # \r\n or \r alone, one each
+    converted = text.count("\r")  # \r\n and a lone \r count as one each
     return text.replace("\r\n", "\n").replace("\r", "\n"), {
-        "byte_order_marks_dropped": int(marks),
+        "byte_order_marks_dropped": int(has_mark),
         "line_ends_converted": converted,
         "line_separators_inside_lines": sum(text.count(character) for character in LINE_LIKE),
     }
@@ -54,8 +54,11 @@ def read_text(path: Path) -> tuple[str, dict[str, int]]:
 
 @dataclass(frozen=True)
 class Table:
-    """The cells of some columns. `names`: what the header calls them, or their numbers without one; `lines`: where each
-    row begins in the file."""
+    """The cells of some columns of a table, by key of the user's row.
+
+    names: the name of each column in the header, or its number if there is no header.
+    lines: the line of the file on which each row of the table begins.
+    """
 
     names: Mapping[str, str]
     cells: Mapping[str, list[str]]
@@ -64,40 +67,40 @@ class Table:
 
 
 def read_table(path: Path, row: OwnTable, wanted: Mapping[str, str | int], *, quoting: bool = True) -> Table:
-    """The columns `wanted`, by the keys of the user's row that name them.
+    """Read some columns of a table. `wanted`: the name or number of a column by the key of `row` that gives it.
 
-    Rows that are not as wide as the first one, or whose quotes do not close, are dropped and counted; DataError where
-    they are more than MALFORMED_SHARE of the lines.
+    Drops and counts rows that have another number of cells than the first one, or an unclosed quote. Raises DataError
+    if these are more than MALFORMED_SHARE of the lines.
     """
     text, findings = read_text(path)
     rows = _rows(text, row.separator or ",", quoting=quoting)
-    top, first = next(rows, (1, "the file has no rows"))
+    first_line, first = next(rows, (1, "the file has no rows"))
     if isinstance(first, str):
-        raise DataError(f"{path}: line {top}: {first}; expected columns separated by {_seen(row)}")
+        raise DataError(f"{path}: line {first_line}: {first}; expected columns separated by {_separator_name(row)}")
     names = [name.strip() for name in first] if row.header else [str(i + 1) for i in range(len(first))]
     at = {key: _position(path, names, key, column, row) for key, column in wanted.items()}
     cells: dict[str, list[str]] = {key: [] if row.header else [first[i].strip()] for key, i in at.items()}
-    lines, malformed, blank = [] if row.header else [top], [], 0
-    for line, found in rows:
-        if isinstance(found, str):
-            malformed.append((line, found))
-        elif not any(map(str.strip, found)):
+    lines, malformed, blank = [] if row.header else [first_line], [], 0
+    for line, row_cells in rows:
+        if isinstance(row_cells, str):
+            malformed.append((line, row_cells))
+        elif not any(map(str.strip, row_cells)):
             blank += 1
-        elif len(found) != len(names):
-            malformed.append((line, _columns(len(found))))
+        elif len(row_cells) != len(names):
+            malformed.append((line, _columns(len(row_cells))))
         else:
             lines.append(line)
             for key, i in at.items():
-                cells[key].append(found[i].strip())
-    _judge(path, malformed, text.rstrip("\n").count("\n") + 1, len(names), row, quoting=quoting)
+                cells[key].append(row_cells[i].strip())
+    _refuse_many(path, malformed, text.rstrip("\n").count("\n") + 1, len(names), row, quoting=quoting)
     findings |= {"rows": len(lines), "blank_rows": blank, "malformed_rows_dropped": len(malformed)}
     return Table({key: names[i] for key, i in at.items()}, cells, lines, findings)
 
 
 def _rows(text: str, delimiter: str, *, quoting: bool) -> Iterator[tuple[int, list[str] | str]]:
-    """(line, cells) of each row that is not empty; in place of cells, what is wrong with them, once for each line."""
+    """Yield (line, cells) for each row that is not empty; (line, error message) for each line that cannot be parsed."""
     style: Literal[0, 3] = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-    lines = io.StringIO(text)  # which end at \n alone
+    lines = io.StringIO(text)  # splits at \n only
     reader = csv.reader(lines, delimiter=delimiter, quoting=style, strict=True)
     while True:
         line = reader.line_num + 1
@@ -105,7 +108,7 @@ def _rows(text: str, delimiter: str, *, quoting: bool) -> Iterator[tuple[int, li
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error as error:  # the reader goes on with the line after the one where it noticed
+        except csv.Error as error:  # the reader continues after the line where it noticed the error
             yield from ((at, str(error)) for at in range(line, reader.line_num + 1))
             continue
         if cells:
@@ -118,25 +121,26 @@ def _position(path: Path, names: list[str], key: str, column: str | int, row: Ow
     if isinstance(column, str) and row.header and names.count(column) == 1:
         return names.index(column)
     if isinstance(column, str) and not row.header:
-        raise DataError(f"{path}: {key}: found {column!r}; without a header, a column is a number, 1 to {len(names)}")
-    what = "stands twice" if column in names else "is not there"
+        raise DataError(f"{path}: {key}: found {column!r}; without a header, use a column number, 1 to {len(names)}")
+    problem = "occurs more than once" if column in names else "does not exist"
     raise DataError(
-        f"{path}: {key}: column {column!r} {what}; separated by {_seen(row)}, line 1 has {_columns(len(names))}: "
-        + ", ".join(name[:40] for name in names[:20])
+        f"{path}: {key}: column {column!r} {problem}; separated by {_separator_name(row)}, line 1 has "
+        f"{_columns(len(names))}: " + ", ".join(name[:40] for name in names[:20])
     )
 
 
-def _judge(
+def _refuse_many(
     path: Path, malformed: list[tuple[int, str]], lines: int, width: int, row: OwnTable, *, quoting: bool
 ) -> None:
+    """Raise DataError if `malformed` rows, (line, problem), are too many of the file's `lines`."""
     if len(malformed) <= MALFORMED_SHARE * lines:
         return
-    shown = "; ".join(f"line {line:,}: {what}" for line, what in malformed[:SHOWN])
-    hint = " or `quoting: false` reads quotes as letters" if quoting and hasattr(row, "quoting") else ""
+    examples = "; ".join(f"line {line:,}: {problem}" for line, problem in malformed[:SHOWN])
+    hint = "set `quoting: false` to read quotes as letters" if quoting and hasattr(row, "quoting") else ""
     raise DataError(
-        f"{path}: {len(malformed):,} of {lines:,} lines are no rows of {_columns(width)} ({shown}); at most "
-        f"{MALFORMED_SHARE:.0%} are dropped. A cell with {_seen(row)} in it stands in double quotes, a quote in it is "
-        f"doubled;{hint or ' check the delimiter'}"
+        f"{path}: {len(malformed):,} of {lines:,} lines are not rows of {_columns(width)} ({examples}); at most "
+        f"{MALFORMED_SHARE:.0%} may be dropped. Put a cell that contains {_separator_name(row)} in double quotes, and "
+        f"double a quote in it; or {hint or 'check the delimiter'}"
     )
 
 
@@ -144,5 +148,5 @@ def _columns(count: int) -> str:
     return "1 column" if count == 1 else f"{count} columns"
 
 
-def _seen(row: OwnTable) -> str:
+def _separator_name(row: OwnTable) -> str:
     return "tabs" if row.separator == "\t" else f"{row.separator!r}"

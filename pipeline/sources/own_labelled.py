@@ -1,4 +1,4 @@
-"""A user's own sentences with a class each: a table (CSV, TSV) with a column of texts and a column of labels."""
+"""Read a user's own labelled sentences: a table (CSV, TSV) with a column of texts and a column of labels."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,15 @@ from pipeline.encoding.records import LabelledTexts
 from pipeline.errors import DataError
 from pipeline.sources.own_file import SHOWN, find_own, read_table
 
-FEWEST = 5  # texts of a class on average; below, the column is hardly one of labels
+FEWEST = 5  # texts of a class on average; with fewer, the column hardly holds labels
 LISTED = 20
 
 
 def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
-    """All texts in file order, repeats included; rows with an empty text are dropped and counted.
+    """Read all texts in file order, including repeats; drop and count rows with an empty text.
 
-    The classes stand in the order of `labels`, or sorted. DataError for a label that `labels` does not list.
+    The classes are in the order of `labels`, or sorted without it. Raises DataError for a label that `labels` does not
+    list, and for fewer than two classes.
     """
     path = find_own(folder, row)
     table = read_table(path, row, {"text": row.text, "label": row.label}, quoting=row.quoting)
@@ -27,8 +28,8 @@ def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
     values = [table.cells["label"][i] for i in kept]
     if row.header and table.names["label"] in {*values, *(row.labels or ())}:
         raise DataError(
-            f"{path}: line 1 is taken for the header, but its {table.names['label']!r} is a label like those below it; "
-            "write `header: false`, and columns as numbers"
+            f"{path}: line 1 is read as the header, but its {table.names['label']!r} is also a label in the rows "
+            "below; write `header: false`, and give columns as numbers"
         )
     classes = _classes(path, values, [table.lines[i] for i in kept], row.labels)
     names = tuple(dict.fromkeys(classes.values()))
@@ -36,8 +37,8 @@ def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
     labels = np.array([ids[classes[value]] for value in values], np.int32)
     counts = np.bincount(labels, minlength=len(names))
     if np.sum(counts > 0) < 2:
-        found = ", ".join(f"{name!r}" for name, count in zip(names, counts, strict=True) if count) or "none"
-        raise DataError(f"{path}: {len(texts):,} texts of one class ({found}), expected at least two classes")
+        present = ", ".join(f"{name!r}" for name, count in zip(names, counts, strict=True) if count) or "none"
+        raise DataError(f"{path}: {len(texts):,} texts of one class ({present}), expected at least two classes")
     findings = {**table.findings, "empty_texts_dropped": len(table.lines) - len(kept)}
     return LabelledTexts(
         tuple(texts), labels, names, findings | _repeats(texts, labels.tolist()) | _balance(names, counts)
@@ -47,22 +48,22 @@ def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
 def _classes(
     path: Path, values: Sequence[str], lines: Sequence[int], labels: Mapping[str, str] | None
 ) -> Mapping[str, str]:
-    """The class of each value of the label column."""
+    """Map each value of the label column to its class."""
     known = {value: value for value in sorted(set(values)) if value} if labels is None else labels
     if labels is None and len(known) * FEWEST > len(values):
-        shown = ", ".join(repr(value[:40]) for value in list(known)[:SHOWN])
+        examples = ", ".join(repr(value[:40]) for value in list(known)[:SHOWN])
         raise DataError(
-            f"{path}: {len(known):,} different labels ({shown} …) in {len(values):,} rows; `label` must name the "
-            f"column of the labels, and each of them needs {FEWEST} texts or more"
+            f"{path}: {len(known):,} different labels ({examples} …) in {len(values):,} rows; `label` must name the "
+            f"column of the labels, and there must be at least {FEWEST} texts per label on average"
         )
     unlisted: dict[str, list[int]] = {}
     for value, line in zip(values, lines, strict=True):
         if value not in known:
             unlisted.setdefault(value, []).append(line)
     if unlisted:
-        shown = "; ".join(f"{value[:40]!r} in {_places(found)}" for value, found in list(unlisted.items())[:SHOWN])
-        right = "each row needs a label" if labels is None else "`labels` lists " + ", ".join(map(repr, known))
-        raise DataError(f"{path}: unknown label {shown}; {right}")
+        examples = "; ".join(f"{value[:40]!r} in {_places(at)}" for value, at in list(unlisted.items())[:SHOWN])
+        expected = "each row needs a label" if labels is None else "`labels` lists " + ", ".join(map(repr, known))
+        raise DataError(f"{path}: unknown label {examples}; {expected}")
     return known
 
 
@@ -81,6 +82,6 @@ def _repeats(texts: Sequence[str], labels: Sequence[int]) -> dict[str, int]:
 
 
 def _balance(names: Sequence[str], counts: np.typing.NDArray[np.int64]) -> dict[str, int]:
-    """How many texts each class has; of more than LISTED classes, the largest and the smallest one."""
+    """Count the texts of each class; if there are more than LISTED classes, only of the largest and the smallest."""
     shown = range(len(names)) if len(names) <= LISTED else (int(counts.argmax()), int(counts.argmin()))
     return {"classes": len(names), **{f"texts_labelled_{names[i]}": int(counts[i]) for i in shown}}

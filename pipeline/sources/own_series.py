@@ -1,7 +1,7 @@
-"""A user's own series: a table (CSV, TSV) with a column of numbers and one of times, on an even grid once it is sorted.
+"""Read a user's own series: a table (CSV, TSV) with a column of numbers and one of times, sorted onto an even grid.
 
-Times are ISO 8601 (2026-01-31 13:45), day first with dots (31.01.2026 13:45) or year first with slashes; local time, or
-with an offset, which is converted to UTC.
+Times are ISO 8601 (2026-01-31 13:45), day first with dots (31.01.2026 13:45) or year first with slashes. They are local
+times, or have an offset and are converted to UTC.
 """
 
 import re
@@ -25,15 +25,19 @@ SHORT_HOUR = re.compile(r"[ T](\d):")
 OFFSET = re.compile(r":\d\d(?:\.\d+)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$")
 UNITS = {"s": 1, "min": 60, "h": 3600, "D": 86_400, "W": 7 * 86_400}
 SECOND = 1_000_000  # times are counted in microseconds
-AS_THEY_ARE = "`time: null` takes the rows as they follow each other"
+AS_THEY_ARE = "or write `time: null` to take the rows in file order"
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """times: int64 [rows], microseconds since 1970; numbers: float64 [rows, 1 + covariates], NaN where there is none;
-    lines: int64 [rows], where they stand in the file."""
+    """Rows of the table.
+
+    times: int64 [rows], microseconds since 1970.
+    numbers: float64 [rows, 1 + covariates], NaN where a cell has no number.
+    lines: int64 [rows], the line of the file that holds each row.
+    """
 
     times: NDArray[np.int64]
     numbers: Floats
@@ -44,10 +48,10 @@ class _Rows:
 
 
 def read(folder: Path, row: OwnSeries) -> Series:
-    """The values on their grid; a missing step is not valid and has the value of the step before.
+    """Read the values onto their grid; a missing step is not valid and repeats the value of the step before.
 
-    Covariates have NaN where there is no number. DataError where times contradict each other or fit no grid, and where
-    more than half of the values are missing.
+    Covariates are NaN where there is no number. Raises DataError if a time occurs with different values, if times do
+    not fit a grid, or if more than half of the values are missing.
     """
     path = find_own(folder, row)
     covariates = {f"covariates[{i}]": column for i, column in enumerate(row.covariates)}
@@ -59,12 +63,12 @@ def read(folder: Path, row: OwnSeries) -> Series:
     findings = table.findings | _check_numbers(path, table, numbers, row)
     start, step = None, None
     if row.time is not None:
-        rows, counted = _timed(path, table.cells["time"], numbers, np.array(table.lines))
+        rows, time_findings = _timed(path, table.cells["time"], numbers, np.array(table.lines))
         step = _step(path, rows.times, row.frequency)
         numbers, filled = _on_grid(path, rows, step)
-        start, findings = int(rows.times[0]), findings | counted | {"missing_steps_filled": filled}
+        start, findings = int(rows.times[0]), findings | time_findings | {"missing_steps_filled": filled}
     known = np.flatnonzero(~np.isnan(numbers[:, 0]))
-    whole = slice(int(known[0]), int(known[-1]) + 1)  # a table is often made for longer than there are values
+    whole = slice(int(known[0]), int(known[-1]) + 1)  # tables often have rows before the first and after the last value
     start = None if start is None or step is None else start + step * whole.start
     findings |= {"steps_without_value_cut_off_at_the_ends": len(numbers) - (whole.stop - whole.start)}
     return _series(numbers[whole], start, step, [table.names[key] for key in covariates], findings, row)
@@ -93,27 +97,27 @@ def _series(
 
 
 def _number(cell: str, decimal: str) -> float:
-    """NaN where the cell is no finite number; a point in 1.234,5 separates thousands, which is not guessed."""
+    """Parse a cell; NaN if it is not a finite number. 1.234,5 is NaN too: thousands separators are not guessed."""
     plain = cell if decimal == "." else cell.replace(".", "?").replace(",", ".")
     value = float(plain) if NUMBER.fullmatch(plain) else np.nan
     return value if np.isfinite(value) else np.nan
 
 
 def _check_numbers(path: Path, table: Table, numbers: Floats, row: OwnSeries) -> dict[str, int]:
-    """Counts of the cells without a number; DataError where they are more than half of the values."""
+    """Count the cells without a number; DataError if they are more than half of the values."""
     name, cells = table.names["value"], table.cells["value"]
     if row.header and not np.isnan(_number(name, row.decimal)):
         raise DataError(
-            f"{path}: line 1 is taken for the header, but has the value {name!r}; write `header: false`, and columns "
-            "as numbers"
+            f"{path}: line 1 is read as the header, but has the value {name!r}; write `header: false`, and give "
+            "columns as numbers"
         )
     missing = np.isnan(numbers[:, 0])
     wrong = [int(i) for i in np.flatnonzero(missing) if cells[i]]
     if 2 * missing.sum() > len(cells):
-        shown = f" (line {table.lines[wrong[0]]:,}: {cells[wrong[0]][:40]!r})" if wrong else ""
+        example = f" (line {table.lines[wrong[0]]:,}: {cells[wrong[0]][:40]!r})" if wrong else ""
         raise DataError(
-            f"{path}: {missing.sum():,} of {len(cells):,} values are no numbers{shown}; `value` must name their "
-            f"column, and `decimal` (now {row.decimal!r}) be what stands before their decimals"
+            f"{path}: {missing.sum():,} of {len(cells):,} values are not numbers{example}; `value` must name their "
+            f"column, and `decimal` (now {row.decimal!r}) must be their decimal separator"
         )
     return {
         "empty_values": int(missing.sum()) - len(wrong),
@@ -123,7 +127,7 @@ def _check_numbers(path: Path, table: Table, numbers: Floats, row: OwnSeries) ->
 
 
 def _timed(path: Path, cells: Sequence[str], numbers: Floats, lines: NDArray[np.int64]) -> tuple[_Rows, dict[str, int]]:
-    """The rows in the order of time, once each."""
+    """Sort the rows by time and drop repeats; DataError if a time occurs twice with different numbers."""
     times, offsets = _times(path, cells, lines)
     readable = times != np.iinfo(np.int64).min
     rows = _Rows(times, numbers, lines)[readable]
@@ -135,9 +139,9 @@ def _timed(path: Path, cells: Sequence[str], numbers: Floats, lines: NDArray[np.
     if not same.all():
         at = again[~same.all(axis=1)]
         raise DataError(
-            f"{path}: {len(at):,} times stand twice with different values, first {_shown(rows.times[at[0]])} in lines "
-            f"{rows.lines[at[0] - 1]:,} and {rows.lines[at[0]]:,}; keep one, and where clocks are set back, write the "
-            "offset (2026-10-25T02:30+01:00)"
+            f"{path}: {len(at):,} times occur twice with different values, first {_iso_time(rows.times[at[0]])} in "
+            f"lines {rows.lines[at[0] - 1]:,} and {rows.lines[at[0]]:,}; keep one, or, where clocks are set back, "
+            "write times with their offset (2026-10-25T02:30+01:00)"
         )
     findings = {
         "unreadable_times_dropped": int(np.sum(~readable)),
@@ -149,7 +153,11 @@ def _timed(path: Path, cells: Sequence[str], numbers: Floats, lines: NDArray[np.
 
 
 def _times(path: Path, cells: Sequence[str], lines: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """(int64 [rows] microseconds, the least number where a time cannot be read; how many have an offset)."""
+    """Parse the times. Return int64 [rows], microseconds since 1970, and how many times have an offset.
+
+    A time that cannot be parsed becomes the lowest int64. Raises DataError if these are too many, or if only some times
+    have an offset.
+    """
     import pandas
 
     offsets = sum(OFFSET.search(cell) is not None for cell in cells)
@@ -161,24 +169,24 @@ def _times(path: Path, cells: Sequence[str], lines: NDArray[np.int64]) -> tuple[
     times = parsed.dt.tz_convert(None).to_numpy("datetime64[us]")
     wrong = np.flatnonzero(np.isnat(times))
     if len(wrong) > MALFORMED_SHARE * len(cells):
-        shown = "; ".join(f"line {lines[i]:,}: {cells[i][:40]!r}" for i in wrong[:SHOWN])
+        examples = "; ".join(f"line {lines[i]:,}: {cells[i][:40]!r}" for i in wrong[:SHOWN])
         raise DataError(
-            f"{path}: {len(wrong):,} of {len(cells):,} times cannot be read ({shown}); write 2026-01-31 13:45 or "
-            f"31.01.2026 13:45; {AS_THEY_ARE}"
+            f"{path}: {len(wrong):,} of {len(cells):,} times cannot be read ({examples}); write 2026-01-31 13:45 or "
+            f"31.01.2026 13:45, {AS_THEY_ARE}"
         )
     return times.astype(np.int64), offsets
 
 
 def _iso(cell: str) -> str:
-    if found := DOTTED.match(cell):
-        cell = f"{found[3]}-{found[2]:0>2}-{found[1]:0>2}{cell[found.end() :]}"
-    elif found := SLASHED.match(cell):
-        cell = f"{found[1]}-{found[2]:0>2}-{found[3]:0>2}{cell[found.end() :]}"
+    if date := DOTTED.match(cell):
+        cell = f"{date[3]}-{date[2]:0>2}-{date[1]:0>2}{cell[date.end() :]}"
+    elif date := SLASHED.match(cell):
+        cell = f"{date[1]}-{date[2]:0>2}-{date[3]:0>2}{cell[date.end() :]}"
     return SHORT_HOUR.sub(r" 0\1:", cell)
 
 
 def _step(path: Path, times: NDArray[np.int64], frequency: str | None) -> int:
-    """Microseconds from one step of the grid to the next: as `frequency` says, or the most common ones."""
+    """Return the step of the grid in microseconds: `frequency`, or the most common difference between times."""
     if len(times) < 2:
         raise DataError(f"{path}: {len(times)} different times; expected two or more")
     if frequency is not None:
@@ -187,32 +195,32 @@ def _step(path: Path, times: NDArray[np.int64], frequency: str | None) -> int:
     steps, counts = np.unique(np.diff(times), return_counts=True)
     step = int(steps[counts.argmax()])
     if step % SECOND:
-        raise DataError(f"{path}: most times are {step / SECOND:g} s apart; expected whole seconds; {AS_THEY_ARE}")
+        raise DataError(f"{path}: most times are {step / SECOND:g} s apart; expected whole seconds, {AS_THEY_ARE}")
     return step
 
 
 def _on_grid(path: Path, rows: _Rows, step: int) -> tuple[Floats, int]:
-    """(float64 [steps, 1 + covariates] with NaN at missing steps; how many are missing)."""
+    """Put the rows on an even grid: float64 [steps, 1 + covariates], NaN at missing steps; also count these steps."""
     at, rest = np.divmod(rows.times - rows.times[0], step)
     off = np.flatnonzero(rest)
-    grid = f"every {step // SECOND:,} s from {_shown(rows.times[0])}"
+    grid = f"every {step // SECOND:,} s from {_iso_time(rows.times[0])}"
     if len(off):
-        shown = "; ".join(f"line {rows.lines[i]:,}: {_shown(rows.times[i])}" for i in off[:SHOWN])
+        examples = "; ".join(f"line {rows.lines[i]:,}: {_iso_time(rows.times[i])}" for i in off[:SHOWN])
         raise DataError(
-            f"{path}: {len(off):,} of {len(at):,} times are off the grid, {grid} ({shown}); set `frequency` to a step "
-            f"that all of them are multiples of; {AS_THEY_ARE}"
+            f"{path}: {len(off):,} of {len(at):,} times are off the grid, {grid} ({examples}); set `frequency` to a "
+            f"step that fits all of them, {AS_THEY_ARE}"
         )
     length = int(at[-1]) + 1
     present = int(np.sum(~np.isnan(rows.numbers[:, 0])))
     if length > 2 * present:
         raise DataError(
             f"{path}: {present:,} values for {length:,} steps {grid}, more than half are missing; set `frequency`, or "
-            "cut off what stands apart"
+            "remove rows that are far from the others in time"
         )
     numbers = np.full((length, rows.numbers.shape[1]), np.nan)
     numbers[at] = rows.numbers
     return numbers, length - len(at)
 
 
-def _shown(time: np.int64) -> str:
+def _iso_time(time: np.int64) -> str:
     return str(np.datetime64(int(time), "us").astype("datetime64[s]"))

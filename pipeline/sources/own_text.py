@@ -1,6 +1,6 @@
-"""A user's own text file: a row with `path: my/book.txt` in params.yaml; no code, no licence question answered here.
+"""Read a user's own text, which a row with `path: my/book.txt` in params.yaml names.
 
-Wanted is plain text in UTF-8, with or without a byte order mark, any line ends.
+The file must be plain text in UTF-8, with or without a byte order mark, with any line ends.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ MIN_CHARACTERS = 1_000
 
 
 def read(folder: Path, row: OwnText) -> TextCorpus:
-    """The text with ``\\n`` line ends; DataError for other encodings and for too little text."""
+    """Read the text with ``\\n`` line ends; DataError if it is not UTF-8 or shorter than MIN_CHARACTERS."""
     path = find_own(folder, row)
     text, findings = read_text(path)
     if len(text.strip()) < MIN_CHARACTERS:

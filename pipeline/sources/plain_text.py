@@ -1,4 +1,4 @@
-"""What the sources of plain running text share: decoding, and invented words for their samples."""
+"""Read the sources of running text, and invent words for their synthetic files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ WORDS = 400
 
 
 def read_corpus(path: Path) -> TextCorpus:
-    """The whole file as text with ``\\n`` line ends, without its byte order mark; DataError where it is not UTF-8."""
+    """Read a text with ``\\n`` line ends and without its byte order mark; DataError if it is not UTF-8."""
     raw = path.read_bytes()
     try:
         text = raw.removeprefix(BOM).decode("utf-8")
@@ -34,7 +34,7 @@ def read_corpus(path: Path) -> TextCorpus:
 
 
 def invented_words(random: np.random.Generator) -> Iterator[str]:
-    """Without end: made-up words of one to three syllables, some often and most seldom, among common small ones."""
+    """Yield words endlessly: common short words, and invented ones of one to three syllables, most of them rare."""
     syllables = [
         [f"{random.choice(ONSETS)}{random.choice(VOWELS)}{random.choice(CODAS)}" for _ in range(random.integers(1, 4))]
         for _ in range(WORDS)
@@ -47,6 +47,6 @@ def invented_words(random: np.random.Generator) -> Iterator[str]:
 
 
 def invented_line(words: Iterator[str], length: int, end: str) -> str:
-    """`length` words as one line with a capital and `end` behind it."""
+    """Join `length` words into a line that begins with a capital and ends with `end`."""
     text = " ".join(next(words) for _ in range(length))
     return f"{text[0].upper()}{text[1:]}{end}"

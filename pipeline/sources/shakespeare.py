@@ -1,7 +1,7 @@
-"""Scenes from Shakespeare's plays, the small file that experiments with character models have in common.
+"""Read scenes from Shakespeare's plays ("tinyshakespeare"), a small file common in experiments with character models.
 
-"tinyshakespeare": 40,000 lines, ASCII, LF; the text is in the public domain, the repository that holds it under the MIT
-licence. Speakers stand on a line of their own:
+40,000 lines, ASCII, LF line ends. The text is in the public domain; the repository that holds it has the MIT licence.
+Speakers are on a line of their own:
 
     First Citizen:
     Before we proceed any further, hear me speak.
@@ -41,12 +41,12 @@ CARD = Card(
 
 
 def read(folder: Path) -> TextCorpus:
-    """The scenes with ``\\n`` line ends."""
+    """Read the scenes with ``\\n`` line ends."""
     return read_corpus(find_file(folder, (FILE,)))
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes input.txt: about 40 kB of invented speeches."""
+    """Write input.txt: about 40 kB of invented speeches."""
     random = np.random.default_rng(seed)
     words = invented_words(random)
     speeches = []

@@ -1,7 +1,7 @@
-"""Shakespeare's Sonnets, 154 poems of fourteen lines.
+"""Read Shakespeare's Sonnets, 154 poems of fourteen lines.
 
-Public domain; the file as a book's repository (MIT) had it: ASCII, CRLF, title and author above, poems apart by an
-empty line:
+Public domain; the file is from the repository of a textbook (MIT). ASCII, CRLF line ends; title and author first, then
+the poems, separated by an empty line:
 
     From fairest creatures we desire increase,
     That thereby beauty's rose might never die,
@@ -44,12 +44,12 @@ CARD = Card(
 
 
 def read(folder: Path) -> TextCorpus:
-    """The poems with ``\\n`` line ends."""
+    """Read the poems with ``\\n`` line ends."""
     return read_corpus(find_file(folder, (FILE,)))
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes shakespeare_poems.txt: about 35 kB of invented poems of fourteen lines."""
+    """Write shakespeare_poems.txt: about 35 kB of invented poems of fourteen lines."""
     random = np.random.default_rng(seed)
     words = invented_words(random)
     poems = []

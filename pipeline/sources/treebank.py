@@ -1,8 +1,8 @@
-"""A tenth of the Penn Treebank: sentences of the Wall Street Journal with a part of speech for each word.
+"""Read a tenth of the Penn Treebank: sentences of the Wall Street Journal with a part of speech for each word.
 
-(C) 1995 University of Pennsylvania / LDC; the fragment that NLTK distributes, for non-commercial use only, not to be
-passed on. treebank.zip holds 199 files treebank/combined/wsj_NNNN.mrg of bracketed trees; the innermost brackets are
-`(tag word)`, and the tag -NONE- marks traces that nobody wrote. The beginning of wsj_0001.mrg:
+(C) 1995 University of Pennsylvania / LDC; the fragment that NLTK distributes, for non-commercial use only, no
+redistribution. treebank.zip holds 199 files treebank/combined/wsj_NNNN.mrg of bracketed trees. The innermost brackets
+are `(tag word)`; the tag -NONE- marks traces, which are not words of the text. The beginning of wsj_0001.mrg:
 
     ( (S
         (NP-SBJ
@@ -52,7 +52,7 @@ Pairs = list[tuple[str, str]]
 
 
 def read(folder: Path) -> TaggedSentences:
-    """All sentences without traces, `documents` being the file names; DataError for unbalanced or untagged trees."""
+    """Read all sentences without traces; the documents are the files. DataError for unbalanced or untagged trees."""
     path = find_file(folder, (FILE,))
     sentences: list[Pairs] = []
     documents: list[str] = []
@@ -61,28 +61,28 @@ def read(folder: Path) -> TaggedSentences:
         if not names:
             raise DataError(f"{path}: no member like treebank/combined/wsj_0001.mrg in the archive")
         for name in names:
-            found = _sentences(path, name, read_zip_member(path, archive, name, MEMBER_LIMIT))
-            sentences += found
-            documents += [PurePosixPath(name).name] * len(found)
-    spoken = [[pair for pair in sentence if pair[1] != TRACE] for sentence in sentences]
-    kept = [i for i, sentence in enumerate(spoken) if sentence]
+            in_file = _sentences(path, name, read_zip_member(path, archive, name, MEMBER_LIMIT))
+            sentences += in_file
+            documents += [PurePosixPath(name).name] * len(in_file)
+    without_traces = [[pair for pair in sentence if pair[1] != TRACE] for sentence in sentences]
+    kept = [i for i, sentence in enumerate(without_traces) if sentence]
     return TaggedSentences(
-        words=tuple(tuple(word for word, _ in spoken[i]) for i in kept),
-        tags=tuple(tuple(tag for _, tag in spoken[i]) for i in kept),
+        words=tuple(tuple(word for word, _ in without_traces[i]) for i in kept),
+        tags=tuple(tuple(tag for _, tag in without_traces[i]) for i in kept),
         documents=tuple(documents[i] for i in kept),
-        findings=_findings(sentences, spoken, len(names)),
+        findings=_findings(sentences, without_traces, len(names)),
     )
 
 
-def _findings(sentences: list[Pairs], spoken: list[Pairs], files: int) -> dict[str, int]:
-    tokens, kept = sum(map(len, sentences)), sum(map(len, spoken))
+def _findings(sentences: list[Pairs], without_traces: list[Pairs], files: int) -> dict[str, int]:
+    tokens, kept = sum(map(len, sentences)), sum(map(len, without_traces))
     return {
         "files": files,
         "sentences": len(sentences),
         "tokens": tokens,
         "traces_dropped": tokens - kept,
-        "sentences_of_traces_only": sum(not sentence for sentence in spoken),
-        "repeated_sentences": len(spoken) - len({tuple(sentence) for sentence in spoken}),
+        "sentences_of_traces_only": sum(not sentence for sentence in without_traces),
+        "repeated_sentences": len(without_traces) - len({tuple(sentence) for sentence in without_traces}),
     }
 
 
@@ -94,10 +94,10 @@ def _sentences(path: Path, name: str, content: bytes) -> list[Pairs]:
 
 
 def parse_trees(text: str) -> list[Pairs]:
-    """(word, tag) pairs of each outermost bracket, traces included; ValueError where brackets do not fit."""
+    """Return the (word, tag) pairs of each outermost bracket, with traces; ValueError for malformed brackets."""
     trees: list[Pairs] = []
     depth = 0
-    pending: list[str] = []  # what stands between the last two brackets: [tag, word] at a leaf
+    pending: list[str] = []  # the tokens since the last bracket: [tag, word] at a leaf
     for token in TOKEN.findall(text):
         if token == "(":
             if depth == 0:
@@ -106,18 +106,18 @@ def parse_trees(text: str) -> list[Pairs]:
         elif token == ")":
             depth -= 1
             if depth < 0:
-                raise ValueError(f"a closing bracket too many after tree {len(trees)}")
+                raise ValueError(f"one closing bracket too many after tree {len(trees)}")
             if len(pending) == 2:
                 trees[-1].append((pending[1], pending[0]))
             elif pending:
-                raise ValueError(f"{' '.join(pending)!r} in tree {len(trees)} is no (tag word)")
+                raise ValueError(f"{' '.join(pending)!r} in tree {len(trees)} is not a pair (tag word)")
             pending = []
         elif depth == 0:
-            raise ValueError(f"{token!r} stands outside of any tree")
+            raise ValueError(f"{token!r} is outside any tree")
         else:
             pending.append(token)
     if depth:
-        raise ValueError(f"the text ends inside tree {len(trees)}, {depth} brackets are open")
+        raise ValueError(f"the text ends inside tree {len(trees)} with {depth} open brackets")
     return trees
 
 
@@ -154,11 +154,11 @@ GRAMMAR: dict[str, tuple[str, ...]] = {
     "S-INF": ("-NONE- TO VB NP",),
     "PP": ("IN NP",),
 }
-README = "Sample data in the shape of the Penn Treebank fragment: made-up words, trees from a small grammar.\n"
+README = "Synthetic data in the format of the Penn Treebank fragment: invented words, trees from a small grammar.\n"
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes treebank.zip: 30 files, 400 trees, 20 tags, traces, made-up words whose suffix tells the tag."""
+    """Write treebank.zip: 30 files, 400 trees, 20 tags, traces, and invented words whose suffixes reveal the tag."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(folder / FILE, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -170,7 +170,7 @@ def synthesize(folder: Path, seed: int) -> None:
 
 
 def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:
-    # A ZipInfo made by hand has a fixed date, so that equal seeds give equal bytes.
+    # A ZipInfo made from a name has a fixed date, so equal seeds give equal bytes.
     member = zipfile.ZipInfo(name)
     member.compress_type = zipfile.ZIP_DEFLATED
     with archive.open(member, "w") as stream, io.TextIOWrapper(stream, encoding="ascii", newline="\n") as text_stream:
@@ -191,7 +191,7 @@ def _word(tag: str, random: np.random.Generator) -> str:
         return "*-1"
     if tag in LEXICON:
         return LEXICON[tag][int(random.integers(len(LEXICON[tag])))]
-    # The more syllables, the rarer the word: some are seen in one file only.
+    # Words with more syllables are rarer: some occur in one file only.
     syllables = 1 + int(random.random() < 0.4)
     stem = "".join(STEMS[int(random.integers(len(STEMS)))] for _ in range(syllables))
     word = stem + SUFFIXES[tag][int(random.integers(len(SUFFIXES[tag])))]

@@ -1,11 +1,11 @@
-"""Short opinions on books and films, positive or negative: the training file of the Kaggle competition SI650.
+"""Read short opinions on books and films, positive or negative: the training file of the Kaggle competition SI650.
 
 University of Michigan, SI650 (2011). Licence unclear: competition data of sentences from the web, some sexually
-explicit. Kaggle wants an account, so the file cannot be fetched without one. Of 7,086 lines only 1,410 are distinct
-sentences, and one of those carries both labels. Two forms, both `label<TAB>sentence`, UTF-8, LF:
+explicit. The file cannot be fetched without a Kaggle account. Its 7,086 lines hold only 1,410 distinct sentences, and
+one of these has both labels. Two forms, both `label<TAB>sentence`, UTF-8, LF:
 
 training.txt                 as published
-umich-sentiment-train.txt    as a book's repository had it: 103 lines with UTF-8 encoded twice, repaired here
+umich-sentiment-train.txt    from the repository of a textbook; 103 lines are UTF-8 encoded twice, repaired here
 
     1	The Da Vinci Code book is just awesome.
 """
@@ -67,16 +67,19 @@ class _Rows:
 
 
 def read(folder: Path) -> LabelledTexts:
-    """All sentences in file order, repeats included; malformed lines are dropped and counted, refused above 1 %."""
+    """Read all sentences in file order, including repeats.
+
+    Malformed lines are dropped and counted. Raises DataError if they are more than 1 % of the lines.
+    """
     path = find_file(folder, (PUBLISHED, TWICE_ENCODED))
     rows = _Rows()
-    # Split at LF alone: str.splitlines() would also cut at U+0085 and others that stand inside sentences.
+    # Split at LF only: str.splitlines() would also split at U+0085 and others that occur inside sentences.
     lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if not lines[-1]:
         lines.pop()
     for number, line in enumerate(lines, start=1):
         _add(rows, number, line.removesuffix(b"\r"), twice_encoded=path.name == TWICE_ENCODED)
-    _judge(path, rows.malformed, len(lines))
+    _refuse_many(path, rows.malformed, len(lines))
     labels = np.array(rows.labels, dtype=np.int32)
     return LabelledTexts(tuple(rows.texts), labels, LABELS, _findings(rows, len(lines)))
 
@@ -94,7 +97,7 @@ def _add(rows: _Rows, number: int, line: bytes, *, twice_encoded: bool) -> None:
 
 
 def parse_line(line: bytes) -> tuple[int, str]:
-    """Label and sentence of one line; ValueError says what is wrong with it."""
+    """Split one line into its label and its sentence; ValueError says what is wrong with it."""
     try:
         fields = line.decode("utf-8").split("\t")
     except UnicodeDecodeError as error:
@@ -109,10 +112,10 @@ def parse_line(line: bytes) -> tuple[int, str]:
 
 
 def mend(text: str) -> str:
-    """`text` with a second UTF-8 encoding (by way of Windows-1252) undone; unchanged where that is not what it has."""
+    """Undo a second UTF-8 encoding (through Windows-1252); return a text without one unchanged."""
     if text.isascii():
         return text
-    # In this file a non-breaking space that followed "Â" was flattened to a plain one.
+    # In this file a non-breaking space after "Â" was replaced by a plain one.
     for candidate in (text, text.replace("Â ", "Â\xa0")):
         try:
             return b"".join(_byte(character) for character in candidate).decode("utf-8")
@@ -128,14 +131,15 @@ def _byte(character: str) -> bytes:
         return character.encode("latin-1")  # the five codes that Windows-1252 leaves undefined
 
 
-def _judge(path: Path, malformed: list[tuple[int, str]], lines: int) -> None:
+def _refuse_many(path: Path, malformed: list[tuple[int, str]], lines: int) -> None:
+    """Warn about `malformed` lines, (line, problem); raise DataError if they are too many of all `lines`."""
     if not malformed:
         return
-    shown = "; ".join(f"line {number}: {what}" for number, what in malformed[:3])
-    found = f"{path}: {len(malformed)} of {lines} lines are not 'label<TAB>sentence' with label 0 or 1 ({shown})"
+    examples = "; ".join(f"line {number}: {problem}" for number, problem in malformed[:3])
+    message = f"{path}: {len(malformed)} of {lines} lines are not 'label<TAB>sentence' with label 0 or 1 ({examples})"
     if len(malformed) > MALFORMED_SHARE * lines:
-        raise DataError(f"{found}; at most {MALFORMED_SHARE:.0%} are tolerated. Right: 1<TAB>I love it.")
-    logging.getLogger(__name__).warning("%s; dropped", found)
+        raise DataError(f"{message}; at most {MALFORMED_SHARE:.0%} are tolerated. Expected: 1<TAB>I love it.")
+    logging.getLogger(__name__).warning("%s; dropped", message)
 
 
 def _findings(rows: _Rows, lines: int) -> dict[str, int]:
@@ -159,7 +163,7 @@ ENDINGS = (".", "!", "...", " , really .", " and I ’ m sure of it .", " \x85 y
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes training.txt: about 900 lines, 350 distinct sentences, one with both labels, 2 % with the wrong one."""
+    """Write training.txt: 900 lines, 350 distinct sentences, one with both labels, 2 % with the wrong label."""
     random = np.random.default_rng(seed)
     lines = ["1\tThe Copper Lantern book is awesome."]
     seen: dict[str, int] = {}
@@ -170,7 +174,7 @@ def synthesize(folder: Path, seed: int) -> None:
         sentence = f"{parts[0]}{parts[1]} {parts[2]}{parts[3]}"
         seen.setdefault(sentence, label ^ int(random.random() < 0.02))
     distinct = [f"{label}\t{sentence}" for sentence, label in seen.items()]
-    # A few sentences are repeated many times over and most hardly at all, as in the real file.
+    # A few sentences are repeated many times and most hardly at all, as in the real file.
     weights = 1 / np.arange(1, len(distinct) + 1)
     repeats = random.choice(len(distinct), size=548, p=weights / weights.sum())
     lines += distinct + [distinct[i] for i in repeats]

@@ -1,7 +1,7 @@
-"""War and Peace by Leo Tolstoy, in the file that experiments with character models have in common.
+"""Read War and Peace by Leo Tolstoy, in a file common in experiments with character models.
 
 Translated by Louise and Aylmer Maude; the text is in the public domain, the edited file has no stated licence. UTF-8
-with a byte order mark, CRLF line ends, no Project Gutenberg header, beyond ASCII only à ä é ê:
+with a byte order mark, CRLF line ends, no Project Gutenberg header; the only letters beyond ASCII are à ä é ê:
 
     "Well, Prince, so Genoa and Lucca are now just family estates of the
 """
@@ -41,12 +41,12 @@ CARD = Card(
 
 
 def read(folder: Path) -> TextCorpus:
-    """The novel with ``\\n`` line ends."""
+    """Read the novel with ``\\n`` line ends."""
     return read_corpus(find_file(folder, (FILE,)))
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Writes warpeace_input.txt: about 45 kB of invented prose in short paragraphs, some of them speech."""
+    """Write warpeace_input.txt: about 45 kB of invented prose in short paragraphs, some of them speech."""
     random = np.random.default_rng(seed)
     words = invented_words(random)
     paragraphs = []

@@ -1,4 +1,4 @@
-"""The table of tasks: what is learned from a record, a folder for each task."""
+"""The table of tasks. Each task is a folder that ends in one TASK."""
 
 from pipeline.config.schema.values import named
 from pipeline.evaluation.task import Task
@@ -33,5 +33,5 @@ TASKS: dict[str, Task] = {
 
 
 def task_named(name: str) -> Task:
-    """Return the task; raises ConfigError for an unknown name, with the known ones."""
+    """Return the task called `name`; raises ConfigError for an unknown one and lists those that are known."""
     return named(TASKS, name, "task")

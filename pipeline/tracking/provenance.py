@@ -6,9 +6,8 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from pipeline.artifacts import Project
+from pipeline.config import plain_yaml
 from pipeline.config.schema.params import Params
 
 UNKNOWN = "unknown"
@@ -37,8 +36,8 @@ def data_of(params: Params, experiment: str) -> list[str]:
 def locked(project: Project) -> dict[str, Any]:
     """The stages of dvc.lock by name; none where no stage has been recorded."""
     try:
-        lock = yaml.load((project.root / "dvc.lock").read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError):
+        lock = plain_yaml.recorded((project.root / "dvc.lock").read_bytes())
+    except OSError:
         return {}
     return dict((lock or {}).get("stages") or {})
 
@@ -48,16 +47,6 @@ def hashes(project: Project) -> dict[str, str]:
     return {
         out["path"]: str(out.get("md5", UNKNOWN)) for stage in locked(project).values() for out in stage.get("outs", [])
     }
-
-
-def flow(value: Any) -> str:
-    """YAML on one line."""
-    return (
-        yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000)
-        .strip()
-        .removesuffix("...")
-        .strip()
-    )
 
 
 def remake(project: Project, commit: str | None, target: str, params: Mapping[str, Any]) -> str:
@@ -75,7 +64,7 @@ def _params_at(project: Project, commit: str) -> Any:
     done = subprocess.run(
         ["git", "show", f"{commit}:./params.yaml"], cwd=project.root, capture_output=True, text=True, check=False
     )
-    return yaml.safe_load(done.stdout) if done.returncode == 0 else None
+    return plain_yaml.recorded(done.stdout) if done.returncode == 0 else None
 
 
 def _changes(settings: Mapping[str, Any], then: Any) -> Iterator[str]:
@@ -85,15 +74,15 @@ def _changes(settings: Mapping[str, Any], then: Any) -> Iterator[str]:
         old = (then.get(table) or {}).get(row) if row else then.get(table)
         if not isinstance(value, dict):
             if value != old:
-                yield f"-S {_quoted(f'{key}={flow(value)}')}"
+                yield f"-S {_quoted(f'{key}={plain_yaml.flow(value)}')}"
             continue
         if old is None:
-            yield f"-S {_quoted(f'+{key}={flow(value)}')}"
+            yield f"-S {_quoted(f'+{key}={plain_yaml.flow(value)}')}"
             continue
         for name, inner in value.items():
             if inner != old.get(name):
                 plus = "" if name in old else "+"
-                yield f"-S {_quoted(f'{plus}{key}.{name}={flow(inner)}')}"
+                yield f"-S {_quoted(f'{plus}{key}.{name}={plain_yaml.flow(inner)}')}"
         for name in old.keys() - value.keys():
             yield f"-S {_quoted(f'~{key}.{name}')}"
 

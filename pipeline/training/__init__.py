@@ -1,1 +1,1 @@
-"""The training loop and its parts, and how trained networks are read and continued."""
+"""The training loop and its parts, and what several tasks need to predict, generate and measure with a network."""

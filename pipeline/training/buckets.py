@@ -1,4 +1,4 @@
-"""Sequences of different lengths in batches of similar length, padded on the right: little padding, little waste."""
+"""Batches of sequences of similar length, padded on the right, so that little work goes into padding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ROUND = 8  # lengths are rounded up to multiples of this, so that few distinct shapes are traced
+ROUND = 8  # lengths are rounded up to multiples of this, so that few distinct shapes occur
 
 
 def batches(lengths: NDArray[np.int64], batch: int, rng: np.random.Generator | None) -> list[NDArray[np.int64]]:
-    """Positions [batch] of sequences of similar length; with `rng`, lengths are jittered and the batches shuffled."""
+    """Split int64 [sequences] lengths into batches of similar length; each batch is int64 [at most batch] positions.
+
+    `rng` jitters the lengths by up to 20 % and shuffles the batches.
+    """
     keys = lengths if rng is None else lengths * rng.uniform(0.8, 1.2, len(lengths))
     order = np.argsort(keys, kind="stable")
     groups = [order[i : i + batch] for i in range(0, len(order), batch)]
@@ -20,7 +23,10 @@ def batches(lengths: NDArray[np.int64], batch: int, rng: np.random.Generator | N
 
 
 def pad(rows: Sequence[NDArray[Any]], fill: int = 0) -> NDArray[Any]:
-    """[sequences, time, …], each row on the left and `fill` behind it; time is a multiple of ROUND."""
+    """Stack rows [time, …] of different lengths into [sequences, time, …] with `fill` after each.
+
+    Time is the greatest length, rounded up to a multiple of ROUND.
+    """
     time = -(-max(len(row) for row in rows) // ROUND) * ROUND
     out = np.full((len(rows), time, *rows[0].shape[1:]), fill, rows[0].dtype)
     for target, row in zip(out, rows, strict=True):
@@ -31,6 +37,9 @@ def pad(rows: Sequence[NDArray[Any]], fill: int = 0) -> NDArray[Any]:
 def drop_rare(
     ids: NDArray[np.int32], counts: NDArray[np.int32], rarity: float | NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Where to hide an id in training: with probability rarity / (rarity + count), so that the network learns to do
-    without the words it will not know (Dyer et al. 2015, after Kiperwasser and Goldberg 2016)."""
+    """Return bool [shape of ids]: the ids to hide in training, each with probability rarity / (rarity + count).
+
+    The network thus learns to do without words that it will not know (Dyer et al. 2015, after Kiperwasser and Goldberg
+    2016). counts: int32 [vocabulary].
+    """
     return np.asarray(rng.random(ids.shape) < rarity / (rarity + np.maximum(counts, 1)[ids]))

@@ -1,8 +1,8 @@
-"""One traced graph for training and one for predicting, whatever the lengths of the batches.
+"""A network with one traced graph for training and one for predicting, for batches of all lengths.
 
-Keras' own train_on_batch traces the graph anew for each new shape, which costs seconds every time; with sequences of
-different lengths that is longer than the training itself. Here the free dimensions stay free in the one trace. On
-other back ends than TensorFlow it is train_on_batch after all.
+Keras' train_on_batch traces the graph again for each new shape, which takes seconds every time. With sequences of
+different lengths, that is longer than the training itself. Here one trace leaves the free dimensions free. Back ends
+other than TensorFlow use train_on_batch.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 
 class Compiled:
-    """A network with the graphs for its training and its predictions."""
+    """A network with its graphs for training and predicting. `loss` and `optimizer` are needed for training only."""
 
     def __init__(self, model: Any, loss: Any = None, optimizer: Any = None) -> None:
         self.model, self.loss, self.optimizer = model, loss, optimizer
@@ -28,13 +28,13 @@ class Compiled:
             optimizer.build(model.trainable_variables)
 
     def train(self, x: Arrays, y: Arrays, weights: Arrays | None) -> float:
-        """One step on a batch; its loss before the step."""
+        """Train on one batch, and return its loss before the update. weights: sample weights or None."""
         if self._train is None:
             self._train = self._traced_training(np.asarray(y), weights) if ON_TENSORFLOW else self._keras_training()
         return float(self._train(x, y) if weights is None else self._train(x, y, weights))
 
     def predict(self, x: Arrays) -> NDArray[Any]:
-        """The network's output for one batch."""
+        """Return the network's output for one batch, with dropout off."""
         if not ON_TENSORFLOW:
             return np.asarray(self.model.predict_on_batch(x))
         if self._predict is None:
@@ -50,7 +50,7 @@ class Compiled:
         self.model.compile(optimizer=self.optimizer, loss=self.loss)
 
         def step(x: Any, y: Any, weights: Any = None) -> Any:
-            self.model.reset_metrics()  # else the loss would be the mean of all steps so far
+            self.model.reset_metrics()  # otherwise the loss would be the mean over all steps so far
             return self.model.train_on_batch(x, y, sample_weight=weights)
 
         return step

@@ -1,4 +1,4 @@
-"""Answers of character models: a text continued, or scored."""
+"""Answers of character models to raw input: the continuation of a prompt, or the bits of a text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +13,11 @@ SCORED = {"bits": [1.5], "bits_per_char": 1.5, "perplexity": 2.8}
 
 
 def continuations(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """prompt → {text}; options length, temperature, top_p, seed. With the option score, text → {text, bits,
-    bits_per_char, perplexity}: how well the model foresees it; `bits` of each character of `text` but the first."""
+    """Continue each prompt: prompt → {text}, with the options length, temperature, top_p and seed.
+
+    With the option score, measure how well the model predicts each text instead: text → {text, bits, bits_per_char,
+    perplexity}, with the `bits` of each character of `text` but the first.
+    """
     from pipeline.training.generation import Sampling, generate, generate_from_windows
 
     length = int(number(options, "length", 300, 1, MAX_LENGTH))
@@ -25,30 +28,31 @@ def continuations(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[st
     if flag(options, "score"):
         return [prompt.warned(_scored(loaded, prompt.text)) for prompt in prompts]
     if loaded.encoder.get("target") == "next":
-        told = [generate_from_windows(loaded.model, loaded.encoder, p.text, length, sampling, seed) for p in prompts]
+        written = [generate_from_windows(loaded.model, loaded.encoder, p.text, length, sampling, seed) for p in prompts]
     else:
-        told = [generate(loaded.model, loaded.encoder, p.text, length, [sampling], seed)[0] for p in prompts]
-    return [prompt.warned({"text": text}) for prompt, text in zip(prompts, told, strict=True)]
+        written = [generate(loaded.model, loaded.encoder, p.text, length, [sampling], seed)[0] for p in prompts]
+    return [prompt.warned({"text": text}) for prompt, text in zip(prompts, written, strict=True)]
 
 
 class _Prompt:
-    """The end of a prompt, as much of it as is read."""
+    """A prompt, of which at most the last MAX_PROMPT characters are read."""
 
     def __init__(self, prompt: str, encoder: Mapping[str, Any]) -> None:
         self.text, self.whole, self.encoder = prompt[-MAX_PROMPT:], prompt, encoder
 
     def warned(self, answer: Answer) -> Answer:
+        """Return the answer with a warning about the prompt, if there is a reason for one."""
         from pipeline.training.generation import known_characters
 
         empty = not self.whole.strip()
-        found = {
+        warnings = {
             "the prompt is empty": empty,
             "no character of the prompt was in the training data": (
                 not empty and not known_characters(self.encoder, self.text)
             ),
             f"only the last {MAX_PROMPT} characters of the prompt were read": len(self.whole) > MAX_PROMPT,
         }
-        return warned(answer, found)
+        return warned(answer, warnings)
 
 
 def _scored(loaded: LoadedNetwork, text: str) -> Answer:

@@ -1,8 +1,8 @@
-"""One to many: from a single label, an image row by row.
+"""The one-to-many topology: draw an image row by row from a single label.
 
-The network is given a class and the rows so far, and gives every pixel of the next row a probability for each of LEVELS
-greys. Drawing is sampling from it, one row after another. Because it says how likely an image is under each label, it
-is a classifier too (Bayes' rule with equal shares of the classes), judged by the same figures as the others.
+The network reads a class and the rows so far. It gives every pixel of the next row a probability for each of LEVELS
+greys, and drawing samples from them, one row after another. It also gives the likelihood of an image under each label,
+and so classifies images (Bayes' rule with equal class probabilities), judged by the same figures as other classifiers.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,14 @@ from pipeline.layers.cells import dropped, recurrent
 
 LEVELS = 16
 STEP = 256 // LEVELS
-DRAWN = 6  # of each class
+DRAWN = 6  # images of each class
 
 
 def likelihoods(network: ImageRowsNetwork, encoder: Mapping[str, Any], x: Any, pixels: Any) -> Any:
-    """log p(image | class), float32 [batch, classes]. x: scaled pixels float32, pixels: uint8, both [batch, height,
-    width, channels]."""
+    """Return float32 [batch, classes]: log p(image | class).
+
+    x: scaled pixels float32, pixels: the same in uint8, both [batch, height, width, channels].
+    """
     classes, (height, width, channels) = len(encoder["label_names"]), encoder["shape"]
     values = width * channels
     before = keras.ops.pad(keras.ops.reshape(x, (-1, height, values)), ((0, 0), (1, 0), (0, 0)))[:, :-1]
@@ -33,22 +35,25 @@ def likelihoods(network: ImageRowsNetwork, encoder: Mapping[str, Any], x: Any, p
     out = keras.layers.Dense(values * LEVELS, name="levels")(out)
     logits = keras.layers.Reshape((classes, height, values, LEVELS), name="logits")(_by_image(out, classes))
     level = keras.ops.reshape(keras.ops.cast(pixels, "int32") // STEP, (-1, 1, height, values))
-    shares = keras.ops.log_softmax(logits, axis=-1) * keras.ops.one_hot(level, LEVELS)
-    return keras.ops.sum(shares, axis=(2, 3, 4))
+    log_probabilities = keras.ops.log_softmax(logits, axis=-1) * keras.ops.one_hot(level, LEVELS)
+    return keras.ops.sum(log_probabilities, axis=(2, 3, 4))
 
 
 def _by_image(x: Any, classes: int) -> Any:
-    """[batch × classes, time, units] → [batch, classes × time × units]"""
+    """Join the classes of an image: [batch × classes, time, units] → [batch, classes × time × units]."""
     return keras.ops.reshape(x, (-1, classes * x.shape[1] * x.shape[2]))
 
 
-def negative_log_likelihood(truth: Any, found: Any, sample_weight: Any = None) -> Any:
-    """−log p(image | its class), the mean over the images. truth: one-hot [batch, classes]; found: likelihoods()."""
-    return -keras.ops.mean(keras.ops.sum(truth * found, axis=-1))
+def negative_log_likelihood(truth: Any, log_likelihoods: Any, sample_weight: Any = None) -> Any:
+    """Return the mean over the images of −log p(image | its class).
+
+    truth: one-hot [batch, classes]; log_likelihoods: float32 [batch, classes], from likelihoods().
+    """
+    return -keras.ops.mean(keras.ops.sum(truth * log_likelihoods, axis=-1))
 
 
 def draw(model: Any, encoder: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """uint8 [classes, DRAWN, height, width, channels]: drawn from nothing but the label, row after row."""
+    """Return uint8 [classes, DRAWN, height, width, channels]: images drawn row by row from the label alone."""
     classes, (height, width, channels) = len(encoder["label_names"]), encoder["shape"]
     greys = keras.Model(model.input, model.get_layer("logits").output)
     images = np.zeros((classes * DRAWN, height, width, channels), np.uint8)

@@ -26,7 +26,7 @@ Batch = tuple[Any, Any, Any]  # inputs, targets, sample weights or None
 
 
 class Feed(Protocol):
-    """The training batches of one task. `steps`: how many there are in an epoch."""
+    """The training batches of one task. `steps`: the number of batches in an epoch."""
 
     steps: int
 
@@ -35,11 +35,11 @@ class Feed(Protocol):
 
 @dataclass
 class Fitted:
-    """The weights of the best epoch, and how they came about; `history`: a row for each epoch.
+    """The restored weights, the epoch they are from, and the course of the training.
 
-    `examples_per_second` there: rows of the training batches (texts, images, windows, or the chunks of parallel
-    streams) by the time of the epoch's training alone; `seconds`: of the whole epoch, with validation.
-    `samples`: what the network generated on the way.
+    `history`: a row of figures for each epoch. `examples_per_second` there counts rows of the training batches (texts,
+    images, windows, or chunks of parallel streams) in the time of training alone; `seconds` is the time of the whole
+    epoch, with validation. `samples`: texts that the network generated after epochs.
     """
 
     weights: Weights
@@ -60,12 +60,12 @@ def fit(
     monitor: Metric,
     label: str,
 ) -> Fitted:
-    """Train in place and leave the best weights in the model.
+    """Train in place, and leave the weights that restore_weights selects in the model.
 
-    epochs: what the learning-rate schedule is laid out for; stop: the epoch after which to end, if earlier.
-    validate: figures of the validation part, asked after every epoch; the epoch with the best `monitor` among them is
-    kept. None keeps the last epoch.
-    Raises TrainingError when a loss is not finite.
+    epochs: the length of the learning-rate schedule; stop: the epoch after which to end, if earlier.
+    validate: returns validation figures, and is called after every epoch; the best epoch is that with the best
+    `monitor`. Without it, the best epoch is the last.
+    Raises TrainingError if a loss is not finite.
     """
     model = compiled.model
     average = _Average(model, network.ema_momentum)
@@ -95,20 +95,20 @@ def fit(
 
 
 def trainable(model: Any) -> Weights:
-    """Copies of the trained weights; states and seeds of dropout are not among them."""
+    """Copy the trainable weights, that is, without states and dropout seeds."""
     return [np.asarray(v).copy() for v in model.trainable_variables]
 
 
 def load(model: Any, weights: Weights) -> None:
-    """Put `weights` (of `trainable`) into a model of the same shape."""
+    """Assign `weights`, from `trainable`, to a model of the same shape."""
     for variable, value in zip(model.trainable_variables, weights, strict=True):
         variable.assign(value)
 
 
 def restart(compiled: Compiled, fresh: Any) -> None:
-    """The variables of a newly built model `fresh` of the same shape put into `compiled`, all else as at first.
+    """Assign the variables of a newly built model of the same shape to `compiled`, and reset its optimiser.
 
-    Saves tracing the same graph again for every fold, repeat and refit, which takes longer than many a training.
+    This saves tracing the same graph again for every fold, repeat and refit, which can take longer than the training.
     """
     for ours, theirs in zip(compiled.model.layers, fresh.layers, strict=True):
         for variable, value in zip(ours.variables, theirs.variables, strict=True):
@@ -127,8 +127,10 @@ def _one_epoch(
     average: "_Average",
     progress: "_Progress",
 ) -> tuple[float, int]:
-    """The mean training loss and the number of examples. The epoch's own generator makes its batches independent of
-    the epochs before."""
+    """Train for one epoch, and return the mean loss and the number of examples.
+
+    The batches come from the epoch's own generator, and so do not depend on the epochs before.
+    """
     reset_states(compiled.model)
     losses, examples = [], 0
     for step, (x, y, weights) in enumerate(feed.batches(np.random.default_rng([seed, epoch])), start=1):
@@ -196,7 +198,7 @@ class _Average:
 
 
 class _Progress:
-    """A bar with the time left on a terminal, one line for each epoch in a log."""
+    """On a terminal, a progress bar with the time left; in a log, one line per epoch."""
 
     def __init__(self, label: str, epochs: int, steps: int) -> None:
         self.label, self.epochs = label, epochs

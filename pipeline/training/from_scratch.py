@@ -1,5 +1,7 @@
-"""Training with the gradients of pipeline.reference in place of TensorFlow's. Everything else stays: the Keras model
-holds the weights, so schedule, average, validation, saving and serving do not know the difference."""
+"""Training with the gradients of pipeline.reference in place of TensorFlow's.
+
+The Keras model still holds the weights, so that schedule, average, validation, saving and serving work unchanged.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +16,9 @@ from pipeline.training.fit import trainable
 
 
 class FromScratch(Compiled):
-    """Forward, loss and back-propagation in NumPy, float64; the update by the model's optimiser.
+    """Compute outputs, loss and gradients in NumPy, float64, and let the model's optimiser update the weights.
 
-    The model: recurrent layers with an output for each step, and a dense layer above them.
+    The model must consist of recurrent layers with an output at each step, and one dense layer above them.
     """
 
     def __init__(
@@ -27,16 +29,19 @@ class FromScratch(Compiled):
         self.by_hand, self.truncate = loss, truncate
 
     def train(self, x: Arrays, y: Arrays, weights: Arrays | None) -> float:
-        """One step on a batch x [batch, time, features], y [batch, time, outputs]; its loss before the step."""
-        assert weights is None, "a target that does not count is NaN"
-        now = [w.astype(np.float64) for w in trainable(self.model)]
-        found = self.reference.gradients(
-            now, np.asarray(x, np.float64), np.asarray(y, np.float64), self.by_hand, self.truncate
-        )
-        self._update(now, found.d_weights)
-        return found.loss
+        """Train on one batch, and return its loss before the update.
 
-    def _update(self, now: Sequence[Floats], gradients: Sequence[Floats]) -> None:
+        x: [batch, time, features]; y: [batch, time, outputs], NaN for a target that does not count.
+        """
+        assert weights is None, "mark targets that do not count with NaN, not with weights"
+        current = [w.astype(np.float64) for w in trainable(self.model)]
+        result = self.reference.gradients(
+            current, np.asarray(x, np.float64), np.asarray(y, np.float64), self.by_hand, self.truncate
+        )
+        self._update(current, result.d_weights)
+        return result.loss
+
+    def _update(self, current: Sequence[Floats], gradients: Sequence[Floats]) -> None:
         if self._train is None:
             self._train = self._traced_update()
         self._train(*[g.astype(v.dtype) for g, v in zip(gradients, self.model.trainable_variables, strict=True)])

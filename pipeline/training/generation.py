@@ -1,4 +1,4 @@
-"""Text from a character model: one character at a time, each drawn from the model's distribution at a temperature."""
+"""Generate text from a character model, one character at a time, and measure the bits of a text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,66 +12,76 @@ from pipeline.errors import DataError
 from pipeline.layers.cells import reset_states
 from pipeline.training.compiled import Compiled
 
-CHUNK = 250
+CHUNK = 250  # characters that are predicted at once
 
 
 class Sampling(NamedTuple):
-    """How a character is drawn: at a temperature (0: always the likeliest one), and from the likeliest characters that
-    together have the probability top_p (the nucleus, Holtzman et al. 2020)."""
+    """How a character is drawn: at a temperature (0: always the likeliest one), from the nucleus.
+
+    The nucleus are the likeliest characters that together have the probability top_p (Holtzman et al. 2020).
+    """
 
     temperature: float
     top_p: float = 1.0
 
 
 def generate(
-    twin: Compiled, encoder: Mapping[str, Any], prompt: str, length: int, samplings: Sequence[Sampling], seed: int
+    inference_model: Compiled,
+    encoder: Mapping[str, Any],
+    prompt: str,
+    length: int,
+    samplings: Sequence[Sampling],
+    seed: int,
 ) -> list[str]:
-    """`length` characters after `prompt`, once for each way of sampling.
+    """Generate `length` characters after `prompt`, once for each way of sampling.
 
-    twin: stateful, with a batch size of len(samplings).
+    inference_model: stateful, with a batch size of len(samplings).
     """
     vocabulary = Vocabulary(tuple(encoder["symbols"]))
     banned = [vocabulary.ids[symbol] for symbol in (PAD, UNKNOWN) if symbol in vocabulary]
     rng = np.random.default_rng(seed)
     read = _read(prompt, vocabulary, encoder)
-    reset_states(twin.model)
-    logits = twin.predict(np.tile(read, (len(samplings), 1)))[:, -1].astype(np.float64)
+    reset_states(inference_model.model)
+    logits = inference_model.predict(np.tile(read, (len(samplings), 1)))[:, -1].astype(np.float64)
     drawn = np.zeros((len(samplings), length), np.int32)
     for t in range(length):
         logits[:, banned] = -np.inf
         drawn[:, t] = draw(logits, samplings, rng)
-        logits = twin.predict(drawn[:, t : t + 1])[:, -1].astype(np.float64)
+        logits = inference_model.predict(drawn[:, t : t + 1])[:, -1].astype(np.float64)
     return ["".join(vocabulary.decode(row)) for row in drawn]
 
 
-def bits(twin: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-    """float32 [rows, characters - 1]: -log2 of the probability given to each character but the first.
+def bits(inference_model: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return float32 [rows, characters - 1]: -log2 of the probability given to each character but the first.
 
-    twin: stateful, with a batch size of rows, its state that from which to go on; ids: [rows, characters].
+    inference_model: stateful, with a batch size of rows; it reads on from its present state. ids: [rows, characters].
     """
-    parts = [_bits(twin, ids[:, t : t + CHUNK + 1]) for t in range(0, ids.shape[1] - 1, CHUNK)]
+    parts = [_bits(inference_model, ids[:, t : t + CHUNK + 1]) for t in range(0, ids.shape[1] - 1, CHUNK)]
     return np.concatenate(parts, axis=1)
 
 
-def _bits(twin: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-    logits = twin.predict(ids[:, :-1])
+def _bits(inference_model: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    logits = inference_model.predict(ids[:, :-1])
     logits = logits - logits.max(axis=-1, keepdims=True)
     picked = np.take_along_axis(logits, ids[:, 1:, None], axis=-1)[..., 0]
     return np.asarray((np.log(np.exp(logits).sum(axis=-1)) - picked) / np.log(2.0), np.float32)
 
 
-def score(twin: Compiled, encoder: Mapping[str, Any], text: str) -> NDArray[np.float32]:
-    """float32 [characters - 1]: the bits of each character but the first of a raw text, read from a zero state."""
+def score(inference_model: Compiled, encoder: Mapping[str, Any], text: str) -> NDArray[np.float32]:
+    """Return float32 [characters - 1]: the bits of each character but the first of a raw text, read from a zero state.
+
+    inference_model: stateful, with a batch size of 1. Raises DataError if fewer than two characters are left.
+    """
     ids = _read(text, Vocabulary(tuple(encoder["symbols"])), encoder)
     if len(ids) < 2:
-        raise DataError("score: fewer than two characters are left of the text; the first is only read")
-    reset_states(twin.model)
-    found: NDArray[np.float32] = bits(twin, ids[None])[0]
-    return found
+        raise DataError("score: fewer than two characters of the text are left; the first one is read but not scored")
+    reset_states(inference_model.model)
+    scored: NDArray[np.float32] = bits(inference_model, ids[None])[0]
+    return scored
 
 
 def known_characters(encoder: Mapping[str, Any], text: str) -> int:
-    """How many characters of a raw text the model knows."""
+    """Count the characters of a raw text that the model knows."""
     known = {*encoder["symbols"]} - {PAD, UNKNOWN}
     return sum(c in known for c in prepare(text, encoder))
 
@@ -79,9 +89,9 @@ def known_characters(encoder: Mapping[str, Any], text: str) -> int:
 def generate_from_windows(
     model: Compiled, encoder: Mapping[str, Any], prompt: str, length: int, sampling: Sampling, seed: int
 ) -> str:
-    """`length` characters after `prompt`, each from the window before it and nothing else.
+    """Generate `length` characters after `prompt`, each from the window before it alone.
 
-    model: stateless, gives the logits of the one character behind a window; a short prompt makes shorter windows.
+    model: stateless, windows → logits of the next character. Windows are shorter at first if the prompt is short.
     """
     vocabulary = Vocabulary(tuple(encoder["symbols"]))
     rng, window = np.random.default_rng(seed), encoder["window"]
@@ -94,7 +104,7 @@ def generate_from_windows(
 
 
 def _read(prompt: str, vocabulary: Vocabulary, encoder: Mapping[str, Any]) -> NDArray[np.int32]:
-    """The prompt as ids, at least one. Where no symbol stands for unknown characters, they are left out."""
+    """Return the prompt as int32 [at least 1] ids. Unknown characters are dropped if the vocabulary has no UNKNOWN."""
     text = prepare(prompt, encoder)
     if UNKNOWN in vocabulary:
         return vocabulary.encode(text or " ")
@@ -102,7 +112,7 @@ def _read(prompt: str, vocabulary: Vocabulary, encoder: Mapping[str, Any]) -> ND
 
 
 def draw(logits: NDArray[np.float64], samplings: Sequence[Sampling], rng: np.random.Generator) -> NDArray[np.int64]:
-    """One id for each row of logits [rows, symbols], by the Gumbel-max trick; no noise where the temperature is 0."""
+    """Draw an id for each row of logits [rows, symbols] by the Gumbel-max trick, without noise at temperature 0."""
     heat = np.array([[s.temperature] for s in samplings])
     nucleus = np.array([[s.top_p] for s in samplings])
     noise = rng.gumbel(size=logits.shape)
@@ -112,12 +122,12 @@ def draw(logits: NDArray[np.float64], samplings: Sequence[Sampling], rng: np.ran
 
 
 def _in_nucleus(logits: NDArray[np.float64], nucleus: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """bool [rows, symbols]: the fewest likeliest symbols that have at least the probability `nucleus` [rows, 1]."""
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    order = np.argsort(-shares, axis=1, kind="stable")
-    ranked = np.take_along_axis(shares, order, axis=1)
-    likelier = np.cumsum(ranked, axis=1) - ranked  # the probability of all that come before
+    """Return bool [rows, symbols]: the fewest symbols with a total probability of at least `nucleus` [rows, 1]."""
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    order = np.argsort(-p, axis=1, kind="stable")
+    ranked = np.take_along_axis(p, order, axis=1)
+    likelier = np.cumsum(ranked, axis=1) - ranked  # total probability of the likelier symbols
     inside = np.zeros(logits.shape, np.bool_)
     np.put_along_axis(inside, order, likelier < nucleus, axis=1)
     return inside

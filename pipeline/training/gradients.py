@@ -1,7 +1,7 @@
-"""How far back in time a loss reaches: the norm of its gradient by distance, where it vanishes and where it explodes.
+"""How far back in time a loss reaches: the norm of its gradient by distance, which shows vanishing and exploding.
 
-After Bengio et al. 1994 and Pascanu et al. 2013: the loss of the last step alone is differentiated with respect to what
-the recurrent layer was given at each step before it.
+After Bengio et al. 1994 and Pascanu et al. 2013: the loss of the last step alone is differentiated with respect to the
+inputs of the recurrent layer at each step up to it.
 """
 
 from typing import Any
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from pipeline.layers import keras
 from pipeline.training.fit import Weights, load
 
-ENLARGED = 3.0  # what recurrent weights are multiplied by, to see gradients explode
+ENLARGED = 3.0  # factor on the recurrent weights that makes gradients explode
 STATES = ("untrained", "trained", "recurrent weights × 3", "recurrent weights × 3, clipped")
 
 
 def by_state(model: Any, start: Weights, trained: Weights, x: Any, y: Any, clip_norm: float) -> NDArray[np.float64]:
-    """float64 [STATES, time], distance 0 first.
+    """Return float64 [STATES, time]: gradient norms by distance, distance 0 first.
 
     model: stateless, with a layer named "embedding", ids int32 [batch, time] → logits; start, trained: its weights.
-    x, y: int32 [batch, time], a real batch and each next id. Clipped: times what clip_norm leaves of the gradient of
-    all weights for the whole batch.
+    x, y: int32 [batch, time], a real batch and each next id. The clipped norms are multiplied by the share that
+    clip_norm leaves of the gradient with respect to all weights for the whole batch.
     """
     enlarged = _enlarged(model, start)
     rows = [_by_distance(model, weights, x, y) for weights in (start, trained, enlarged)]
@@ -35,7 +35,7 @@ def _enlarged(model: Any, weights: Weights) -> Weights:
 
 
 def _by_distance(model: Any, weights: Weights, x: Any, y: Any) -> NDArray[np.float64]:
-    """float64 [time]: the norm of the gradient, the mean over the batch, from the last step back to the first."""
+    """Return float64 [time]: the mean norm of the gradient over the batch, from the last step back to the first."""
     import tensorflow as tf
 
     load(model, weights)
@@ -49,12 +49,12 @@ def _by_distance(model: Any, weights: Weights, x: Any, y: Any) -> NDArray[np.flo
             loss = _losses(target, rest(inputs)[:, -1])
         return tape.gradient(loss, inputs)
 
-    found = np.asarray(tf.function(gradient, autograph=False)(x, y[:, -1]), np.float64)
-    return np.asarray(np.linalg.norm(found, axis=-1).mean(axis=0)[::-1])
+    gradients = np.asarray(tf.function(gradient, autograph=False)(x, y[:, -1]), np.float64)
+    return np.asarray(np.linalg.norm(gradients, axis=-1).mean(axis=0)[::-1])
 
 
 def _norm_of_weights(model: Any, weights: Weights, x: Any, y: Any) -> float:
-    """The norm of the gradient of the mean loss of all steps with respect to all weights."""
+    """Return the norm of the gradient, with respect to all weights, of the mean loss of all steps."""
     import tensorflow as tf
 
     load(model, weights)

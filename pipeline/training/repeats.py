@@ -1,4 +1,4 @@
-"""Trains an experiment: one network for each fold and repeat, each from its own seed, all in one process."""
+"""Train an experiment: one network for each fold and repeat, each from its own seed, all in one process."""
 
 import itertools
 import random
@@ -19,12 +19,12 @@ from pipeline.training.fit import Fitted, Weights, fit, optimizer, restart
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network. `predictions`: for validation and test, in the form that the task's score() takes, and what
-    else the predictor has to show.
+    """One trained network.
 
-    `samples`: what it generates, for tasks that generate: first what it did after epochs of the run with validation,
-    which is said there, then with its final weights. `epochs`: passes over the data that its weights saw.
-    `history`: a row for each epoch of the run with validation.
+    `predictions`: for validation and test, in the form that the task's score() takes, and the predictor's further
+    arrays. `samples`: texts that it generated, first after epochs of the run with validation (with their `epoch`), then
+    with its final weights; empty for tasks that do not generate. `epochs`: passes over the data that produced its
+    weights. `history`: a row for each epoch of the run with validation.
     """
 
     seed: int
@@ -39,7 +39,7 @@ class Member:
 
 
 def train(task: Task, network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, label: str) -> list[Member]:
-    """`network.repeats` seeds × the folds of the data set, in this order."""
+    """Train a network for each of `network.repeats` seeds and, within a seed, for each fold of the data set."""
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
     trainer = Trainer(task, network, encoded, epochs)
     names = [label if len(runs) == 1 else f"{label} [{i}/{len(runs)}]" for i in range(1, len(runs) + 1)]
@@ -47,7 +47,7 @@ def train(task: Task, network: ExperimentRows, encoded: Encoded, *, seed: int, e
 
 
 class Trainer:
-    """One compiled model that every member is trained in, each from its own seed as if it were alone."""
+    """One compiled model, in which networks are trained one after another, each as if it were the only one."""
 
     def __init__(self, task: Task, network: ExperimentRows, encoded: Encoded, epochs: int) -> None:
         self.network, self.encoded, self.epochs = network, encoded, epochs
@@ -56,7 +56,7 @@ class Trainer:
         self.predictor = self.module.predictor(self.compiled, network, encoded)
 
     def member(self, seed: int, fold: int, label: str) -> Member:
-        """Fit on train with validation; with `refit`, once more from the same seed on both, as long as was best."""
+        """Fit on train with validation. With `refit`, fit again on both from the same seed, up to the best epoch."""
         started = time.monotonic()
         fitted_on: tuple[str, ...] = ("train",)
         fitted = self._fit(seed, fold, fitted_on, None, label)
@@ -85,7 +85,7 @@ class Trainer:
 
     def _fit(self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str) -> Fitted:
         # Keras draws the seeds of initialisers and dropout from Python's generator. Its set_random_seed would also seed
-        # TensorFlow's own, which nothing here uses, and have every graph optimised anew: two seconds a member.
+        # TensorFlow's, which is not used here, and make it optimise every graph again: two seconds per network.
         random.seed(seed)
         restart(self.compiled, self._build())
         if self.module.start is not None:
@@ -93,7 +93,7 @@ class Trainer:
         epochs, written = itertools.count(1), list[dict[str, Any]]()
 
         def validate() -> dict[str, float]:
-            # From generators of its own: a network trains alike whether it is listened to or not.
+            # Checkpoints use generators of their own, so that the training is the same with and without them.
             if self.predictor.checkpoint is not None:
                 epoch = next(epochs)
                 written.extend(self.predictor.checkpoint(epoch, seed, epoch == self.epochs))
@@ -114,7 +114,7 @@ class Trainer:
 
 
 def mean_history(members: list[Member]) -> list[dict[str, float]]:
-    """A row for each epoch: the mean over the members that trained as long."""
+    """Return a row for each epoch: the mean over the networks that were still in training."""
     longest = max((m.history for m in members), key=len)
     rows = []
     for i, first in enumerate(longest):

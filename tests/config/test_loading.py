@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import loading, renamed
+from pipeline.config import plain_yaml, renamed
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.schema.values import CELL_NAMES
 from pipeline.sources import SOURCES
@@ -191,7 +191,7 @@ def test_the_top_level_cell_swaps_every_experiment(cell: str, tmp_path: Path) ->
 
 def test_too_large_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at most"):
-        load(write(tmp_path, GOOD + "#" * loading.MAX_BYTES), SOURCES)
+        load(write(tmp_path, GOOD + "#" * plain_yaml.MAX_BYTES), SOURCES)
 
 
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:

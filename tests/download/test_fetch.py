@@ -1,4 +1,4 @@
-"""Download faults against a local server: cut off, no ranges, HTML, wrong checksum, 404, 503, truncated, missing."""
+"""Downloads from a faulty local server: cut off, no ranges, HTML, wrong checksum, 404, 503, truncated, missing."""
 
 import dataclasses
 import hashlib
@@ -24,7 +24,7 @@ HTML = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
 
 @dataclasses.dataclass
 class Site:
-    """What the server does; `plan`: one behaviour per request, the last one for all that follow."""
+    """The state of the server. plan: its behaviour for each request; the last one applies to all further requests."""
 
     url: str = ""
     plan: list[str] = dataclasses.field(default_factory=lambda: ["whole"])
@@ -49,8 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         span = self.headers.get("Range")
         self.site.ranges.append(span)
         start = int(span.removeprefix("bytes=").removesuffix("-")) if span else 0
-        what, _, detail = self.site.next().partition(" ")
-        getattr(self, f"do_{what}")(start, detail)
+        behaviour, _, detail = self.site.next().partition(" ")
+        getattr(self, f"do_{behaviour}")(start, detail)
 
     def _answer(self, code: int, body: bytes, length: int | None = None, **headers: str) -> None:
         self.send_response(code)
@@ -346,7 +346,7 @@ def test_missing_mirror_file_names_every_place_and_the_way_out(site: Site, tmp_p
     assert f"a.zip: {site.url}/a.zip: HTTP 404" in message
     assert "b.zip: has no official address" in message
     assert "Log in at example.org and ask." in message
-    assert "into a mirror folder as toy/a.zip or toy/b.zip and name that folder in PIPELINE_MIRROR" in message
+    assert "into a mirror folder as toy/a.zip or toy/b.zip and set PIPELINE_MIRROR to that folder" in message
 
 
 @pytest.mark.parametrize(
@@ -378,7 +378,7 @@ def test_mirror_has_all_forms_asked_before_any_official_address(site: Site, tmp_
 
 def test_other_files_do_not_stay_beside_the_verified_one(site: Site, tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip", "notes.txt", "b.zip.part"):
-        (tmp_path / name).write_bytes(b"a sample or something stale")
+        (tmp_path / name).write_bytes(b"a synthetic or a stale file")
     card = _card(_file(None, name="b.zip"), _file(f"{site.url}/a.zip"))
     fetch("toy", card, tmp_path, None, sleep=site.waits.append)
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]

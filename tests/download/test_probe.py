@@ -1,4 +1,4 @@
-"""The probe against a local publisher: same, changed, gone, HTML, silent, without HEAD; and what is accepted."""
+"""The probe against a local publisher: unchanged, changed, gone, HTML, silent, without HEAD; and accepting changes."""
 
 import dataclasses
 import hashlib
@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.config import loading
+from pipeline.config import loading, plain_yaml
 from pipeline.download import http as http_module
 from pipeline.download import probe
 from pipeline.errors import ConfigError, DownloadError
@@ -63,7 +63,7 @@ OF_ALICE = [
 
 @dataclasses.dataclass
 class Publisher:
-    """`how`: what is answered to a GET; `head`: to a HEAD; `asked`: the methods that came in."""
+    """The state of the server. how: its answer to a GET; head: its code for a HEAD; asked: the methods it received."""
 
     url: str = ""
     how: str = "file"
@@ -106,7 +106,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
-    """A server that is alice's official address; alice's card pins BODY."""
+    """Start a server at alice's official address; the card of alice pins BODY."""
     state = Publisher()
     handler = type("ThisHandler", (Handler,), {"publisher": state})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -135,7 +135,7 @@ def _sha256(body: bytes) -> str:
 
 
 def _probe(project: Project, capsys: pytest.CaptureFixture[str], *names: str, accept: bool = False) -> list[str]:
-    """The lines that the probe prints; it does not wait between tries."""
+    """Run the probe without waits between tries, and return the lines that it prints."""
     probe.run(project, list(names), accept, sleep=lambda _: None)
     return capsys.readouterr().out.splitlines()
 
@@ -176,7 +176,7 @@ def test_a_changed_file_is_told_with_what_it_touches(
     assert lines == [
         f"alice: changed: 11-0.txt: pinned sha256 {_sha256(BODY)}, {len(BODY):,} bytes; "
         f"now sha256 {_sha256(NEWER)}, {len(NEWER):,} bytes, {DATE}",
-        "To use what has changed: python -m pipeline probe --accept alice",
+        "To use the changed files: python -m pipeline probe --accept alice",
     ]
     stored = _stored(project)
     assert stored["changed"] == ["alice"]
@@ -298,7 +298,7 @@ def test_accepted_is_pinned_in_one_line_and_then_downloaded(
     old.write_bytes(BODY)
     monkeypatch.setenv("PIPELINE_MIRROR", str(project.root / "mirror"))
     last = _probe(project, capsys, accept=True)[-1]
-    assert last == f"params.yaml: pins set for alice; with edition published this touches {', '.join(OF_ALICE)}"
+    assert last == f"params.yaml: pinned alice; with edition: published this reruns {', '.join(OF_ALICE)}"
     row = f'alice: {{reader: alice, pins: {{11-0.txt: "{_sha256(NEWER)}"}}}}'
     after = (project.root / "params.yaml").read_text()
     assert [line.split("#")[0].rstrip() for line in after.splitlines()] == [
@@ -318,20 +318,20 @@ def test_accepted_is_pinned_in_one_line_and_then_downloaded(
 
 
 def test_an_older_pin_is_replaced_and_other_rows_stay(project: Project) -> None:
-    once = loading.with_pins(PARAMS, {"alice": {"11-0.txt": "1" * 64}, "umich": {"training.txt": "2" * 64}})
-    twice = loading.with_pins(once, {"alice": {"11-0.txt": "3" * 64}})
+    once = plain_yaml.with_pins(PARAMS, {"alice": {"11-0.txt": "1" * 64}, "umich": {"training.txt": "2" * 64}})
+    twice = plain_yaml.with_pins(once, {"alice": {"11-0.txt": "3" * 64}})
     (project.root / "params.yaml").write_text(twice)
     sources = loading.load(project.root, SOURCES).sources
     assert sources["alice"].pins == {"11-0.txt": "3" * 64}
     assert sources["umich"].pins == {"training.txt": "2" * 64}
     assert "cell: null\n" in twice
-    longer = loading.with_pins(PARAMS, {"alice": {f"{i}.txt": str(i) * 64 for i in range(5)}})
+    longer = plain_yaml.with_pins(PARAMS, {"alice": {f"{i}.txt": str(i) * 64 for i in range(5)}})
     assert len(longer.splitlines()) == len(PARAMS.splitlines())
 
 
 def test_the_projects_own_params_keep_every_other_line() -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    lines = loading.with_pins(text, {"alice": {"11-0.txt": "1" * 64}}).splitlines()
+    lines = plain_yaml.with_pins(text, {"alice": {"11-0.txt": "1" * 64}}).splitlines()
     changed = [after for before, after in zip(text.splitlines(), lines, strict=True) if before != after]
     assert len(changed) == 1 and changed[0].startswith("  alice: {reader: alice, pins:")
 
@@ -363,7 +363,7 @@ def test_a_wrong_pin_is_told_before_anything_runs(
     assert capsys.readouterr().err.startswith("error: ")
 
 
-# The outputs of all stages are made up and committed, so that nothing has changed but the pin.
+# The outputs of all stages are invented and committed, so that only the pin has changed.
 COMMITTED = """
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tests and intervals of evaluation/statistics.py against closed forms and known values."""
+"""The tests and intervals of evaluation/statistics.py against closed forms, known values and simulations."""
 
 import math
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.evaluation.statistics import diebold_mariano, mcnemar
+from pipeline.evaluation.statistics import diebold_mariano, mcnemar, paired_interval
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,3 +76,74 @@ def test_equal_losses_are_no_gain() -> None:
 def test_importing_the_module_does_not_import_scipy() -> None:
     code = "import sys; import pipeline.evaluation.statistics; print('scipy' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "False\n"
+
+
+def coverage(block: int, correlated: float) -> float:
+    """How often the interval holds the true difference, of 200 simulated comparisons over 240 examples."""
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(200):
+        noise = rng.normal(size=240)
+        for t in range(1, 240) if correlated else ():
+            noise[t] += correlated * noise[t - 1]
+        hard = rng.normal(size=240)  # what makes an example hard for both cancels out
+        _, low, high = paired_interval(hard + 0.3 + noise, hard, block, draws=200)
+        hits += low <= 0.3 <= high
+    return hits / 200
+
+
+def test_the_interval_covers_the_true_difference() -> None:
+    assert 0.89 <= coverage(1, 0.0) <= 0.99
+
+
+def test_dependent_examples_need_blocks() -> None:
+    assert coverage(1, 0.8) < 0.75 < 0.82 < coverage(24, 0.8)
+
+
+def test_the_sign_of_a_difference() -> None:
+    rng = np.random.default_rng(0)
+    good, bad = rng.normal(0.0, 0.1, 100), rng.normal(1.0, 0.1, 100)
+    mean, low, high = paired_interval(good, bad, 1)
+    assert low < mean < high < 0, "ours costs less"
+    np.testing.assert_allclose(paired_interval(bad, good, 1)[0], -mean)
+    assert paired_interval(good, good, 5) == (0.0, 0.0, 0.0)
+    assert paired_interval(good, bad, 1) == (mean, low, high), "the same draws each time"
+
+
+def right_and_wrong(b: int, c: int, same: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of two methods of which the first alone is right b times and the second alone c times."""
+    ours, theirs = [0] * b + [1] * c + [0, 1] * same, [1] * b + [0] * c + [0, 1] * same
+    return np.array(ours, float), np.array(theirs, float)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "p"),
+    [
+        (1, 9, 22 / 1024),  # 2 × (1 + 10) / 2¹⁰
+        (9, 1, 22 / 1024),
+        (0, 5, 2 / 32),
+        (0, 0, 1.0),
+        (4, 4, 1.0),
+        (12, 12, 1.0),
+        (6, 18, 0.0226558),  # exact: 24 examples
+        (5, 20, 0.0051103),  # χ² = 14² / 25 = 7.84
+        (121, 59, 5.450094e-06),  # χ² = 61² / 180
+        (13, 13, 1.0),  # the correction goes no further than 0
+    ],
+)
+def test_mcnemar_against_known_values(b: int, c: int, p: float) -> None:
+    found = mcnemar(*right_and_wrong(b, c))
+    assert found is not None
+    assert (found["only_ours_right"], found["only_baseline_right"]) == (b, c)
+    assert found["p"] == pytest.approx(p, rel=1e-4)
+
+
+def test_mcnemar_is_for_right_and_wrong_alone() -> None:
+    ours, theirs = right_and_wrong(3, 4)
+    assert mcnemar(ours / 2, theirs) is None, "a mean over several networks"
+    assert mcnemar(ours, theirs + 0.1) is None
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_few_examples_are_no_trouble(n: int) -> None:
+    mean, low, high = paired_interval(np.arange(n) + 1.0, np.zeros(n), 200, draws=50)
+    assert low <= mean <= high

@@ -1,4 +1,4 @@
-"""The reference cells against Keras and against finite differences: outputs, and every gradient."""
+"""Compare the outputs and all gradients of the reference cells with Keras and with finite differences."""
 
 import ast
 from collections.abc import Callable
@@ -31,45 +31,45 @@ def weights_of(cell: Cell, features: int = FEATURES, units: int = UNITS) -> Weig
 
 
 def keras_layer(name: str, weights: Weights, **options: Any) -> Any:
-    """The layer of Keras with these weights, in float64, one output for each step."""
+    """Build the Keras layer with these weights, in float64, with one output for each step."""
     kind = keras.layers.SimpleRNN if name == "sigmoid" else KERAS_CELLS[name]
-    given = {"activation": "sigmoid"} if name == "sigmoid" else {}
-    layer = kind(len(weights.recurrent), return_sequences=True, dtype="float64", **given, **options)
+    activation = {"activation": "sigmoid"} if name == "sigmoid" else {}
+    layer = kind(len(weights.recurrent), return_sequences=True, dtype="float64", **activation, **options)
     layer.build((BATCH, None, len(weights.kernel)))
     layer.set_weights(weights)
     return layer
 
 
 def keras_gradients(layer: Any, x: Floats, d_outputs: Floats) -> tuple[Floats, Floats, list[Floats]]:
-    """(outputs, d_x, d_weights) of the loss sum(outputs × d_outputs), whose gradient d_outputs is."""
+    """Return (outputs, d_x, d_weights) for the loss sum(outputs × d_outputs), whose gradient is d_outputs."""
     import tensorflow as tf
 
-    given = tf.constant(x)
+    inputs = tf.constant(x)
     with tf.GradientTape() as tape:
-        tape.watch(given)
-        outputs = layer(given)
+        tape.watch(inputs)
+        outputs = layer(inputs)
         loss = tf.reduce_sum(outputs * d_outputs)
     variables = [v.value for v in layer.trainable_variables]
-    d_x, *d_weights = tape.gradient(loss, [given, *variables])
+    d_x, *d_weights = tape.gradient(loss, [inputs, *variables])
     return np.asarray(outputs), np.asarray(d_x), [np.asarray(d) for d in d_weights]
 
 
 def slopes(loss: Callable[[], float], at: Floats, step: float = 1e-5) -> Floats:
-    """Central finite differences of loss() with respect to each number of `at`, which is changed in place."""
-    found = np.empty_like(at)
+    """Compute central finite differences of loss() with respect to each number of `at`, which is changed in place."""
+    differences = np.empty_like(at)
     for i in np.ndindex(at.shape):
         kept = at[i]
         at[i] = kept + step
         above = loss()
         at[i] = kept - step
-        found[i] = (above - loss()) / (2 * step)
+        differences[i] = (above - loss()) / (2 * step)
         at[i] = kept
-    return found
+    return differences
 
 
-def assert_close(found: Floats, expected: Floats, tolerance: float) -> None:
-    """Relative to the largest number, for a difference quotient is as exact as the loss, not as its smallest slope."""
-    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+def assert_close(actual: Floats, expected: Floats, tolerance: float) -> None:
+    """Compare relative to the largest number: a finite difference is as exact as the loss, not as the slope."""
+    assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
 
 
 def test_numpy_is_all_that_is_needed() -> None:
@@ -110,14 +110,14 @@ def test_gradients_are_slopes(name: str) -> None:
 
     traces = through_time.forward(cell, weights, x).traces
     d_x, d_weights = through_time.backward(cell, weights, traces, d_outputs)
-    for found, at in zip([d_x, *d_weights], [x, *weights], strict=True):
-        assert_close(found, slopes(loss, at), 1e-6)
+    for gradient, at in zip([d_x, *d_weights], [x, *weights], strict=True):
+        assert_close(gradient, slopes(loss, at), 1e-6)
 
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("truncate", [0, 1, 3])
 def test_truncated_gradients_are_those_of_a_state_that_was_detached(name: str, truncate: int) -> None:
-    """By finite differences: the loss of step t from the untouched state `truncate` steps before it."""
+    """Check by finite differences; the loss of step t is computed from the unchanged state `truncate` steps earlier."""
     cell, weights, x = ALL[name], weights_of(ALL[name]), numbers(BATCH, TIME, FEATURES)
     d_outputs = numbers(BATCH, TIME, UNITS, seed=1)
     whole = through_time.forward(cell, weights, x)
@@ -132,10 +132,10 @@ def test_truncated_gradients_are_those_of_a_state_that_was_detached(name: str, t
         return float(np.sum(np.stack(ends, axis=1) * d_outputs))
 
     d_x, d_weights = through_time.backward(cell, weights, whole.traces, d_outputs, truncate)
-    for found, at in zip([d_x, *d_weights], [x, *weights], strict=True):
-        assert_close(found, slopes(loss, at), 1e-6)
-    everything = through_time.backward(cell, weights, whole.traces, d_outputs)[1]
-    assert np.abs(everything.recurrent - d_weights.recurrent).max() > 1e-5
+    for gradient, at in zip([d_x, *d_weights], [x, *weights], strict=True):
+        assert_close(gradient, slopes(loss, at), 1e-6)
+    untruncated = through_time.backward(cell, weights, whole.traces, d_outputs)[1]
+    assert np.abs(untruncated.recurrent - d_weights.recurrent).max() > 1e-5
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -147,7 +147,7 @@ def test_a_truncation_that_reaches_the_start_is_none(name: str) -> None:
     for truncate in (TIME - 1, TIME, 10 * TIME):
         again_x, again = through_time.backward(cell, weights, traces, d_outputs, truncate)
         assert np.array_equal(again_x, d_x) and all(map(np.array_equal, again, d_weights))
-    # The longest truncation that is one: only the way from the last step to the first is missing.
+    # With TIME - 2 only the gradient from the last step to the first is missing.
     almost = through_time.backward(cell, weights, traces, d_outputs, TIME - 2)[1]
     assert np.abs(almost.kernel - d_weights.kernel).max() > 1e-9
     d_outputs[:, -1] = 0
@@ -159,7 +159,7 @@ def test_a_truncation_that_reaches_the_start_is_none(name: str) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_chunks_with_a_carried_state_are_a_stateful_network_of_keras(name: str) -> None:
-    """k1 = k2 = 4: the same outputs as in one go, other gradients; both as in Keras."""
+    """With k1 = k2 = 4 the outputs are those of a single pass, the gradients are not; both are those of Keras."""
     cell, weights, x = CELLS[name], weights_of(CELLS[name]), numbers(BATCH, 8, FEATURES)
     d_outputs = numbers(BATCH, 8, UNITS, seed=1)
     layer, state = keras_layer(name, weights, stateful=True), None
@@ -174,7 +174,7 @@ def test_chunks_with_a_carried_state_are_a_stateful_network_of_keras(name: str) 
 
 
 def test_a_gradient_lives_longer_in_an_lstm_that_does_not_forget() -> None:
-    """The way through the memory has no matrix: with forget gates at 1 nothing is lost in a hundred steps."""
+    """The gradient of the memory is not multiplied by a matrix: with forget gates at 1 it survives a hundred steps."""
     lives = {}
     for name, cell in {"simple_rnn": SimpleRNN(), "lstm": LSTM()}.items():
         kernel = np.zeros((1, cell.gates * UNITS))
@@ -212,11 +212,11 @@ def test_the_gradients_of_a_stack_are_slopes(truncate: int | None) -> None:
     def loss() -> float:
         return mean_squared(network.predict(weights, x), truth)[0]
 
-    found = network.gradients(weights, x, truth, mean_squared, truncate)
-    assert found.loss == pytest.approx(loss()) and len(found.d_weights) == len(weights)
-    for i, (gradient, at) in enumerate(zip(found.d_weights, weights, strict=True)):
+    gradients = network.gradients(weights, x, truth, mean_squared, truncate)
+    assert gradients.loss == pytest.approx(loss()) and len(gradients.d_weights) == len(weights)
+    for i, (gradient, at) in enumerate(zip(gradients.d_weights, weights, strict=True)):
         expected = slopes(loss, at)
-        if truncate is None or i >= 6:  # what stands above the layers is not truncated
+        if truncate is None or i >= 6:  # gradients of the dense layer are never truncated
             assert_close(gradient, expected, 1e-6)
         else:
             assert np.abs(gradient - expected).max() > 1e-3 * np.abs(expected).max()

@@ -1,4 +1,4 @@
-"""One step of a GRU with five inputs and three units, gate by gate: by hand, and measured out of the cell of Keras.
+"""Check each gate in one step of a GRU with five inputs and three units: by hand, and measured from Keras' cell.
 
 `pytest -s` prints the gates.
 """
@@ -17,7 +17,7 @@ Z, R, N = (slice(i * UNITS, (i + 1) * UNITS) for i in range(3))
 
 
 def made() -> tuple[Floats, Floats, Weights]:
-    """x [1, 5], h [1, 3], weights: random vectors and matrices."""
+    """Return random x [1, 5], h [1, 3] and weights."""
     rng = np.random.default_rng(12)
     weights = Weights(*(rng.normal(scale=0.5, size=size) for size in ((FEATURES, 9), (UNITS, 9), (2, 9))))
     return rng.normal(size=(1, FEATURES)), rng.normal(size=(1, UNITS)), weights
@@ -31,7 +31,7 @@ def keras_step(x: Floats, h: Floats, weights: Weights) -> Floats:
 
 
 def changed(weights: Weights, part: slice, bias: float, *, recurrent_bias: float | None = None) -> Weights:
-    """The columns of one gate without any input, but with this bias."""
+    """Set the columns of one gate to zero, and its bias to `bias`."""
     new = Weights(*(w.copy() for w in weights))
     for w in new:
         w[..., part] = 0.0
@@ -42,8 +42,11 @@ def changed(weights: Weights, part: slice, bias: float, *, recurrent_bias: float
 
 
 def gates_of_keras(x: Floats, h: Floats, weights: Weights) -> dict[str, Floats]:
-    """Keras shows no gate. But a candidate of 0 leaves z h; an update gate of 0 leaves the candidate; and a candidate
-    that sees nothing but a bias behind the reset gate is tanh(r × bias)."""
+    """Measure the gates of Keras, which does not return them.
+
+    With a candidate of 0 the output is z h; with an update gate of 0 it is the candidate; and a candidate whose only
+    input is a bias after the reset gate is tanh(r × bias).
+    """
     closed = changed(weights, Z, -1e3)
     return {
         "update gate z": keras_step(x, h, changed(weights, N, 0.0)) / h,
@@ -54,7 +57,7 @@ def gates_of_keras(x: Floats, h: Floats, weights: Weights) -> dict[str, Floats]:
 
 
 def by_hand(x: Floats, h: Floats, w: Weights) -> dict[str, Floats]:
-    """The equations, a line each; nothing of the project is used."""
+    """Compute each equation on a line of its own, without the project's code."""
     z = 1 / (1 + np.exp(-(x @ w.kernel[:, Z] + w.bias[0, Z] + h @ w.recurrent[:, Z] + w.bias[1, Z])))
     r = 1 / (1 + np.exp(-(x @ w.kernel[:, R] + w.bias[0, R] + h @ w.recurrent[:, R] + w.bias[1, R])))
     n = np.tanh(x @ w.kernel[:, N] + w.bias[0, N] + r * (h @ w.recurrent[:, N] + w.bias[1, N]))
@@ -66,28 +69,28 @@ def test_the_gates_are_those_by_hand_and_those_of_keras(other: Any) -> None:
     x, h, weights = made()
     state, trace = GRU().step(x, h[None], weights)
     assert isinstance(trace, GruTrace)
-    found = {"update gate z": trace.update, "reset gate r": trace.reset, "candidate n": trace.candidate}
-    found["output h'"] = state[0]
+    gates = {"update gate z": trace.update, "reset gate r": trace.reset, "candidate n": trace.candidate}
+    gates["output h'"] = state[0]
     expected = other(x, h, weights)
-    for name, values in found.items():
+    for name, values in gates.items():
         print(f"{name:14}", np.array2string(values[0], precision=6), "Keras" if other is gates_of_keras else "by hand")
         assert values.shape == (1, UNITS)
         np.testing.assert_allclose(values, expected[name], rtol=1e-9)
-    assert 0.01 < trace.update.min() < trace.update.max() < 0.99, "a gate that is not saturated"
+    assert 0.01 < trace.update.min() < trace.update.max() < 0.99, "the gate is not saturated"
 
 
 def test_the_example_of_the_documentation() -> None:
     text = (Path(__file__).parents[2] / "docs" / "from-scratch.md").read_text(encoding="utf-8")
     block = text[text.index("    import numpy") : text.index("## How it is checked")]
-    found: dict[str, Any] = {}
-    exec("\n".join(line[4:] for line in block.splitlines()), found)
-    expected = by_hand(found["x"], found["h"], found["weights"])
-    np.testing.assert_allclose(found["trace"].update, expected["update gate z"])
-    np.testing.assert_allclose(found["state"][0], expected["output h'"])
+    variables: dict[str, Any] = {}
+    exec("\n".join(line[4:] for line in block.splitlines()), variables)
+    expected = by_hand(variables["x"], variables["h"], variables["weights"])
+    np.testing.assert_allclose(variables["trace"].update, expected["update gate z"])
+    np.testing.assert_allclose(variables["state"][0], expected["output h'"])
 
 
 def test_the_blend() -> None:
-    """An open update gate keeps the old output, a closed one takes the candidate; a closed reset gate hides h."""
+    """An update gate of 1 keeps the previous output, one of 0 takes the candidate; a reset gate of 0 hides h."""
     x, h, weights = made()
     kept, _ = GRU().step(x, h[None], changed(weights, Z, 1e3))
     np.testing.assert_allclose(kept[0], h)

@@ -13,11 +13,22 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config import loading
 from pipeline.config.schema.params import Params
-from pipeline.encoding.records import SPLITS, Encoded, Images, LabelledTexts, Series, TaggedSentences, TextCorpus
+from pipeline.encoding.records import (
+    SPLITS,
+    Encoded,
+    Images,
+    LabelledTexts,
+    Series,
+    TaggedSentences,
+    TextCorpus,
+    member_key,
+)
 from pipeline.evaluation import scoring
+from pipeline.reporting import report_data
+from pipeline.reporting.report_data import ReportData
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
-from pipeline.tasks import load_task
+from pipeline.tasks import task_named
 from pipeline.tasks.forecasting.prepare import targets
 from pipeline.tasks.pos_tagging.prepare import in_split
 from pipeline.tasks.returns.prepare import days
@@ -158,16 +169,16 @@ def key_of(experiment: str) -> str:
 def add_results(project: Project, params: Params, name: str, rng: np.random.Generator) -> None:
     """What train and evaluate would have left of an experiment."""
     row = params.experiment(name)
-    task, encoded = load_task(row.task), artifacts.load_encoded(project.prepared(row.dataset))
+    task, encoded = task_named(row.task), artifacts.load_encoded(project.prepared(row.dataset))
     folds, rivals = encoded.summary.get("folds", 1), project.baselines(row.dataset)
     members = [{"seed": 1 + r, "fold": f} for r in range(row.repeats) for f in range(folds)]
     made = {
-        scoring.member_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
+        member_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
         for i, m in enumerate(members)
         for split in ("validation", "test")
     }
     if getattr(row, "topology", "") == "attention":
-        made[scoring.member_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
+        made[member_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
     baselines = artifacts.load_json(rivals / "metrics.json")
     found = scoring.figures(task, encoded, members, made)
     losses = scoring.test_losses(task, encoded, members, made)
@@ -189,7 +200,7 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
     folder = project.predictions(row.dataset, name)
     artifacts.save_arrays(folder / "predictions.npz", made)
     samples = [{"prompt": "the <b>", "temperature": t, "text": f"cat {ATTACK}"} for t in (0.5, 1.0)]
-    head = f"epoch,loss,val_{task.MONITOR},examples_per_second,seconds"
+    head = f"epoch,loss,val_{task.monitor.name},examples_per_second,seconds"
     curve = f"{head}\n1,2.0,0.5,30,4\n2,1.5,0.7,70,2\n3,1.2,0.6,60,2\n"
     on_the_way = [{**samples[0], "text": text, "epoch": i} for i, text in enumerate(("teh", "the"), start=1)]
     artifacts.save_json(folder / "samples.json", on_the_way + samples if "char" in row.task else [])
@@ -199,8 +210,8 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
 def add_dataset(project: Project, params: Params, name: str, record: Any, rng: np.random.Generator) -> None:
     """What preprocess and baseline would have left; digits are real data, everything else is a sample."""
     row = params.datasets[name]
-    task = load_task(row.task)
-    encoded = task.encode(record, row, 1)
+    task = task_named(row.task)
+    encoded = task.prepare(record, row, 1)
     edition = "published" if name == "digits" else "synthetic"
     facts = {"edition": edition, "source": name, "dataset": name, "task": row.task, "protocol": row.protocol}
     encoded = Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts})
@@ -212,7 +223,7 @@ def add_dataset(project: Project, params: Params, name: str, record: Any, rng: n
     artifacts.save_json(project.baselines(name) / "metrics.json", figures)
     artifacts.save_arrays(
         project.baselines(name) / "predictions.npz",
-        {scoring.member_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
+        {member_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
     )
 
 
@@ -243,6 +254,13 @@ def project(finished: Project, tmp_path: Path) -> Project:
     """A copy to change."""
     shutil.copytree(finished.root, tmp_path / "project")
     return Project(tmp_path / "project")
+
+
+def data_of(project: Project, dataset: str) -> ReportData:
+    """What a report on the data set is made from."""
+    params = loading.load(project.root, SOURCES)
+    task = task_named(params.datasets[dataset].task)
+    return report_data.load(project, task, dataset, params.experiments_on(dataset))
 
 
 def metrics_of(project: Project) -> dict[str, Mapping[str, Any]]:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.artifacts import Project
-from pipeline.config import loading
-from pipeline.reporting import report_data
+from pipeline.evaluation.metric import Metric
 from pipeline.reporting.comparison import (
     BETTER,
     UNCLEAR,
@@ -18,27 +17,29 @@ from pipeline.reporting.comparison import (
     pairs,
     t_interval,
 )
-from pipeline.reporting.report_data import Material
+from pipeline.reporting.report_data import Result
 from pipeline.reporting.tables import interval, mcnemar, scores
-from pipeline.sources import SOURCES
+from pipeline.tasks import TASKS
 
+from .conftest import data_of
 
-def load(project: Project, dataset: str) -> Material:
-    return report_data.load(project, dataset, loading.load(project.root, SOURCES).experiments_on(dataset))
+ACCURACY = TASKS["sentiment"].primary_metric
+BITS = TASKS["char_lm"].primary_metric
+MASE = TASKS["forecasting"].primary_metric
 
 
 @pytest.mark.parametrize(
     ("metric", "low", "high", "verdict"),
     [
-        ("accuracy", 0.01, 0.02, BETTER),
-        ("accuracy", -0.02, -0.01, WORSE),
-        ("bits_per_char", -0.2, -0.1, BETTER),
-        ("bits_per_char", 0.1, 0.2, WORSE),
-        ("mase", -0.1, 0.2, UNCLEAR),
-        ("mase", 0.0, 0.2, UNCLEAR),
+        (ACCURACY, 0.01, 0.02, BETTER),
+        (ACCURACY, -0.02, -0.01, WORSE),
+        (BITS, -0.2, -0.1, BETTER),
+        (BITS, 0.1, 0.2, WORSE),
+        (MASE, -0.1, 0.2, UNCLEAR),
+        (MASE, 0.0, 0.2, UNCLEAR),
     ],
 )
-def test_the_verdict_follows_the_interval(metric: str, low: float, high: float, verdict: str) -> None:
+def test_the_verdict_follows_the_interval(metric: Metric, low: float, high: float, verdict: str) -> None:
     assert Comparison(metric, (low + high) / 2, low, high).verdict == verdict
 
 
@@ -58,29 +59,30 @@ def test_better_than_no_change_needs_the_diebold_mariano_test_too(
 ) -> None:
     interval = {"mean": (low + high) / 2, "low": low, "high": high}
     against = {"metric": "theil_u", "score": 0.9, "baseline_score": 1.0, "loss_difference": interval}
-    assert against_baseline({"against_baseline": against, "test": {"dm_p": dm_p}}).verdict == verdict
-    assert against_baseline({"against_baseline": against, "test": {}}).dm_p is None
+    task = TASKS["returns"]
+    assert against_baseline(Result({"against_baseline": against, "test": {"dm_p": dm_p}}, task)).verdict == verdict
+    assert against_baseline(Result({"against_baseline": against, "test": {}}, task)).dm_p is None
 
 
 def test_without_an_interval_there_are_only_numbers() -> None:
     metrics = {"against_baseline": {"metric": "bits_per_char", "score": 2.0, "baseline_score": 2.5}}
-    found = against_baseline(metrics)
+    found = against_baseline(Result(metrics, TASKS["char_lm"]))
     assert found.verdict == ""
     assert interval(found) == "−0.50 bits per character"
 
 
 def test_losses_are_turned_the_way_the_metric_points() -> None:
-    turned = of_losses("accuracy", -0.028, -0.05, -0.008)
+    turned = of_losses(ACCURACY, -0.028, -0.05, -0.008)
     assert (turned.difference, turned.low, turned.high) == (0.028, 0.008, 0.05)
     assert turned.verdict == BETTER
     assert interval(turned).replace("\N{NO-BREAK SPACE}", " ") == "+2.8 points [+0.8, +5.0]"
-    assert of_losses("mase", -0.1, -0.2, -0.05).verdict == BETTER
+    assert of_losses(MASE, -0.1, -0.2, -0.05).verdict == BETTER
 
 
 def test_repeated_experiments_are_compared_over_their_seeds(finished: Project) -> None:
-    ((a, b, found),) = pairs(load(finished, "electricity"))
+    ((a, b, found),) = pairs(data_of(finished, "electricity"))
     assert found.basis == "3 seeds"
-    scores = [[m["test"][a.headline] for m in row.metrics["members"]] for row in (a, b)]
+    scores = [[m["test"][MASE.name] for m in row.metrics["members"]] for row in (a, b)]
     differences = np.subtract(*scores)
     half = 4.302652729749462 * differences.std(ddof=1) / math.sqrt(3)
     assert found.difference == pytest.approx(differences.mean())
@@ -88,7 +90,7 @@ def test_repeated_experiments_are_compared_over_their_seeds(finished: Project) -
 
 
 def test_single_trainings_are_compared_over_the_test_examples(finished: Project) -> None:
-    ((a, b, found),) = pairs(load(finished, "digits"))
+    ((a, b, found),) = pairs(data_of(finished, "digits"))
     assert found.basis == "test examples"
     ours, theirs = (row.metrics["test"]["top1_accuracy"] for row in (a, b))
     assert found.difference == pytest.approx(ours - theirs)
@@ -98,7 +100,7 @@ def test_single_trainings_are_compared_over_the_test_examples(finished: Project)
 
 
 def test_an_experiment_alone_has_no_pair(finished: Project) -> None:
-    assert pairs(load(finished, "umich")) == []
+    assert pairs(data_of(finished, "umich")) == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_mcnemar_is_told_as_a_sentence(p: float, words: str) -> None:
 
 
 def test_mcnemar_stands_below_the_scores_where_it_was_made(finished: Project) -> None:
-    captions = {name: scores(load(finished, name))[0].caption for name in ("umich", "digits", "treebank")}
+    captions = {name: scores(data_of(finished, name))[0].caption for name in ("umich", "digits", "treebank")}
     assert captions["umich"].startswith("± is the standard deviation over networks (umich: 3 folds). Only umich is ")
     assert captions["digits"].count("McNemar's p") == 2
     assert captions["treebank"] == ""

@@ -12,6 +12,7 @@ from pipeline.artifacts import Project
 from pipeline.reporting import formatting, mlflow_pages
 from pipeline.reporting.charts import COLOURS
 from pipeline.stages import index, report
+from pipeline.tasks import task_named
 from pipeline.tracking import store
 
 from .conftest import key_of, metrics_of
@@ -43,11 +44,11 @@ def links(run: Any) -> dict[str, str]:
 def test_the_note_says_score_baseline_chance_and_cost(made: tuple[Any, Mapping[str, Any]], finished: Project) -> None:
     for name, metrics in metrics_of(finished).items():
         run, against = made[1][name], metrics["against_baseline"]
-        note, metric = run.data.tags[NOTE], against["metric"]
-        assert (
-            f"| {name}: {formatting.CELLS[metrics['cell']]} for " in note and f"{metrics['protocol']} protocol" in note
-        )
-        for value in (metrics["test"][metric], against["baseline_score"]):
+        note, task = run.data.tags[NOTE], task_named(metrics["task"])
+        metric = task.primary_metric
+        assert f"| {name}: {formatting.CELLS[metrics['cell']]} for {task.title}, " in note
+        assert f"{metrics['protocol']} protocol" in note and f"| test {metric.label}, " in note
+        for value in (metrics["test"][metric.name], against["baseline_score"]):
             assert formatting.value(metric, value).partition(" ")[0] in note
         assert against["baseline"] in note and formatting.skill(against["skill"]) in note
         assert f"**{run.data.tags['verdict'].capitalize()}**" in note.partition("\n")[0]

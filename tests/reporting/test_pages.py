@@ -14,6 +14,7 @@ from pipeline.errors import DataError
 from pipeline.reporting import formatting
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
+from pipeline.tasks import task_named
 
 from .conftest import ATTACK, PARAMS, metrics_of
 
@@ -75,9 +76,11 @@ def test_all_experiments_stand_in_the_first_table_with_the_numbers_of_their_file
     assert found.keys() == loading.load(finished.root, SOURCES).experiments.keys()
     for name, metrics in found.items():
         row, against = row_of(page, name), metrics["against_baseline"]
-        sd = metrics.get("test_sd", {}).get(against["metric"])
-        assert formatting.value(against["metric"], metrics["test"][against["metric"]], sd) in row
-        assert formatting.value(against["metric"], against["baseline_score"]) in row
+        metric = task_named(metrics["task"]).primary_metric
+        sd = metrics.get("test_sd", {}).get(metric.name)
+        assert formatting.value(metric, metrics["test"][metric.name], sd) in row
+        assert f"{metric.label} {formatting.direction(metric)}" in row
+        assert formatting.value(metric, against["baseline_score"]) in row
         assert "naive <b>" in row
         assert formatting.skill(against["skill"]) in row
         assert "12,345" in row

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 STARTING = 300.0
 KINDS = ("umich", "treebank", "alice", "electricity", "digits")  # text, sentence, prompt, series, picture
 NUMBERS = [float(i % 9) for i in range(200)]
-WORD = "no word of it is in the model's vocabulary"
+WORD = "none of its words is in the model's vocabulary"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 # By kind: an input, options, and what the warning or the message of the 400 says; None for an answer without a warning.
 ODD: dict[str, list[tuple[Any, dict[str, Any], int, str | None]]] = {
@@ -39,7 +39,7 @@ ODD: dict[str, list[tuple[Any, dict[str, Any], int, str | None]]] = {
         ("🙂🙂", {}, 200, WORD),
         ("\x00\n\t", {}, 200, WORD),
         ("I love it " * 100_000, {}, 200, "only the first 100000 characters of the text were read"),
-        ({"x": 1}, {}, 400, "input 0: found dict; a text must be text"),
+        ({"x": 1}, {}, 400, "input 0: found dict; a text must be a string"),
         ("\ud800", {}, 400, "surrogates not allowed"),
     ],
     "treebank": [

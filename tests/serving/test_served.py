@@ -22,12 +22,12 @@ from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, member_key, unpack
 from pipeline.encoding.text_cleaning import prepare
 from pipeline.errors import DataError
-from pipeline.serving.served import ANSWERS, OPTIONS, Served
+from pipeline.serving.served import Served
 from pipeline.tasks import TASKS
 from pipeline.tasks.forecasting.prepare import targets
 from pipeline.tasks.returns.prepare import COLUMNS, days
 from pipeline.tasks.textbook.scaled_windows.prepare import bounds
-from pipeline.tracking.build import EXAMPLES, requirements
+from pipeline.tracking.build import requirements
 
 LONG = "word " * 20_000
 ROOT = Path(__file__).parents[2]
@@ -66,8 +66,44 @@ def parts(served: dict[str, Served], encoded: dict[str, Encoded], stored: dict[s
     return served, encoded, stored
 
 
-def test_every_task_answers() -> None:
-    assert set(ANSWERS) == set(TASKS) == set(ODD)
+def test_every_task_answers_and_is_asked_here(served: dict[str, Served]) -> None:
+    assert set(TASKS) == set(served) == set(ODD) == set(FINE)
+    for name, task in TASKS.items():
+        assert served[name].task is task
+        assert served[name].loaded is served[name].loaded, "built once"
+        assert served[name].loaded.row.task == name and served[name].loaded.encoder is served[name].encoder
+
+
+FINE: dict[str, Any] = {
+    **dict.fromkeys(("sentiment", "padded_texts"), "it is awesome"),
+    **dict.fromkeys(("char_lm", "char_windows"), "alice was"),
+    **dict.fromkeys(("pos_tagging", "padded_tags"), "the old man the boat ."),
+    "forecasting": {"values": [float(i % 9) for i in range(200)], "start": "2011-07-03T05:00"},
+    "returns": {name: [5.0 + i % 3 for i in range(50)] for name in COLUMNS},
+    "scaled_windows": {"values": [1.0, 2.0, 4.0]},
+    "cosine_windows": {"values": [float(np.cos(i)) for i in range(60)]},
+    "image_rows": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==",
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_example_of_the_signature_has_the_fields_of_an_answer(task: str, served: dict[str, Served]) -> None:
+    """A field that stands in every example is in every answer; the answer has no other fields than the examples."""
+    outputs = TASKS[task].serving_example.outputs
+    always, ever = set.intersection(*map(set, outputs)), set.union(*map(set, outputs))
+    (answer,) = served[task].answer([FINE[task]])
+    assert always <= answer.keys() <= ever
+    assert "warning" not in always
+    for name in always & answer.keys():
+        assert type(answer[name]) is type(outputs[0][name]), name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_example_that_an_encoder_gives_is_answered(task: str, served: dict[str, Served]) -> None:
+    example = TASKS[task].serving_example
+    if example.of is not None:
+        (answer,) = served[task].answer([example.of(served[task].encoder)])
+        assert "no values were given" not in answer.get("warning", "")
 
 
 # What was evaluated
@@ -187,8 +223,8 @@ def test_a_forecast_goes_on_from_its_own_values_and_from_the_latest_known(parts:
     assert len(served.answer([{}])[0]["values"]) == 96
     assert served.answer([item], {"steps": 2})[0]["values"] == latest["values"][:2]  # however many are asked for
     # Beyond the last horizon the one-step forecast is fed back, moved by what it missed there.
-    network, model = served.network, served.compiled()
-    rolled, direct = roll_out(model, network, served.encoder, values, 0, 5)
+    loaded = served.loaded
+    rolled, direct = roll_out(loaded.model, loaded.row, loaded.encoder, values, 0, 5)
     assert latest["values"][0] == pytest.approx(rolled[0]) == pytest.approx(direct[0])
     assert latest["values"][3] == pytest.approx(direct[1]) != pytest.approx(rolled[3], rel=1e-3)
     assert latest["values"][4] - latest["values"][3] == pytest.approx(rolled[4] - rolled[3], abs=1e-3)
@@ -405,7 +441,7 @@ def test_nothing_gets_no_answer(task: str, served: dict[str, Served]) -> None:
 
 
 def test_what_is_of_the_wrong_type_is_named(served: dict[str, Served]) -> None:
-    with pytest.raises(DataError, match="input 1: found int; a text must be text"):
+    with pytest.raises(DataError, match="input 1: found int; a text must be a string"):
         served["sentiment"].answer(["fine", 5])
     with pytest.raises(DataError, match="input 0: no words"):
         served["pos_tagging"].answer([" "])
@@ -429,12 +465,12 @@ def test_unknown_words_leave_known_ones_their_say(served: dict[str, Served]) -> 
 WARNED: dict[str, list[tuple[Any, str | None]]] = {
     "sentiment": [
         ("it is awesome", None),
-        ("", "no word of it"),
-        ("zzqx", "no word of it"),
+        ("", "none of its words"),
+        ("zzqx", "none of its words"),
         (LONG * 3, "first 100000"),
     ],
-    "padded_texts": [("it is awesome", None), ("🙂", "no word of it")],
-    "pos_tagging": [("The old man .", None), ("zzqx 漢字", "no word of it"), (LONG, "only the first 1000 words")],
+    "padded_texts": [("it is awesome", None), ("🙂", "none of its words")],
+    "pos_tagging": [("The old man .", None), ("zzqx 漢字", "none of its words"), (LONG, "only the first 1000 words")],
     "char_lm": [("alice", None), ("", "prompt is empty"), ("🙂", "no character of"), (LONG, "last 10000 characters")],
     "forecasting": [
         ({}, "no values were given"),
@@ -463,9 +499,13 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked(served: d
             served["image_rows"].answer([base64.b64encode(whole).decode()])
 
 
-def test_options_are_those_of_the_signature() -> None:
-    for task, (_, _, options) in EXAMPLES.items():
-        assert set(options or ()) == set(OPTIONS.get(task, ()))
+@pytest.mark.parametrize("task", TASKS)
+def test_options_are_those_of_the_signature_with_its_defaults(task: str, served: dict[str, Served]) -> None:
+    options = dict(TASKS[task].serving_example.options or {})
+    assert served[task].answer([FINE[task]], options) == served[task].answer([FINE[task]])
+    known = ", ".join(options) or "none"
+    with pytest.raises(DataError, match=f"^colour: no such option; known: {known}$"):
+        served[task].answer([FINE[task]], options | {"colour": "red"})
 
 
 def test_a_served_model_needs_what_the_lock_pins() -> None:
@@ -551,7 +591,7 @@ def test_commands_print_answers(
     line = f"{scored['bits_per_char']:.4f} bits per character, perplexity {scored['perplexity']:.3f}\n"
     assert printed(capsys, "generate", "alice", "--prompt", "alice was", "--score") == line
     assert main(["predict", "umich", "zzqx"]) == 0
-    assert capsys.readouterr().err == "warning: no word of it is in the model's vocabulary\n"
+    assert capsys.readouterr().err == "warning: none of its words is in the model's vocabulary\n"
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     for path, pixels in zip(paths, parts[1]["image_rows"].arrays["test_x"], strict=False):
         path.write_bytes(base64.b64decode(picture(pixels)))
@@ -566,7 +606,7 @@ REFUSED = {
     "path for a name": (["predict", "../umich", "x"], r"no trained model|umich"),
     "wrong task": (
         ["predict", "treebank", "x"],
-        r"treebank does pos_tagging; this command needs a sentiment or padded_texts model",
+        r"treebank does part-of-speech tagging; ask it with `python -m pipeline tag`",
     ),
     "no words": (["tag", "treebank", "  "], r"no words"),
     "no picture": (["classify", "digits", "missing.png"], r"missing\.png: No such file .*PNG or JPEG"),

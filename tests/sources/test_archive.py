@@ -1,4 +1,4 @@
-"""Unsafe, broken and swollen archives are refused; nothing is ever written."""
+"""Unsafe, damaged and oversized archives are refused; nothing is ever written."""
 
 import bz2
 import io

@@ -1,4 +1,4 @@
-"""cifar10: the JPEG form and the official form of Python 2 pickles, written here opcode by opcode."""
+"""cifar10: the JPEG form, and the official form of Python 2 pickles, written here opcode by opcode."""
 
 import io
 import os
@@ -21,7 +21,7 @@ def _text(value: bytes) -> bytes:
 
 
 def _array(data: np.ndarray) -> bytes:
-    """uint8 [n, m] as NumPy under Python 2 pickled it: byte strings, the old module name, a state with raw bytes."""
+    """Pickle uint8 [n, m] as NumPy did under Python 2: byte strings, the old module name, a state with raw bytes."""
     shape = b"(" + b"".join(b"J" + struct.pack("<i", side) for side in data.shape) + b"t"
     dtype = b"cnumpy\ndtype\n(" + _text(b"u1") + b"K\x00K\x01tR(K\x03" + _text(b"|") + b"NNNJ\xff\xff\xff\xff" * 1
     dtype += b"J\xff\xff\xff\xffK\x00tb"
@@ -47,7 +47,7 @@ def _official(folder: Path, **members: bytes) -> Path:
 def _whole(random: np.random.Generator) -> tuple[dict[str, np.ndarray], dict[str, bytes]]:
     names = [name.rpartition("/")[2] for name in cifar10.BATCHES]
     data = {name: random.integers(0, 256, (20, 3072), dtype=np.uint8) for name in names}
-    # The publisher stores the batches in another order than 1 … 5, test.
+    # The published archive does not store the batches in the order 1 … 5, test.
     members = {name: _batch(data[name], [i % 10 for i in range(20)]) for name in reversed(names)}
     return data, members | {"batches.meta": b"not read", "readme.html": b"<html>"}
 
@@ -81,7 +81,7 @@ def test_a_pickle_that_calls_something_is_refused_unexecuted(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     _, members = _whole(np.random.default_rng(1))
     members["data_batch_3"] = pickle.dumps({"data": _Evil()}, protocol=2)
-    with pytest.raises(DataError, match=r"data_batch_3 cannot be read .*it asks for (posix|nt)\.system, only NumPy"):
+    with pytest.raises(DataError, match=r"data_batch_3 cannot be read .*it imports (posix|nt)\.system, only NumPy"):
         cifar10.read(_official(tmp_path, **members))
     assert not (tmp_path / "pwned").exists()
 
@@ -93,8 +93,8 @@ def test_a_pickle_that_calls_something_is_refused_unexecuted(tmp_path: Path, mon
             _batch(np.zeros((20, 3071), np.uint8), [0] * 20),
             r"holds data uint8 \[20, 3071\], expected uint8 \[n, 3072\]",
         ),
-        (_batch(np.zeros((20, 3072), np.uint8), [0] * 19), "no labels 0–9, one for each of its 20 images"),
-        (_batch(np.zeros((20, 3072), np.uint8), [11] * 20), "no labels 0–9"),
+        (_batch(np.zeros((20, 3072), np.uint8), [0] * 19), "expected a label 0–9 for each of its 20 images"),
+        (_batch(np.zeros((20, 3072), np.uint8), [11] * 20), "expected a label 0–9"),
         (pickle.dumps({"labels": [1]}), "holds data NoneType"),
         (pickle.dumps([1, 2]), "cannot be read as a batch"),
         (b"\x80\x02}", "cannot be read as a batch"),

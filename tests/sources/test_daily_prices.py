@@ -1,4 +1,4 @@
-"""Daily prices: what is forecast, what is left out and counted, and what is refused with its line."""
+"""Daily prices: the values forecast, the days left out and counted, and the lines refused."""
 
 from pathlib import Path
 
@@ -45,10 +45,10 @@ def test_without_an_adjusted_close_the_close_is_forecast(tmp_path: Path) -> None
 
 def test_missing_days_are_left_out_and_gaps_counted(tmp_path: Path) -> None:
     rows = [*GOOD, "2012-01-10,null,null,null,null,null,null", "2012-01-11,-,1,1,1,1,1", "2012-01-12,1,1,1,1,1,"]
-    found = msft.read(table(tmp_path, *rows)).findings
-    assert found["days"] == 3
-    assert found["days_with_missing_cells_left_out"] == 3
-    assert found["gaps_of_more_than_4_days"] == 1, "five days from the 4th to the 9th"
+    findings = msft.read(table(tmp_path, *rows)).findings
+    assert findings["days"] == 3
+    assert findings["days_with_missing_cells_left_out"] == 3
+    assert findings["gaps_of_more_than_4_days"] == 1, "five days from the 4th to the 9th"
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_missing_days_are_left_out_and_gaps_counted(tmp_path: Path) -> None:
         ("2012-01-10,1,1,1,1,1", "line 5 has 6 cells, expected 7"),
         ("10.01.2012,1,1,1,1,1,1", "line 5 begins with '10.01.2012', expected a date"),
         (",1,1,1,1,1,1", "line 5 begins with '', expected a date"),
-        ("2012-01-09,1,1,1,1,1,1", "line 5 is dated 2012-01-09, expected a day after 2012-01-09"),
-        ("2012-01-05,1,1,1,1,1,1", "line 5 is dated 2012-01-05, expected a day after 2012-01-09"),
+        ("2012-01-09,1,1,1,1,1,1", "line 5 is dated 2012-01-09, expected a date after 2012-01-09"),
+        ("2012-01-05,1,1,1,1,1,1", "line 5 is dated 2012-01-05, expected a date after 2012-01-09"),
         ("2012-01-10,1,1,0,1,1,1", "line 5 has '0' as Low, expected a price above 0"),
         ("2012-01-10,1,1,1,-3,1,1", "line 5 has '-3' as Close, expected a price above 0"),
         ("2012-01-10,1,nan,1,1,1,1", "line 5 has 'nan' as High"),
         ("2012-01-10,1,1,1,1,n/a,1", "line 5 has 'n/a' as Adj Close"),
-        ("2012-01-10,1,1,1,1,1,-1", "line 5 has '-1' as Volume, expected a number from 0"),
+        ("2012-01-10,1,1,1,1,1,-1", "line 5 has '-1' as Volume, expected a number of at least 0"),
     ],
 )
 def test_a_malformed_row_is_refused_with_its_line(row: str, message: str, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
         msft.read(table(tmp_path, "1,2", header="Day,Price"))
     with pytest.raises(DataError, match="no day with prices below the header"):
         msft.read(table(tmp_path))
-    with pytest.raises(DataError, match="the last line has no end"):
+    with pytest.raises(DataError, match="the last line has no line end"):
         msft.read(table(tmp_path, *GOOD, end=""))
 
 

@@ -1,4 +1,4 @@
-"""electricity: both forms give the same series; the clock-change slots are masked."""
+"""electricity: both forms give the same series, with the slots of clock changes masked."""
 
 import zipfile
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""cosine and digits: computed or shipped, the same in both editions."""
+"""cosine and digits: computed or shipped with scikit-learn, the same in both editions."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""imdb: both forms of one layout, order, films, repeats; archives that are not whole."""
+"""imdb: both forms of one layout, order, films, repeats, incomplete archives."""
 
 import io
 import tarfile
@@ -40,7 +40,7 @@ def urls(*films: int) -> str:
 def test_both_forms_give_the_same_record_whatever_their_order(tmp_path: Path) -> None:
     lists = {"train/urls_pos.txt": urls(*range(11)), "train/urls_neg.txt": urls(3, 3), "test/urls_pos.txt": urls(5)}
     unread: dict[str, str | bytes] = {
-        "README": "x" * 2_000_000,  # more than a review may hold
+        "README": "x" * 2_000_000,  # more than the limit of a review
         "train/unsup/0_0.txt": b"\xff not text",
         "train/urls_unsup.txt": urls(8, 9),
         "train/labeledBow.feat": "9 0:9 1:1",
@@ -90,8 +90,8 @@ def test_repeats_are_counted_in_each_half_and_across(tmp_path: Path) -> None:
         ({"train/pos/0_9.txt": None}, r"10 reviews in aclImdb/train/pos, but none with the id 0; .*train/pos/0_9.txt"),
         ({"train/pos/4_7.txt": None}, "none with the id 4"),
         ({"test/neg/0_2.txt": None}, "0 reviews in aclImdb/test/neg, but none with the id 0"),
-        ({"test/neg/0_3.txt": "twice"}, "test/neg/0_[23].txt: a second review 0 in test/neg"),
-        ({"test/neg/1_5.txt": "neither"}, "test/neg/1_5.txt: rating 5 in the folder neg; neg has 1 to 4, pos 7 to 10"),
+        ({"test/neg/0_3.txt": "twice"}, "test/neg/0_[23].txt: a second review with the id 0 in test/neg"),
+        ({"test/neg/1_5.txt": "neither"}, "test/neg/1_5.txt: rating 5 in the folder neg; expected 1–4 in neg, 7–10"),
         ({"test/pos/1_11.txt": "more"}, "rating 11 in the folder pos"),
         ({"test/neg/1_1.txt": b"caf\xe9"}, "aclImdb/test/neg/1_1.txt: byte 0xe9 at offset 3 is not UTF-8"),
         ({"test/neg/1_1.txt": "x" * 1_000_001}, "declares 1,000,001 bytes"),

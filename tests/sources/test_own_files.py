@@ -1,4 +1,4 @@
-"""The user's own files: what is mended and counted, and what is refused, with its line and with what would be right."""
+"""The user's own files: repairs are counted; refusals name the line and say what would be right."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ Read = Callable[..., Any]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Reads bytes as a file of a row of `own`."""
+    """Read text or bytes as the file of a row of `own`."""
 
     def ask(reader: str, content: str | bytes, **keys: Any) -> Any:
         row = TypeAdapter[OwnRows](OwnRows).validate_python({"path": "my/file.csv", "reader": reader, **keys})
@@ -34,7 +34,7 @@ def read(tmp_path: Path) -> Read:
 def test_a_file_that_was_not_imported_says_who_puts_it_there(reader: str, tmp_path: Path) -> None:
     keys = {"own_labelled": {"text": 1, "label": 2}, "own_series": {"time": 1, "value": 2}}.get(reader, {})
     row = TypeAdapter[OwnRows](OwnRows).validate_python({"path": "my/file.csv", "reader": reader, **keys})
-    with pytest.raises(DataError, match=r"file\.csv: no such file; `dvc repro` puts it there"):
+    with pytest.raises(DataError, match=r"file\.csv: no such file; `dvc repro` copies it there"):
         load_own_reader(reader).read(tmp_path, row)
 
 
@@ -120,23 +120,23 @@ BAD_LABELLED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "no such column": (
         rows(9),
         {"text": "txt"},
-        r"text: column 'txt' is not there; .*line 1 has 2 columns: la",
+        r"text: column 'txt' does not exist; .*line 1 has 2 columns: la",
     ),
-    "no such number": (rows(9), {"text": 3}, r"text: column 3 is not there; .*2 columns"),
+    "no such number": (rows(9), {"text": 3}, r"text: column 3 does not exist; .*2 columns"),
     "another delimiter": (rows(9), {"delimiter": ";"}, r"separated by ';', line 1 has 1 column: label,text"),
-    "column twice": ("text,text,label\n", {}, r"text: column 'text' stands twice"),
-    "name without header": (rows(9), {"header": False}, r"text: found 'text'; without a header, a column is a number"),
+    "column twice": ("text,text,label\n", {}, r"text: column 'text' occurs more than once"),
+    "name without header": (rows(9), {"header": False}, r"text: found 'text'; without a header, use a column number"),
     "a header that is none": (
         "0,one\n" + rows(20)[11:],
         {"text": 2, "label": 1},
-        r"line 1 is taken for the header, but its '0' is a label .*`header: false`",
+        r"line 1 is read as the header, but its '0' is also a label .*`header: false`",
     ),
     "too few columns": (
         rows(20, "1", "0,a", "1"),
         {},
-        r"2 of 24 lines are no rows of 2 columns \(line 22: 1 col",
+        r"2 of 24 lines are not rows of 2 columns \(line 22: 1 col",
     ),
-    "unquoted comma": (rows(20, "1,a, b"), {}, r"line 22: 3 columns\); at most 1% .*stands in double quotes"),
+    "unquoted comma": (rows(20, "1,a, b"), {}, r"line 22: 3 columns\); at most 1% .*in double quotes"),
     "unclosed quotes": (
         rows(20, '1,"a', "1,b", "0,c"),
         {},
@@ -237,10 +237,10 @@ def test_spaces_tabs_line_ends_and_hashes(read: Read) -> None:
 
 
 BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
-    "empty file": ("", {}, r"word and tag are both column 1; expected a word and its tag in each line"),
+    "empty file": ("", {}, r"word and tag are both column 1; expected a word and its tag on each line"),
     "comments only": ("# a\n# b\n", {}, r"file\.csv: "),
     "one column": ("the\nship\n", {}, r"word and tag are both column 1"),
-    "another width": (SENTENCE * 9 + "old man\nx y z\n", {}, r"line 38: 3 columns, but 2 in line 1"),
+    "another width": (SENTENCE * 9 + "old man\nx y z\n", {}, r"line 38: 3 columns, expected 2 as in line 1"),
     "no such column": (SENTENCE * 100, {"word": 4}, r"word: found 4, but the lines have 2 columns"),
     "no such tag column": (SENTENCE * 100, {"tag": 3}, r"tag: found 3, but the lines have 2 columns"),
     "no tag": ("the\tDT\nship\t\n", {}, r"line 2: no tag; expected a word and its tag"),
@@ -253,7 +253,7 @@ BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "few sentences": (
         SENTENCE * 99,
         {},
-        r"99 sentences in 1 documents; expected at least 5 documents, each",
+        r"99 sentences, 1 document\(s\); expected at least 5 documents, each",
     ),
     "no marks": (SENTENCE * 100, {"documents": "###"}, r"documents: no line begins with '###'"),
     "latin-1": (SENTENCE.encode() + b"caf\xe9 NN\n", {}, r"byte 0xe9 at offset 29 \(line 5\); .*iconv"),
@@ -323,7 +323,7 @@ def test_times_as_they_are_written(name: str, read: Read) -> None:
 
 
 def test_an_offset_is_converted_to_utc(read: Read) -> None:
-    # the hour in which clocks are set back stands twice in local time, and once in UTC
+    # the hour in which clocks are set back occurs twice in local time, but once in UTC
     stamps = ["01:00+02:00", "02:00+02:00", "02:00+01:00", "03:00+01:00"]
     record = series(read, [f"2026-10-25 {stamp},{i},0" for i, stamp in enumerate(stamps)])
     assert (record.start, record.values.tolist()) == ("2026-10-24T23:00:00", [0, 1, 2, 3])
@@ -368,7 +368,7 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
     "no such extra": (
         hours(1, 2),
         {"covariates": ["rain"]},
-        r"covariates\[0\]: column 'rain' is not there; .*time, kW, sun",
+        r"covariates\[0\]: column 'rain' does not exist; .*time, kW, sun",
     ),
     "no header": (
         b"2026-01-01,1.5\n2026-01-02,2\n",
@@ -378,7 +378,7 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
     "wrong decimal": (
         b"time;kW\n2026-01-01;1,5\n2026-01-02;2,5\n",
         {"delimiter": ";"},
-        r"2 of 2 values are no numbers \(line 2: '1,5'\); .*`decimal` \(now '\.'\)",
+        r"2 of 2 values are not numbers \(line 2: '1,5'\); .*`decimal` \(now '\.'\)",
     ),
     "month first": (
         ["03/31/2026,1,1", "04/01/2026,2,2"],
@@ -388,12 +388,12 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
     "two values at a time": (
         [*hours(0, 1, 2), hours(1)[0].replace("1.5", "7")],
         {},
-        r"1 times stand twice with different values, first 2026-03-01T01:00:00 in lines 3 and 5; .*offset",
+        r"1 times occur twice with different values, first 2026-03-01T01:00:00 in lines 3 and 5; .*offset",
     ),
     "two covariates at a time": (
         [*hours(0, 1, 2), hours(1)[0].replace(",10", ",")],
         {"covariates": ["sun"]},
-        r"stand twice with different values",
+        r"occur twice with different values",
     ),
     "offsets now and then": (
         [*hours(0, 1), "2026-03-01 02:00Z,1,1"],
@@ -407,7 +407,7 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
     ),
     "mostly gaps": (hours(0, 1, 2, 30), {}, r"4 values for 31 steps every 3,600 s .*, more than half are missing"),
     "a second and less": (["2026-01-01 00:00:00.5,1,1", "2026-01-01 00:00:01,1,1"], {}, r"most times are 0.5 s apart"),
-    "malformed": (["2026-01-01"] * 9, {}, r"9 of 10 lines are no rows of 3 columns \(line 2: 1 column"),
+    "malformed": (["2026-01-01"] * 9, {}, r"9 of 10 lines are not rows of 3 columns \(line 2: 1 column"),
 }
 
 

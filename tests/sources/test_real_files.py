@@ -1,4 +1,4 @@
-"""Facts of the published files; needs a mirror folder with them: PIPELINE_MIRROR=… pytest -m real."""
+"""Facts about the published files, which a mirror folder must hold: PIPELINE_MIRROR=… pytest -m real."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,8 +135,8 @@ def test_prices_of_the_dow_jones_and_of_microsoft() -> None:
 
 
 def test_the_file_of_a_chapter_on_the_dow_jones_is_the_nasdaq() -> None:
-    """What the chapter's R² has to be compared with: persistence on its 119 test rows, and on the Dow Jones."""
-    found = {}
+    """The chapter's R² must be compared with that of persistence: on its 119 test rows, and on the Dow Jones."""
+    r_squared = {}
     for source in (djia, nasdaq):
         record = source.read(MIRROR / "djia")
         assert record.dates is not None
@@ -144,5 +144,5 @@ def test_the_file_of_a_chapter_on_the_dow_jones_is_the_nasdaq() -> None:
         rows = np.flatnonzero(days)[4:-1]
         close = record.covariates["close"]
         assert len(rows) == 119
-        found[source.FILE] = 1 - np.mean(np.square(close[rows] - close[rows - 1])) / close[rows].var()
-    assert found == {djia.FILE: pytest.approx(0.8230, abs=1e-4), nasdaq.FILE: pytest.approx(0.9635, abs=1e-4)}
+        r_squared[source.FILE] = 1 - np.mean(np.square(close[rows] - close[rows - 1])) / close[rows].var()
+    assert r_squared == {djia.FILE: pytest.approx(0.8230, abs=1e-4), nasdaq.FILE: pytest.approx(0.9635, abs=1e-4)}

@@ -1,4 +1,4 @@
-"""One contract, every source of the table: samples, records and cards."""
+"""The contract that every source of the table meets: synthetic files, records and cards."""
 
 import dataclasses
 import hashlib
@@ -121,7 +121,7 @@ def test_missing_and_empty_files_are_named(name: str, tmp_path: Path) -> None:
         source.read(tmp_path)
 
 
-# A plain text does not show that it was cut: the checksum at the download does.
+# A reader cannot tell that a plain text was truncated; the checksum at the download does.
 PLAIN = {"cosine", "umich", "nasdaq", "sonnets", "shakespeare", "warpeace"}
 
 

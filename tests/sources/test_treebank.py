@@ -39,10 +39,10 @@ def test_traces_are_dropped_and_documents_are_file_names(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("( (NN a) ", "ends inside tree 1, 1 brackets are open"),
-        ("( (NN a) ) )", "a closing bracket too many after tree 1"),
-        ("( (NN a b) )", "'NN a b' in tree 1 is no \\(tag word\\)"),
-        ("word ( (NN a) )", "'word' stands outside"),
+        ("( (NN a) ", "ends inside tree 1 with 1 open brackets"),
+        ("( (NN a) ) )", "one closing bracket too many after tree 1"),
+        ("( (NN a b) )", "'NN a b' in tree 1 is not a pair \\(tag word\\)"),
+        ("word ( (NN a) )", "'word' is outside any tree"),
         ("( (NN caf\u00e9) )", "ascii"),
     ],
 )

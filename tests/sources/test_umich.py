@@ -1,4 +1,4 @@
-"""umich: both forms, repeats, malformed lines below and above the tolerated share."""
+"""umich: both forms, repeats, and malformed lines below and above the tolerated share."""
 
 import logging
 from collections import Counter
@@ -52,7 +52,7 @@ def test_many_malformed_lines_are_refused_with_the_first_three(tmp_path: Path) -
     message = str(caught.value)
     assert "training.txt: 5 of 405 lines" in message
     assert "line 401: no tab; line 402: no tab; line 403: no sentence)" in message
-    assert "at most 1% are tolerated. Right: 1<TAB>I love it." in message
+    assert "at most 1% are tolerated. Expected: 1<TAB>I love it." in message
 
 
 def test_twice_encoded_lines_are_mended_in_that_form_only(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_twice_encoded_lines_are_mended_in_that_form_only(tmp_path: Path) -> Non
 
 
 def _twice(sentence: str) -> str:
-    """UTF-8 read as Windows-1252; undefined codes kept, a non-breaking space flattened, as in the real file."""
+    """Read UTF-8 as Windows-1252; keep undefined codes, make a non-breaking space a plain one, as in the real file."""
     parts = [bytes([byte]) for byte in sentence.encode()]
     decoded = "".join(p.decode("latin-1") if p in (b"\x9d", b"\x81") else p.decode("windows-1252") for p in parts)
     return decoded.replace("Â\xa0", "Â ")

@@ -34,7 +34,7 @@ from pipeline.encoding.records import (
     TextCorpus,
     unpack,
 )
-from pipeline.encoding.series_features import reach
+from pipeline.encoding.series_features import lookback
 from pipeline.layers import keras
 from pipeline.sources import load_source
 from pipeline.tasks import TASKS, load_task
@@ -202,7 +202,7 @@ def test_a_long_window_on_a_short_past_reads_no_future_either() -> None:
     encoded = forecasting_prepare.encode(series(n=260), data, 0)
     network = ForecastingNetwork(dataset="x", task="forecasting", units=4, time_steps=60, stride=1, batch_size=4)
     origins, _ = forecasting_prepare.targets(encoded, "validation")
-    assert origins[0] < reach(encoded.encoder) + network.time_steps
+    assert origins[0] < lookback(encoded.encoder) + network.time_steps
     model = Compiled(forecasting_network.build(network, encoded.encoder))
     before = forecasting_network.predictor(model, network, encoded)("validation", ("train",), 0)
     changed = changed_after(encoded.arrays["values"], origins[0], lambda v: v + 5)

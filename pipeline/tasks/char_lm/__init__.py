@@ -1,1 +1,1 @@
-"""Character language model: predicts each next character of a running text."""
+"""Character language model: predict each next character of a running text."""

@@ -1,4 +1,4 @@
-"""Character language models: contiguous streams through truncated backpropagation, with the state carried along."""
+"""The network of char_lm: truncated backpropagation over contiguous streams, with the state carried along."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.training.fit import Batch, load, trainable
 from pipeline.training.generation import Sampling, bits, generate
 from pipeline.training.gradients import by_state
 
-# As many as STREAMS, for which the network that reads a split is built.
+# As many as STREAMS, the batch size of the network that reads a split.
 SAMPLINGS = (*map(Sampling, (0.0, 0.3, 0.5, 0.7, 0.8)), Sampling(1.0, top_p=0.9), Sampling(1.0), Sampling(1.2))
 SAMPLE_LENGTH = 300
 PROMPT = 30
@@ -30,10 +30,10 @@ GRADIENT_BATCH = 16
 
 
 def build(network: CharLmNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """ids int32 [batch, time] → logits float32 [batch, time, symbols] of each next character."""
+    """Build the model: ids int32 [batch, time] → logits float32 [batch, time, symbols] of each next character."""
     size = len(encoder["symbols"])
     ids = keras.Input((None,), batch_size=batch, dtype="int32", name="ids")
-    # Unit variance, as for one-hot input: Keras' default of ±0.05 starts the recurrent layer almost blind.
+    # Unit variance, as for one-hot input: with Keras' default of ±0.05 the recurrent layer starts almost blind.
     start = keras.initializers.RandomNormal(stddev=1.0)
     x = keras.layers.Embedding(size, network.embedding, embeddings_initializer=start, name="embedding")(ids)
     if network.input_dropout:
@@ -43,7 +43,7 @@ def build(network: CharLmNetwork, encoder: Mapping[str, Any], batch: int | None 
 
 
 class Streams:
-    """The text cut into `batch` contiguous streams, read in parallel in chunks of `time_steps`."""
+    """A text cut into `batch` contiguous streams, which are read in parallel in chunks of `time_steps`."""
 
     def __init__(self, ids: NDArray[np.int16], batch: int, time_steps: int) -> None:
         self.length = (len(ids) - 1) // batch
@@ -56,7 +56,8 @@ class Streams:
         self.steps = -(-self.length // time_steps)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        # Another start in each epoch, so that chunk borders do not always cut the same contexts.
+        """Yield one epoch of (ids, next ids), int32 [batch, at most time_steps] each."""
+        # A different start in each epoch, so that chunk borders do not always cut the same contexts.
         first = rng.integers(len(self.ids) - self.length * self.batch)
         used = self.ids[first : first + self.length * self.batch + 1]
         x = used[:-1].reshape(self.batch, self.length)
@@ -66,34 +67,37 @@ class Streams:
 
 
 def feed(network: CharLmNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Streams:
+    """Return the training batches of the splits, joined in order."""
     ids = np.concatenate([encoded.arrays[split] for split in splits])
     return Streams(ids, network.batch_size, network.time_steps)
 
 
 def loss(network: CharLmNetwork) -> Any:
+    """Return the cross-entropy of logits."""
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 class StreamReader:
-    """Bits of each character of a split, read from its start to its end with the state carried.
+    """Reads a split from its start to its end with the state carried, and generates text.
 
-    `streams` parts of the split are read in parallel; see tasks.char_lm.carried_rows.
+    `streams` parts of the split are read in parallel; see prepare.carried_rows.
     """
 
     def __init__(self, model: Compiled, network: CharLmNetwork, encoded: Encoded, streams: int = STREAMS) -> None:
         self.model, self.network, self.encoded, self.streams = model, network, encoded, streams
-        self.twin = Compiled(build(network.model_copy(update={"stateful": True}), encoded.encoder, batch=streams))
+        stateful = network.model_copy(update={"stateful": True})
+        self.inference_model = Compiled(build(stateful, encoded.encoder, batch=streams))
 
     def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
-        """float32 [characters]: -log2 of the probability given to each character of the split."""
-        load(self.twin.model, trainable(self.model.model))
-        reset_states(self.twin.model)
+        """Return float32 [characters]: -log2 of the probability given to each character of the split."""
+        load(self.inference_model.model, trainable(self.model.model))
+        reset_states(self.inference_model.model)
         rows, lengths = carried_rows(self.encoded, split, self.streams)
-        found = bits(self.twin, rows)
-        return np.concatenate([row[-n:] for row, n in zip(found, lengths, strict=True)])
+        by_stream = bits(self.inference_model, rows)
+        return np.concatenate([row[-n:] for row, n in zip(by_stream, lengths, strict=True)])
 
     def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
-        """`gradients` float64 [STATES, time], where they are asked for; see pipeline.models.blocks.gradients."""
+        """Return `gradients` float64 [STATES, time] if the setting `gradients` is true; see training.gradients."""
         if not self.network.gradients:
             return {}
         model = build(self.network.model_copy(update={"stateful": False}), self.encoded.encoder)
@@ -104,31 +108,32 @@ class StreamReader:
         return {"gradients": by_state(model, *weights, rows[:, :-1], rows[:, 1:], self.network.clip_norm or 1.0)}
 
     def samples(self, seed: int) -> list[dict[str, Any]]:
-        """What the model writes after the first words of the test text, at rising temperatures."""
+        """Generate text after the first characters of the test text, at rising temperatures."""
         return self._written(SAMPLE_LENGTH, SAMPLINGS, seed)
 
     def checkpoint(self, epoch: int, seed: int, last: bool) -> list[dict[str, Any]]:
-        """The same after epochs 1, 2, 4, 8 … and the last: how it learns to spell."""
+        """Generate text after epochs 1, 2, 4, 8 … and the last one, which shows how the model learns to spell."""
         if epoch & (epoch - 1) and not last:
             return []
         row, *_ = self._written(CHECKPOINT_LENGTH, [CHECKPOINT] * self.streams, seed)
         return [row | {"epoch": epoch}]
 
     def _written(self, length: int, samplings: Sequence[Sampling], seed: int) -> list[dict[str, Any]]:
-        load(self.twin.model, trainable(self.model.model))
+        load(self.inference_model.model, trainable(self.model.model))
         symbols = Vocabulary(tuple(self.encoded.encoder["symbols"]))
         prompt = "".join(symbols.decode(self.encoded.arrays["test"][:PROMPT]))
-        texts = generate(self.twin, self.encoded.encoder, prompt, length, samplings, seed)
+        texts = generate(self.inference_model, self.encoded.encoder, prompt, length, samplings, seed)
         return [{"prompt": prompt, **s._asdict(), "text": x} for s, x in zip(samplings, texts, strict=True)]
 
 
 def predictor(model: Compiled, network: CharLmNetwork, encoded: Encoded) -> Predictor:
+    """Return the predictions of StreamReader, its gradients and its texts."""
     reader = StreamReader(model, network, encoded)
     return Predictor(reader.predict, reader.further_arrays, reader.samples, reader.checkpoint)
 
 
 def serving(row: CharLmNetwork, encoder: Mapping[str, Any]) -> ServingForm:
-    """Serve one text at a time, with the state passed on from character to character."""
+    """Serve one text at a time, with the state carried from character to character."""
     return ServingForm(1, {"stateful": True})
 
 

@@ -1,6 +1,6 @@
-"""Character language model: predict each next character of a running text.
+"""Prepare a running text for char_lm: contiguous splits, and ids of its symbols.
 
-Split contiguously before anything is fitted. Symbols that the training part lacks are one UNKNOWN symbol.
+The text is split before anything is fitted. Symbols that the training part lacks become UNKNOWN.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.encoding.text_cleaning import cleaned
 
 STREAMS = 8
-WARM_UP = 500  # characters read before a split, so that its first character is not predicted from nothing
+WARM_UP = 500  # characters read before a split, so that its first characters have a context
 
 
 def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
-    """Arrays train, validation, test: int16 [characters], contiguous in the text's order."""
+    """Return the arrays train, validation and test: int16 [characters], contiguous and in the order of the text."""
     del seed  # the split is by position
     text, options = cleaned(record, row)
     cuts = [round(len(text) * (1 - row.validation - row.test)), round(len(text) * (1 - row.test))]
@@ -36,18 +36,21 @@ def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder: its symbols are fitted on the training part alone."""
+    """Return the encoder as it is: its symbols are always those of the training part."""
     return dict(encoded.encoder)
 
 
 def carried_rows(encoded: Encoded, split: str, streams: int = STREAMS) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """(ids int32 [streams, characters + 1], lengths int64 [streams]): what is read in parallel to predict a split, of
-    which the last `lengths` characters of a row are the stream's own, after the WARM_UP characters before them."""
+    """Return the rows that are read in parallel to predict a split: ids int32 [streams, characters + 1].
+
+    The other result is lengths, int64 [streams]. The last `length` characters of a row are the stream's own. The
+    WARM_UP characters before them, or as many as there are, only warm up the state.
+    """
     before = {"validation": ["train"], "test": ["train", "validation"]}[split]
     context = np.concatenate([encoded.arrays[s] for s in before])[-WARM_UP - 2 :]
     text = np.concatenate([context, encoded.arrays[split]]).astype(np.int32)
     ends = len(context) + np.linspace(0, len(encoded.arrays[split]), streams + 1).round().astype(int)
     lengths = np.diff(ends)
-    # Every row is as long as the longest; what a shorter stream reads too much of comes first, as more warm-up.
+    # Every row is as long as the longest. A shorter stream gets more warm-up.
     width = int(lengths.max()) + min(WARM_UP, len(context) - 2)
     return np.stack([text[end - width - 1 : end] for end in ends[1:]]), lengths

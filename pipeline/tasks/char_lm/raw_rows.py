@@ -1,4 +1,4 @@
-"""Test examples as raw input, and which raw example each test loss belongs to."""
+"""Test text of char_lm as raw input, and an id of each test character with its context."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,36 +12,36 @@ from pipeline.encoding.vocabulary import UNKNOWN, Vocabulary
 from pipeline.evaluation.raw_rows import Ids, RawRows
 from pipeline.tasks.char_lm.prepare import carried_rows
 
-CONTEXT = 64  # characters that make a place in a text unlike others
+CONTEXT = 64  # characters before a place in a text that tell it from other places
 SCORED = 200  # characters of each stream
 FACTOR = 0x9E3779B97F4A7C15  # odd, so that no power of it is 0 modulo 2^64
 
 
 def row_ids(encoded: Encoded, fold: int) -> Ids:
-    """A polynomial hash of each test character with the CONTEXT before it."""
+    """Return uint64 [test characters]: a polynomial hash of each character with the CONTEXT before it."""
     symbols = encoded.encoder["symbols"]
     points = np.array([ord(s) if len(s) == 1 else 0 for s in symbols], np.uint64)
     points[Vocabulary(tuple(symbols)).ids[UNKNOWN]] = 0
     before = np.concatenate([encoded.arrays["train"][-CONTEXT:], encoded.arrays["validation"]])[-CONTEXT:]
     text = points[np.concatenate([before, encoded.arrays["test"]])] + np.uint64(1)
-    found = np.zeros(len(encoded.arrays["test"]), np.uint64)
+    hashes = np.zeros(len(encoded.arrays["test"]), np.uint64)
     for back in range(len(before) + 1):
-        found += np.uint64(pow(FACTOR, back, 2**64)) * text[len(before) - back : len(text) - back]
-    return found
+        hashes += np.uint64(pow(FACTOR, back, 2**64)) * text[len(before) - back : len(text) - back]
+    return hashes
 
 
 def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
-    """The first SCORED characters of each stream that evaluate read, with all that it had read before them."""
+    """Return the first SCORED characters of each stream that evaluate read, with the characters that it read before."""
     symbols = Vocabulary(tuple(encoded.encoder["symbols"]))
-    strange = (chr(c) for c in range(33, 0x3000) if chr(c) not in symbols)
-    stand_in = next(c for c in strange if prepare(c, encoded.encoder) == c)  # for characters that training lacks
+    unseen = (chr(c) for c in range(33, 0x3000) if chr(c) not in symbols)
+    stand_in = next(c for c in unseen if prepare(c, encoded.encoder) == c)  # for characters that training lacks
     read, lengths = carried_rows(encoded, "test")
     starts = np.cumsum([0, *lengths[:-1]])
     inputs, expected = [], []
     for ids, length, start in list(zip(read, lengths, starts, strict=True))[:rows]:
         before = len(ids) - length
         text = "".join(stand_in if s == UNKNOWN else s for s in symbols.decode(ids[: before + SCORED])).rstrip()
-        if prepare(text, encoded.encoder) == text and len(text) > before:  # else it begins with a space, which is cut
+        if prepare(text, encoded.encoder) == text and len(text) > before:  # not if prepare() cuts a leading space
             inputs.append(text)
             expected.append(stored[start : start + len(text) - before])
     return RawRows(inputs, expected, lambda answer, bits: np.array(answer["bits"][-len(bits) :]), {"score": True})

@@ -1,4 +1,4 @@
-"""Test figures, and the loss of each test example."""
+"""Figures of char_lm on a split, the loss of each test character, and figures of generated texts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,19 +16,22 @@ BOOTSTRAP_BLOCK = 200
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """`predictions`: float [characters], -log2 of the probability given to each character of the split."""
+    """Return the mean bits per character.
+
+    predictions: float [characters], -log2 of the probability given to each character of the split.
+    """
     assert len(predictions) == len(encoded.arrays[split])
     return {"bits_per_char": float(np.mean(predictions, dtype=np.float64))}
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
-    """Bits of each test character."""
+    """Return float64 [test characters]: the bits of each."""
     return predictions.astype(np.float64)
 
 
 def generated(
     encoded: Encoded, samples: Sequence[Mapping[str, Any]], fitted_on: tuple[str, ...]
 ) -> list[dict[str, float]]:
-    """What can be counted in what a model wrote that was fitted on those splits; see pipeline.tasks.generated_text."""
+    """Return figures of the texts of a model that was fitted on those splits; see evaluation.generated_text."""
     source = np.concatenate([encoded.arrays[split] for split in fitted_on])
     return generated_text.figures(samples, source, encoded.encoder["symbols"])

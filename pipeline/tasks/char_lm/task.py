@@ -1,4 +1,4 @@
-"""Character language model: what the task says of itself."""
+"""The task char_lm: predict each next character of a running text."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Answers to raw input."""
+"""Answers of sentiment: the class of a raw text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from pipeline.raw_input import MAX_CHARACTERS, Answer, text_class_answer, texts
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """text → {label, probability, probabilities}"""
+    """Classify each text: text → {label, probability, probabilities}."""
     from pipeline.encoding.word_features import words
     from pipeline.tasks.sentiment.network import probabilities
     from pipeline.tasks.sentiment.prepare import encode_texts
@@ -16,4 +16,4 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     given, ids = texts(inputs, "a text"), loaded.encoder["ids"]
     p = probabilities(loaded.model, encode_texts([text[:MAX_CHARACTERS] for text in given], loaded.encoder))
     known = (any(word in ids for word in words(text[:MAX_CHARACTERS])) for text in given)
-    return [text_class_answer(loaded.encoder["label_names"], *found) for found in zip(given, p, known, strict=True)]
+    return [text_class_answer(loaded.encoder["label_names"], *each) for each in zip(given, p, known, strict=True)]

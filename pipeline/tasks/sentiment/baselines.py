@@ -1,4 +1,4 @@
-"""What naive methods score on the same test examples."""
+"""Baselines of sentiment: the majority class and linear models of words on the same test texts."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,19 @@ from pipeline.tasks.sentiment.score import score
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """Majority class; TF-IDF of words and pairs + logistic regression, plain and tuned; the same with character
-    n-grams where the networks have them; naive Bayes and a support vector machine for two classes."""
+    """Score the majority class and linear models, the figures averaged over the folds.
+
+    The linear models are TF-IDF of words and pairs + logistic regression, plain and tuned; the same with character
+    n-grams if the networks have them; and for two classes, naive Bayes and a support vector machine.
+    """
     folds = range(encoded.summary["folds"])
     predicted = [{"majority": _majority(encoded, fold), **linear_predictions(encoded, fold)} for fold in folds]
-    found = {}
+    scored = {}
     for name in predicted[0]:
-        predictions = [of[name] for of in predicted]
+        predictions = [by_name[name] for by_name in predicted]
         scores = [score(encoded, "test", p, fold) for fold, p in zip(folds, predictions, strict=True)]
-        found[name] = Baseline({m: float(np.mean([s[m] for s in scores])) for m in scores[0]}, predictions)
-    return found
+        scored[name] = Baseline({m: float(np.mean([s[m] for s in scores])) for m in scores[0]}, predictions)
+    return scored
 
 
 def _majority(encoded: Encoded, fold: int) -> NDArray[np.float64]:

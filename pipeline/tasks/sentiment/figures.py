@@ -1,4 +1,4 @@
-"""Sentiment: which classes are taken for each other, and the texts that it got wrong with the greatest confidence."""
+"""Report figures of sentiment: confused classes, and the most confident mistakes."""
 
 from typing import Any
 
@@ -14,13 +14,14 @@ SHOWN, LONGEST = 10, 300
 
 
 def figures(data: ReportData) -> list[Element]:
+    """Return the confusion matrix and the table of mistakes of the first experiment."""
     row, names = data.experiments[0], data.encoded.encoder["label_names"]
     answers = pooled(data, row)
     return [confusion(row, answers, names), _mistakes(data, row, answers, names)]
 
 
 def pooled(data: ReportData, row: Experiment) -> Answers:
-    """The test texts of all folds."""
+    """Return truth and predictions for the test texts of all folds together."""
     arrays = data.encoded.arrays
     where = [np.flatnonzero(split == SPLITS.index("test")) for split in arrays["split"]]
     at = np.concatenate(where)

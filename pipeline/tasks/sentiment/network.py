@@ -1,4 +1,4 @@
-"""Classifiers of texts: bags of word features, a recurrent layer, maximum and mean over time, one softmax."""
+"""The network of sentiment: bags of word features, a recurrent layer, maximum and mean over time, one softmax."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ EMBEDDING_SD = 0.1
 
 
 def build(network: SentimentNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """ids int32 [batch, words, features] → probabilities float32 [batch, classes]."""
+    """Build the model: ids int32 [batch, words, features] → probabilities float32 [batch, classes]."""
     ids = keras.Input((None, None), batch_size=batch, dtype="int32", name="ids")
     x = BagEmbedding(encoder["size"], network.embedding, scale=True, stddev=EMBEDDING_SD, name="embedding")(ids)
     mean = MaxMeanPool(name="word_pool")(x)[:, network.embedding :]
@@ -36,8 +36,10 @@ def build(network: SentimentNetwork, encoder: Mapping[str, Any], batch: int | No
 
 
 def start(model: Any, network: SentimentNetwork, encoded: Encoded, splits: Sequence[str], fold: int) -> None:
-    """Put the log-count ratios of the classes (but the last) into the first columns of the embeddings, as NB-SVM weighs
-    its features (Wang and Manning 2012): the network starts from what naive Bayes knows."""
+    """Put log-count ratios into the first columns of the embeddings, with the setting `log_ratios` as their factor.
+
+    The network thus starts from a naive Bayes classifier, as NB-SVM weights its features (Wang and Manning 2012).
+    """
     if network.log_ratios:
         table = model.get_layer("embedding").table.embeddings
         values = np.asarray(table).copy()
@@ -47,8 +49,11 @@ def start(model: Any, network: SentimentNetwork, encoded: Encoded, splits: Seque
 
 
 def log_count_ratios(encoded: Encoded, splits: Sequence[str], fold: int) -> NDArray[np.float32]:
-    """float32 [vocabulary, classes − 1]: log of (1 + texts of the class that hold the feature) over (1 + other texts
-    that do); 0 for what is no feature there."""
+    """Return float32 [vocabulary, classes − 1]: log-count ratios, with a column for each class but the first.
+
+    A ratio is (1 + texts of the class with the feature) / (1 + other texts with it). Its log is 0 for features that
+    were not fitted.
+    """
     counts = known_counts(encoded, splits, fold)
     which = np.isin(encoded.arrays["split"][fold], [SPLITS.index(name) for name in splits])
     labels, texts = encoded.arrays["labels"][which], rows(encoded, which, counts)
@@ -60,7 +65,7 @@ def log_count_ratios(encoded: Encoded, splits: Sequence[str], fold: int) -> NDAr
 
 
 class Texts:
-    """The texts of some splits in buckets of similar length; features below `min_count` there are left out."""
+    """The texts of some splits in batches of similar length, without features that are rarer there than `min_count`."""
 
     def __init__(self, network: SentimentNetwork, encoded: Encoded, splits: Sequence[str], fold: int) -> None:
         self.network = network
@@ -73,6 +78,7 @@ class Texts:
         self.steps = -(-len(self.texts) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (ids int32 [batch, words, features], one-hot labels float32 [batch, classes])."""
         for group in buckets.batches(self.lengths, self.network.batch_size, rng):
             ids = buckets.pad([self.texts[i] for i in group])
             if self.network.word_dropout or self.network.feature_dropout:
@@ -90,25 +96,32 @@ class Texts:
 
 
 def rows(encoded: Encoded, which: NDArray[np.bool_], counts: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    """int32 [words, features] of each chosen text, with only the features that were fitted."""
+    """Return int32 [words, features] for each chosen text, with fitted features only.
+
+    which: bool [texts]; counts: int32 [vocabulary], 0 for features that were not fitted.
+    """
     features, lengths = encoded.arrays["features"], np.diff(encoded.arrays["offsets"])
-    chosen = features[np.repeat(which, lengths)]  # a copy of what is asked for, not of the whole data set
+    chosen = features[np.repeat(which, lengths)]  # a copy of the chosen texts, not of the whole data set
     chosen[counts[chosen] == 0] = 0
     chosen[~chosen.any(axis=1), 0] = UNKNOWN_ID
     return [chosen[end - n : end] for end, n in zip(np.cumsum(lengths[which]), lengths[which], strict=True)]
 
 
 def loss(network: SentimentNetwork) -> Any:
+    """Return the cross-entropy of probabilities."""
     return keras.losses.CategoricalCrossentropy(label_smoothing=network.label_smoothing)
 
 
 def feed(network: SentimentNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Texts:
+    """Return the training batches of the splits."""
     return Texts(network, encoded, splits, fold)
 
 
 def predictor(model: Compiled, network: SentimentNetwork, encoded: Encoded) -> Predictor:
+    """Return the function that predicts the texts of a split."""
+
     def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
-        """float32 [texts of the split, classes]: probabilities."""
+        """Return float32 [texts of the split, classes]: probabilities."""
         counts = known_counts(encoded, fitted_on, fold)
         return probabilities(model, rows(encoded, encoded.arrays["split"][fold] == SPLITS.index(split), counts))
 
@@ -116,7 +129,7 @@ def predictor(model: Compiled, network: SentimentNetwork, encoded: Encoded) -> P
 
 
 def probabilities(model: Compiled, texts: Sequence[NDArray[np.int32]], batch: int = 128) -> NDArray[np.float32]:
-    """float32 [texts, classes], in the order of the texts."""
+    """Return float32 [texts, classes], in the order of the texts, int32 [words, features] each."""
     out: NDArray[np.float32] | None = None
     for group in buckets.batches(np.array([len(text) for text in texts]), batch, None):
         p = model.predict(buckets.pad([texts[i] for i in group]))

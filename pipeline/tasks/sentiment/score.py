@@ -1,4 +1,4 @@
-"""Test figures, and the loss of each test example."""
+"""Figures of sentiment on a split, and the loss of each test text."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ BOOTSTRAP_BLOCK = 1
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """`predictions`: float [texts of the split, classes], probabilities. F1 is the mean over the classes."""
+    """Return accuracy, F1 (the mean over the classes) and log loss.
+
+    predictions: float [texts of the split, classes], probabilities.
+    """
     truth = encoded.arrays["labels"][encoded.arrays["split"][fold] == SPLITS.index(split)]
     picked = predictions.argmax(axis=1)
     p = np.clip(predictions[np.arange(len(truth)), truth].astype(np.float64), 1e-7, 1.0)
@@ -27,6 +30,6 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
-    """1 for each test text that is given the wrong class, else 0."""
+    """Return float64 [test texts]: 1 where the predicted class is wrong, 0 where it is right."""
     truth = encoded.arrays["labels"][encoded.arrays["split"][fold] == TEST]
     return np.asarray(predictions.argmax(axis=1) != truth, np.float64)

@@ -1,4 +1,4 @@
-"""Sentiment: what the task says of itself."""
+"""The task sentiment: classify texts, by single split or cross-validation."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Sentiment as the chapters prepare it: words as ids, padded to one length or batched by length, repeats kept.
 
-Its flaws are part of it, are counted in summary["flaws"], and have an honest counterpart in the task sentiment. The
+Its flaws are part of it, are counted in summary["flaws"], and have an held-out counterpart in the task sentiment. The
 metric accuracy_unseen reads the same predictions without the texts that stand in the training part as well.
 """
 

@@ -1,0 +1,1 @@
+"""Turning: does the next value of a series lie above the last one?"""

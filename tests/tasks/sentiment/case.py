@@ -1,0 +1,37 @@
+"""A small problem for classifiers of texts."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.encoding.records import SPLITS, Encoded
+from pipeline.tasks.sentiment.task import TASK
+from tests.tasks.case import Case
+from tests.tasks.odd import texts
+from tests.tasks.records import labelled_texts
+
+
+def truth(encoded: Encoded, split: str, fold: int) -> NDArray[Any]:
+    which = encoded.arrays["split"][fold] == SPLITS.index(split)
+    return np.eye(len(encoded.encoder["label_names"]))[encoded.arrays["labels"][which]]
+
+
+CASE = Case(
+    task=TASK,
+    record=labelled_texts(),
+    row={"folds": 3, "bigrams": True, "char_ngrams": 3},
+    network={
+        "units": 4,
+        "embedding": 4,
+        "bidirectional": True,
+        "dropout": 0.3,
+        "word_dropout": 0.5,
+        "ema_momentum": 0.9,
+        "learning_rate": 0.01,
+        "schedule": "cosine",
+        "batch_size": 8,
+    },
+    truth=truth,
+    odd=texts("a text"),
+)
