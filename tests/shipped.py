@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from pipeline.config import loading
 from pipeline.config.schema.params import Params
-from pipeline.sources import SOURCES
+from pipeline.sources import SOURCES, load_source
+from pipeline.tasks import task_named
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = (
@@ -87,3 +88,12 @@ def settings(row: BaseModel, names: Iterable[str]) -> dict[str, Any]:
 def for_rows(expected: Mapping[str, Any]) -> list[Any]:
     """Return pairs of an experiment and what is expected of it, to parametrize a test with."""
     return [pytest.param(name, value, marks=needs_rows(name)) for name, value in expected.items()]
+
+
+def fewest_synthetic_examples(experiment: str, folder: Path) -> int:
+    """Return how many examples the smallest split of the experiment's data set has in the synthetic edition."""
+    params = shipped()
+    row = params.datasets[params.experiments[experiment].dataset]
+    source = load_source(params.sources[row.source].reader)
+    source.synthesize(folder, params.seed)
+    return min(task_named(row.task).prepare(source.read(folder), row, params.seed).examples.values())
