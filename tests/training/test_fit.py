@@ -12,7 +12,7 @@ from pipeline.errors import TrainingError
 from pipeline.evaluation.metric import Metric
 from pipeline.layers import keras
 from pipeline.training.compiled import Compiled
-from pipeline.training.fit import fit, load, optimizer, trainable
+from pipeline.training.fit import _Average, fit, load, optimizer, trainable
 
 RMSE = Metric("rmse")
 ACCURACY = Metric("accuracy", higher_is_better=True)
@@ -192,3 +192,26 @@ def test_the_speed_is_that_of_training_without_validation(monkeypatch: pytest.Mo
     )
     assert [epoch["examples_per_second"] for epoch in fitted.history] == [20 / 6, 20 / 6]
     assert [epoch["seconds"] for epoch in fitted.history] == [16.0, 16.0]
+
+
+@pytest.mark.parametrize("on_tensorflow", [True, False], ids=["graph", "arrays"])
+def test_the_graph_and_the_arrays_average_to_the_same_bytes(
+    on_tensorflow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.training.fit.ON_TENSORFLOW", on_tensorflow)
+    rng = np.random.default_rng(0)
+    model = keras.Sequential([keras.Input((7,)), keras.layers.Dense(300), keras.layers.LayerNormalization()])
+    compiled = Compiled(model)
+    for _ in range(2):  # the second training begins its average anew, in the graph of the first
+        load(model, [rng.normal(size=w.shape).astype(np.float32) for w in trainable(model)])
+        average, expected = _Average(compiled, 0.9), trainable(model)
+        for step in range(1, 101):
+            load(model, [w + rng.normal(0, 0.01, w.shape).astype(np.float32) for w in trainable(model)])
+            average.update()
+            share = np.float32(1.0 - min(0.9, (1 + step) / (10 + step)))
+            expected = [e + share * (w - e) for e, w in zip(expected, trainable(model), strict=True)]
+        last = trainable(model)
+        with average:
+            assert [w.tobytes() for w in trainable(model)] == [e.tobytes() for e in expected]
+        assert [w.tobytes() for w in trainable(model)] == [w.tobytes() for w in last]
+    assert (compiled.average is not None) == on_tensorflow
