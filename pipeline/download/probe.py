@@ -58,7 +58,7 @@ def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sl
     before = _remembered(project)
     findings = []
     for name, row in rows.items():
-        for finding in _asked(name, row, before, sleep):
+        for finding in _check(name, row, before, sleep):
             print(_line(finding), flush=True)
             findings.append(finding)
     changed: dict[str, dict[str, str]] = {}
@@ -97,7 +97,7 @@ def touched(params: Params, sources: Collection[str]) -> tuple[list[str], list[s
     return stages, held_out
 
 
-def _asked(name: str, row: SourceRow, before: Mapping[str, Finding], sleep: Sleep) -> Iterator[Finding]:
+def _check(name: str, row: SourceRow, before: Mapping[str, Finding], sleep: Sleep) -> Iterator[Finding]:
     source = load_source(row.reader)
     card = pinned(name, source.CARD, row.pins)
     if source.GENERATED:
@@ -122,24 +122,24 @@ def _official(card: Card) -> list[tuple[RawFile, str]]:
 def _compared(name: str, file: RawFile, url: str, before: Finding | None, sleep: Sleep) -> Finding:
     headers = headers_of(url)
     etag, date = headers.get("ETag", ""), headers.get("Last-Modified", "")
-    asked = Finding(name, "unreachable", file.name, url, etag=etag, date=date, pinned_bytes=file.size)
+    result = Finding(name, "unreachable", file.name, url, etag=etag, date=date, pinned_bytes=file.size)
     if file.sha256 is None:
-        asked = replace(asked, member=file.member or "", pinned=file.member_sha256 or "")
+        result = replace(result, member=file.member or "", pinned=file.member_sha256 or "")
     else:
-        asked = replace(asked, pinned=file.sha256)
-    if before and _same(before, asked) and headers.get("Content-Length") == str(before.bytes):
+        result = replace(result, pinned=file.sha256)
+    if before and _same(before, result) and headers.get("Content-Length") == str(before.bytes):
         return before
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file.name
         try:
             transfer(url, path, replace(file, size=None), sleep)
-            found = member_sha256(path, asked.member) if asked.member else sha256_of(path)
+            actual = member_sha256(path, result.member) if result.member else sha256_of(path)
         except (Refused, DataError) as error:
-            return replace(asked, reason=str(error).replace(f"{path}: ", ""))
+            return replace(result, reason=str(error).replace(f"{path}: ", ""))
         except OSError as error:
             raise DataError(f"{file.name}: cannot be written to {folder}: {error.strerror or error}") from None
-        state: Literal["unchanged", "changed"] = "unchanged" if found == asked.pinned else "changed"
-        return replace(asked, state=state, found=found, sha256=sha256_of(path), bytes=path.stat().st_size)
+        state: Literal["unchanged", "changed"] = "unchanged" if actual == result.pinned else "changed"
+        return replace(result, state=state, found=actual, sha256=sha256_of(path), bytes=path.stat().st_size)
 
 
 def _same(before: Finding, now: Finding) -> bool:

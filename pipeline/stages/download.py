@@ -1,6 +1,7 @@
-"""download@<source>: the published files, verified, or synthetic files in their format.
+"""download@<source>: download and verify the published files, or generate small ones in the synthetic edition.
 
-import@<name> copies the user's own file, with its row of params.yaml: another way to read it reruns what follows.
+import@<name> copies the user's own file, together with its row of params.yaml. The row says how to read the file, so a
+change of the row reruns the stages that depend on the file.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ OWN_IMPORTS = re.compile(r"^from pipeline\.sources\.(\w+) import", re.MULTILINE)
 
 
 def run(project: Project, name: str) -> None:
+    """Save the raw files of the source `name`, and a manifest. Raises DownloadError."""
     params = parameters(project)
     row = named(params.sources, name, "sources")
     source = load_source(row.reader)
@@ -43,6 +45,7 @@ def run(project: Project, name: str) -> None:
 
 
 def run_import(project: Project, name: str) -> None:
+    """Copy the file of `own.<name>`, and save its row of params.yaml next to it."""
     row = named(parameters(project).own, name, "own")
     with artifacts.new_folder(project.raw(name)) as fresh:
         file = (project.root / row.path).name

@@ -60,7 +60,7 @@ def _results(project: Project, params: Params, datasets: Sequence[str], *, textb
         task = task_named(params.datasets[dataset].task)
         path = project.section(dataset, textbook=textbook) / "metrics.json"
         if not path.is_file():
-            raise DataError(f"{path.parent}: not found; `dvc repro {params.stage('report', dataset)}` makes it")
+            raise DataError(f"{path.parent}: not found; run `dvc repro {params.stage('report', dataset)}` to make it")
         metrics: dict[str, Any] = artifacts.load_json(path)
         results[dataset] = [Result(metrics[name], task) for name in params.experiments_on(dataset) if name in metrics]
     return results
@@ -71,8 +71,8 @@ def _section(project: Project, dataset: str, *, textbook: bool) -> str:
 
 
 def _send(project: Project) -> None:
-    """What the stages left for MLflow. A store that cannot be reached costs a line, never the report."""
+    """Send what the stages left for MLflow. An unreachable store causes a warning, and never costs the report."""
     try:
         sync(project)
     except UserError as error:
-        print(f"tracking: {error}\n`python -m pipeline sync` sends them later", file=sys.stderr)
+        print(f"tracking: {error}\nrun `python -m pipeline sync` to send them later", file=sys.stderr)

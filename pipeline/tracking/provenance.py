@@ -11,13 +11,16 @@ from pipeline.artifacts import Project
 from pipeline.config import plain_yaml
 from pipeline.config.files import MAIN, TEXTBOOK, TEXTBOOK_STAGES
 from pipeline.config.schema.params import Params
+from pipeline.config.schema.sources import with_reader
 
 UNKNOWN = "unknown"
 
 
 def settings(params: Params, experiment: str) -> dict[str, Any]:
-    """JSON-able: everything in params.yaml that the experiment depends on, by its key there, as written there; what is
-    in textbook/params.yaml has that before its key, as `dvc exp run -S` takes it."""
+    """Return all settings that the experiment depends on, as written in params.yaml, by their keys. JSON-able.
+
+    A key of textbook/params.yaml has the file's name before it, as `dvc exp run -S` takes it.
+    """
     row = params.experiments[experiment]
     source = params.datasets[row.dataset].source
     recipe = params.files.recipe_of(experiment)
@@ -33,23 +36,23 @@ def _key(params: Params, table: str, name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """As it comes back from JSON."""
+    """Return the value as it comes back from JSON."""
     return json.loads(json.dumps(value))
 
 
 def target(settings: Mapping[str, Any], stage: str, experiment: str) -> str:
-    """The DVC target of a stage of the experiment with these settings()."""
+    """Return the DVC target of a stage of the experiment. settings: from settings()."""
     return f"{f'{TEXTBOOK_STAGES}:' if f'{TEXTBOOK}:experiments.{experiment}' in settings else ''}{stage}@{experiment}"
 
 
 def data_of(params: Params, experiment: str) -> list[str]:
-    """The folders of its raw and prepared data, as dvc.lock names them."""
+    """Return the folders of its raw and prepared data, as dvc.lock names them."""
     dataset = params.experiments[experiment].dataset
     return [f"data/raw/{params.datasets[dataset].source}", f"data/prepared/{dataset}"]
 
 
 def locked(project: Project) -> dict[str, Any]:
-    """The stages of dvc.lock and textbook/dvc.lock by their targets; none where no stage has been recorded."""
+    """Return the recorded stages of dvc.lock and textbook/dvc.lock by their targets."""
     stages: dict[str, Any] = {}
     for file, before in (("dvc.lock", ""), ("textbook/dvc.lock", f"{TEXTBOOK_STAGES}:")):
         path = project.root / file
@@ -59,14 +62,14 @@ def locked(project: Project) -> dict[str, Any]:
 
 
 def hashes(project: Project) -> dict[str, str]:
-    """DVC's hash of every recorded output, by path."""
+    """Return DVC's hash of every recorded output, by path."""
     return {
         out["path"]: str(out.get("md5", UNKNOWN)) for stage in locked(project).values() for out in stage.get("outs", [])
     }
 
 
 def remake(project: Project, commit: str | None, target: str, params: Mapping[str, Any]) -> str:
-    """The commands that make the stage `target` again: the commit, and as `-S` what its files of settings do not say.
+    """Return the commands that rerun `target`: check out the commit, and set what its settings do not have.
 
     params: of settings().
     """
@@ -83,7 +86,7 @@ def _params_at(project: Project, commit: str, file: str) -> Any:
 
 
 def _changes(project: Project, commit: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    """`-S key=value` for each value of the run that its commit's files do not have."""
+    """Yield `-S key=value` for each setting of the run that differs at its commit."""
     for file, before in ((MAIN, ""), (TEXTBOOK, f"{TEXTBOOK}:")):
         own = {key.removeprefix(f"{TEXTBOOK}:"): v for key, v in settings.items() if _is_of(key, file)}
         then = _params_at(project, commit, file) if own else None
@@ -100,6 +103,8 @@ def _of_file(settings: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[s
     for key, value in settings.items():
         table, _, row = key.partition(".")
         old = (then.get(table) or {}).get(row) if row else then.get(table)
+        if table == "own":
+            old, value = with_reader(old), with_reader(value)
         if not isinstance(value, dict):
             if value != old:
                 yield f"{key}={plain_yaml.flow(value)}"

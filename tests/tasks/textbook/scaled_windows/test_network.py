@@ -10,9 +10,8 @@ from pipeline.config.schema.datasets import ScaledWindowsData
 from pipeline.config.schema.networks import ScaledWindowsNetwork
 from pipeline.encoding.records import Encoded, Series
 from pipeline.layers.cells import reset_states
-from pipeline.tasks.textbook.scaled_windows import prepare
 from pipeline.tasks.textbook.scaled_windows.network import Rows, build, predictor
-from pipeline.tasks.textbook.scaled_windows.prepare import targets
+from pipeline.tasks.textbook.scaled_windows.prepare import encode, targets
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import load, trainable
 
@@ -33,7 +32,7 @@ def network(**changes: Any) -> ScaledWindowsNetwork:
 
 @pytest.fixture(scope="module")
 def encoded() -> Encoded:
-    return prepare.encode(Series(np.arange(N, dtype=np.float64), np.ones(N, np.bool_), ""), DATA, 0)
+    return encode(Series(np.arange(N, dtype=np.float64), np.ones(N, np.bool_), ""), DATA, 0)
 
 
 def places(encoded: Encoded, options: Any) -> list[Any]:
@@ -55,7 +54,7 @@ def test_flaw_the_state_is_not_reset_before_an_evaluation(encoded: Encoded) -> N
     options = network(stateful=True)
     model = Compiled(build(options, encoded.encoder, BATCH))
     load(model.model, [np.random.default_rng(0).normal(0, 0.5, w.shape) for w in trainable(model.model)])
-    predict = predictor(model, options, encoded)
+    predict = predictor(model, options, encoded).predict
     fresh, later = predict("test", ("train",), 0), predict("test", ("train",), 0)
     reset_states(model.model)
     again = predict("test", ("train",), 0)
@@ -74,11 +73,8 @@ def test_the_last_test_rows_are_predicted_by_a_batch_that_is_filled_up(encoded: 
     for stateful in (True, False):
         options = network(stateful=stateful)
         model = Compiled(build(options, encoded.encoder, BATCH if stateful else None))
-        assert (
-            predictor(model, options, encoded)("test", ("train",), 0).shape
-            == targets(encoded, "test").shape
-            == (1_200,)
-        )
+        found = predictor(model, options, encoded).predict("test", ("train",), 0)
+        assert found.shape == targets(encoded, "test").shape == (1_200,)
 
 
 def test_shuffled_rows_are_all_there_with_their_targets(encoded: Encoded) -> None:
