@@ -1,7 +1,7 @@
-"""download@<source>: the published files, verified, or their small look-alikes in the synthetic edition.
+"""download@<source>: download and verify the published files, or generate small ones in the synthetic edition.
 
-import@<name> does the same for the user's own file, and puts its row of params.yaml beside it: how the file is read is
-part of what it says, and to read it in another way is to rerun what follows.
+import@<name> copies the user's own file, together with its row of params.yaml. The row says how to read the file, so a
+change of the row reruns the stages that depend on the file.
 """
 
 import os
@@ -19,6 +19,7 @@ MANIFEST = "download.json"
 
 
 def run(project: Project, name: str) -> None:
+    """Save the raw files of the source `name`, and a manifest. Raises DownloadError."""
     params = parameters(project)
     row = named(params.sources, name, "sources")
     source = load_source(row.reader)
@@ -38,6 +39,7 @@ def run(project: Project, name: str) -> None:
 
 
 def run_import(project: Project, name: str) -> None:
+    """Copy the file of `own.<name>`, and save its row of params.yaml next to it."""
     row = named(parameters(project).own, name, "own")
     with artifacts.new_folder(project.raw(name)) as fresh:
         file = (project.root / row.path).name

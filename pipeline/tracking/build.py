@@ -12,8 +12,9 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.evaluation.task import ServingExample
+from pipeline.tracking.environment import environment_tags
 from pipeline.tracking.provenance import UNKNOWN, remake
-from pipeline.tracking.record import Journal, Metric, environment_tags
+from pipeline.tracking.record import Journal, Metric
 
 SERVED_BY = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "tqdm", "mlflow")

@@ -35,7 +35,7 @@ def data_of(params: Params, experiment: str) -> list[str]:
 
 
 def locked(project: Project) -> dict[str, Any]:
-    """The stages of dvc.lock by name; none where no stage has been recorded."""
+    """Return the stages of dvc.lock by name; none where no stage has been recorded."""
     try:
         lock = plain_yaml.recorded((project.root / "dvc.lock").read_bytes())
     except OSError:
@@ -44,7 +44,7 @@ def locked(project: Project) -> dict[str, Any]:
 
 
 def hashes(project: Project) -> dict[str, str]:
-    """DVC's hash of every output that dvc.lock holds, by path."""
+    """Return DVC's hash of every output in dvc.lock, by path."""
     return {
         out["path"]: str(out.get("md5", UNKNOWN)) for stage in locked(project).values() for out in stage.get("outs", [])
     }

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.artifacts import Project
-from pipeline.tracking.record import Journal, SystemMonitor, environment_tags, load, now
+from pipeline.tracking.environment import SystemMonitor, environment_tags
+from pipeline.tracking.record import Journal, load, now
 
 from .conftest import journal, training
 

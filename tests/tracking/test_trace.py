@@ -8,7 +8,7 @@ import yaml
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
 from pipeline.tracking import provenance
-from pipeline.tracking.record import environment_tags
+from pipeline.tracking.environment import environment_tags
 from pipeline.tracking.trace import trace
 
 from .conftest import head
