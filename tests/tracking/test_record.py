@@ -1,4 +1,4 @@
-"""What a journal refuses, that it survives a restart, and what it knows of the machine and the commit."""
+"""Journals: what they refuse, saving and loading, and their tags for the machine and the commit."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""What `trace` says without a store: where a run came from, and which files no stage makes."""
+"""Output of `trace` without a store: the origin of a run, and messages for files that no stage makes."""
 
 import json
 
