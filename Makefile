@@ -1,4 +1,4 @@
-# Every target makes .venv and installs requirements.lock first, once.
+# Every target first creates .venv and installs requirements.lock, unless that is done already.
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help setup check repro full retrain test lint format ui server lock clean
@@ -6,12 +6,12 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
-# Named after the lock's content: git gives every fresh checkout a new time, which says nothing.
+# Named after the lock's content: git gives the files of a checkout new times, whether they changed or not.
 STAMP := $(VENV)/.installed-$(shell cksum < $(LOCK) | tr -s ' ' '-')
 CHECKED := .dvc/tmp/params-checked
 PORT ?= 5000
 
-# DVC starts `python`, and its queue workers start `dvc`; both must be those of .venv.
+# DVC starts `python`, and its queue workers start `dvc`; both must come from .venv.
 outside := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -19,7 +19,7 @@ help: ## Show this list
 	@echo 'make <target>, where target is one of'
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  %-8s %s\n' "$$name" "$$text"; done
 
-setup: $(STAMP) ## Make .venv and install what requirements.lock pins
+setup: $(STAMP) ## Create .venv and install the packages of requirements.lock
 	@:
 
 $(STAMP): export PATH := $(outside)
@@ -30,18 +30,18 @@ $(STAMP):
 	        "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
 	    done; \
 	    test -n "$$python" || { echo 'error: no Python 3.11, 3.12 or 3.13 on PATH; install one of them' >&2; exit 2; }; \
-	    echo "Making $(VENV) with $$("$$python" --version)"; \
+	    echo "Creating $(VENV) with $$("$$python" --version)"; \
 	    if command -v uv >/dev/null; then uv venv --quiet --clear --python "$$(command -v "$$python")" $(VENV); \
 	    else "$$python" -m venv --clear $(VENV); fi; \
 	fi; \
-	echo "Installing $(LOCK): $$(grep -c == $(LOCK)) packages, 3 GB, some minutes"; \
+	echo "Installing $(LOCK): $$(grep -c == $(LOCK)) packages, 3 GB, a few minutes"; \
 	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
 	else $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r $(LOCK); fi; \
 	$(BIN)/python -c "$$ON_PATH"; \
 	rm -f $(VENV)/.installed-* $(CHECKED); \
 	touch $@
 
-# So that .venv/bin/dvc, started by its path, finds the `python` and the `dvc` beside it too.
+# Lets .venv/bin/dvc find the `python` and `dvc` of .venv when it is started by its path.
 define ON_PATH
 import pathlib, sysconfig
 line = 'import os, sys; os.environ["PATH"] = os.pathsep.join([os.path.join(sys.prefix, "bin"), os.environ.get("PATH", os.defpath)])\n'
@@ -49,14 +49,14 @@ pathlib.Path(sysconfig.get_path("purelib"), "bin_on_path.pth").write_text(line)
 endef
 export ON_PATH
 
-check: $(CHECKED) ## Check params.yaml, all mistakes at once
+check: $(CHECKED) ## Check params.yaml and report all mistakes at once
 	@:
 
-$(CHECKED): params.yaml pipeline/config.py $(wildcard pipeline/rows/*.py) pipeline/sources/__init__.py $(STAMP)
+$(CHECKED): params.yaml $(wildcard textbook/params.yaml) $(wildcard pipeline/config/*.* pipeline/config/schema/*.py) pipeline/sources/__init__.py $(STAMP)
 	@$(BIN)/python -m pipeline check
 	@mkdir -p $(@D) && touch $@
 
-# An unpacked archive is no git repository; DVC works there too once it is told.
+# An unpacked archive is not a git repository; DVC works there if no_scm is set.
 NO_GIT := \# made by make: this folder is no git repository
 define PREPARE
 if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then \
@@ -66,24 +66,24 @@ elif [ ! -e .dvc/config.local ]; then \
 fi
 endef
 
-repro: setup check ## Run what is new or changed, from raw data to report; synthetic data unless params.yaml says edition: published
+repro: setup check ## Run what is new or changed, from raw data to report, on the edition that params.yaml sets (default: synthetic)
 	@$(PREPARE)
-	@$(BIN)/dvc repro
+	@$(BIN)/dvc repro --all-pipelines
 	@echo; echo 'Report:      reports/index.html (open it in a browser)'
 	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
 
-full: setup check ## The same on the published data (PIPELINE_MIRROR: a folder or address to look in first)
-	@$(BIN)/dvc exp run -S edition=published
+full: setup check ## Run the same on the published data (PIPELINE_MIRROR: a folder or address to try first)
+	@$(BIN)/dvc exp run --all-pipelines -S edition=published
 
-retrain: setup check ## Reproduce what changed, let the gate decide, sum up in reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
+retrain: setup check ## Reproduce what changed, run the gate, and write reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
 	@$(PREPARE)
 	@$(BIN)/python -m pipeline retrain $${EXPERIMENTS:-} $${CELL:+--cell "$$CELL"} $${EDITION:+--edition "$$EDITION"} \
 	    $${BASE:+--base "$$BASE"}
 
-test: setup ## Run the tests; those on published data too where PIPELINE_MIRROR is set (ARGS: more for pytest)
+test: setup ## Run the tests, including those on published data if PIPELINE_MIRROR is set (ARGS: options of pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
 
-lint: setup ## Check style, types, which module imports which, words, and CI's workflows
+lint: setup ## Check style, types, imports between layers, wording, and the workflows of CI
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -92,22 +92,22 @@ lint: setup ## Check style, types, which module imports which, words, and CI's w
 	@$(BIN)/zizmor --offline --quiet --persona=pedantic .github
 	@if command -v actionlint >/dev/null; then actionlint; fi
 
-format: setup ## Put imports and layout in order
+format: setup ## Sort imports and format the code
 	@$(BIN)/ruff check --fix --select I
 	@$(BIN)/ruff format
 
-ui: setup ## Open the MLflow UI on this machine (PORT=5000)
+ui: setup ## Start the MLflow UI on this machine (PORT=5000)
 	@echo 'http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning'
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
 	    $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
 
-server: setup ## Start MLflow for a team, on PostgreSQL with passwords: docs/teams.md (BACKEND, ARTIFACTS, HOST, PORT)
+server: setup ## Start MLflow for a team, on PostgreSQL, with passwords; see docs/teams.md (BACKEND, ARTIFACTS, HOST, PORT)
 	@$(BIN)/python deploy/server.py
 
-lock: ## Renew requirements.lock from pyproject.toml with uv (UPGRADE=--upgrade: newest versions of everything)
+lock: ## Update requirements.lock from pyproject.toml with uv (UPGRADE=--upgrade: newest versions of everything)
 	@uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE) -o $(LOCK)
 
-clean: ## Remove what the tools cached; data, models and .venv stay
+clean: ## Delete the caches of the tools; keep data, models and .venv
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

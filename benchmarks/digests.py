@@ -62,7 +62,10 @@ def main() -> int:
 def digests(root: Path, only: Any) -> dict[str, Any]:
     """{data set or experiment: {array: digest, figure: number}}, all computed in `root`."""
     root.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "params.yaml", root)
+    for name in ("params.yaml", "textbook/params.yaml"):
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
     os.chdir(root)
     project = Project(root)
     params = parameters(project)

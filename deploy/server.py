@@ -1,6 +1,6 @@
-"""Starts MLflow's server for a team: PostgreSQL behind it, a password before it. Settings: docs/teams.md.
+"""Start MLflow's server for a team, with data in PostgreSQL and access by password. Settings: docs/teams.md.
 
-Whatever is missing or unsafe is named with exit code 2 before anything is started.
+If a setting is missing or unsafe, the script names it, starts nothing and exits with 2.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ INSTALL = "install it with: uv pip install --python .venv/bin/python -r pyprojec
 FIXED = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_AUTH_CONFIG_PATH": str(Path(__file__).resolve().with_name("auth.ini")),
-    "MLFLOW_BACKEND_STORE_URI": "postgresql+psycopg2://",  # where, and as whom: PGHOST and its like
+    "MLFLOW_BACKEND_STORE_URI": "postgresql+psycopg2://",  # host, user and password come from PGHOST, PGUSER …
     "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX": "^(mlflow-artifacts|models|runs):/.*$",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -25,6 +25,7 @@ FIXED = {
 
 
 def main() -> int:
+    """Check the settings and replace this process by the server; return 2 if a setting is wrong."""
     given = {name: value for name, value in os.environ.items() if value}
     wrong = [*_mistakes(given)] or [*_unusable(given)]
     for line in wrong:
@@ -33,7 +34,7 @@ def main() -> int:
         return 2
     os.umask(0o077)
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--serve-artifacts"]
-    # the rest goes by the environment: other users of the machine can read arguments
+    # other users of the machine can read arguments, so all other settings are passed in the environment
     os.execve(sys.executable, [*command, "--host", _host(given), "--port", _port(given)], _environment(given))
 
 
@@ -58,54 +59,54 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
         **FIXED,
         "MLFLOW_ARTIFACTS_DESTINATION": given["ARTIFACTS"],
         "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(names),
-        # the server's own pages behind the proxy; those of this machine are always allowed
+        # the server's pages as seen through the proxy; pages from this machine are always allowed
         "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"https://{name}" for name in names),
     }
 
 
 def _database(uri: str) -> dict[str, str]:
-    """BACKEND as variables of PostgreSQL's client, so that no file or message of MLflow can hold its password."""
+    """Split BACKEND into variables of PostgreSQL's client, so that no file or message of MLflow holds its password."""
     import psycopg2
     from psycopg2.extensions import parse_dsn
 
     try:
-        found = parse_dsn(uri)
-    except psycopg2.ProgrammingError:  # its text may hold the password
+        parts = parse_dsn(uri)
+    except psycopg2.ProgrammingError:  # its message may contain the password
         return {}
-    return {"PGDATABASE" if name == "dbname" else f"PG{name.upper()}": value for name, value in found.items()}
+    return {"PGDATABASE" if name == "dbname" else f"PG{name.upper()}": value for name, value in parts.items()}
 
 
 def _mistakes(given: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with the settings alone."""
+    """Yield a message for each mistake in the settings themselves."""
     if "BACKEND" not in given:
         yield f"BACKEND is not set; it must name a PostgreSQL database, {EXAMPLE}"
     elif not given["BACKEND"].startswith("postgresql://"):
         yield f"BACKEND does not begin with postgresql://; it must name a PostgreSQL database, {EXAMPLE}"
     if "ARTIFACTS" not in given:
-        yield "ARTIFACTS is not set; it must name where files of runs go: a folder, or s3://bucket/folder"
+        yield "ARTIFACTS is not set; it must say where to store the files of runs: a folder, or s3://bucket/folder"
     for name, least in SECRETS.items():
         if len(given.get(name, "")) < least:
-            what = f"has fewer than {least} characters" if name in given else "is not set"
-            yield f"{name} {what}; `openssl rand -hex 32` makes one"
+            problem = f"has fewer than {least} characters" if name in given else "is not set"
+            yield f"{name} {problem}; `openssl rand -hex 32` makes one"
     if _host(given) not in HERE and not _names(given):
-        what = "it must list the names by which clients call the server, such as mlflow.example.org"
-        yield f"ALLOWED_HOSTS is not set, while HOST={_host(given)} lets other machines in; {what}"
+        expected = "it must list the names by which clients call the server, such as mlflow.example.org"
+        yield f"ALLOWED_HOSTS is not set, but HOST={_host(given)} lets other machines in; {expected}"
     if any("*" in name for name in _names(given)):
-        yield "ALLOWED_HOSTS has a *, which lets foreign web pages in; it must list whole names"
+        yield "ALLOWED_HOSTS has a *, which would admit requests from any web page; it must list complete names"
 
 
 def _unusable(given: Mapping[str, str]) -> Iterator[str]:
-    """What is not installed, and a database that cannot or must not be used."""
+    """Yield a message for each missing package, and if the database cannot or must not be used."""
     if find_spec("psycopg2") is None or find_spec("flask_wtf") is None:
         yield f"psycopg2 or flask-wtf is missing; {INSTALL} --extra server"
         return
     if given["ARTIFACTS"].startswith("s3://") and find_spec("boto3") is None:
-        yield f"boto3, which ARTIFACTS in S3 needs, is missing; {INSTALL} --extra server"
+        yield f"boto3 is missing, which ARTIFACTS in S3 needs; {INSTALL} --extra server"
     import psycopg2
 
     database = _database(given["BACKEND"])
     if "@" in database.get("PGDATABASE", "@") or not database.get("PGPORT", "0").isdecimal():
-        yield f"BACKEND must name a host and a database, {EXAMPLE}; a / in a password is written %2F, a @ %40"
+        yield f"BACKEND must name a host and a database, {EXAMPLE}; in a password, write / as %2F and @ as %40"
         return
     os.environ.update(database)
     try:
@@ -115,10 +116,10 @@ def _unusable(given: Mapping[str, str]) -> Iterator[str]:
         return
     with contextlib.closing(session):
         if session.info.parameter_status("is_superuser") == "on":
-            yield "BACKEND names a superuser of PostgreSQL; MLflow needs a role that owns its database alone"
+            yield "BACKEND names a superuser of PostgreSQL; it must name a role that owns only MLflow's database"
         encoding = session.info.parameter_status("server_encoding")
         if encoding != "UTF8":
-            yield f"BACKEND: the database's encoding is {encoding}; it must be UTF8, for names of runs are any letters"
+            yield f"BACKEND: the database's encoding is {encoding}; it must be UTF8, since runs can have any name"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The only command line: python -m pipeline <stage> <name>, and what one asks a trained model."""
+"""Run a stage of the pipeline, or work with trained models."""
 
 import argparse
 import base64
 import importlib
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,33 +13,29 @@ from pipeline.config.schema.values import Edition
 from pipeline.errors import DataError, UserError
 
 STAGES = {
-    "download": ("pipeline.stages.download", "run", "a source"),
-    "import": ("pipeline.stages.download", "run_import", "a row of own"),
-    "preprocess": ("pipeline.stages.preprocess", "run", "a data set"),
-    "baseline": ("pipeline.stages.baseline", "run", "a data set"),
-    "train": ("pipeline.stages.train", "run", "an experiment"),
-    "evaluate": ("pipeline.stages.evaluate", "run", "an experiment"),
-    "report": ("pipeline.stages.report", "run", "a data set"),
-    "index": ("pipeline.stages.index", "run", None),
-    "check": ("pipeline.stages.check", "run", None),
-}
-
-ALONE = {
-    "index": "stage: one page over all data sets",
-    "check": "params.yaml checked, left-overs of removed rows cleared away",
+    "download": ("pipeline.stages.download", "run", "a source", "download a source, or generate its synthetic data"),
+    "import": ("pipeline.stages.download", "run_import", "a row of own", "copy your own file into the pipeline"),
+    "preprocess": ("pipeline.stages.preprocess", "run", "a data set", "read, split and encode a data set"),
+    "baseline": ("pipeline.stages.baseline", "run", "a data set", "score naive methods on a data set"),
+    "train": ("pipeline.stages.train", "run", "an experiment", "train the networks of an experiment"),
+    "evaluate": ("pipeline.stages.evaluate", "run", "an experiment", "score an experiment and its best baseline"),
+    "report": ("pipeline.stages.report", "run", "a data set", "write the report on a data set"),
+    "index": ("pipeline.stages.index", "run", None, "write the report's index page"),
+    "check": ("pipeline.stages.check", "run", None, "check params.yaml, and delete the results of removed rows"),
 }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; 0, or 2 after a message about something that the user can put right."""
+    """Run one command; return 0, or an error's exit code after printing its message."""
     arguments = _parser().parse_args(argv)
     try:
         if arguments.command in STAGES:
-            module, function, _ = STAGES[arguments.command]
+            module, function, _, _ = STAGES[arguments.command]
             name = [arguments.name] if "name" in arguments else []
             getattr(importlib.import_module(module), function)(here(), *name)
         else:
-            COMMANDS[arguments.command](here(), arguments)
+            run, _ = COMMANDS[arguments.command]
+            run(here(), arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.code
@@ -64,11 +61,11 @@ def _systems(project: Project, arguments: argparse.Namespace) -> None:
 
     rows = parameters(project).experiments
     paths = {name: project.metrics(row.dataset, name) for name, row in rows.items()}
-    found = {name: artifacts.load_json(path) for name, path in paths.items() if path.is_file()}
-    for system, title, lines in systems.status(found):
+    results = {name: artifacts.load_json(path) for name, path in paths.items() if path.is_file()}
+    for system, title, lines in systems.status(results):
         print(f"{system:4} {title}")
-        for name, known in lines:
-            print(f"       {name:36} {known}".rstrip())
+        for name, figures in lines:
+            print(f"       {name:36} {figures}".rstrip())
 
 
 def _skew(project: Project, arguments: argparse.Namespace) -> None:
@@ -142,8 +139,8 @@ def _forecast(project: Project, arguments: argparse.Namespace) -> None:
     for answer in _answers(project, arguments, [{}], {} if arguments.steps is None else {"steps": arguments.steps}):
         ends = f", value and {answer['level']:.0%} interval" if "level" in answer else ""
         print(f"# {answer['unit']}" + (f", from {answer['start']}" if answer.get("start") else "") + ends)
-        for name, held in answer.get("held", {}).items():
-            print(f"# {name} held at {held:.6g}, its last value")
+        for name, value in answer.get("held", {}).items():
+            print(f"# {name} is held at its last value, {value:.6g}")
         columns = [answer[name] for name in ("values", "lower", "upper") if name in answer]
         for row in zip(*columns, strict=True):
             print("  ".join(f"{value:.6g}" for value in row))
@@ -170,7 +167,7 @@ def _answers(
     folder = project.model(arguments.experiment) / "model"
     if not folder.is_dir():
         trained = sorted(path.name for path in project.model("x").parent.glob("*") if path.is_dir())
-        known = ", ".join(trained) or "none; `dvc repro` trains them"
+        known = ", ".join(trained) or "none; run `dvc repro` to train them"
         raise DataError(f"{arguments.experiment}: no trained model in {folder}; trained: {known}")
     served = Served(folder)
     if served.task.command != arguments.command:
@@ -184,76 +181,87 @@ def _answers(
     return answers
 
 
-COMMANDS = {
-    "probe": _probe,
-    "trace": _trace,
-    "promote": _promote,
-    "rollback": _rollback,
-    "champions": _champions,
-    "retrain": _retrain,
-    "systems": _systems,
-    "sync": _sync,
-    "skew": _skew,
-    "predict": _predict,
-    "tag": _tag,
-    "generate": _generate,
-    "forecast": _forecast,
-    "classify": _classify,
+COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
+    "probe": (_probe, "check whether the publishers still offer the pinned files"),
+    "sync": (_sync, "send the runs that MLflow has not received yet"),
+    "systems": (_systems, "list the textbook's systems with their experiments and figures"),
+    "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
+    "trace": (_trace, "show which commit, parameters and data made a file, run or model, and how to reproduce it"),
+    "promote": (_promote, "make trained models champions if the gate finds them better"),
+    "rollback": (_rollback, "restore the previous champion of a model"),
+    "champions": (_champions, "list the champions"),
+    "retrain": (_retrain, "pull, reproduce what changed, push, run the gate, and write reports/retrain.md"),
+    "predict": (_predict, "use a model: classify texts"),
+    "tag": (_tag, "use a model: tag each word with its part of speech"),
+    "classify": (_classify, "use a model: classify pictures"),
+    "generate": (_generate, "use a model: continue a prompt"),
+    "forecast": (_forecast, "use a model: forecast the next values, with intervals"),
 }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for stage, (_, _, what) in STAGES.items():
-        one = commands.add_parser(stage, help=f"stage, for {what}" if what else ALONE[stage])
+    for name, (_, _, what, text) in STAGES.items():
+        stage = commands.add_parser(
+            name, help=text if name == "check" else f"stage: {text}", description=_sentence(text)
+        )
         if what:
-            one.add_argument("name")
-    probe = commands.add_parser("probe", help="ask the publishers whether they still offer the files that are pinned")
-    probe.add_argument("source", nargs="*", help="those of all sources without it")
-    probe.add_argument("--accept", action="store_true", help="pin in params.yaml what they offer now")
-    commands.add_parser("sync", help="send to MLflow what could not be sent when it was made")
-    commands.add_parser("systems", help="the systems of the textbook chapters: their experiments and figures")
-    skew = commands.add_parser("skew", help="whether a served model answers raw test rows as evaluate found")
-    skew.add_argument("experiment")
-    skew.add_argument("--model", help="an MLflow model: its folder, or a URI such as models:/name/3")
-    skew.add_argument("--url", help="where `mlflow models serve` answers, such as http://127.0.0.1:5001")
-    skew.add_argument("--rows", type=int, default=50, help="at most so many (default 50)")
-    one = commands.add_parser(
-        "trace", help="what made a file, a run, a model: commit, parameters, data, how to remake it"
+            stage.add_argument("name", help=f"name of {what} in params.yaml")
+        elif name == "index":
+            stage.add_argument("name", nargs="?", choices=["textbook"], help="the page of textbook/params.yaml")
+    parsers = {
+        name: commands.add_parser(name, help=text, description=_sentence(text)) for name, (_, text) in COMMANDS.items()
+    }
+    _add_tracking(parsers)
+    _add_promotion(parsers)
+    _add_models(parsers)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    one = parsers["probe"]
+    one.add_argument("source", nargs="*", help="sources to check (default: all)")
+    one.add_argument("--accept", action="store_true", help="update the pins in params.yaml to the files offered now")
+    one = parsers["skew"]
+    one.add_argument("experiment", help="a trained experiment; its model answers unless --model or --url is given")
+    one.add_argument("--model", help="an MLflow model: its folder, or a URI such as models:/name/3")
+    one.add_argument("--url", help="address of `mlflow models serve`, such as http://127.0.0.1:5001")
+    one.add_argument("--rows", type=int, default=50, help="maximum number of test rows (default: 50)")
+    parsers["trace"].add_argument("what", help="a path, an MLflow run id, or models:/<name>@champion")
+
+
+def _add_promotion(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    parsers["promote"].add_argument("experiment", nargs="+", help="trained experiments")
+    parsers["rollback"].add_argument("model", help="a registered model, such as umich-sentiment")
+    one = parsers["retrain"]
+    one.add_argument("experiment", nargs="*", help="experiments to reproduce and judge (default: all)")
+    one.add_argument("--cell", help="cell of every experiment")
+    one.add_argument("--edition", choices=get_args(Edition), help="edition of the data")
+    one.add_argument("--base", default="", help="git revision to compare with (default: before the last change)")
+
+
+def _add_models(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    for name in ("predict", "tag", "classify", "generate", "forecast"):
+        parsers[name].add_argument("experiment", help="a trained experiment")
+    parsers["predict"].add_argument("text", nargs="+", help="texts to classify")
+    parsers["tag"].add_argument("text", nargs="+", help="sentences, with spaces between words and punctuation")
+    parsers["classify"].add_argument("picture", nargs="+", help="PNG or JPEG files")
+    one = parsers["generate"]
+    one.add_argument("--prompt", default="", help="text to continue (default: none)")
+    one.add_argument("--length", type=int, default=300, help="number of characters (default: 300)")
+    one.add_argument("--temperature", type=float, default=0.7, help="0 takes the likeliest character (default: 0.7)")
+    one.add_argument(
+        "--top-p", type=float, default=1.0, help="draw from the likeliest with this probability (default: 1)"
     )
-    one.add_argument("what", help="a path, an MLflow run id, or models:/<name>@champion")
-    one = commands.add_parser("promote", help="let the gate decide whether a trained model becomes the champion")
-    one.add_argument("experiment", nargs="+")
-    one = commands.add_parser("rollback", help="the champion before is the champion again")
-    one.add_argument("model", help="a registered model, such as umich-sentiment")
-    commands.add_parser("champions", help="the promoted models")
-    one = commands.add_parser("retrain", help="pull, reproduce what changed, push, judge, sum up in reports/retrain.md")
-    one.add_argument("experiment", nargs="*", help="those to reproduce and judge; all if none is named")
-    one.add_argument("--cell", help="the cell of every experiment")
-    one.add_argument("--edition", choices=get_args(Edition))
-    one.add_argument("--base", default="", help="the git revision to compare with (default: before the last change)")
-    _asking(commands, "predict", "the class of texts", "text")
-    _asking(commands, "tag", "the part of speech of each word", "text")
-    _asking(commands, "classify", "the class of pictures", "picture")
-    generate = _asking(commands, "generate", "text that goes on after a prompt", None)
-    generate.add_argument("--prompt", default="")
-    generate.add_argument("--length", type=int, default=300, help="characters (default 300)")
-    generate.add_argument("--temperature", type=float, default=0.7, help="0 takes the likeliest (default 0.7)")
-    generate.add_argument("--top-p", type=float, default=1.0, help="draw from the likeliest with this probability")
-    generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--score", action="store_true", help="instead say how well the model foresees the prompt")
-    forecast = _asking(commands, "forecast", "the next values, each with its interval", None)
-    forecast.add_argument("--steps", type=int, help="where the model takes steps (default 96)")
-    return parser
-
-
-def _asking(commands: Any, name: str, what: str, inputs: str | None) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=f"ask a trained model: {what}")
-    parser.add_argument("experiment")
-    if inputs is not None:
-        parser.add_argument(inputs, nargs="+")
-    return parser
+    one.add_argument("--seed", type=int, default=0, help="seed of the random draws (default: 0)")
+    one.add_argument("--score", action="store_true", help="print how well the model predicts the prompt, and no text")
+    steps = "number of steps, if the model has that option (default: 96)"
+    parsers["forecast"].add_argument("--steps", type=int, help=steps)
 
 
 if __name__ == "__main__":

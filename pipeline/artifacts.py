@@ -1,5 +1,7 @@
-"""Every path of the project, and every load and save. Nothing half-written is ever visible: a file is written under a
-temporary name, synced and renamed; a folder is filled beside its place and swapped in whole."""
+"""Every path of the project, and every load and save.
+
+No half-written file or folder is ever visible: each is written under a temporary name, synced, and then renamed.
+"""
 
 import contextlib
 import io
@@ -24,22 +26,26 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Project:
-    """Where things stand below the project's folder `root`."""
+    """The paths of the project in the folder `root`."""
 
     root: Path
 
     @property
     def home(self) -> Path:
-        """The user's checkout: DVC runs queued experiments in throw-away copies, and names the checkout DVC_ROOT."""
+        """Return the user's checkout: DVC runs queued experiments in temporary copies, and sets DVC_ROOT to it."""
         return Path(os.environ.get("DVC_ROOT") or self.root)
 
     @property
     def spool(self) -> Path:
-        """Journals that wait to be sent to MLflow."""
+        """Return the folder of the journals that wait to be sent to MLflow."""
         return self.home / "data" / "spool"
 
     def raw(self, source: str) -> Path:
         return self.root / "data" / "raw" / source
+
+    def reader(self, source: str) -> Path:
+        """Return the hashes of the modules that read the source."""
+        return self.root / "data" / "readers" / f"{source}.json"
 
     def prepared(self, dataset: str) -> Path:
         return self.root / "data" / "prepared" / dataset
@@ -62,36 +68,45 @@ class Project:
     def report(self, dataset: str) -> Path:
         return self.root / "reports" / dataset
 
-    def section(self, dataset: str) -> Path:
-        """The data set's part of the index page, with its pictures inside."""
-        return self.root / "reports" / "sections" / f"{dataset}.html"
+    def section(self, dataset: str, *, textbook: bool = False) -> Path:
+        """Return the folder of the data set's part of an index page: section.html and metrics.json."""
+        return self.root / "reports" / ("textbook" if textbook else "sections") / dataset
 
     @property
     def index(self) -> Path:
         return self.root / "reports" / "index.html"
 
     @property
+    def textbook_index(self) -> Path:
+        return self.root / "reports" / "textbook.html"
+
+    @property
     def chapters(self) -> Path:
-        return self.root / "reports" / "chapters.md"
+        """Return the table of the textbook's figures."""
+        return self.root / "reports" / "textbook.md"
 
     @property
     def probe(self) -> Path:
-        """What the publishers offered when they were last asked."""
+        """Return the result of the last probe of the publishers."""
         return self.root / "reports" / "probe.json"
 
     @property
     def summary(self) -> Path:
         return self.root / "reports" / "summary.json"
 
+    @property
+    def textbook_summary(self) -> Path:
+        return self.root / "reports" / "textbook.json"
+
 
 def here() -> Project:
-    """The project of the current folder; stages and commands run in the project's root."""
+    """Return the project in the current folder; stages and commands run in the project's root."""
     return Project(Path.cwd())
 
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of `target` when the block ends well, and vanishes when it does not."""
+    """Give an empty folder that replaces `target` if the block succeeds, and is deleted if it fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     fresh.mkdir()
@@ -102,7 +117,7 @@ def new_folder(target: Path) -> Iterator[Path]:
                 _sync(path)
         old = fresh.with_suffix(".old.tmp")
         if target.exists():
-            target.rename(old)  # removing it takes time, in which it would be seen in parts
+            target.rename(old)  # deleting it takes time; nobody may see a part of it
         fresh.rename(target)
         shutil.rmtree(old, ignore_errors=True)
     finally:
@@ -110,6 +125,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def save_bytes(path: Path, content: bytes) -> None:
+    """Write a file, and the folders that it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
@@ -125,46 +141,50 @@ def save_text(path: Path, text: str) -> None:
 
 
 def save_json(path: Path, value: Any) -> None:
-    """Sorted keys and no NaN, so that equal content is equal bytes and every JSON reader takes it."""
+    """Save JSON with sorted keys and without NaN: equal values give equal bytes, and every JSON reader accepts them."""
     save_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def load_json(path: Path) -> Any:
+    """Load a JSON file. Raises DataError if it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{path}: not found; `dvc repro` makes it") from None
+        raise DataError(f"{path}: not found; run `dvc repro` to make it") from None
     except ValueError as error:
-        raise DataError(f"{path}: not a whole JSON file ({error}); `dvc checkout` restores it") from None
+        raise DataError(f"{path}: not a complete JSON file ({error}); run `dvc checkout` to restore it") from None
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
-    """An .npz without pickles; equal arrays give equal bytes."""
+    """Save an .npz file without pickles; equal arrays give equal bytes."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
     save_bytes(path, buffer.getvalue())
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Load an .npz file. Raises DataError if it is missing or damaged."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except FileNotFoundError:
-        raise DataError(f"{path}: not found; `dvc repro` makes it") from None
+        raise DataError(f"{path}: not found; run `dvc repro` to make it") from None
     except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a whole .npz file ({error}); `dvc checkout` restores it") from None
+        raise DataError(f"{path}: not a complete .npz file ({error}); run `dvc checkout` to restore it") from None
 
 
 def save_encoded(folder: Path, encoded: Encoded) -> None:
+    """Save a prepared data set."""
     save_arrays(folder / "arrays.npz", encoded.arrays)
     save_json(folder / "encoder.json", dict(encoded.encoder))
     save_json(folder / "summary.json", {"examples": dict(encoded.examples), **encoded.summary})
 
 
 def load_encoded(folder: Path) -> Encoded:
+    """Load a prepared data set. Raises DataError if a file is missing or damaged."""
     summary = load_json(folder / "summary.json")
     if not isinstance(summary, dict) or "examples" not in summary:
-        raise DataError(f"{folder / 'summary.json'}: lacks the key examples; `dvc checkout` restores it")
+        raise DataError(f"{folder / 'summary.json'}: the key `examples` is missing; run `dvc checkout` to restore it")
     examples = summary.pop("examples")
     return Encoded(load_arrays(folder / "arrays.npz"), load_json(folder / "encoder.json"), examples, summary)
 

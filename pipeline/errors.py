@@ -1,10 +1,10 @@
-"""Errors that speak to the person: the command line prints the message without a traceback and exits with 2."""
+"""Errors for the user: the command line prints the message without a traceback, and exits with 2."""
 
 
 class UserError(Exception):
-    """Something the user can put right; the message says what was wrong, where, and what would be right."""
+    """Something that the user can correct; the message says what is wrong, where, and what would be right."""
 
-    code = 2  # of the command line
+    code = 2  # exit code of the command line
 
 
 class ConfigError(UserError):
@@ -16,22 +16,22 @@ class DataError(UserError):
 
 
 class DownloadError(UserError):
-    """A published file that could not be fetched or is not the one that was pinned."""
+    """A published file that cannot be downloaded, or differs from the pinned one."""
 
 
 class TrainingError(UserError):
-    """A training that went wrong (a loss that is not finite); no model is published."""
+    """A failed training (its loss is not finite); no model is published."""
 
 
 class StoreError(UserError):
-    """The tracking store could not be asked, or said no; the message says what was left unchanged."""
+    """The tracking store is unreachable or refused a request; the message says what was left unchanged."""
 
 
 class Conflict(UserError):
-    """Somebody else promotes, or has promoted, another version meanwhile."""
+    """Somebody else is promoting another version, or has just promoted one."""
 
 
 class StageFailed(UserError):
-    """A stage ended with an error of its own, which it has printed."""
+    """A stage failed; it has printed its own error."""
 
     code = 1

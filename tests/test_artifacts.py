@@ -113,7 +113,7 @@ def test_arrays_of_objects_are_neither_written_nor_read(tmp_path: Path) -> None:
         save_arrays(path, {"a": pickled})
     assert not path.exists()
     np.savez(path, a=pickled)
-    with pytest.raises(DataError, match=r"a\.npz: not a whole \.npz file"):
+    with pytest.raises(DataError, match=r"a\.npz: not a complete \.npz file"):
         artifacts.load_arrays(path)
 
 
@@ -163,14 +163,14 @@ def test_damaged_arrays_are_named_with_the_cure(how: str, tmp_path: Path) -> Non
     path = tmp_path / "arrays.npz"
     save_arrays(path, {"a": np.arange(1000), "b": np.ones(10)})
     damage(path, how)
-    with pytest.raises(DataError, match=r"arrays\.npz: not a whole \.npz file .*; `dvc checkout` restores it"):
+    with pytest.raises(DataError, match=r"arrays\.npz: not a complete \.npz file .*; run `dvc checkout` to restore it"):
         artifacts.load_arrays(path)
 
 
 def test_one_array_instead_of_several_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.arange(3))
     (tmp_path / "a.npy").rename(tmp_path / "a.npz")
-    with pytest.raises(DataError, match=r"a\.npz: not a whole \.npz file"):
+    with pytest.raises(DataError, match=r"a\.npz: not a complete \.npz file"):
         artifacts.load_arrays(tmp_path / "a.npz")
 
 
@@ -179,20 +179,20 @@ def test_damaged_json_is_named_with_the_cure(how: str, tmp_path: Path) -> None:
     path = tmp_path / "fit.json"
     save_json(path, {"a": 1, "b": 2})
     damage(path, how)
-    with pytest.raises(DataError, match=r"fit\.json: not a whole JSON file .*; `dvc checkout` restores it"):
+    with pytest.raises(DataError, match=r"fit\.json: not a complete JSON file .*; run `dvc checkout` to restore it"):
         artifacts.load_json(path)
 
 
 @pytest.mark.parametrize("load", [artifacts.load_json, artifacts.load_arrays, artifacts.load_encoded])
 def test_what_is_missing_is_named_with_the_cure(load: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere.*: not found; `dvc repro` makes it"):
+    with pytest.raises(DataError, match=r"nowhere.*: not found; run `dvc repro` to make it"):
         load(tmp_path / "nowhere")
 
 
 def test_a_summary_without_its_parts_is_named(tmp_path: Path) -> None:
     artifacts.save_encoded(tmp_path, Encoded({"x": np.arange(3)}, {}, {"train": 3}, {}))
     (tmp_path / "summary.json").write_text("{}")
-    with pytest.raises(DataError, match=r"summary\.json: .*`dvc checkout` restores it"):
+    with pytest.raises(DataError, match=r"summary\.json: .*`dvc checkout` to restore it"):
         artifacts.load_encoded(tmp_path)
 
 

@@ -167,7 +167,7 @@ def test_a_model_that_is_not_there_is_named(command: str, project: Path, refused
         (project / "picture.png").write_bytes(b"")
     message = refused(*command.split())
     assert "x: no trained model" in message
-    assert "`dvc repro` trains" in message
+    assert "`dvc repro` to train" in message
     (project / "data" / "models" / "umich").mkdir(parents=True)
     assert "trained: umich" in refused(*command.split())
 
@@ -193,9 +193,9 @@ def test_a_missing_input_of_a_stage_says_who_makes_it(command: str, refused: Ask
 
 
 DAMAGES = {
-    "arrays.npz": (b"PK\x03\x04 half of an archive", "not a whole .npz file"),
-    "encoder.json": (b'{"ids": {"a": 1', "not a whole JSON file"),
-    "summary.json": (b"", "not a whole JSON file"),
+    "arrays.npz": (b"PK\x03\x04 half of an archive", "not a complete .npz file"),
+    "encoder.json": (b'{"ids": {"a": 1', "not a complete JSON file"),
+    "summary.json": (b"", "not a complete JSON file"),
 }
 
 
@@ -207,7 +207,7 @@ def test_a_damaged_data_set_is_named_with_the_cure(command: str, name: str, proj
     (project / "data" / "prepared" / "umich" / name).write_bytes(content)
     message = refused(*command.split())
     assert f"data/prepared/umich/{name}: {what}" in message
-    assert "`dvc checkout` restores it" in message
+    assert "`dvc checkout` to restore it" in message
 
 
 # Published files.
@@ -263,7 +263,7 @@ def test_a_failed_download_leaves_no_look_alikes_as_if_they_were_real(
     assert main(["download", "umich"]) == 2
     assert not tree(project / "data")
     assert main(["preprocess", "umich"]) == 2
-    assert "`dvc repro` makes it" in capsys.readouterr().err
+    assert "`dvc repro` to make it" in capsys.readouterr().err
 
 
 # Raw files that cannot be used.

@@ -1,4 +1,4 @@
-"""deploy/ and docs/teams.md hold together, no secret is in git, and a DVC remote is shared as described."""
+"""deploy/ and docs/teams.md agree, no secret is in git, and a DVC remote is shared as described."""
 
 import os
 import re
@@ -97,7 +97,7 @@ def test_everybody_starts_from_nothing() -> None:
 
 
 def asked() -> set[str]:
-    """The settings that deploy/server.py asks for in its messages."""
+    """Collect the settings that the messages of deploy/server.py name."""
     return set(re.findall(r"\b(BACKEND|ARTIFACTS|HOST|ALLOWED_HOSTS|MLFLOW_\w+_(?:PASSWORD|SECRET_KEY))\b", SERVER))
 
 
@@ -122,7 +122,7 @@ def test_no_tracked_file_holds_a_secret(tracked: list[Path]) -> None:
 
 
 def found(paths: list[Path]) -> list[str]:
-    """Lines that give a secret a value."""
+    """List the lines that set a secret to a value."""
     return [
         f"{path.name}: {line.strip()}"
         for path in paths
@@ -177,7 +177,7 @@ def test_make_server_starts_the_script() -> None:
 
 
 class Clone:
-    """A checkout, and the commands that are typed there."""
+    """A checkout, in which commands can be run."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -185,7 +185,7 @@ class Clone:
         who = {f"GIT_{role}_{what}": "a@b.c" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
         self.environment = {**kept, **who, "PATH": path, "GIT_CONFIG_GLOBAL": os.devnull, "DVC_NO_ANALYTICS": "true"}
-        self.environment["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"  # nobody is there: saves importing MLflow
+        self.environment["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"  # nothing listens there: no import of MLflow
 
     def run(self, *command: str) -> str:
         done = subprocess.run(
@@ -206,15 +206,22 @@ edition: synthetic
 cell: null
 sources: {cosine: {reader: cosine}}
 own: {}
-datasets: {cosine: {source: cosine, task: cosine_windows}}
+recipes: {none: {}}
+datasets: {cosine: {source: cosine, task: textbook/cosine_windows}}
 experiments:
-  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 4, synthetic_epochs: 1}
+  cosine:
+    dataset: cosine
+    task: textbook/cosine_windows
+    recipe: none
+    cell: simple_rnn
+    units: 4
+    synthetic_epochs: 1
 """
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """Ann's clone: run, its results in a remote folder, its commits in a bare repository."""
+    """Make Ann's clone: the pipeline has run, results are in a remote folder, commits in a bare repository."""
     folder = tmp_path_factory.mktemp("shared")
     ann = Clone(folder / "ann")
     shutil.copytree(ROOT / "pipeline", ann.root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
@@ -251,7 +258,7 @@ def test_a_clone_gets_results_from_the_remote_and_computes_nothing(shared: Clone
         assert contents(bob.root / folder) == contents(shared.root / folder) != {}, folder
     said = bob.run("dvc", "repro")
     assert "Running stage" not in said
-    # where dvc.lock knows nothing of a result, as on another branch, the run-cache does
+    # dvc.lock does not have the result, as on another branch, but the run-cache has
     (bob.root / "dvc.lock").unlink()
     shutil.rmtree(bob.root / "data" / "models")
     said = bob.run("dvc", "repro", "train@cosine")

@@ -32,11 +32,14 @@ cell: null
 sources:
   digits: {reader: digits}
 own: {}
+recipes:
+  none: {}
+  small: {units: 4, batch_size: 256, epochs: 2, synthetic_epochs: 2}
 datasets:
   digits: {source: digits, task: image_rows}
 experiments:
-  rows: {dataset: digits, task: image_rows, units: 4, batch_size: 256, epochs: 2, synthetic_epochs: 2}
-  rows-lstm: {dataset: digits, task: image_rows, cell: lstm, units: 4, batch_size: 256, epochs: 2, synthetic_epochs: 2}
+  rows: {dataset: digits, task: image_rows, recipe: small, units: 4}
+  rows-lstm: {dataset: digits, task: image_rows, recipe: small, cell: lstm}
 """
 
 

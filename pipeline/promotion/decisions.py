@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.tracking.record import job
+from pipeline.tracking.environment import job
 
 
 @dataclass(frozen=True)

@@ -149,13 +149,11 @@ def _interval(a: Floats, b: Floats, weights: Floats, low: float, high: float) ->
 def _judged(figures: dict[str, Any]) -> Verdict:
     difference = figures["difference"]
     if "p" in figures:
-        clear, significance = figures["p"] < 1 - LEVEL, f"p {figures['p']:.2g}"
+        clear, detail = figures["p"] < 1 - LEVEL, f"p {figures['p']:.2g}"
     else:
         clear = figures["low"] > 0 or figures["high"] < 0
-        significance = f"{LEVEL:.0%} interval {figures['low']:+.4g} to {figures['high']:+.4g}"
-    result = (
-        f"{figures['method']} on {figures['rows']['shared']} shared test rows: loss {difference:+.4g}, {significance}"
-    )
+        detail = f"{LEVEL:.0%} interval {figures['low']:+.4g} to {figures['high']:+.4g}"
+    result = f"{figures['method']} on {figures['rows']['shared']} shared test rows: loss {difference:+.4g}, {detail}"
     if not clear:
         return Verdict("inconclusive", f"no clear difference: {result}", figures)
     return Verdict("better" if difference < 0 else "not better", result, figures)

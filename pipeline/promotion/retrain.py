@@ -50,7 +50,7 @@ def retrain(project: Project, params: Params, experiments: Sequence[str], settin
         named(params.experiments, name, "experiments")
     done = Retraining(base or _base(project))
     try:
-        _reproduce(project, experiments, settings, done)
+        _reproduce(project, [params.stage("evaluate", name) for name in experiments], settings, done)
         _decide(project, experiments, done)
     finally:
         artifacts.save_text(project.root / "reports" / "retrain.md", summary(project, done))
@@ -59,13 +59,12 @@ def retrain(project: Project, params: Params, experiments: Sequence[str], settin
         raise UserError("\n".join(done.troubles))
 
 
-def _reproduce(project: Project, experiments: Sequence[str], settings: Sequence[str], done: Retraining) -> None:
+def _reproduce(project: Project, targets: Sequence[str], settings: Sequence[str], done: Retraining) -> None:
     remote = _dvc(project, "config", "core.remote").strip()
     if remote and _run(project, ["pull", "--run-cache", "--allow-missing"])[0]:
         done.troubles.append(f"dvc pull from {remote} failed; its files were not used")
-    targets = [f"evaluate@{name}" for name in experiments]
     how = ["exp", "run", *(part for setting in settings for part in ("-S", setting))] if settings else ["repro"]
-    code, lines = _run(project, [*how, *targets])
+    code, lines = _run(project, [*how, *(targets or ["--all-pipelines"])])
     done.ran = [match[1] for line in lines if (match := RAN.match(line))]
     done.restored = [match[1] for line in lines if (match := RESTORED.match(line))]
     if code:
@@ -100,7 +99,7 @@ def _judge(project: Project, candidate: Candidate, params: Params, done: Retrain
 
 def _base(project: Project) -> str:
     """Return HEAD if project files have uncommitted changes, otherwise the commit before HEAD."""
-    changed = _git(project, "diff", "--name-only", "HEAD", "--", "params.yaml", "dvc.yaml", "pipeline")
+    changed = _git(project, "diff", "--name-only", "HEAD", "--", "params.yaml", "dvc.yaml", "textbook", "pipeline")
     before = _git(project, "rev-parse", "--quiet", "--verify", "HEAD~1").strip()
     return "HEAD" if changed.strip() or not before else before
 

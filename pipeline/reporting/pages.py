@@ -37,14 +37,21 @@ def section(data: ReportData, elements: Sequence[Element]) -> str:
     )
 
 
-def index(results: Sequence[Result], textbook: Table, sections: Mapping[str, str]) -> str:
-    """Render the index page. textbook: from textbook.table(). sections: HTML by data set, from section()."""
+def index(
+    results: Sequence[Result], sections: Mapping[str, str], *, textbook: Table | None = None, link: str | None = None
+) -> str:
+    """Render an index page.
+
+    sections: HTML by data set, from section(). textbook: from textbook.table(), if the page has it. link: the file name
+    of the other page.
+    """
     return _render(
         "index.html",
         some_synthetic=any(result.metrics["edition"] == "synthetic" for result in results),
         all_synthetic=all(result.metrics["edition"] == "synthetic" for result in results),
         table=overall(results),
         textbook=textbook,
+        link=link,
         tally=tally(results),
         sections={name: Markup(html) for name, html in sections.items()},
     )

@@ -119,7 +119,7 @@ def load_metrics(project: Project, dataset: str, name: str) -> dict[str, Any]:
     metrics: dict[str, Any] = artifacts.load_json(path)
     missing = [key for key in REQUIRED if key not in metrics]
     if missing:
-        raise DataError(f"{path}: lacks {', '.join(missing)}; `dvc repro evaluate@{name}` writes it again")
+        raise DataError(f"{path}: lacks {', '.join(missing)}; run `dvc repro evaluate@{name}` to write it again")
     return metrics
 
 
@@ -140,9 +140,9 @@ def load_curves(path: Path) -> list[dict[str, float]]:
         with path.open(encoding="utf-8", newline="") as lines:
             rows = [{name: float(text) for name, text in row.items()} for row in csv.DictReader(lines)]
     except FileNotFoundError:
-        raise DataError(f"{path}: not found; `dvc repro` makes it") from None
+        raise DataError(f"{path}: not found; run `dvc repro` to make it") from None
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: not a table of numbers ({error}); `dvc checkout` restores it") from None
+        raise DataError(f"{path}: not a table of numbers ({error}); run `dvc checkout` to restore it") from None
     if not rows:
-        raise DataError(f"{path}: no epochs; `dvc repro` makes it")
+        raise DataError(f"{path}: no epochs; run `dvc repro` to make it")
     return rows

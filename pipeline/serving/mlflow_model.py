@@ -1,6 +1,6 @@
-"""The MLflow model of every task, as code: what `mlflow models serve` and mlflow.pyfunc.load_model load.
+"""The MLflow model of every task, loaded by `mlflow models serve` and mlflow.pyfunc.load_model.
 
-Inputs are those of `python -m pipeline`: a list of strings (or of objects, for forecasts); answers are objects.
+It takes a list of strings, or of objects for forecasts, as described in docs/serving.md. Each answer is an object.
 """
 
 from pathlib import Path
@@ -15,26 +15,26 @@ from pipeline.serving.served import Served
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
-    """Loads the stored folder once, in the process that serves it."""
+    """A model that loads its stored folder once, in the process that serves it."""
 
     def load_context(self, context: Any) -> None:
         self.served = Served(Path(context.artifacts["model"]))
 
     # MLflow would read a type hint on model_input as a schema.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """One answer for each input, see pipeline.serving."""
+        """Return one answer for each input."""
         inputs = _items(model_input) if hasattr(model_input, "iloc") else list(model_input)
         try:
             return self.served.answer(inputs, params)
-        except DataError as error:  # the server answers 400, with the sentence and no traceback
+        except DataError as error:  # the server answers 400 with the message, without a traceback
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
 
 def _items(table: Any) -> list[Any]:
-    """The rows of the pandas table that MLflow makes of what it checks: texts, or objects without their empty keys."""
+    """Return the inputs in the pandas table that MLflow makes of them: texts, or objects without their empty keys."""
     if table.shape[1] == 1 and all(isinstance(cell, str) for cell in table.iloc[:, 0]):
         return list(table.iloc[:, 0])
-    rows = table.to_dict("records") if table.shape[1] else [{}]  # of an empty object no row is left
+    rows = table.to_dict("records") if table.shape[1] else [{}]  # an empty object leaves no row
     return [{key: value for key, value in row.items() if not _is_empty(value)} for row in rows]
 
 

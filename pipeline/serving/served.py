@@ -1,7 +1,7 @@
-"""Raw input → answer, from a trained model's folder: the stored preprocessing, the rebuilt network, its weights.
+"""Answer raw input with a trained model's folder: its preprocessing, its rebuilt network and its weights.
 
-The network is built from its own row of parameters and only weights are loaded, as plain arrays: no code and no pickle
-ever comes out of a model file.
+The network is built from its row of parameters, and the weights are loaded as plain arrays: a model file never brings
+code or pickles.
 """
 
 import functools
@@ -32,13 +32,13 @@ class Served:
         self.encoder = renamed.current_encoder(artifacts.load_json(folder / "encoder.json"))
         stored = artifacts.load_arrays(folder / "weights" / "0.npz")
         self.weights = [stored[name] for name in sorted(stored)]
-        self._turn = threading.Lock()  # a server answers in threads, and a carried state belongs to one answer
+        self._turn = threading.Lock()  # servers use threads, and a carried state belongs to one answer
 
     def answer(self, inputs: Sequence[Any], options: Mapping[str, Any] | None = None) -> list[Answer]:
         """Return one answer for each input, in the form that docs/serving.md describes for the task.
 
-        The `warning` of an answer says what may mislead. Raises DataError for input that the task cannot read, and for
-        an unknown option.
+        The `warning` of an answer says why it may be misleading. Raises DataError for input that the task cannot read,
+        and for an unknown option.
         """
         options, known = dict(options or {}), self.task.serving_example.options or {}
         for name in options:
@@ -49,7 +49,7 @@ class Served:
 
     @functools.cached_property
     def loaded(self) -> LoadedNetwork:
-        """The network, built for serving, with its weights. Imports TensorFlow."""
+        """Return the network, built for serving, with its weights. Imports TensorFlow."""
         from pipeline.training.compiled import Compiled
         from pipeline.training.fit import load
 

@@ -1,8 +1,8 @@
-"""What evaluate stored against what a served model answers to the same test rows, given raw.
+"""Compare a served model's answers to raw test rows with the predictions that evaluate scored.
 
-The rows are turned back into what a user would send (a sentence, a prompt, a series up to an origin, a picture file),
-and what comes back is compared with the stored predictions of the first member, whose weights are the ones that answer.
-Nothing of the preparation is shared with the model, so that whatever it does otherwise than the training shows.
+The test rows are turned back into what a user would send: a sentence, a prompt, a series up to an origin, a picture
+file. The answers are compared with the stored predictions of the first network, which is the one that is served. The
+model prepares the raw input with its own code, so any difference from the preparation for training becomes visible.
 """
 
 import json
@@ -26,11 +26,11 @@ from pipeline.tasks import task_named
 from pipeline.tracking.store import address
 
 LIMIT = 1e-6
-TOGETHER = 10  # rows in one request: a server gives each a minute
+TOGETHER = 10  # rows in one request: MLflow's server gives up on a request after a minute
 SECONDS = 600
 Network = Mapping[str, Any]
 Ask = Callable[[list[Any], dict[str, Any]], Answers]
-# In a process of its own, started in an empty folder: the model's own code answers, and not this checkout's.
+# Run in a new process, in an empty folder, so that the model's own code answers and not this checkout's.
 CLEAN = """
 import json, sys
 import mlflow
@@ -40,45 +40,50 @@ print(json.dumps(mlflow.pyfunc.load_model(sys.argv[1]).predict(inputs, params=op
 
 
 def check(project: Project, name: str, model: str | None, url: str | None, rows: int) -> str:
-    """`rows` raw test rows of the experiment, asked of its folder, of an MLflow model (a folder or a model URI) or of a
-    server's address; the line that says how they compare. Raises DataError for a difference above LIMIT."""
+    """Compare the answers to `rows` raw test rows with the stored predictions, and return a line with the result.
+
+    The answers come from the experiment's folder, from an MLflow model (a folder or a model URI), or from the server at
+    `url`. Raises DataError for a difference above LIMIT.
+    """
     folder = project.model(name)
     if not folder.is_dir():
-        raise DataError(f"{name}: no trained model in {folder}; `dvc repro` trains it")
+        raise DataError(f"{name}: no trained model in {folder}; run `dvc repro` to train it")
     dataset, network = (
         artifacts.load_json(folder / "fit.json")["dataset"],
         artifacts.load_json(folder / "model/network.json"),
     )
     stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[member_key(0, "test")]
     raw = raw_rows(network, artifacts.load_encoded(project.prepared(dataset)), stored, rows)
-    found = differences(raw, _ask(project, folder / "model", model, url))
-    worst = int(found.argmax())
-    line = f"{name}: {len(found)} raw test rows, largest difference {found[worst]:.1e}"
-    if not found[worst] <= LIMIT:
-        what = f"{str(raw.inputs[worst])[:60]!r} (row {worst + 1})"
+    gaps = differences(raw, _ask(project, folder / "model", model, url))
+    worst = int(gaps.argmax())
+    line = f"{name}: {len(gaps)} raw test rows, largest difference {gaps[worst]:.1e}"
+    if not gaps[worst] <= LIMIT:
+        place = f"{str(raw.inputs[worst])[:60]!r} (row {worst + 1})"
         raise DataError(
-            f"{line}, at {what}; evaluate and the served model must agree to {LIMIT:g}: was it trained anew?"
+            f"{line}, at {place}; evaluate and the served model must agree to {LIMIT:g}. Is it the same training?"
         )
     return line
 
 
 def differences(rows: RawRows, ask: Ask) -> NDArray[np.float64]:
-    """float64 [rows]: the largest difference of each answer from what was stored; infinite where an answer has another
-    form or a label another name."""
+    """Return the largest difference of each answer from the stored prediction, float64 [rows].
+
+    A difference is infinite if an answer has another form or another label.
+    """
     answers = ask(rows.inputs, rows.options)
     if len(answers) != len(rows.inputs):
-        raise DataError(f"{len(rows.inputs)} inputs got {len(answers)} answers")
+        raise DataError(f"the model gave {len(answers)} answers to {len(rows.inputs)} inputs")
     pairs = [(rows.read(answer, expected), expected) for answer, expected in zip(answers, rows.expected, strict=True)]
-    found = [_largest(a, b.astype(np.float64), rows.unit) if a.shape == b.shape else np.inf for a, b in pairs]
-    return np.asarray(np.nan_to_num(np.array(found), nan=np.inf, posinf=np.inf))
+    gaps = [_largest(a, b.astype(np.float64), rows.unit) if a.shape == b.shape else np.inf for a, b in pairs]
+    return np.asarray(np.nan_to_num(np.array(gaps), nan=np.inf, posinf=np.inf))
 
 
-def _largest(found: NDArray[Any], expected: NDArray[np.float64], unit: float) -> float:
-    return float(np.max(np.abs(found - expected) / np.maximum(np.abs(expected), unit)))
+def _largest(answer: NDArray[Any], expected: NDArray[np.float64], unit: float) -> float:
+    return float(np.max(np.abs(answer - expected) / np.maximum(np.abs(expected), unit)))
 
 
 def raw_rows(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
-    """Return at most `rows` test rows at even distances. stored: the test predictions of the first network."""
+    """Return at most `rows` test rows, evenly spaced. stored: the test predictions of the first network."""
     task = task_named(network["task"])
     if task.raw_rows is None:
         raise DataError(f"{task.name}: belongs to the textbook's protocol; its models are not checked for skew")
@@ -106,12 +111,12 @@ def _over_http(url: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> A
     for i in range(0, len(inputs), TOGETHER):
         body = {"inputs": inputs[i : i + TOGETHER], **({"params": options} if options else {})}
         try:
-            found = requests.post(f"{url.rstrip('/')}/invocations", json=body, timeout=SECONDS)
-            if found.status_code != requests.codes.ok:
-                raise DataError(f"{url}: answered {found.status_code}: {found.text[-300:]}")
-            answers += found.json()["predictions"]
+            response = requests.post(f"{url.rstrip('/')}/invocations", json=body, timeout=SECONDS)
+            if response.status_code != requests.codes.ok:
+                raise DataError(f"{url}: answered {response.status_code}: {response.text[-300:]}")
+            answers += response.json()["predictions"]
         except (requests.RequestException, ValueError, KeyError) as error:
-            raise DataError(f"{url}: no answer ({error}); `mlflow models serve` must run there") from None
+            raise DataError(f"{url}: no answer ({error}); is `mlflow models serve` running there?") from None
     return answers
 
 
@@ -125,6 +130,6 @@ def _in_clean_process(store: str, model: str, inputs: Sequence[Any], options: Ma
             cwd=empty, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
     if done.returncode:
-        raise DataError(f"{model}: cannot be asked: {done.stderr.strip().splitlines()[-1]}")
+        raise DataError(f"{model}: cannot be loaded or failed to answer: {done.stderr.strip().splitlines()[-1]}")
     answers: Answers = json.loads(done.stdout.splitlines()[-1])
     return answers

@@ -1,4 +1,4 @@
-"""The DVC stages, a module each: parse, load, call, save; the work is done by the layers below."""
+"""The DVC stages, one module for each: load the inputs, call the layers below, save the outputs."""
 
 from pipeline.artifacts import Project
 from pipeline.config import loading
@@ -7,5 +7,5 @@ from pipeline.sources import SOURCES
 
 
 def parameters(project: Project) -> Params:
-    """params.yaml, checked as a whole before any stage works."""
+    """Load params.yaml and check all of it, before a stage does any work."""
     return loading.load(project.root, SOURCES)

@@ -1,4 +1,4 @@
-"""baseline@<dataset>: what naive methods score on the same test rows."""
+"""baseline@<dataset>: score naive methods on the test rows of a data set."""
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
@@ -9,13 +9,14 @@ from pipeline.tasks import task_named
 
 
 def run(project: Project, name: str) -> None:
+    """Save figures and predictions of the baselines on the data set `name`."""
     row = named(parameters(project).datasets, name, "datasets")
     task = task_named(row.task)
     encoded = artifacts.load_encoded(project.prepared(name))
-    found = task.baselines(encoded)
-    predictions = {member_key(key, fold): p for key, b in found.items() for fold, p in enumerate(b.predictions)}
+    baselines = task.baselines(encoded)
+    predictions = {member_key(key, fold): p for key, b in baselines.items() for fold, p in enumerate(b.predictions)}
     with artifacts.new_folder(project.baselines(name)) as fresh:
-        artifacts.save_json(fresh / "metrics.json", {key: dict(b.metrics) for key, b in found.items()})
+        artifacts.save_json(fresh / "metrics.json", {key: dict(b.metrics) for key, b in baselines.items()})
         artifacts.save_arrays(fresh / "predictions.npz", predictions)
-    for key, b in found.items():
+    for key, b in baselines.items():
         print(f"{name}: {key}: {task.primary_metric.name} {b.metrics[task.primary_metric.name]:.4f}")

@@ -1,24 +1,30 @@
-"""download@<source>: the published files, verified, or their small look-alikes in the synthetic edition.
+"""download@<source>: download and verify the published files, or generate small ones in the synthetic edition.
 
-import@<name> does the same for the user's own file, and puts its row of params.yaml beside it: how the file is read is
-part of what it says, and to read it in another way is to rerun what follows.
+import@<name> copies the user's own file, together with its row of params.yaml. The row says how to read the file, so a
+change of the row reruns the stages that depend on the file.
 """
 
+import hashlib
 import os
+import re
 import shutil
+from pathlib import Path
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.download.fetch import fetch
-from pipeline.sources import load_source
+from pipeline.sources import load_source, own_file
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
 
 MANIFEST = "download.json"
+SOURCES = Path(own_file.__file__).parent
+OWN_IMPORTS = re.compile(r"^from pipeline\.sources\.(\w+) import", re.MULTILINE)
 
 
 def run(project: Project, name: str) -> None:
+    """Save the raw files of the source `name`, and a manifest. Raises DownloadError."""
     params = parameters(project)
     row = named(params.sources, name, "sources")
     source = load_source(row.reader)
@@ -34,13 +40,28 @@ def run(project: Project, name: str) -> None:
             source.synthesize(fresh, params.seed)
         files, edition = [], "published" if source.GENERATED else "synthetic"
     artifacts.save_json(folder / MANIFEST, {"edition": edition, "source": name, "files": files})
+    artifacts.save_json(project.reader(name), reader_hashes(row.reader))
     print(f"{name}: {edition} edition in data/raw/{name}")
 
 
 def run_import(project: Project, name: str) -> None:
+    """Copy the file of `own.<name>`, and save its row of params.yaml next to it."""
     row = named(parameters(project).own, name, "own")
     with artifacts.new_folder(project.raw(name)) as fresh:
         file = (project.root / row.path).name
         shutil.copyfile(project.root / row.path, fresh / file)
         artifacts.save_json(fresh / f"{file}.row.json", row.model_dump(mode="json"))
+    artifacts.save_json(project.reader(name), reader_hashes(row.reader))
     print(f"{name}: {row.path} in data/raw/{name}")
+
+
+def reader_hashes(reader: str) -> dict[str, str]:
+    """Return {module: sha256} of the modules that read a source.
+
+    `preprocess` depends on them through a file: a data set's row, which DVC reads, names the source and not its reader.
+    """
+    modules = [reader]
+    for module in modules:  # which grows
+        text = (SOURCES / f"{module}.py").read_text(encoding="utf-8")
+        modules += [name for name in OWN_IMPORTS.findall(text) if name not in modules]
+    return {module: hashlib.sha256((SOURCES / f"{module}.py").read_bytes()).hexdigest() for module in sorted(modules)}

@@ -1,4 +1,4 @@
-"""evaluate@<experiment>: the stored predictions scored, beside the baselines."""
+"""evaluate@<experiment>: score the stored predictions and compare them with the baselines."""
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
@@ -10,25 +10,26 @@ from pipeline.tracking.delivery import spool
 
 
 def run(project: Project, name: str) -> None:
+    """Save the metrics of the experiment `name`, and leave them for MLflow."""
     row = parameters(project).experiment(name)
     task = task_named(row.task)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
-    folder, rivals = project.model(name), project.baselines(row.dataset)
+    folder, rival = project.model(name), project.baselines(row.dataset)
     fit, record = artifacts.load_json(folder / "fit.json"), artifacts.load_json(folder / "run.json")
     predictions = artifacts.load_arrays(project.predictions(row.dataset, name) / "predictions.npz")
     samples = artifacts.load_json(project.predictions(row.dataset, name) / "samples.json")
-    baselines = artifacts.load_json(rivals / "metrics.json")
-    found = scoring.figures(task, encoded, fit["members"], predictions)
+    baselines = artifacts.load_json(rival / "metrics.json")
+    figures = scoring.figures(task, encoded, fit["members"], predictions)
     if samples and task.generated is not None:
         fitted_on = ("train", "validation") if row.refit else ("train",)
-        found["generated"] = task.generated(encoded, samples, fitted_on)
+        figures["generated"] = task.generated(encoded, samples, fitted_on)
     losses = scoring.test_losses(task, encoded, fit["members"], predictions)
     against = scoring.against_baselines(
-        task, encoded, found["test"], losses, baselines, artifacts.load_arrays(rivals / "predictions.npz")
+        task, encoded, figures["test"], losses, baselines, artifacts.load_arrays(rival / "predictions.npz")
     )
     identity = build.Run.of(record)
     ids = {"run_id": record["run_id"], "model_id": record["model_id"], "run": identity.identity}
-    metrics = {**fit, **found, "baselines": baselines, "against_baseline": against, **ids}
+    metrics = {**fit, **figures, "baselines": baselines, "against_baseline": against, **ids}
     artifacts.save_json(project.metrics(row.dataset, name), metrics)
     spool(build.evaluation(identity, metrics), project)
     gain = "" if against["skill"] is None else f"; skill {against['skill']:+.1%}"

@@ -1,45 +1,78 @@
-"""index: one page over all data sets, and the numbers that DVC's tables print."""
+"""index [textbook]: one page over all data sets of a file of settings, and the numbers that DVC's tables print."""
 
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config.files import MAIN, TEXTBOOK
+from pipeline.config.schema.params import Params
 from pipeline.errors import DataError, UserError
-from pipeline.reporting import pages, report_data, tables, textbook
+from pipeline.reporting import pages, tables
+from pipeline.reporting import textbook as printed
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 from pipeline.tracking.delivery import sync
 
+Results = Mapping[str, Sequence[Result]]  # by data set
 
-def run(project: Project) -> None:
+
+def run(project: Project, page: str | None = None) -> None:
+    """page: None for the data sets of params.yaml, "textbook" for those of textbook/params.yaml."""
     params = parameters(project)
-    names = {dataset: params.experiments_on(dataset) for dataset in params.datasets}
-    results = [
-        Result(report_data.load_metrics(project, dataset, name), task_named(params.datasets[dataset].task))
-        for dataset, experiments in names.items()
-        for name in experiments
-    ]
-    rows = [result.metrics for result in results]
-    sections = {dataset: _section(project, dataset) for dataset in names}
-    artifacts.save_json(project.summary, pages.summary(rows))
-    printed = textbook.table({result.metrics["experiment"]: result for result in results})
-    artifacts.save_text(project.index, pages.index(results, printed, sections))
-    artifacts.save_text(project.chapters, tables.markdown(printed))
+    if page is None:
+        _main(project, params)
+    else:
+        _textbook(project, params)
     _send(project)
-    print(f"reports/index.html: {len(rows)} experiments on {len(names)} data sets")
+
+
+def _main(project: Project, params: Params) -> None:
+    results = _results(project, params, params.datasets_of(MAIN), textbook=False)
+    shown = [result for rows in results.values() for result in rows]
+    sections = {dataset: _section(project, dataset, textbook=False) for dataset in results}
+    link = project.textbook_index.name if params.datasets_of(TEXTBOOK) else None
+    artifacts.save_json(project.summary, pages.summary([result.metrics for result in shown]))
+    artifacts.save_text(project.index, pages.index(shown, sections, link=link))
+    print(f"reports/index.html: {len(shown)} experiments on {len(results)} data sets")
+
+
+def _textbook(project: Project, params: Params) -> None:
+    """The page of the textbook's protocols also shows held-out experiments: those of params.yaml."""
+    held_out = _results(project, params, params.datasets_of(MAIN), textbook=False)
+    results = _results(project, params, params.datasets_of(TEXTBOOK), textbook=True)
+    shown = [result for rows in results.values() for result in rows]
+    both = [*shown, *(result for rows in held_out.values() for result in rows)]
+    table = printed.table({result.metrics["experiment"]: result for result in both})
+    sections = {dataset: _section(project, dataset, textbook=True) for dataset in results}
+    artifacts.save_json(project.textbook_summary, pages.summary([result.metrics for result in shown]))
+    artifacts.save_text(project.textbook_index, pages.index(shown, sections, textbook=table, link=project.index.name))
+    artifacts.save_text(project.chapters, tables.markdown(table))
+    print(f"reports/textbook.html: {len(shown)} experiments on {len(results)} data sets")
+
+
+def _results(project: Project, params: Params, datasets: Sequence[str], *, textbook: bool) -> Results:
+    """What `report` left, in the order of the file."""
+    results = {}
+    for dataset in datasets:
+        task = task_named(params.datasets[dataset].task)
+        path = project.section(dataset, textbook=textbook) / "metrics.json"
+        if not path.is_file():
+            raise DataError(f"{path.parent}: not found; run `dvc repro {params.stage('report', dataset)}` to make it")
+        metrics: dict[str, Any] = artifacts.load_json(path)
+        results[dataset] = [Result(metrics[name], task) for name in params.experiments_on(dataset) if name in metrics]
+    return results
+
+
+def _section(project: Project, dataset: str, *, textbook: bool) -> str:
+    return (project.section(dataset, textbook=textbook) / "section.html").read_text(encoding="utf-8")
 
 
 def _send(project: Project) -> None:
-    """What the stages left for MLflow. A store that cannot be reached costs a line, never the report."""
+    """Send what the stages left for MLflow. An unreachable store causes a warning, and never costs the report."""
     try:
         sync(project)
     except UserError as error:
-        print(f"tracking: {error}\n`python -m pipeline sync` sends them later", file=sys.stderr)
-
-
-def _section(project: Project, dataset: str) -> str:
-    try:
-        return project.section(dataset).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{project.section(dataset)}: not found; `dvc repro report@{dataset}` makes it") from None
+        print(f"tracking: {error}\nrun `python -m pipeline sync` to send them later", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""preprocess@<dataset>: the raw files read, split and encoded for a task."""
+"""preprocess@<dataset>: read the raw files, split the examples and encode them for a task."""
 
 import re
 from typing import Any
@@ -15,6 +15,7 @@ from pipeline.tasks import task_named
 
 
 def run(project: Project, name: str) -> None:
+    """Save the prepared data set `name`. Raises ConfigError if the task cannot use the records of the source."""
     params = parameters(project)
     row = named(params.datasets, name, "datasets")
     folder = project.raw(row.source)
@@ -25,8 +26,8 @@ def run(project: Project, name: str) -> None:
     else:
         edition = artifacts.load_json(folder / MANIFEST)["edition"]
         source = load_source(params.sources[row.source].reader)
-        record, about = source.read(folder), source.CARD
-        card = {key: getattr(about, key) for key in ("title", "about", "licence", "homepage")}
+        record = source.read(folder)
+        card = {key: getattr(source.CARD, key) for key in ("title", "about", "licence", "homepage")}
     task = task_named(row.task)
     if not isinstance(record, task.record):
         raise ConfigError(
@@ -43,5 +44,5 @@ def run(project: Project, name: str) -> None:
 
 
 def _kind(record: Any) -> str:
-    """A kind of record in words: LabelledTexts are labelled texts."""
+    """Return the kind of a record in words: LabelledTexts are "labelled texts"."""
     return re.sub(r"(?<=[a-z])([A-Z])", r" \1", record.__name__).lower()

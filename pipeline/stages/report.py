@@ -1,9 +1,10 @@
-"""report@<dataset>: the experiments on a data set side by side: figures, a table, and its section of the index page."""
+"""report@<dataset>: compare the experiments on a data set, in pictures, tables and a section of the index page."""
 
 from collections.abc import Sequence
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config.files import TEXTBOOK
 from pipeline.config.schema.values import named
 from pipeline.reporting import comparison, mlflow_pages, pages, report_data, sections, tables
 from pipeline.reporting.elements import Picture
@@ -15,41 +16,38 @@ from pipeline.tracking.delivery import spool
 
 
 def run(project: Project, name: str) -> None:
+    """Write the report of the data set `name`, and leave notes for MLflow."""
     params = parameters(project)
     row = named(params.datasets, name, "datasets")
     experiments = params.experiments_on(name)
-    found = report_data.load(project, task_named(row.task), name, experiments)
-    pairs = comparison.pairs(found)
-    elements = sections.elements(found, pairs)
+    data = report_data.load(project, task_named(row.task), name, experiments)
+    pairs = comparison.pairs(data)
+    elements = sections.elements(data, pairs)
     with artifacts.new_folder(project.report(name)) as fresh:
         for picture in (e for e in elements if isinstance(e, Picture)):
             artifacts.save_bytes(fresh / f"{picture.name}.png", picture.png)
-        artifacts.save_text(fresh / "table.md", sections.markdown(found, elements))
-    artifacts.save_text(project.section(name), pages.section(found, elements))
-    _tell(project, found, pairs)
+        artifacts.save_text(fresh / "table.md", sections.markdown(data, elements))
+    textbook = params.files.file_of("datasets", name) == TEXTBOOK
+    with artifacts.new_folder(project.section(name, textbook=textbook)) as fresh:
+        artifacts.save_text(fresh / "section.html", pages.section(data, elements))
+        artifacts.save_json(fresh / "metrics.json", {row.name: row.metrics for row in data.experiments})
+    _leave_for_mlflow(project, data, pairs)
     print(f"{name}: reports/{name}, {len(experiments)} experiments")
 
 
-def _tell(project: Project, found: ReportData, pairs: Sequence[comparison.Pair]) -> None:
-    """What MLflow is told: a note for each run, and one run above them that compares them."""
-    folder, metrics = project.report(found.dataset), {row.name: row.metrics for row in found.experiments}
-    for turn, row in enumerate(found.experiments):
-        samples, identity = project.predictions(found.dataset, row.name) / "samples.json", row.metrics["run"]
-        tags = {**mlflow_pages.tags(row.result), **mlflow_pages.colour(turn)}
-        told = build.report(build.Run.of(identity), folder, samples, tags, mlflow_pages.run(found, row))
-        told.experiment(mlflow_pages.source(found), mlflow_pages.VIEW_NAME, build.view())
-        spool(told, project)
+def _leave_for_mlflow(project: Project, data: ReportData, pairs: Sequence[comparison.Pair]) -> None:
+    """Spool a note for each run, and a run that groups and compares them."""
+    folder, metrics = project.report(data.dataset), {e.name: e.metrics for e in data.experiments}
+    for turn, experiment in enumerate(data.experiments):
+        samples = project.predictions(data.dataset, experiment.name) / "samples.json"
+        tags = {**mlflow_pages.tags(experiment.result), **mlflow_pages.colour(turn)}
+        run = build.Run.of(experiment.metrics["run"])
+        journal = build.report(run, folder, samples, tags, mlflow_pages.run(data, experiment))
+        journal.experiment(mlflow_pages.source(data), mlflow_pages.VIEW_NAME, build.view())
+        spool(journal, project)
     if len(metrics) > 1:
-        best_first = [metrics[name] for name, is_ours in tables.ranked(found) if is_ours]
-        key = build.comparison_key(found.dataset, best_first)
-        note = mlflow_pages.comparison(found, pairs, key)
-        spool(
-            build.comparison(
-                key,
-                best_first,
-                folder,
-                mlflow_pages.tags(next(row.result for row in found.experiments if row.metrics is best_first[0])),
-                note,
-            ),
-            project,
-        )
+        best_first = [metrics[name] for name, is_ours in tables.ranked(data) if is_ours]
+        best = next(experiment.result for experiment in data.experiments if experiment.metrics is best_first[0])
+        key = build.comparison_key(data.dataset, best_first)
+        note = mlflow_pages.comparison(data, pairs, key)
+        spool(build.comparison(key, best_first, folder, mlflow_pages.tags(best), note), project)

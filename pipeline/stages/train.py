@@ -1,4 +1,4 @@
-"""train@<experiment>: the networks of an experiment fitted, their predictions and everything inference needs."""
+"""train@<experiment>: fit the networks of an experiment; save their predictions and all that inference needs."""
 
 import os
 import uuid
@@ -17,10 +17,15 @@ from pipeline.stages import parameters
 from pipeline.tasks import task_named
 from pipeline.tracking import build, provenance
 from pipeline.tracking.delivery import deliver
-from pipeline.tracking.record import SystemMonitor, now
+from pipeline.tracking.environment import SystemMonitor
+from pipeline.tracking.record import now
 
 
 def run(project: Project, name: str) -> None:
+    """Save the model, predictions and learning curves of the experiment `name`, and send the run to MLflow.
+
+    Raises TrainingError if a loss is not finite; then no model is saved, and MLflow shows a failed run.
+    """
     params = parameters(project)
     row = params.experiment(name)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
@@ -29,8 +34,8 @@ def run(project: Project, name: str) -> None:
     record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
     os.environ["KERAS_BACKEND"] = row.backend
     if row.precision == "bfloat16":
-        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # read by TensorFlow's kernels when it is imported
-    # Late: importing TensorFlow takes seconds, and a mistake in params.yaml must not wait for it.
+        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
+    # Late: TensorFlow takes seconds to import, and a mistake in params.yaml must show at once.
     from pipeline.training import repeats
 
     try:
@@ -52,11 +57,11 @@ def run(project: Project, name: str) -> None:
     with artifacts.new_folder(project.model(name)) as folder:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
-        known = provenance.hashes(project)
+        hashes = provenance.hashes(project)
         folders = provenance.data_of(params, name)
         made_of = {
             "params": provenance.settings(params, name),
-            "data": {path: known.get(path, provenance.UNKNOWN) for path in folders},
+            "data": {path: hashes.get(path, provenance.UNKNOWN) for path in folders},
         }
         journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
         build.add_model(journal, folder / "model", name, task.serving_example)
@@ -67,8 +72,8 @@ def run(project: Project, name: str) -> None:
 
 
 def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:
-    for i, member in enumerate(trained):
-        weights = {f"{j:03d}": w for j, w in enumerate(member.weights)}
+    for i, network in enumerate(trained):
+        weights = {f"{j:03d}": w for j, w in enumerate(network.weights)}
         artifacts.save_arrays(folder / "weights" / f"{i}.npz", weights)
     fitted_on = ("train", "validation") if row.refit else ("train",)
     artifacts.save_json(folder / "network.json", row.model_dump(mode="json"))
@@ -82,9 +87,11 @@ def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded,
 def _facts(
     name: str, row: ExperimentRows, encoded: Encoded, seed: int, epochs: int, trained: list[Any]
 ) -> dict[str, Any]:
-    """What reports/metrics/<dataset>/<experiment>.json says of the training; the times of an epoch are medians over
-    the runs with validation."""
-    passes = [row for member in trained for row in member.history]
+    """Return the facts on the training for reports/metrics/<dataset>/<experiment>.json.
+
+    The times of an epoch are medians over the runs with validation.
+    """
+    epochs_seen = [epoch for network in trained for epoch in network.history]
     return {
         "experiment": name,
         **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
@@ -94,8 +101,8 @@ def _facts(
         "parameters": trained[0].parameters,
         "train_seconds": round(sum(m.seconds for m in trained), 3),
         "epochs": max(m.epochs for m in trained),
-        "epoch_seconds": round(float(np.median([row["seconds"] for row in passes])), 3),
-        "examples_per_second": round(float(np.median([row["examples_per_second"] for row in passes])), 1),
+        "epoch_seconds": round(float(np.median([epoch["seconds"] for epoch in epochs_seen])), 3),
+        "examples_per_second": round(float(np.median([epoch["examples_per_second"] for epoch in epochs_seen])), 1),
         "examples": dict(encoded.examples),
         "members": [
             {"seed": m.seed, "fold": m.fold, "epochs": m.epochs, "seconds": round(m.seconds, 3)} for m in trained
@@ -104,5 +111,5 @@ def _facts(
 
 
 def _csv(history: list[dict[str, float]]) -> str:
-    lines = [",".join(history[0]), *(",".join(f"{value:.6g}" for value in row.values()) for row in history)]
+    lines = [",".join(history[0]), *(",".join(f"{value:.6g}" for value in epoch.values()) for epoch in history)]
     return "\n".join(lines) + "\n"

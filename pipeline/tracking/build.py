@@ -12,8 +12,9 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.evaluation.task import ServingExample
-from pipeline.tracking.provenance import UNKNOWN, remake
-from pipeline.tracking.record import Journal, Metric, environment_tags
+from pipeline.tracking.environment import environment_tags
+from pipeline.tracking.provenance import UNKNOWN, remake, target
+from pipeline.tracking.record import Journal, Metric
 
 SERVED_BY = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "tqdm", "mlflow")
@@ -81,8 +82,9 @@ def training(
     environment, experiment = environment_tags(project), facts["experiment"]
     journal.tags(environment)
     commit = environment.get("dvc_baseline") or environment.get("mlflow.source.git.commit")
-    again = remake(project, commit, f"evaluate@{experiment}", made_of["params"])
-    journal.tags({"mlflow.source.name": f"train@{experiment}", "remake": again})
+    stages = {stage: target(made_of["params"], stage, experiment) for stage in ("train", "evaluate")}
+    again = remake(project, commit, stages["evaluate"], made_of["params"])
+    journal.tags({"mlflow.source.name": stages["train"], "remake": again})
     kinds = ("experiment", "source", "dataset", "task", "cell", "edition", "protocol")
     journal.tags({kind: facts[kind] for kind in kinds})
     journal.tags({"backend": row.backend, "mlflow.user": "pipeline"})

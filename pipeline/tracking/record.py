@@ -1,27 +1,17 @@
 """Record what a stage logs to MLflow as plain data, which can be sent at once or stored in a folder and sent later."""
 
-import importlib
 import math
-import os
-import platform
 import re
 import shutil
-import subprocess
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
-from pipeline.artifacts import Project, load_json, save_json
+from pipeline.artifacts import load_json, save_json
 
-MAX_CHANGES = 20  # names of changed files
 MAX_DIGEST = 36  # MLflow's limit, the length of DVC's md5 of a folder, `….dir`
-PACKAGES = ("tensorflow", "keras", "mlflow", "dvc", "numpy")
 Context = Literal["training", "validation", "test"]
 Status = Literal["FINISHED", "FAILED"]
 
@@ -246,88 +236,3 @@ def _copy(path: str, folder: Path, into: str) -> str:
     else:
         shutil.copyfile(source, target)
     return str(target.relative_to(folder))
-
-
-def environment_tags(project: Project) -> dict[str, str]:
-    """Collect the origin of a run: git commit, DVC stage and experiment, versions; what is unknown is left out."""
-    commit = _git(project, "rev-parse", "HEAD")
-    # without dvc.lock and the reports, which change while DVC runs
-    changes = _git(project, "status", "--porcelain", "--", ".", ":(exclude)dvc.lock", ":(exclude)reports")
-    names = [line.split(maxsplit=1)[1] for line in (changes or "").splitlines()]
-    tags = {
-        "python_version": platform.python_version(),
-        "mlflow.source.git.commit": commit,
-        "git_dirty": None if changes is None else str(bool(changes)).lower(),
-        "git_changes": ", ".join(names[:MAX_CHANGES]),
-        "job": job(),
-        "dvc_stage": os.environ.get("DVC_STAGE"),
-        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
-        "dvc_baseline": os.environ.get("DVC_EXP_BASELINE_REV"),
-        **{f"{name}_version": _version(name) for name in PACKAGES},
-    }
-    return {name: value for name, value in tags.items() if value}
-
-
-def job() -> str | None:
-    """Return the address of the CI job, or None outside CI."""
-    if "GITHUB_RUN_ID" not in os.environ:
-        return None
-    return "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(
-        defaultdict(str, os.environ)
-    )
-
-
-def _git(project: Project, *command: str) -> str | None:
-    # without optional locks, git status never blocks a git command that DVC runs at the same time
-    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    line = ["git", *command]
-    try:
-        done = subprocess.run(
-            line, cwd=project.root, env=quiet, capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-class SystemMonitor:
-    """Samples processor and memory use while its block runs; `rows` are metrics, named as in MLflow's System tab."""
-
-    def __init__(self, every: float = 5.0) -> None:
-        """Set up the monitor. every: seconds between two samples."""
-        self.rows: list[Metric] = []
-        self._every = every
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._psutil: Any = importlib.import_module("psutil")  # it has no types
-
-    def __enter__(self) -> Self:
-        self._psutil.cpu_percent()  # the first call only starts the measurement
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
-        self._thread.join()
-        self._sample()  # so that even a short training has a sample
-
-    def _watch(self) -> None:
-        while not self._over.wait(self._every):
-            self._sample()
-
-    def _sample(self) -> None:
-        memory, at, step = self._psutil.virtual_memory(), now(), len(self.rows) // 4
-        values = {
-            "cpu_utilization_percentage": self._psutil.cpu_percent(),
-            "system_memory_usage_megabytes": memory.used / 1e6,
-            "system_memory_usage_percentage": memory.percent,
-            "process_memory_megabytes": self._psutil.Process().memory_info().rss / 1e6,
-        }
-        self.rows += [Metric(f"system/{name}", round(value, 1), step, at) for name, value in values.items()]

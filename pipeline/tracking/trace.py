@@ -63,7 +63,7 @@ def _stage_lines(stage: Mapping[str, Any]) -> Iterator[str]:
 
 def _record_of(project: Project, name: str, stage: Mapping[str, Any]) -> dict[str, Any] | None:
     """Load run.json of the training that the stage runs or evaluates; None for all other stages."""
-    if not name.startswith(("train@", "evaluate@")):
+    if not name.rpartition(":")[2].startswith(("train@", "evaluate@")):
         return None
     path = project.model(name.partition("@")[2]) / "run.json"
     return dict(artifacts.load_json(path))

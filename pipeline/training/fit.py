@@ -17,7 +17,7 @@ from pipeline.errors import TrainingError
 from pipeline.evaluation.metric import Metric
 from pipeline.layers import keras
 from pipeline.layers.cells import reset_states
-from pipeline.training.compiled import Compiled
+from pipeline.training.compiled import ON_TENSORFLOW, Compiled
 
 WARM_UP = 0.05  # share of the steps in which a cosine schedule rises to the learning rate
 FLOOR = 0.001  # share of the learning rate that is left at its end
@@ -30,7 +30,9 @@ class Feed(Protocol):
 
     steps: int
 
-    def batches(self, rng: np.random.Generator) -> Iterator[Batch]: ...
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield the batches of one epoch."""
+        ...
 
 
 @dataclass
@@ -68,7 +70,7 @@ def fit(
     Raises TrainingError if a loss is not finite.
     """
     model = compiled.model
-    average = _Average(model, network.ema_momentum)
+    average = _Average(compiled, network.ema_momentum)
     schedule = (_rate(network, step, feed.steps * epochs) for step in itertools.count(1))
     fitted = Fitted([], 0)
     best = np.inf
@@ -161,7 +163,10 @@ def optimizer(network: Network) -> Any:
 
 
 def _rate(network: Network, step: int, steps: int) -> float:
-    """The learning rate of step 1 … steps: constant, or up over the first WARM_UP and down along a cosine to FLOOR."""
+    """Return the learning rate of step 1 … steps: constant, or a cosine down to FLOOR times a linear rise over WARM_UP.
+
+    Keras' CosineDecay starts its cosine after the rise, which changes the rates by up to 10 %, and computes in float32.
+    """
     if network.schedule == "constant":
         return network.learning_rate
     share = step / steps
@@ -172,29 +177,57 @@ def _rate(network: Network, step: int, steps: int) -> float:
 class _Average:
     """The exponential average of the weights over the steps; while entered, the model holds it.
 
-    The momentum grows with the steps, so that the start does not weigh in short trainings.
+    The momentum grows with the steps, so that the first weights count little in a short training. Keras' own average
+    (`use_ema`) has one momentum for all steps.
     """
 
-    def __init__(self, model: Any, momentum: float) -> None:
-        self.model, self.momentum, self.steps = model, momentum, 0
-        self.values = trainable(model) if momentum else []
+    def __init__(self, compiled: Compiled, momentum: float) -> None:
+        self.model, self.momentum, self.steps = compiled.model, momentum, 0
+        self.values: list[Any] = []  # variables in the graph of TensorFlow, arrays on other back ends
         self.kept: Weights = []
+        self._move: Callable[[float], object] = self._move_arrays
+        if momentum and ON_TENSORFLOW:
+            compiled.average = compiled.average or _traced_average(self.model)
+            self.values, self._move = compiled.average
+            for value, variable in zip(self.values, self.model.trainable_variables, strict=True):
+                value.assign(variable.value)
+        elif momentum:
+            self.values = trainable(self.model)
 
     def update(self) -> None:
         if self.momentum:
             self.steps += 1
-            share = 1.0 - min(self.momentum, (1 + self.steps) / (10 + self.steps))
-            for value, variable in zip(self.values, self.model.trainable_variables, strict=True):
-                value += share * (np.asarray(variable) - value)
+            self._move(1.0 - min(self.momentum, (1 + self.steps) / (10 + self.steps)))
+
+    def _move_arrays(self, share: float) -> None:
+        for value, variable in zip(self.values, self.model.trainable_variables, strict=True):
+            value += share * (np.asarray(variable) - value)
 
     def __enter__(self) -> None:
         if self.momentum:
             self.kept = trainable(self.model)
-            load(self.model, self.values)
+            load(self.model, [np.asarray(value) for value in self.values])
 
     def __exit__(self, *_: object) -> None:
         if self.momentum:
             load(self.model, self.kept)
+
+
+def _traced_average(model: Any) -> tuple[list[Any], Callable[[float], object]]:
+    """A variable for each trained weight, and the graph that moves them by a share of their distance to the weights.
+
+    No weight is copied to NumPy; the bytes are those of `_move_arrays`.
+    """
+    import tensorflow as tf
+
+    weights = [variable.value for variable in model.trainable_variables]
+    values = [tf.Variable(weight) for weight in weights]
+
+    def move(share: Any) -> None:
+        for value, weight in zip(values, weights, strict=True):
+            value.assign_add(share * (weight - value))
+
+    return values, tf.function(move, input_signature=[tf.TensorSpec([], tf.float32)], autograph=False)
 
 
 class _Progress:

@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError
 ROOT = Path(__file__).parents[2]
 
 
-def read(folder: Path, text: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def read(folder: Path, text: str) -> tuple[dict[str, Any], list[tuple[tuple[str, ...], str]]]:
     path = folder / "params.yaml"
     path.write_text(text, encoding="utf-8")
     return plain_yaml.read(path, "params.yaml")
@@ -25,7 +25,7 @@ def read(folder: Path, text: str) -> tuple[dict[str, Any], list[tuple[str, str]]
 def unclear(folder: Path, scalars: list[str]) -> set[int]:
     """Which of the scalars are refused, by their place."""
     _, mistakes = read(folder, "k:\n" + "".join(f"- {scalar}\n" for scalar in scalars))
-    return {int(key.removeprefix("k[").removesuffix("]")) for key, _ in mistakes}
+    return {int(key.removeprefix("k[").removesuffix("]")) for (key,), _ in mistakes}
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ SCALARS = {
 def test_a_scalar_is_refused_with_its_key(scalar: str, tmp_path: Path) -> None:
     values, mistakes = read(tmp_path, f"table:\n  row: {{setting: [1, {scalar}]}}")
     assert values == {"table": {"row": {"setting": [1, scalar.split()[-1]]}}}
-    ((key, sentence),) = mistakes
-    assert key == "table.row.setting[1]"
+    ((keys, sentence),) = mistakes
+    assert keys == ("table", "row", "setting[1]")
     assert len(sentence) < 200
 
     assert re.search(SCALARS[scalar], sentence)

@@ -39,17 +39,18 @@ sources:
   umich: {reader: umich}
   digits: {reader: digits}
 own: {}
+recipes: {small: {units: 4}}
 datasets:
   alice: {source: alice, task: char_lm}
-  alice-chapter: {source: alice, task: char_windows}
+  alice-chapter: {source: alice, task: textbook/char_windows}
   umich: {source: umich, task: sentiment}
   digits: {source: digits, task: image_rows}
 experiments:
-  alice: {dataset: alice, task: char_lm, units: 4}
-  alice-lstm: {dataset: alice, task: char_lm, cell: lstm, units: 4}
-  alice-chapter: {dataset: alice-chapter, task: char_windows, units: 4}
-  umich: {dataset: umich, task: sentiment, units: 4}
-  digits: {dataset: digits, task: image_rows, units: 4}
+  alice: {dataset: alice, task: char_lm, recipe: small}
+  alice-lstm: {dataset: alice, task: char_lm, recipe: small, cell: lstm}
+  alice-chapter: {dataset: alice-chapter, task: textbook/char_windows, recipe: small}
+  umich: {dataset: umich, task: sentiment, recipe: small}
+  digits: {dataset: digits, task: image_rows, recipe: small}
 """
 OF_ALICE = [
     "download@alice",

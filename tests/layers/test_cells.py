@@ -18,12 +18,12 @@ from pipeline.config.schema.values import CELL_NAMES
 from pipeline.layers import keras
 from pipeline.layers.cells import CELLS, recurrent, reset_states
 from pipeline.layers.pooling import BagEmbedding, MaxMeanPool, StepPool
-from pipeline.tasks.char_lm import network as char_lm_network
-from pipeline.tasks.forecasting import network as forecasting_network
-from pipeline.tasks.image_rows import network as image_rows_network
-from pipeline.tasks.pos_tagging import network as pos_tagging_network
+from pipeline.tasks.char_lm.network import NETWORK as CHAR_LM
+from pipeline.tasks.forecasting.network import NETWORK as FORECASTING
+from pipeline.tasks.image_rows.network import NETWORK as IMAGE_ROWS
+from pipeline.tasks.pos_tagging.network import NETWORK as POS_TAGGING
 from pipeline.tasks.pos_tagging.prepare import SLOTS
-from pipeline.tasks.sentiment import network as sentiment_network
+from pipeline.tasks.sentiment.network import NETWORK as SENTIMENT
 from pipeline.training import buckets
 from pipeline.training.fit import load, trainable
 
@@ -190,13 +190,13 @@ def test_padding_changes_no_class_and_no_loss_of_texts(cell: str) -> None:
     net = SentimentNetwork(
         dataset="made-up", task="sentiment", cell=cell, units=UNITS, embedding=4, bidirectional=True, dropout=0.5
     )
-    model = randomised(sentiment_network.build(net, {"size": VOCABULARY, "label_names": ["a", "b", "c"]}))
+    model = randomised(SENTIMENT.build(net, {"size": VOCABULARY, "label_names": ["a", "b", "c"]}))
     rows, labels = [bags(2, 4, 1), bags(9, 4, 2)], np.array([2, 0], np.int32)
     alone = np.concatenate([run(model, row[None]) for row in rows])
     together = run(model, padded(rows, 24))
     np.testing.assert_allclose(together, alone, atol=1e-6)
     expected = -np.log(alone[[0, 1], labels]).mean()
-    assert float(sentiment_network.loss(net)(np.eye(3, dtype=np.float32)[labels], together)) == pytest.approx(
+    assert float(SENTIMENT.loss(net)(np.eye(3, dtype=np.float32)[labels], together)) == pytest.approx(
         expected, abs=1e-6
     )
 
@@ -206,7 +206,7 @@ def test_padding_changes_no_tag_and_no_loss_of_sentences(cell: str) -> None:
     net = PosTaggingNetwork(
         dataset="made-up", task="pos_tagging", cell=cell, units=UNITS, embedding=4, bidirectional=True
     )
-    model = randomised(pos_tagging_network.build(net, {"size": VOCABULARY, "tags": ["A", "B", "C"]}))
+    model = randomised(POS_TAGGING.build(net, {"size": VOCABULARY, "tags": ["A", "B", "C"]}))
     rows = [bags(2, len(SLOTS), 1), bags(9, len(SLOTS), 2)]
     tags = [np.array([1, 2], np.int16), np.arange(9, dtype=np.int16) % 3]
     alone = [run(model, row[None])[0] for row in rows]
@@ -220,7 +220,7 @@ def test_padding_changes_no_tag_and_no_loss_of_sentences(cell: str) -> None:
     targets[0, :2], targets[1, :9] = tags
     weights = (targets >= 0).astype(np.float32)
     assert float(
-        pos_tagging_network.loss(net)(np.eye(3, dtype=np.float32)[targets], together, sample_weight=weights)
+        POS_TAGGING.loss(net)(np.eye(3, dtype=np.float32)[targets], together, sample_weight=weights)
     ) == pytest.approx(expected, abs=1e-6)
 
 
@@ -229,7 +229,7 @@ def test_a_missing_target_counts_in_no_forecasting_loss() -> None:
     truth[0, :3, 0] = truth[1, 4] = np.nan
     for kind, expected in (("mae", np.nanmean(np.abs(forecast - truth))), ("mse", np.nanmean((forecast - truth) ** 2))):
         net = ForecastingNetwork(dataset="made-up", task="forecasting", loss=kind)
-        assert float(forecasting_network.loss(net)(truth, forecast)) == pytest.approx(expected, rel=1e-5)
+        assert float(FORECASTING.loss(net)(truth, forecast)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -254,8 +254,8 @@ def test_a_carried_state_joins_chunks_and_is_zero_after_a_reset(cell: str, layer
 def test_a_stateful_network_is_the_same_with_another_batch_size(cell: str) -> None:
     net, encoder = network(cell, stateful=True), {"symbols": [str(i) for i in range(12)]}
     ids = np.random.default_rng(0).integers(0, 12, (5, 8)).astype(np.int32)
-    large = randomised(char_lm_network.build(net, encoder, batch=5))
-    small = char_lm_network.build(net, encoder, batch=3)
+    large = randomised(CHAR_LM.build(net, encoder, batch=5))
+    small = CHAR_LM.build(net, encoder, batch=3)
     load(small, trainable(large))
     for chunk in (ids[:, :4], ids[:, 4:]):
         np.testing.assert_allclose(run(small, chunk[1:4]), run(large, chunk)[1:4], atol=1e-6)
@@ -301,7 +301,7 @@ DAY = {"features": 1 + 4 + 3, "horizons": [2, 4], "seasonal_periods": [5, 7], "s
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_decoder_unrolls_the_horizons_one_after_another(cell: str) -> None:
     net = ForecastingNetwork(dataset="made-up", task="forecasting", cell=cell, units=UNITS, topology="decoder")
-    model, x = randomised(forecasting_network.build(net, DAY)), numbers(3, 6, DAY["features"])
+    model, x = randomised(FORECASTING.build(net, DAY)), numbers(3, 6, DAY["features"])
     out = run(model, x)
     assert out.shape == (3, 6, 2)
     # A step's forecasts depend on it and the steps before it, not on later ones, nor on other examples.
@@ -325,7 +325,7 @@ def test_a_decoder_unrolls_the_horizons_one_after_another(cell: str) -> None:
 
 def test_a_decoder_is_told_the_seasons_of_each_horizon() -> None:
     net = ForecastingNetwork(dataset="made-up", task="forecasting", units=UNITS, topology="decoder")
-    model, x = forecasting_network.build(net, DAY), numbers(1, 2, DAY["features"])
+    model, x = FORECASTING.build(net, DAY), numbers(1, 2, DAY["features"])
     steps = np.asarray(keras.Model(model.input, model.get_layer("decoder_inputs").output)(x)).reshape(2, 2, -1)
     np.testing.assert_array_equal(steps[:, 0, UNITS:], x[0, :, 1:3])
     np.testing.assert_array_equal(steps[:, 1, UNITS:], x[0, :, 3:5])
@@ -334,7 +334,7 @@ def test_a_decoder_is_told_the_seasons_of_each_horizon() -> None:
 def test_the_label_can_come_from_the_last_output_alone() -> None:
     encoder = {"shape": [3, 2, 1], "label_names": ["a", "b"], "mean": [0.4], "sd": [0.3]}
     net = ImageRowsNetwork(dataset="made-up", task="image_rows", cell="simple_rnn", units=UNITS, pooling="last")
-    model = randomised(image_rows_network.build(net, encoder))
+    model = randomised(IMAGE_ROWS.build(net, encoder))
     assert [w.shape for w in trainable(model)] == [(2, UNITS), (UNITS, UNITS), (UNITS,), (UNITS, 2), (2,)]
 
 
@@ -352,7 +352,7 @@ def test_padding_changes_no_class_where_steps_are_pooled() -> None:
     net = SentimentNetwork(
         dataset="made-up", task="sentiment", units=UNITS, embedding=4, bidirectional=True, pool_steps=4
     )
-    model = randomised(sentiment_network.build(net, {"size": VOCABULARY, "label_names": ["a", "b"]}))
+    model = randomised(SENTIMENT.build(net, {"size": VOCABULARY, "label_names": ["a", "b"]}))
     rows = [bags(6, 4, 1), bags(16, 4, 2)]
     alone = np.concatenate([run(model, padded([row], -(-len(row) // 4) * 4)) for row in rows])
     np.testing.assert_allclose(run(model, padded(rows, 24)), alone, atol=1e-6)

@@ -136,14 +136,14 @@ def test_below_the_baseline_nothing_is_promoted(project: Project, candidate: Mak
     assert aliases(project) == {CHALLENGER: 1}
 
 
-def test_sample_data_never_replaces_published_data(project: Project, candidate: Make) -> None:
+def test_synthetic_data_never_replaces_published_data(project: Project, candidate: Make) -> None:
     promote.promote(project, candidate(300), MARGIN)
     decision = promote.promote(project, candidate(399, edition="synthetic"), MARGIN)
     assert decision.outcome == "not better" and "synthetic data" in decision.reason
     assert aliases(project)[CHAMPION] == 1
 
 
-def test_published_data_replaces_sample_data(project: Project, candidate: Make) -> None:
+def test_published_data_replaces_synthetic_data(project: Project, candidate: Make) -> None:
     promote.promote(project, candidate(399, edition="synthetic"), MARGIN)
     decision = promote.promote(project, candidate(300), MARGIN)
     assert decision.promoted and "trained on synthetic data" in decision.reason

@@ -26,12 +26,14 @@ cell: null
 sources:
   digits: {reader: digits}
 own: {}
+recipes: {none: {}}
 datasets:
   digits: {source: digits, task: image_rows}
 experiments:
   rows:
     dataset: digits
     task: image_rows
+    recipe: none
     cell: simple_rnn
     units: 8
     epochs: 3

@@ -176,7 +176,7 @@ def test_a_missing_file_of_a_named_experiment_is_named(project: Project, kind: s
 
 def test_a_missing_section_is_named(project: Project) -> None:
     project.section("digits").unlink()
-    with pytest.raises(DataError, match=r"digits\.html: not found; `dvc repro report@digits`"):
+    with pytest.raises(DataError, match=r"digits\.html: not found; run `dvc repro report@digits`"):
         index.run(project)
 
 

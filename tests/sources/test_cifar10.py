@@ -161,7 +161,7 @@ def test_a_class_without_images_is_named(tmp_path: Path) -> None:
         cifar10.read(_jpegs(tmp_path, *_everything()[:-1]))
 
 
-def test_sample_can_be_learnt(tmp_path: Path) -> None:
+def test_synthetic_images_can_be_learned(tmp_path: Path) -> None:
     cifar10.synthesize(tmp_path, 42)
     record = cifar10.read(tmp_path)
     assert record.is_test is not None

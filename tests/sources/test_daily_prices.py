@@ -81,7 +81,7 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "days"), [("djia", 1_500), ("nasdaq", 1_500), ("msft", 700)])
-def test_samples_look_like_the_real_files(name: str, days: int, tmp_path: Path) -> None:
+def test_synthetic_files_look_like_the_real_files(name: str, days: int, tmp_path: Path) -> None:
     source = load_source(name)
     source.synthesize(tmp_path, 42)
     record = source.read(tmp_path)

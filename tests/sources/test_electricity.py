@@ -50,7 +50,7 @@ def test_clock_change_slots_are_those_of_the_calendar() -> None:
     ]  # fmt: skip
 
 
-def test_sample_has_daily_and_weekly_waves_and_the_floor_in_march(tmp_path: Path) -> None:
+def test_the_synthetic_file_has_daily_and_weekly_waves_and_the_floor_in_march(tmp_path: Path) -> None:
     electricity.synthesize(tmp_path, 42)
     record = electricity.read(tmp_path)
     masked = record.values[~record.valid]

@@ -108,7 +108,7 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
         imdb.read(write(tmp_path, REVIEWS, root="reviews/"))
 
 
-def test_sample_looks_like_the_real_reviews(tmp_path: Path) -> None:
+def test_the_synthetic_file_looks_like_the_real_reviews(tmp_path: Path) -> None:
     imdb.synthesize(tmp_path, 42)
     record = imdb.read(tmp_path)
     assert record.is_test is not None

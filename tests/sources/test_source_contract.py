@@ -62,7 +62,7 @@ def test_the_contract_covers_the_table_and_the_folder() -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_sample_is_deterministic_and_readable(name: str, tmp_path: Path) -> None:
+def test_synthetic_files_are_deterministic_and_readable(name: str, tmp_path: Path) -> None:
     source = load_source(name)
     for run in ("first", "second"):
         source.synthesize(tmp_path / run, 42)
@@ -76,7 +76,7 @@ def test_sample_is_deterministic_and_readable(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_another_seed_gives_another_sample_unless_computed(name: str, tmp_path: Path) -> None:
+def test_another_seed_gives_other_files_unless_computed(name: str, tmp_path: Path) -> None:
     source = load_source(name)
     source.synthesize(tmp_path / "a", 1)
     source.synthesize(tmp_path / "b", 2)
@@ -101,7 +101,7 @@ def test_card_is_complete(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if not load_source(name).GENERATED])
-def test_sample_has_the_name_and_the_beginning_of_the_first_form(name: str, tmp_path: Path) -> None:
+def test_the_synthetic_file_has_the_name_and_the_beginning_of_the_first_form(name: str, tmp_path: Path) -> None:
     source = load_source(name)
     source.synthesize(tmp_path, 3)
     assert [path.name for path in tmp_path.iterdir()] == [file.name for file in source.CARD.forms[0]]

@@ -16,7 +16,7 @@ def _alice(folder: Path, content: bytes) -> Path:
     return folder
 
 
-def test_sample_has_bom_crlf_quotes_and_markers(tmp_path: Path) -> None:
+def test_the_synthetic_file_has_bom_crlf_quotes_and_markers(tmp_path: Path) -> None:
     alice.synthesize(tmp_path, 42)
     raw = (tmp_path / "11-0.txt").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
@@ -105,7 +105,7 @@ def test_plain_texts_are_read_whole_with_plain_line_ends(name: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("name", "line_end"), [("warpeace", b"\r\n"), ("shakespeare", b"\n"), ("sonnets", b"\r\n")])
-def test_samples_of_plain_texts_have_the_form_of_the_published_ones(name: str, line_end: bytes, tmp_path: Path) -> None:
+def test_synthetic_plain_texts_have_the_form_of_the_published_ones(name: str, line_end: bytes, tmp_path: Path) -> None:
     source = PLAIN[name]
     source.synthesize(tmp_path, 42)
     raw = (tmp_path / source.FILE).read_bytes()

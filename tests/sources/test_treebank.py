@@ -56,7 +56,7 @@ def test_an_archive_without_trees_is_refused(tmp_path: Path) -> None:
         treebank.read(_zip(tmp_path))
 
 
-def test_sample_has_traces_many_tags_and_unknown_words(tmp_path: Path) -> None:
+def test_the_synthetic_file_has_traces_many_tags_and_unknown_words(tmp_path: Path) -> None:
     treebank.synthesize(tmp_path, 42)
     record = treebank.read(tmp_path)
     assert len(record.words) == 400

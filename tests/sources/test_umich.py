@@ -17,7 +17,7 @@ def _write(folder: Path, content: bytes, name: str = "training.txt") -> Path:
     return folder
 
 
-def test_sample_has_repeats_one_conflict_and_other_line_separators(tmp_path: Path) -> None:
+def test_the_synthetic_file_has_repeats_one_conflict_and_other_line_separators(tmp_path: Path) -> None:
     umich.synthesize(tmp_path, 42)
     record = umich.read(tmp_path)
     assert len(record.texts) == record.findings["lines"] == 900

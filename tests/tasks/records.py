@@ -1,6 +1,9 @@
 """Small records with an invented content, for the cases of tasks that take the same kind of raw data."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.encoding.records import LabelledTexts, Series, TaggedSentences, TextCorpus
 
@@ -36,3 +39,10 @@ def daily_prices(days: int = 700) -> Series:
     covariates = {"high": 1.01 * close, "low": 0.99 * close, "volume": 1e6 * rng.random(days)}
     dates = np.datetime64("2020-01-01", "D") + np.arange(days)
     return Series(close, np.ones(days, np.bool_), "USD", covariates=covariates, dates=dates)
+
+
+def changed_after(values: NDArray[Any], last: int, by: Any) -> NDArray[Any]:
+    """Return the values with those after the position `last` changed."""
+    out = values.copy()
+    out[last + 1 :] = by(out[last + 1 :])
+    return out

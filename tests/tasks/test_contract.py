@@ -66,6 +66,12 @@ def test_every_folder_of_a_task_is_in_the_table() -> None:
         task_named("parsing")
 
 
+def test_every_task_with_a_held_out_part_is_searched_for_leaks() -> None:
+    """The textbook's protocols leak on purpose; tests of their own pin how."""
+    searched = {path.parent.name for path in Path(__file__).parent.glob("*/test_leaks.py")}
+    assert searched == set(TASKS) - TEXTBOOK
+
+
 # What a Task says of itself
 
 

@@ -1,4 +1,4 @@
-"""A project with an MLflow store, journals to send to it, and what the store has of them."""
+"""Fixtures: a project with an MLflow store, journals to send to it, and the runs that the store then holds."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture
 def tables(project: Project, _tables: Path) -> Project:
-    """A project whose store has its tables already: making them takes MLflow seconds."""
+    """Make a project whose store already has its tables, which MLflow needs seconds to create."""
     (project.root / "mlflow.db").write_bytes(_tables.read_bytes())
     return project
 
@@ -90,7 +90,7 @@ def training(project: Project, run_key: str | None = None) -> Journal:
 
 
 def small(run_key: str, source: str = "alice") -> Journal:
-    """A run that is nothing but there."""
+    """Make a run without any content."""
     return Journal("train", run_key, source, run_key[:4], start=1_000)
 
 
@@ -107,7 +107,7 @@ def runs_of(project: Project) -> list[Any]:
 
 
 def assert_whole(project: Project) -> Any:
-    """Exactly one run, with all that `training` holds; the run."""
+    """Check that there is exactly one run, with the content of `training`, and return it."""
     client, (run,) = client_of(project), runs_of(project)
     assert (run.info.status, run.info.start_time, run.info.end_time) == ("FINISHED", 1_000, 9_000)
     assert run.info.run_name == "alice · gru 512"
@@ -132,7 +132,7 @@ def interrupted(*_: Any, **__: Any) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A git repository with params.yaml and, from then on, other params.yaml in the folder."""
+    """Make a git repository with a committed params.yaml and a different params.yaml in the folder."""
     for name in [name for name in os.environ if name.startswith(("GIT_", "DVC_", "GITHUB_", "MLFLOW_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)

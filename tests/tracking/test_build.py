@@ -1,4 +1,4 @@
-"""What the stages tell MLflow: names, figures with their data, the model with its signature, the run above others."""
+"""The journals of the stages: names, figures with their data, the model with its signature, the comparison's run."""
 
 import json
 import re
@@ -19,7 +19,7 @@ RUN = Run("a" * 32, "alice", "gru 8 · alice", 1_000)
 
 
 def metrics(key: str, start: int, score: float, **more: Any) -> dict[str, Any]:
-    """A metrics file, as far as MLflow is told of it."""
+    """Make the part of a metrics file that goes to MLflow."""
     against = {"metric": "accuracy", "score": score, "baseline": "look-up", "baseline_score": 0.5, "skill": 0.123456}
     kinds = {"source": "umich", "dataset": "umich", "task": "sentiment", "edition": "synthetic", "protocol": "held_out"}
     return {

@@ -1,4 +1,4 @@
-"""Journals reach MLflow whole and once, whatever the store does meanwhile."""
+"""Journals arrive in MLflow completely and once, even if the store fails in between."""
 
 import contextlib
 import http.server
@@ -88,7 +88,7 @@ def test_closed_port_costs_a_warning_and_sync_sends_once(
 
 @contextlib.contextmanager
 def server(health: int) -> Iterator[str]:
-    """A server that answers its health check with that code, and all else with 503; its host and port."""
+    """Start a server that answers its health check with a given code, and all else with 503; yield host and port."""
 
     class Failing(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -97,7 +97,7 @@ def server(health: int) -> Iterator[str]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Failing) as made:
         threading.Thread(target=made.serve_forever, daemon=True).start()
@@ -150,7 +150,7 @@ def test_killed_after_the_last_word(tables: Project, monkeypatch: pytest.MonkeyP
 
 
 def hold(path: Path, seconds: float) -> threading.Thread:
-    """Locks a sqlite file in a thread, and returns when it is locked."""
+    """Lock a sqlite file in a thread; return when it is locked."""
     locked = threading.Event()
 
     def run() -> None:

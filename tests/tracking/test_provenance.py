@@ -1,4 +1,4 @@
-"""What a training was made of, and the command that makes it again with what the commit does not have."""
+"""The inputs of a training, and the command that remakes it, including changes that were not committed."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a journal refuses, that it survives a restart, and what it knows of the machine and the commit."""
+"""Journals: what they refuse, saving and loading, and their tags for the machine and the commit."""
 
 import math
 import subprocess
@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.artifacts import Project
-from pipeline.tracking.record import Journal, SystemMonitor, environment_tags, load, now
+from pipeline.tracking.environment import SystemMonitor, environment_tags
+from pipeline.tracking.record import Journal, load, now
 
 from .conftest import journal, training
 

@@ -1,4 +1,4 @@
-"""Where the store is, and what an error says of it."""
+"""The address of the store, and messages for its errors."""
 
 import pytest
 

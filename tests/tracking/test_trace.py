@@ -1,4 +1,4 @@
-"""What `trace` says without a store: where a run came from, and which files no stage makes."""
+"""Output of `trace` without a store: the origin of a run, and messages for files that no stage makes."""
 
 import json
 
@@ -8,7 +8,7 @@ import yaml
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
 from pipeline.tracking import provenance
-from pipeline.tracking.record import environment_tags
+from pipeline.tracking.environment import environment_tags
 from pipeline.tracking.trace import trace
 
 from .conftest import head

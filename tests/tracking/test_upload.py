@@ -1,4 +1,4 @@
-"""What a journal says is in MLflow once: figures on data, notes with addresses, the saved view, comparisons."""
+"""Content of a journal is in MLflow once: figures on data, notes with addresses, the saved view, comparisons."""
 
 import json
 import re
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def scored(run_key: str, name: str = "alice · gru 512", value: float = 0.5) -> Journal:
-    """What evaluate tells of a run that `training` has opened."""
+    """Make the journal of the evaluate stage for a run that `training` has opened."""
     made = Journal("evaluate", run_key, "alice", name, start=1_000)
     made.metrics({"score": value}, timestamp=8_000, dataset="alice")
     made.metrics({"baseline_score": 0.4}, timestamp=8_000)
@@ -27,7 +27,7 @@ def scored(run_key: str, name: str = "alice · gru 512", value: float = 0.5) -> 
 
 
 def above(children: list[str], note: str = "") -> Journal:
-    """A run that compares `children`, its key made of theirs."""
+    """Make the journal of a run that compares `children`; its key is made from theirs."""
     key = uuid.uuid5(uuid.NAMESPACE_OID, "".join(sorted(children))).hex
     made = Journal("report", key, "alice", f"comparison of {len(children)}", start=2_000)
     made.metrics({"best_score": 0.9}, timestamp=9_000)
@@ -39,7 +39,7 @@ def above(children: list[str], note: str = "") -> Journal:
 
 
 def parents(project: Project) -> dict[str, str | None]:
-    """By key, the name of the run that a run stands under."""
+    """Map the key of each run to the name of its parent run."""
     runs = {run.info.run_id: run for run in runs_of(project)}
     found = {run.data.tags["run_key"]: run.data.tags.get("mlflow.parentRunId") for run in runs.values()}
     return {key: runs[parent].info.run_name if parent else None for key, parent in found.items()}

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.config.schema.networks import ImageRowsNetwork
 from pipeline.layers import keras
-from pipeline.tasks.image_rows import network
+from pipeline.tasks.image_rows.network import build
 from pipeline.training.drawing import DRAWN, LEVELS, STEP, draw, negative_log_likelihood
 
 ENCODER = {"shape": [3, 2, 1], "label_names": ["a", "b"], "mean": [0.4], "sd": [0.3]}
@@ -15,12 +15,12 @@ NETWORK = ImageRowsNetwork(dataset="made-up", task="image_rows", topology="one_t
 
 def built() -> Any:
     keras.utils.set_random_seed(1)
-    return network.build(NETWORK, ENCODER)
+    return build(NETWORK, ENCODER)
 
 
 def test_the_likelihoods_of_all_next_rows_sum_to_one() -> None:
     # One row of one pixel: its LEVELS greys are all the images there are.
-    model = network.build(NETWORK, {**ENCODER, "shape": [1, 1, 1]})
+    model = build(NETWORK, {**ENCODER, "shape": [1, 1, 1]})
     greys = (np.arange(LEVELS) * STEP).astype(np.uint8).reshape(-1, 1, 1, 1)
     total = np.exp(np.asarray(model(greys), np.float64)).sum(axis=0)
     np.testing.assert_allclose(total, [1.0, 1.0], rtol=1e-5)

@@ -11,13 +11,10 @@ from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Series
 from pipeline.errors import ConfigError
 from pipeline.sources import SOURCES
-from pipeline.tasks.forecasting import prepare
+from pipeline.tasks.forecasting.task import TASK
 from pipeline.training.compiled import Compiled
 from pipeline.training.from_scratch import FromScratch
 from pipeline.training.repeats import Trainer
-
-ROOT = Path(__file__).parents[2]
-
 
 CASES: dict[str, dict[str, object]] = {
     "simple_rnn": {"loss": "mae", "layers": 2, "optimizer": "rmsprop"},
@@ -32,7 +29,7 @@ def test_the_weights_are_those_that_keras_trains(cell: str, options: dict[str, o
     steps = np.arange(260)
     record = Series(np.cos(steps) + np.sin(steps / 9), steps % 97 != 5, "")
     data = ForecastingData(source="x", task="forecasting", horizons=(1, 3), lags=2, validation=0.25, test=0.25)
-    encoded = prepare.encode(record, data, 0)
+    encoded = TASK.prepare(record, data, 0)
     network = ForecastingNetwork.model_validate(
         {"dataset": "x", "task": "forecasting", "cell": cell, "units": 6, "batch_size": 8, "time_steps": 12,
          "stride": 2, "burn_in": 3, "schedule": "cosine", "clip_norm": 0.1, "ema_momentum": 0.9,
@@ -40,7 +37,7 @@ def test_the_weights_are_those_that_keras_trains(cell: str, options: dict[str, o
     )  # fmt: skip
     found = {}
     for engine, kind in {"keras": Compiled, "numpy": FromScratch}.items():
-        trainer = Trainer(network.model_copy(update={"engine": engine}), encoded, epochs=4)
+        trainer = Trainer(TASK, network.model_copy(update={"engine": engine}), encoded, epochs=4)
         assert type(trainer.compiled) is kind
         found[engine] = trainer.member(1, 0, engine)
     keras, numpy = found["keras"], found["numpy"]
@@ -101,9 +98,3 @@ def test_the_top_level_cell_swaps_what_is_written_out_and_leaves_the_rest(tmp_pa
     assert {swapped.experiment(name).cell for name in params.experiments} == {"lstm"}
     unknown = params.model_copy(update={"cell": "peephole"})
     assert unknown.experiment("cosine").cell == "gru" and unknown.experiment("windows").cell == "simple_rnn"
-
-
-def test_the_row_is_that_of_keras_but_for_its_engine() -> None:
-    experiments = loading.load(ROOT, SOURCES).experiments
-    by_keras, by_numpy = (experiments[name].model_dump() for name in ("cosine", "cosine-from-scratch"))
-    assert {key for key in by_keras if by_keras[key] != by_numpy[key]} == {"engine"}

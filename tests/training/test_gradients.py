@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config.schema.networks import CharLmNetwork
 from pipeline.layers.cells import CELLS
-from pipeline.tasks.char_lm import network as network_module
+from pipeline.tasks.char_lm.network import build
 from pipeline.training.fit import load, trainable
 from pipeline.training.gradients import STATES, by_state
 
@@ -18,7 +18,7 @@ X, Y = IDS[:, :-1], IDS[:, 1:]
 
 def model(cell: str, units: int = 6) -> Any:
     network = CharLmNetwork(dataset="made-up", task="char_lm", cell=cell, units=units, embedding=4, layers=1)
-    return network_module.build(network, ENCODER)
+    return build(network, ENCODER)
 
 
 def measured(net: Any, clip_norm: float = 1.0) -> Any:

@@ -133,7 +133,8 @@ def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], i
         values = np.array(item["values"], np.float64)
     except (TypeError, KeyError, ValueError):
         raise DataError(
-            'a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to continue the training data'
+            'a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to continue from the latest'
+            " known"
         ) from None
     if values.ndim != 1 or len(values) <= lookback(encoder) or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(

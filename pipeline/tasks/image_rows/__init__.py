@@ -1,1 +1,1 @@
-"""Images read row by row: one class for each image."""
+"""Images read row by row: classify images as sequences."""

@@ -1,4 +1,4 @@
-"""Answers to raw input."""
+"""Answers of image_rows: the class of a picture file."""
 
 import base64
 import io
@@ -14,7 +14,10 @@ from pipeline.raw_input import MAX_PIXELS, Answer, class_answer, texts, warned
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """picture file in base64 → {label, probability, probabilities}; any size, scaled to that of training"""
+    """Classify each picture file in base64: file → {label, probability, probabilities}.
+
+    Pictures are scaled to the size that the network was trained on.
+    """
     from pipeline.tasks.image_rows.network import probabilities
 
     height, width, channels = loaded.encoder["shape"]
@@ -37,7 +40,7 @@ def _picture(i: int, text: str, channels: int) -> Any:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it is refused below, by fewer pixels
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused below, at fewer pixels
             picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
         if picture.width * picture.height > MAX_PIXELS:
             raise DataError(f"input {i}: {picture.width} × {picture.height} pixels; at most {MAX_PIXELS} are read")

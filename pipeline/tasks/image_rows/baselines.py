@@ -1,4 +1,4 @@
-"""What naive methods score on the same test examples."""
+"""Baselines of image_rows: the majority class and logistic regression on the same test images."""
 
 from typing import Any
 
@@ -9,23 +9,23 @@ from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.evaluation.metric import Baseline
 from pipeline.tasks.image_rows.score import score
 
-SEARCHED = 5_000
+SEARCHED = 5_000  # images, at most, on either side of the search for C
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """Majority class, and multinomial logistic regression on the pixels."""
+    """Score the majority class, and multinomial logistic regression on the pixels."""
     arrays, classes = encoded.arrays, len(encoded.encoder["label_names"])
     y = np.concatenate([arrays[f"{name}_y"] for name in encoded.summary["before_test"]])
     majority = np.tile(np.bincount(y, minlength=classes) / len(y), (len(arrays["test_y"]), 1))
-    found = {"majority": majority, "logistic regression": _logistic(encoded)}
-    return {name: Baseline(score(encoded, "test", p), (p,)) for name, p in found.items()}
+    predicted = {"majority": majority, "logistic regression": _logistic(encoded)}
+    return {name: Baseline(score(encoded, "test", p), (p,)) for name, p in predicted.items()}
 
 
 def _logistic(encoded: Encoded) -> NDArray[np.float64]:
-    """float64 [test images, classes].
+    """Return float64 [test images, classes]: probabilities of a logistic regression on standardised pixels.
 
-    C is chosen inside the training part, since a chapter's validation is its test, and with at most SEARCHED images on
-    either side, which costs minutes less. They are drawn: published images may stand in the order of their classes.
+    C is chosen within the training part, because the textbook's validation part is its test part. At most SEARCHED
+    images on either side save minutes. They are drawn at random, because published images may be sorted by class.
     """
     arrays = encoded.arrays
     x = {n: standardised(arrays[f"{n}_x"], encoded.encoder).reshape(len(arrays[f"{n}_x"]), -1) for n in SPLITS}
@@ -51,12 +51,12 @@ def _fit(x: NDArray[np.float32], y: NDArray[np.int32], strength: float) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
-        # A hundred steps: the rest of the way to the optimum costs minutes on 50,000 images and gains nothing.
+        # 100 iterations: to converge takes minutes more on 50,000 images and gains nothing.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=strength, max_iter=100).fit(x, y)
 
 
 def standardised(pixels: NDArray[np.uint8], encoder: Any) -> NDArray[np.float32]:
-    """float32 of the shape of `pixels`: zero mean and unit variance in each channel, as measured on train."""
+    """Return float32 of the shape of `pixels`, with zero mean and unit variance of each channel on train."""
     mean, sd = np.array(encoder["mean"], np.float32), np.array(encoder["sd"], np.float32)
     return np.asarray((pixels.astype(np.float32) / 255.0 - mean) / np.maximum(sd, 1e-6), np.float32)

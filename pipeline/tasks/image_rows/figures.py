@@ -1,4 +1,4 @@
-"""Images: which classes are taken for each other, the most confident mistakes, and a few at random."""
+"""Report figures of image_rows: drawn images, confused classes, the most confident mistakes, and random images."""
 
 from typing import Any
 
@@ -16,6 +16,7 @@ MISTAKES, AT_RANDOM = 18, 24
 
 
 def figures(data: ReportData) -> list[Element]:
+    """Return the drawings of all experiments, and confusions, mistakes and random test images of the first one."""
     row, arrays, names = data.experiments[0], data.encoded.arrays, data.encoded.encoder["label_names"]
     probabilities = row.test_predictions()[0]
     answers = Answers(np.arange(len(probabilities)), arrays["test_y"], probabilities)
@@ -28,10 +29,10 @@ def figures(data: ReportData) -> list[Element]:
 
 
 def _drawn(data: ReportData) -> list[Picture]:
-    """What networks draw that are given nothing but a label."""
+    """Show what networks draw from a label alone."""
     key = member_key(0, "drawn")
     names = data.encoded.encoder["label_names"]
-    found = [(row.name, row.predictions[key]) for row in data.experiments if key in row.predictions]
+    drawings = [(row.name, row.predictions[key]) for row in data.experiments if key in row.predictions]
     return [
         Picture(
             f"drawn-{name}",
@@ -43,10 +44,10 @@ def _drawn(data: ReportData) -> list[Picture]:
                 [False] * (len(names) * drawn.shape[1]),
                 columns=drawn.shape[1],
             ),
-            "Each image was drawn row after row, from its label and the rows above.",
+            "Each image was drawn row by row, from its label and the rows above.",
             photo=True,
         )
-        for name, drawn in found
+        for name, drawn in drawings
     ]
 
 
@@ -74,9 +75,9 @@ def _at_random(row: Experiment, images: Any, answers: Answers, chosen: NDArray[n
     ]
     return Picture(
         "at-random",
-        f"Test images at random: {row.name}",
+        f"Random test images: {row.name}",
         f"{len(chosen)} random test images with predictions, {len(chosen) - sum(wrong)} of them right",
         charts.sheet(images[chosen], captions, wrong),
-        "Prediction, ticked where it is right; truth → prediction where it is not.",
+        "The prediction, with a tick if it is right; truth → prediction if it is wrong.",
         photo=True,
     )

@@ -1,4 +1,4 @@
-"""Classifiers of images that read them as sequences: rows of patches, then columns of patches, level by level."""
+"""The network of image_rows: reads images as sequences of rows, or of rows and then columns of patches."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,16 +16,16 @@ from pipeline.training import drawing
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
 
-SHIFT = 3
-MERGE = 2
+SHIFT = 3  # pixels, at most, by which augmented images are shifted
+MERGE = 2  # rows and columns of the grid that are merged before the second level
 
 
 def build(network: ImageRowsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """pixels uint8 [batch, height, width, channels] → logits float32 [batch, classes].
+    """Build the model: pixels uint8 [batch, height, width, channels] → logits float32 [batch, classes].
 
-    patch 0: one sequence of whole rows. Else overlapping patches, swept along rows, then along columns, then again over
-    groups of 2 × 2 with twice the units (ReNet, Visin et al. 2015). topology one_to_many: the logits are the
-    logarithms of how likely the image is under each class; see pipeline.models.blocks.drawing.
+    patch 0: one sequence of whole rows. Otherwise overlapping patches, swept along rows, then along columns, then again
+    in groups of 2 × 2 with twice the units (ReNet, Visin et al. 2015). topology one_to_many: the logits are the log
+    likelihoods of the image under each class; see training.drawing.
     """
     height, width, channels = encoder["shape"]
     pixels = keras.Input((height, width, channels), batch_size=batch, dtype="uint8", name="pixels")
@@ -48,8 +48,10 @@ def build(network: ImageRowsNetwork, encoder: Mapping[str, Any], batch: int | No
 
 
 def _patches(x: Any, size: int) -> Any:
-    """[batch, height, width, channels] → [batch, height/size, width/size, (size + 2)² × channels]: patches and the
-    pixels around them."""
+    """Cut images into patches with the pixels around them.
+
+    [batch, height, width, channels] → [batch, height/size, width/size, (size + 2)² × channels].
+    """
     _, height, width, channels = x.shape
     rows, columns, side = height // size, width // size, size + 2
     x = keras.ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -59,7 +61,7 @@ def _patches(x: Any, size: int) -> Any:
 
 
 def _merged(x: Any) -> Any:
-    """[batch, rows, columns, features] → [batch, rows/2, columns/2, 4 × features]"""
+    """Merge groups of 2 × 2: [batch, rows, columns, features] → [batch, rows/2, columns/2, 4 × features]."""
     _, rows, columns, features = x.shape
     x = keras.ops.reshape(x, (-1, rows // MERGE, MERGE, columns // MERGE, MERGE * features))
     x = keras.ops.transpose(x, (0, 1, 3, 2, 4))
@@ -67,7 +69,7 @@ def _merged(x: Any) -> Any:
 
 
 def _level(network: ImageRowsNetwork, x: Any) -> Any:
-    """A recurrent layer along every row of the grid, and one along every column of what comes out."""
+    """Apply recurrent layers along every row of the grid, and others along every column of their outputs."""
     for axes in ((0, 1, 2, 3), (0, 2, 1, 3)):
         x = keras.ops.transpose(x, axes)
         _, lines, steps, features = x.shape
@@ -77,7 +79,7 @@ def _level(network: ImageRowsNetwork, x: Any) -> Any:
 
 
 class Pictures:
-    """The images in random order; with `augment`, mirrored at random and shifted by a few pixels."""
+    """The images of some splits in random order; with `augment`, mirrored at random and shifted by a few pixels."""
 
     def __init__(self, network: ImageRowsNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
         self.network = network
@@ -88,6 +90,7 @@ class Pictures:
         self.steps = -(-len(self.x) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (pixels uint8 [batch, height, width, channels], labels float32 [batch, classes])."""
         order = rng.permutation(len(self.x))
         for i in range(0, len(order), self.network.batch_size):
             group = order[i : i + self.network.batch_size]
@@ -95,7 +98,10 @@ class Pictures:
 
 
 def augmented(x: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each image mirrored half of the time and shifted by up to SHIFT pixels, its border reflected."""
+    """Mirror each image with probability ½, and shift it by up to SHIFT pixels with its border reflected.
+
+    x: uint8 [images, height, width, channels], as the result.
+    """
     _, height, width, _ = x.shape
     padded = np.pad(x, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), "reflect")
     down, right = rng.integers(0, 2 * SHIFT + 1, (2, len(x)))
@@ -106,34 +112,36 @@ def augmented(x: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
 
 
 def loss(network: ImageRowsNetwork) -> Any:
+    """Return the cross-entropy of logits, or for one_to_many the negative log likelihood of the image."""
     if network.topology == "one_to_many":
         return drawing.negative_log_likelihood
     return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=network.label_smoothing)
 
 
 def feed(network: ImageRowsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Pictures:
+    """Return the training batches of the splits."""
     return Pictures(network, encoded, splits)
 
 
 class ImageReader:
-    """Probabilities of the classes, and for a network that draws, what it draws."""
+    """Classifies the images of a split; a one_to_many network also draws images."""
 
     def __init__(self, model: Compiled, network: ImageRowsNetwork, encoded: Encoded) -> None:
         self.model, self.network, self.encoded = model, network, encoded
 
     def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
-        """float32 [images of the split, classes]"""
+        """Return float32 [images of the split, classes]: probabilities."""
         return probabilities(self.model, self.encoded.arrays[f"{split}_x"], mirrored=self.network.augment)
 
     def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
-        """`drawn` uint8 [classes, images, height, width, channels], each from nothing but its label."""
+        """Return `drawn` uint8 [classes, images, height, width, channels]: images drawn from the label alone."""
         if self.network.topology != "one_to_many":
             return {}
         return {"drawn": drawing.draw(self.model.model, self.encoded.encoder)}
 
 
 def probabilities(model: Compiled, pixels: NDArray[np.uint8], *, mirrored: bool) -> NDArray[np.float32]:
-    """float32 [images, classes]; mirrored: the mean over an image and its mirror image."""
+    """Return float32 [images, classes]; mirrored: the means over each image and its mirror image."""
     views = [pixels, pixels[:, :, ::-1]] if mirrored else [pixels]
     parts = [
         np.concatenate([_softmax(model.predict(view[i : i + 500])) for i in range(0, len(view), 500)]) for view in views
@@ -147,6 +155,7 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def predictor(model: Compiled, network: ImageRowsNetwork, encoded: Encoded) -> Predictor:
+    """Return the predictions of ImageReader and its drawings."""
     reader = ImageReader(model, network, encoded)
     return Predictor(reader.predict, reader.further_arrays)
 

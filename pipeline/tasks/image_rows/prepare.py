@@ -1,4 +1,4 @@
-"""Images as sequences: a recurrent network reads an image row by row and names its class."""
+"""Prepare labelled images for image_rows: stratified splits, and the scaling of each channel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,9 @@ from pipeline.encoding.records import SPLITS, Encoded, Images
 
 
 def encode(record: Images, row: ImageRowsData, seed: int) -> Encoded:
-    """Arrays <split>_x: uint8 [images, height, width, channels] and <split>_y: int32 [images].
+    """Return the arrays <split>_x: uint8 [images, height, width, channels] and <split>_y: int32 [images].
 
-    The published test part is the test; validation (and the test, where there is none) is a stratified share.
+    The published test part is the test. Validation is a stratified share, and so is the test if none was published.
     """
     rng = np.random.default_rng(seed)
     part = _parts(record, row, rng)
@@ -38,12 +38,12 @@ def encode(record: Images, row: ImageRowsData, seed: int) -> Encoded:
     }
     if row.validation_is_test:
         count = int(where["test"].sum())
-        summary["flaws"] = [f"The {count} test images are the validation images too: epochs were watched on them."]
+        summary["flaws"] = [f"The {count} test images are also the validation images, which every epoch is judged on."]
     return Encoded(arrays, encoder, {name: int(chosen.sum()) for name, chosen in where.items()}, summary)
 
 
 def _parts(record: Images, row: ImageRowsData, rng: np.random.Generator) -> NDArray[np.int8]:
-    """int8 [images]: 0 train, 1 validation, 2 test."""
+    """Return int8 [images]: 0 train, 1 validation, 2 test."""
     part = np.zeros(len(record.labels), np.int8)
     is_test = record.is_test if record.is_test is not None else _share(record.labels, row.test, rng)
     rest = np.flatnonzero(~is_test)
@@ -53,7 +53,7 @@ def _parts(record: Images, row: ImageRowsData, rng: np.random.Generator) -> NDAr
 
 
 def _moments(pixels: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel, of values scaled to 0–1; from counts, not from a copy as floats."""
+    """Return mean and sd of each channel of the values scaled to 0–1, from counts, which needs no copy as floats."""
     values = np.arange(256) / 255.0
     means, sds = [], []
     for channel in range(pixels.shape[-1]):
@@ -64,7 +64,7 @@ def _moments(pixels: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
 
 
 def _share(labels: NDArray[np.int32], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """bool [examples]: a random `share` of each class."""
+    """Return bool [examples]: a random `share` of each class."""
     chosen = np.zeros(len(labels), np.bool_)
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
@@ -73,11 +73,11 @@ def _share(labels: NDArray[np.int32], share: float, rng: np.random.Generator) ->
 
 
 def _repeats(arrays: dict[str, NDArray[Any]], before: Sequence[str]) -> int:
-    """How many test images stand, pixel for pixel, in the splits `before` as well."""
+    """Count the test images that also occur, pixel for pixel, in the splits `before`."""
     seen = {image.tobytes() for name in before for image in arrays[f"{name}_x"]}
     return sum(image.tobytes() in seen for image in arrays["test_x"])
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder: its scaling is fitted on the training part alone."""
+    """Return the encoder as it is: its scaling is always that of the training part."""
     return dict(encoded.encoder)

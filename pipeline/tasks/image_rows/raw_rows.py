@@ -1,4 +1,4 @@
-"""Test examples as raw input, and which raw example each test loss belongs to."""
+"""Test images of image_rows as picture files, and an id of each labelled test image."""
 
 import base64
 import io
@@ -13,12 +13,14 @@ from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, read_probabilitie
 
 
 def row_ids(encoded: Encoded, fold: int) -> Ids:
+    """Return uint64 [test images]: a hash of pixels and label."""
     names = encoded.encoder["label_names"]
     pairs = zip(encoded.arrays["test_x"], encoded.arrays["test_y"], strict=True)
     return hashed(pixels.tobytes() + names[label].encode() for pixels, label in pairs)
 
 
 def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+    """Return at most `rows` test images as PNG in base64. stored: float [test images, classes], the predictions."""
     at = spread(len(stored), rows)
     return RawRows(
         [_png(pixels) for pixels in encoded.arrays["test_x"][at]], list(stored[at]), read_probabilities(encoded)

@@ -1,4 +1,4 @@
-"""Test figures, and the loss of each test example."""
+"""Figures of image_rows on a split, and the loss of each test image."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ BOOTSTRAP_BLOCK = 1
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """`predictions`: float [images, classes], probabilities."""
+    """Return accuracy and log loss. predictions: float [images of the split, classes], probabilities."""
     truth = encoded.arrays[f"{split}_y"]
     p = np.clip(predictions[np.arange(len(truth)), truth].astype(np.float64), 1e-7, 1.0)
     return {
@@ -24,5 +24,5 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
-    """1 for each test image that is given the wrong class, else 0."""
+    """Return float64 [test images]: 1 where the predicted class is wrong, 0 where it is right."""
     return np.asarray(predictions.argmax(axis=1) != encoded.arrays["test_y"], np.float64)

@@ -1,4 +1,4 @@
-"""Images as rows: what the task says of itself."""
+"""The task image_rows: classify images that are read row by row."""
 
 from typing import Any
 

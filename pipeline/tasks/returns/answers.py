@@ -44,7 +44,9 @@ def _columns(encoder: Mapping[str, Any], item: Any) -> dict[str, NDArray[np.floa
     try:
         columns = {name: np.array(item[name], np.float64) for name in COLUMNS}
     except (TypeError, KeyError, ValueError):
-        raise DataError(f"a forecast needs lists of numbers called {', '.join(COLUMNS)}, or {{}} to go on") from None
+        raise DataError(
+            f"a forecast needs lists of numbers called {', '.join(COLUMNS)}, or {{}} to continue from the latest known"
+        ) from None
     lengths = {column.shape for column in columns.values()}
     need, length = encoder["first"], len(columns["values"]) if columns["values"].ndim == 1 else 0
     if len(lengths) > 1 or length < need:

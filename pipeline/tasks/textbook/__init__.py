@@ -1,1 +1,1 @@
-"""The tasks of the textbook's protocols."""
+"""The tasks under the textbook's protocols, with their flaws."""

@@ -1,6 +1,5 @@
 """A forecast beside further columns: what the network is given at each step, what is held, what is refused."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from pipeline.config.schema.datasets import ForecastingData
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.layers.cells import reset_states
 from pipeline.tasks.forecasting.answers import forecast
 from pipeline.tasks.forecasting.network import build
@@ -31,31 +31,30 @@ def encoded() -> Encoded:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["stateless", "stateful"])
-def served(request: pytest.FixtureRequest, encoded: Encoded) -> Any:
+def served(request: pytest.FixtureRequest, encoded: Encoded) -> LoadedNetwork:
     """An untrained network that answers like one that was stored."""
     row = {"dataset": "s", "task": "forecasting", "units": 6, "time_steps": 10, "stateful": request.param}
     network = ForecastingNetwork.model_validate(row)
     encoder = {**fitted(encoded, ("train",)), "interval": {"level": 0.9, "widths": [5.0]}}
     model = Compiled(build(network, encoder, 1 if network.stateful else None))
-    return SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model)
+    return LoadedNetwork(network, encoder, model)
 
 
-def ask(served: Any, steps: int, **item: Any) -> list[float]:
+def ask(served: LoadedNetwork, steps: int, **item: Any) -> list[float]:
     found: list[float] = forecast(served, item, steps)["values"]
     return found
 
 
-def test_the_next_value_comes_from_the_inputs_of_the_evaluation(served: Any, encoded: Encoded) -> None:
+def test_the_next_value_comes_from_the_inputs_of_the_evaluation(served: LoadedNetwork, encoded: Encoded) -> None:
     (given,) = ask(served, 1, values=VALUES.tolist(), covariates={"rain": RAIN.tolist(), "sun": SUN.tolist()})
-    window = encoded.arrays["inputs"][24:] if served.network.stateful else encoded.arrays["inputs"][-10:]
-    model = served.compiled(None)
-    reset_states(model.model)
-    scaled = float(model.predict(window[None])[0, -1, 0])
+    window = encoded.arrays["inputs"][24:] if served.row.stateful else encoded.arrays["inputs"][-10:]
+    reset_states(served.model.model)
+    scaled = float(served.model.predict(window[None])[0, -1, 0])
     assert given == pytest.approx(scaled * encoded.encoder["sd"] + encoded.encoder["mean"], rel=1e-5)
     assert [given] == ask(served, 1), "the latest values that it knows are the same ones"
 
 
-def test_extras_are_held_at_their_last_value_where_they_end(served: Any) -> None:
+def test_covariates_are_held_at_their_last_value_where_they_end(served: LoadedNetwork) -> None:
     past = {"values": VALUES[:200].tolist()}
     rain, sun = RAIN[:200].tolist(), SUN[:200].tolist()
     held = ask(served, 4, **past, covariates={"rain": rain, "sun": sun})
@@ -69,7 +68,7 @@ def test_extras_are_held_at_their_last_value_where_they_end(served: Any) -> None
     assert forecast(served, {}, 2)["held"] == {"rain": RAIN[-1], "sun": SUN[-1]}
 
 
-def test_beside_horizons_further_off_stand_the_extras_of_their_origin(encoded: Encoded) -> None:
+def test_beside_horizons_further_off_stand_the_covariates_of_their_origin(encoded: Encoded) -> None:
     options = {"source": "s", "task": "forecasting", "lags": 3, "horizons": [4, 2], "covariates": ["rain", "sun"]}
     covariates = {"sun": SUN, "rain": RAIN}
     series = Series(VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, covariates=covariates)
@@ -78,7 +77,7 @@ def test_beside_horizons_further_off_stand_the_extras_of_their_origin(encoded: E
     encoder = {**fitted(far, ("train",)), "interval": {"level": 0.9, "widths": [5.0, 4.0]}}
     model = Compiled(build(network, encoder))
     asked = {"values": VALUES.tolist(), "covariates": {name: column.tolist() for name, column in covariates.items()}}
-    answer = forecast(SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model), asked, 5)
+    answer = forecast(LoadedNetwork(network, encoder, model), asked, 5)
     four, two = model.predict(far.arrays["inputs"][None, -10:])[0, -1] * encoder["sd"] + encoder["mean"]
     last = float(VALUES[-1])
     assert answer["values"] == pytest.approx([(last + two) / 2, two, (two + four) / 2, four, four], rel=1e-5)
@@ -100,7 +99,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_extras_that_cannot_be_read_are_named(name: str, served: Any) -> None:
+def test_covariates_that_cannot_be_read_are_named(name: str, served: LoadedNetwork) -> None:
     covariates, message = WRONG[name]
     with pytest.raises(DataError, match=message):
         forecast(served, {"values": VALUES[:200].tolist(), "covariates": covariates}, 3)

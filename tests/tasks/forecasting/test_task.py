@@ -229,7 +229,7 @@ def beside(series: Series, **columns: Any) -> Series:
     return replace(series, covariates={name: np.asarray(column, np.float64) for name, column in columns.items()})
 
 
-def test_extras_are_inputs_of_their_own_step() -> None:
+def test_covariates_are_inputs_of_their_own_step() -> None:
     series, rain = wave(), np.random.default_rng(5).normal(3, 2, 600)
     plain = encode(series, row(lags=3, seasonal_periods=[24]), 0)
     unlisted = encode(beside(series, rain=rain), row(lags=3, seasonal_periods=[24]), 0)
@@ -248,7 +248,7 @@ def test_extras_are_inputs_of_their_own_step() -> None:
     assert list(latest) == rain.tolist()
 
 
-def test_what_is_missing_of_extras_is_carried_forward_and_never_back() -> None:
+def test_what_is_missing_of_covariates_is_carried_forward_and_never_back() -> None:
     rain = np.arange(600.0)
     rain[[0, 1, 50, 51, 599]] = np.nan
     encoded = encode(beside(wave(), rain=rain), row(lags=3, covariates=["rain"]), 0)
@@ -258,7 +258,7 @@ def test_what_is_missing_of_extras_is_carried_forward_and_never_back() -> None:
     assert encoded.arrays["inputs"][0, -1] == 0
 
 
-def test_nothing_from_after_the_origin_of_extras_reaches_a_forecast() -> None:
+def test_nothing_from_after_the_origin_of_covariates_reaches_a_forecast() -> None:
     rain = np.random.default_rng(5).normal(size=600)
     changed = rain.copy()
     options = row(horizons=[1, 4], lags=3, covariates=["rain"])
@@ -272,7 +272,7 @@ def test_nothing_from_after_the_origin_of_extras_reaches_a_forecast() -> None:
         np.testing.assert_array_equal(baseline.predictions[0][known], baselines(after)[name].predictions[0][known])
 
 
-def test_linear_baselines_learn_from_extras() -> None:
+def test_linear_baselines_learn_from_covariates() -> None:
     rain = np.random.default_rng(5).normal(size=600)
     series = replace(wave(), values=50 + np.concatenate([[0.0], rain[:-1]]))  # what fell a step before
     found = [
@@ -291,7 +291,7 @@ def test_linear_baselines_learn_from_extras() -> None:
         ({"rain": np.full(600, np.nan)}, r"s: covariates: 'rain' has no number in the training part"),
     ],
 )
-def test_extras_that_are_not_there_are_named(column: dict[str, Any], message: str) -> None:
+def test_covariates_that_are_not_there_are_named(column: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         encode(beside(wave(), **column), row(covariates=["rain"]), 0)
 

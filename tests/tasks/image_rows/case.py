@@ -42,6 +42,7 @@ CASE = Case(
         "weight_decay": 0.05,
         "learning_rate": 0.01,
         "batch_size": 8,
+        "restore_weights": "best",
     },
     truth=truth,
     odd=(

@@ -27,6 +27,7 @@ CASE = Case(
         "ema_momentum": 0.9,
         "learning_rate": 0.01,
         "batch_size": 8,
+        "restore_weights": "best",
     },
     truth=truth,
     odd=(

@@ -1,1 +1,1 @@
-"""The textbook's character windows."""
+"""Character windows of the textbook: predict characters of a text that is also the training text."""

@@ -1,4 +1,4 @@
-"""What naive methods score on the same test examples."""
+"""Baselines of char_windows: n-gram models of the same text on the same windows."""
 
 import numpy as np
 
@@ -12,16 +12,16 @@ ORDERS = (1, 3, 8)
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """N-gram models that were fitted on the very text they predict, and see as much of a window as the network does."""
+    """Score n-gram models that are fitted on the text they predict, and see no more of a window than the network."""
     text, size = encoded.arrays["text"], len(encoded.encoder["symbols"])
     places, known = predicted(encoded)
     longest = min(max(ORDERS), longest_order(size), encoded.encoder["window"] + 1)
-    # Before the first window there is nothing; what is read there instead is not among the known.
+    # Positions before the text are clipped to its first character; `known` excludes them.
     contexts = text[np.maximum(places.reshape(-1, 1) + np.arange(1 - longest, 0), 0)]
-    found = {}
+    scored = {}
     for order, p in enumerate(witten_bell(text, contexts, known.reshape(-1), size), start=1):
         if order in ORDERS or order == longest:
             predictions = graded(p.reshape(*places.shape, size), text[places])
             metrics = score(encoded, "test", predictions)
-            found[f"{order}-gram of the same text"] = Baseline(metrics, (predictions,))
-    return found
+            scored[f"{order}-gram of the same text"] = Baseline(metrics, (predictions,))
+    return scored

@@ -1,4 +1,4 @@
-"""Character models of the chapters: what they write after every pass, and how well they know their text by heart."""
+"""Report figures of char_windows: texts generated after every epoch, and surprise along the training text."""
 
 from pipeline.reporting import generated
 from pipeline.reporting.elements import Element
@@ -7,5 +7,6 @@ from pipeline.reporting.surprise import surprise
 
 
 def figures(data: ReportData) -> list[Element]:
+    """Return the generated texts and the surprise along the training text."""
     along = surprise(data, "training text", "scored windows", lambda predictions: predictions[:, 0])
     return [*generated.elements(data), along]

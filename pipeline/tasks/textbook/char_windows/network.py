@@ -1,4 +1,4 @@
-"""Character models of the chapters: windows from a zero state, a prediction behind each or at each step."""
+"""The network of char_windows: windows from a zero state, with a prediction after each window or at each step."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,8 +25,10 @@ CHECKPOINT_TEMPERATURES = {"next": 0.0, "sequence": 1.0}
 
 
 def build(network: CharWindowsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """ids int32 [batch, time] → logits float32 [batch, symbols] of the next character; with target sequence
-    [batch, time, symbols], of the character behind each."""
+    """Build the model: ids int32 [batch, time] → logits float32 [batch, symbols] of the next character.
+
+    With the target sequence, the logits are [batch, time, symbols], of the character after each.
+    """
     size = len(encoder["symbols"])
     ids = keras.Input((None,), batch_size=batch, dtype="int32", name="ids")
     x = _one_hot(ids, size) if not network.embedding else _embedded(ids, size, network.embedding)
@@ -41,16 +43,16 @@ def _one_hot(ids: Any, size: int) -> Any:
 
 
 def _embedded(ids: Any, size: int, width: int) -> Any:
-    # Unit variance, as in the chapter's library; Keras starts at ±0.05.
+    # Unit variance, as in the textbook's library; Keras' default is ±0.05.
     start = keras.initializers.RandomNormal(stddev=1.0)
     return keras.layers.Embedding(size, width, embeddings_initializer=start, name="embedding")(ids)
 
 
 class Windows:
-    """Windows in random order with what follows them, cut from the text batch by batch.
+    """Windows in random order with the characters that follow them, cut from the text batch by batch.
 
-    All of them once in an epoch; with `steps_per_epoch` as many batches, though at most as many predicted characters as
-    the text has.
+    An epoch has every window once. With `steps_per_epoch`, it has that number of batches, and at most as many predicted
+    characters as the text has.
     """
 
     def __init__(self, network: CharWindowsNetwork, encoded: Encoded) -> None:
@@ -63,6 +65,7 @@ class Windows:
             self.steps = min(self.steps, network.steps_per_epoch, -(-len(self.text) // targets))
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (ids int32 [batch, window], next ids int32 [batch] or [batch, window])."""
         order = rng.permutation(self.starts)
         for i in range(self.steps):
             first = order[i * self.batch : (i + 1) * self.batch]
@@ -71,24 +74,28 @@ class Windows:
 
 
 def feed(network: CharWindowsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Windows:
+    """Return the training batches, which are the same for all splits."""
     return Windows(network, encoded)
 
 
 def loss(network: CharWindowsNetwork) -> Any:
+    """Return the cross-entropy of logits."""
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 class WindowReader:
-    """What the model makes of the scored windows, and what it writes: see pipeline.tasks.char_windows.graded."""
+    """Grades the model on the scored windows (see prepare.graded), and generates text."""
 
     def __init__(self, model: Compiled, network: CharWindowsNetwork, encoded: Encoded) -> None:
         self.model, self.encoded, self.target = model, encoded, encoded.encoder["target"]
-        # A whole sequence is written with the state passed on, windows are read anew for each character.
+        # A model of sequences carries its state while it writes; a model of windows reads a window for each character.
         stateful = network.model_copy(update={"stateful": True})
-        self.twin = Compiled(build(stateful, encoded.encoder, batch=1)) if self.target == "sequence" else None
+        self.inference_model = (
+            Compiled(build(stateful, encoded.encoder, batch=1)) if self.target == "sequence" else None
+        )
 
     def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
-        """float32 [scored windows, 2], the same whichever the split."""
+        """Return float32 [scored windows, 2], from graded(); the same for every split."""
         text, window = self.encoded.arrays["text"], self.encoded.encoder["window"]
         places, _ = predicted(self.encoded)
         read = text[self.encoded.arrays["sample"][:, None] + np.arange(window)].astype(np.int32)
@@ -96,12 +103,12 @@ class WindowReader:
         return np.concatenate([graded(self._probabilities(read[part]), text[places[part]]) for part in parts])
 
     def samples(self, seed: int) -> list[dict[str, Any]]:
-        """What the model writes in the end, at each temperature."""
+        """Generate text with the final weights, at each temperature."""
         prompt, length = self._prompt(np.random.default_rng(seed)), LENGTHS[self.target]
         return [self._sample(prompt, t, length, seed) for t in TEMPERATURES]
 
     def checkpoint(self, epoch: int, seed: int, last: bool) -> list[dict[str, Any]]:
-        """What it writes after an epoch: behind another random window each time, as the chapter has it."""
+        """Generate text after an epoch, from a random window each time as in the textbook."""
         prompt = self._prompt(np.random.default_rng([seed, epoch]))
         return [self._sample(prompt, CHECKPOINT_TEMPERATURES[self.target], CHECKPOINT_LENGTH, seed) | {"epoch": epoch}]
 
@@ -114,15 +121,15 @@ class WindowReader:
 
     def _sample(self, prompt: str, temperature: float, length: int, seed: int) -> dict[str, Any]:
         encoder = self.encoded.encoder
-        if self.twin is None:
+        if self.inference_model is None:
             text = generate_from_windows(self.model, encoder, prompt, length, Sampling(temperature), seed)
         else:
-            load(self.twin.model, trainable(self.model.model))
-            text = generate(self.twin, encoder, prompt, length, [Sampling(temperature)], seed)[0]
+            load(self.inference_model.model, trainable(self.model.model))
+            text = generate(self.inference_model, encoder, prompt, length, [Sampling(temperature)], seed)[0]
         return {"prompt": prompt, "temperature": temperature, "text": text}
 
     def _probabilities(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        """float32 [windows, targets, symbols]"""
+        """Return float32 [windows, targets, symbols] for the windows ids, int32 [windows, window]."""
         logits = self.model.predict(ids)
         shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
         p = shifted / shifted.sum(axis=-1, keepdims=True)
@@ -130,12 +137,13 @@ class WindowReader:
 
 
 def predictor(model: Compiled, network: CharWindowsNetwork, encoded: Encoded) -> Predictor:
+    """Return the grades of WindowReader and its texts."""
     reader = WindowReader(model, network, encoded)
     return Predictor(reader.predict, samples=reader.samples, checkpoint=reader.checkpoint)
 
 
 def serving(row: CharWindowsNetwork, encoder: Mapping[str, Any]) -> ServingForm:
-    """Serve windows as they were trained; a network of whole sequences passes its state on."""
+    """Serve a model of windows as it was trained, and a model of sequences with its state carried."""
     return ServingForm() if encoder["target"] == "next" else ServingForm(1, {"stateful": True})
 
 

@@ -1,9 +1,9 @@
-"""Character models under the protocol of the chapters: windows of one text, and nothing held out.
+"""Prepare a text for char_windows, by the textbook's protocol: windows of one text, and nothing held out.
 
-What is wrong with that is left as it was, for comparison with char_lm, and said in FLAWS: train, validation and test
-are the same windows, they overlap, and the symbols come from the whole text. Figures are those of a fixed random
-sample of the windows that the network was trained on, so they say how well it knows that text by heart; an n-gram model
-of the same text, which is no more than a look-up table, stands beside them.
+Its flaws are kept, for comparison with char_lm, and listed in FLAWS: train, validation and test are the same windows,
+they overlap, and the symbols come from the whole text. Figures are of a fixed random sample of the training windows.
+They measure how well the network knows that text by heart. The baseline is an n-gram model of the same text, which is
+no more than a look-up table.
 """
 
 from typing import Any
@@ -17,10 +17,10 @@ from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.encoding.text_cleaning import cleaned
 from pipeline.errors import DataError
 
-PREDICTED = 20_000  # characters at most that a figure is the mean over
+PREDICTED = 20_000  # characters, at most, over which a figure is the mean
 FLAWS = (
-    "Nothing is held out: train, validation and test are the same windows, so every figure is one of memory.",
-    "Windows overlap: one shares all but `stride` characters with the next, and a random split of them would leak.",
+    "Nothing is held out: train, validation and test are the same windows, so every figure measures memory.",
+    "Windows overlap: each shares all but `stride` characters with the next, so a random split of them would leak.",
     "The symbols are those of the whole text.",
     "Always taking the likeliest character (temperature 0) tends to loop.",
 )
@@ -29,9 +29,9 @@ Places = NDArray[np.int64]
 
 
 def encode(record: TextCorpus, row: CharWindowsData, seed: int) -> Encoded:
-    """Arrays: `text` int16 [characters]; `sample` int64 [windows], where the windows begin that are scored.
+    """Return the arrays `text` int16 [characters] and `sample` int64 [scored windows], the first position of each.
 
-    Windows are cut from the text when they are needed: all at once they would be `window` times as large.
+    Windows are cut from the text when they are needed. All at once they would be `window` times as large.
     """
     text, options = cleaned(record, row)
     count = len(range(0, len(text) - row.window, row.stride))
@@ -60,14 +60,16 @@ def encode(record: TextCorpus, row: CharWindowsData, seed: int) -> Encoded:
 
 
 def starts(encoded: Encoded, split: str) -> Places:
-    """int64 [windows]: where the windows of a split begin; of each split the same ones."""
+    """Return int64 [windows]: the first position of each window, the same for every split."""
     del split  # nothing is held out
     return np.arange(0, len(encoded.arrays["text"]) - encoded.encoder["window"], encoded.encoder["stride"])
 
 
 def predicted(encoded: Encoded) -> tuple[Places, Places]:
-    """int64 [sample, targets of a window] each: the places of the characters that the scored windows predict, and how
-    many characters of its window each is predicted from."""
+    """Return the places of the characters that the scored windows predict, and the number of characters before each.
+
+    Both are int64 [scored windows, targets of a window]; the number counts characters of the same window.
+    """
     window = encoded.encoder["window"]
     known = np.arange(1, window + 1) if encoded.encoder["target"] == "sequence" else np.array([window])
     places = encoded.arrays["sample"][:, None] + known
@@ -75,9 +77,9 @@ def predicted(encoded: Encoded) -> tuple[Places, Places]:
 
 
 def graded(probabilities: NDArray[np.floating[Any]], truth: Ids) -> NDArray[np.float32]:
-    """float32 [windows, 2]: bits of the true characters of each window, and the share of them that is likeliest.
+    """Return float32 [windows, 2]: mean bits of the true characters of each window, and the share predicted correctly.
 
-    probabilities: [windows, targets, symbols]; truth: [windows, targets].
+    probabilities: float [windows, targets, symbols]; truth: int16 [windows, targets].
     """
     picked = np.take_along_axis(probabilities, truth[..., None].astype(np.int64), axis=-1)[..., 0]
     bits = -np.log2(np.maximum(picked, np.finfo(np.float32).tiny)).mean(axis=1)
@@ -86,5 +88,5 @@ def graded(probabilities: NDArray[np.floating[Any]], truth: Ids) -> NDArray[np.f
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder; it has seen the whole text."""
+    """Return the encoder as it is: its symbols are those of the whole text."""
     return dict(encoded.encoder)

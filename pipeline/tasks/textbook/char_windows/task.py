@@ -1,4 +1,4 @@
-"""Character windows of the textbook: what the task says of itself."""
+"""The task char_windows: predict characters from windows of a text, by the textbook's protocol."""
 
 from typing import Any
 

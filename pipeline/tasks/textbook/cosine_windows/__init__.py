@@ -1,1 +1,1 @@
-"""The textbook's cosine, learned by hand-written gradients."""
+"""Windows of the textbook's cosine, learned with hand-written gradients."""

@@ -1,4 +1,4 @@
-"""Answers to raw input."""
+"""Answers of cosine_windows: the next steps of a raw series."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +11,17 @@ from pipeline.raw_input import MAX_STEPS, Answer, number
 
 
 def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
-    """The next `steps` values after item["values"], forecasts fed back; an empty item: after the latest values."""
+    """Forecast the next `steps` values after item["values"], feeding forecasts back.
+
+    An empty item continues the latest values that the model knows. Raises DataError for values that are not usable.
+    """
     from pipeline.tasks.textbook.cosine_windows.network import after
 
     window = loaded.encoder["window"]
     try:
         past = np.array(item["values"] if item else loaded.encoder["latest"], np.float64)
     except (TypeError, KeyError, ValueError):
-        raise DataError('a forecast needs {"values": [numbers]}, or {} to go on') from None
+        raise DataError('a forecast needs {"values": [numbers]}, or {} to continue from the latest known') from None
     if past.ndim != 1 or len(past) < window or not np.isfinite(past).all():
         raise DataError(
             f"values: found numbers of shape {list(past.shape)}; at least {window} are needed, in one row, all finite"
@@ -30,6 +33,6 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values} → {values}: the next steps; see forecast"""
+    """Forecast the next steps of each series: {values} → {values}."""
     steps = int(number(options, "steps", 96, 1, MAX_STEPS))
     return [forecast(loaded, item, steps) for item in inputs]

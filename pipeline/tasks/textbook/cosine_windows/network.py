@@ -1,6 +1,6 @@
-"""The chapter's network, trained in NumPy from end to end: forward, back-propagation through time, clipping, update.
+"""The network of cosine_windows, trained in NumPy: forward pass, back-propagation through time, clipping, update.
 
-Keras holds its weights and answers for it afterwards; the tests compare both.
+Keras holds its weights and serves it afterwards. Tests compare both.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +26,10 @@ DTYPE = "float64"
 
 
 def build(network: CosineWindowsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """windows float64 [batch, time, 1] → the value after each step float64 [batch, time, 1]; the last one counts.
+    """Build the model: windows float64 [batch, time, 1] → the value after each step float64 [batch, time, 1].
 
-    A simple_rnn has the chapter's sigmoid. Weights are drawn uniformly; biases begin at Keras' values.
+    Only the last step counts. A simple_rnn has the textbook's sigmoid. Weights are drawn uniformly; biases start at
+    Keras' values.
     """
     uniform = {"minval": 0.0 if network.positive_start else -1.0, "maxval": 1.0}
     options: dict[str, Any] = {"activation": "sigmoid"} if network.cell == "simple_rnn" else {}
@@ -47,35 +48,38 @@ def build(network: CosineWindowsNetwork, encoder: Mapping[str, Any], batch: int 
 
 
 def loss(network: CosineWindowsNetwork) -> Any:
+    """Return half the squared error, with its gradient."""
     return half_squared
 
 
 def compiled(network: CosineWindowsNetwork, model: Any) -> Compiled:
+    """Return the model, to be trained in NumPy."""
     return ByHand(model, network)
 
 
 class ByHand(FromScratch):
-    """Plain gradient descent with clipped gradients; what the network says is computed by the same code."""
+    """Trains by plain gradient descent with clipped gradients, and predicts with the same NumPy code."""
 
     def __init__(self, model: Any, row: CosineWindowsNetwork) -> None:
         cell = cells.SimpleRNN("sigmoid") if row.cell == "simple_rnn" else None
         super().__init__(model, row, half_squared, optimizer(row), cell=cell, truncate=row.truncate)
         self.row = row
 
-    def _update(self, now: Sequence[Floats], gradients: Sequence[Floats]) -> None:
+    def _update(self, current: Sequence[Floats], gradients: Sequence[Floats]) -> None:
         if self.row.clip_value is not None:
             gradients = clipping.by_value(gradients, self.row.clip_value)
         if self.row.clip_norm is not None:
             gradients = clipping.by_norm(gradients, self.row.clip_norm)
         rate = float(self.optimizer.learning_rate)
-        load(self.model, [w - rate * d for w, d in zip(now, gradients, strict=True)])
+        load(self.model, [w - rate * d for w, d in zip(current, gradients, strict=True)])
 
     def predict(self, x: Arrays) -> NDArray[np.float64]:
+        """Return float64 [batch, time, 1] for the windows x, float64 [batch, time, 1]."""
         return self.reference.predict([np.asarray(v) for v in self.model.trainable_variables], np.asarray(x))
 
 
 class Windows:
-    """The windows in their order, `batch` at a time; nothing is learnt from a step but the last."""
+    """The windows of some splits in order, `batch` at a time; only the last step has a target."""
 
     def __init__(self, network: CosineWindowsNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
         self.batch = network.batch_size
@@ -85,24 +89,28 @@ class Windows:
         self.steps = -(-len(self.x) // self.batch)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (windows, targets), float64 [batch, window, 1] each."""
         for i in range(0, len(self.x), self.batch):
             yield self.x[i : i + self.batch], self.y[i : i + self.batch], None
 
 
 def feed(network: CosineWindowsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Windows:
+    """Return the training batches of the splits."""
     return Windows(network, encoded, splits)
 
 
 def predictor(model: Compiled, network: CosineWindowsNetwork, encoded: Encoded) -> Predictor:
+    """Return the function that forecasts the windows of a split."""
+
     def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
-        """float64 [windows of the split]: the value after each window."""
+        """Return float64 [windows of the split]: the value after each window."""
         return after(model, encoded.arrays[f"{split}_x"])
 
     return Predictor(predict)
 
 
 def after(model: Compiled, windows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """float64 [windows]: the value after each of windows [windows, window]."""
+    """Return float64 [windows]: the value after each of `windows`, float64 [windows, window]."""
     return np.asarray(model.predict(windows[..., None])[:, -1, 0], np.float64)
 
 

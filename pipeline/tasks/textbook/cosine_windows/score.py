@@ -1,4 +1,4 @@
-"""Test figures, and the loss of each test example."""
+"""Figures of cosine_windows on a split, and the loss of each test window."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ BOOTSTRAP_BLOCK = 6  # about a period
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """`predictions`: float [windows], the value after each window."""
+    """Return RMSE and MAE. predictions: float [windows of the split], the value after each window."""
     error = predictions - encoded.arrays[f"{split}_y"]
     return {"rmse": float(np.sqrt(np.mean(error**2))), "mae": float(np.mean(np.abs(error)))}
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats:
-    """Each test window's squared error over the RMSE of all: what it costs in units of RMSE, which is their mean."""
+    """Return float64 [test windows]: squared errors divided by the RMSE, so that their mean is the RMSE."""
     squared = np.asarray((predictions - encoded.arrays["test_y"]) ** 2, np.float64)
     rmse = np.sqrt(squared.mean())
     return squared / rmse if rmse else squared

@@ -1,4 +1,4 @@
-"""Cosine windows of the textbook: what the task says of itself."""
+"""The task cosine_windows: forecast a cosine from windows, by the textbook's protocol."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""The textbook's padded sentences."""
+"""Padded sentences of the textbook: predict a tag for each cell, padding included."""

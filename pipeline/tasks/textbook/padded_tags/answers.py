@@ -1,4 +1,4 @@
-"""Answers to raw input."""
+"""Answers of padded_tags: the tags of a raw sentence."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,10 @@ from pipeline.raw_input import Answer, sentences
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """sentence (words and punctuation separated by spaces) → {words, tags}; as many words as the network has steps"""
+    """Tag each sentence, its words and punctuation separated by spaces: sentence → {words, tags}.
+
+    Raises DataError for a sentence with more words than the network has steps.
+    """
     from pipeline.tasks.textbook.padded_tags.network import tag_ids
     from pipeline.tasks.textbook.padded_tags.prepare import encode_sentences
 
@@ -19,8 +22,8 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     for i, words in enumerate(given):
         if len(words) > loaded.encoder["length"]:
             raise DataError(f"input {i}: {len(words)} words; the network reads at most {loaded.encoder['length']}")
-    found = tag_ids(loaded.model, encode_sentences(given, loaded.encoder))
+    predicted = tag_ids(loaded.model, encode_sentences(given, loaded.encoder))
     return [
         {"words": words, "tags": [names[t] for t in tags[-len(words) :]]}
-        for words, tags in zip(given, found, strict=True)
+        for words, tags in zip(given, predicted, strict=True)
     ]

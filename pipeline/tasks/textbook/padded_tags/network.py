@@ -1,4 +1,4 @@
-"""The chapter's encoder–decoder: a sentence into one vector, the vector once for each step, a tag out of each step."""
+"""The network of padded_tags: encode a sentence as one vector, repeat it for each step, and decode a tag at each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,10 @@ from pipeline.training.fit import Batch
 
 
 def build(network: PaddedTagsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """ids int32 [batch, length] → probabilities float32 [batch, length, tags + 1]. Padding is read like a word."""
+    """Build the model: ids int32 [batch, length] → probabilities float32 [batch, length, tags + 1].
+
+    Padding is read like a word.
+    """
     ids = keras.Input((encoder["length"],), batch_size=batch, dtype="int32", name="ids")
     x = keras.layers.Embedding(len(encoder["ids"]) + FIRST_ID, network.embedding, name="embedding")(ids)
     if network.spatial_dropout:
@@ -38,7 +41,7 @@ def _recurrent(network: PaddedTagsNetwork, x: Any, **options: Any) -> Any:
 
 
 class Sentences:
-    """The padded sentences in random order; the targets of padding are zeros in every class."""
+    """The padded sentences of some splits in random order; padding has the target 0 in every class."""
 
     def __init__(self, network: PaddedTagsNetwork, encoded: Encoded, splits: Sequence[str]) -> None:
         which = np.any([in_split(encoded, name) for name in splits], axis=0)
@@ -47,6 +50,7 @@ class Sentences:
         self.batch, self.steps = network.batch_size, -(-len(self.words) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (ids int32 [batch, length], targets float32 [batch, length, tags + 1])."""
         order = rng.permutation(len(self.words))
         for i in range(0, len(order), self.batch):
             words = self.words[order[i : i + self.batch]]
@@ -55,23 +59,27 @@ class Sentences:
 
 
 def loss(network: PaddedTagsNetwork) -> Any:
+    """Return the cross-entropy of probabilities."""
     return keras.losses.CategoricalCrossentropy()
 
 
 def feed(network: PaddedTagsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Sentences:
+    """Return the training batches of the splits."""
     return Sentences(network, encoded, splits)
 
 
 def predictor(model: Compiled, network: PaddedTagsNetwork, encoded: Encoded) -> Predictor:
+    """Return the function that tags the sentences of a split."""
+
     def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.int16]:
-        """int16 [sentences of the split, length]: the likeliest class of every cell, padding included."""
+        """Return int16 [sentences of the split, length]: the likeliest class of every cell, padding included."""
         return tag_ids(model, encoded.arrays["words"][in_split(encoded, split)])
 
     return Predictor(predict)
 
 
 def tag_ids(model: Compiled, words: NDArray[np.int32], batch: int = 128) -> NDArray[np.int16]:
-    """int16 [sentences, length] of word ids [sentences, length]."""
+    """Return int16 [sentences, length] tag ids for words, int32 [sentences, length]."""
     parts = [model.predict(words[i : i + batch]).argmax(axis=-1) for i in range(0, len(words), batch)]
     return np.concatenate(parts).astype(np.int16)
 

@@ -1,11 +1,11 @@
-"""Part-of-speech tagging as the chapter sets it up: every sentence padded to one length, its flaws included.
+"""Prepare tagged sentences for padded_tags, by the textbook's protocol: every sentence padded to one length.
 
-What is right is decided cell by cell of an array [sentences, length], as Keras's own accuracy does it: the largest
-output against the largest target. Padding stands in front, as Keras's pad_sequences puts it, and its targets are all
-zeros: their largest is the first, so that there the answer 0 counts as right, while in the loss they weigh nothing.
-Tags are numbered from 0 by frequency, which makes 0 the most frequent one too; there is one class more than tags, since
-the padding was meant to have its own. Words are lower-cased; all but the most frequent ones of the whole corpus are one
-unknown word. `pos_tagging` is the same task with nothing of this.
+Accuracy counts the cells of an array [sentences, length], as Keras' own accuracy does: the largest output against the
+largest target. Padding comes first, as from Keras' pad_sequences. Its targets are all zeros, of which the first counts
+as the largest: the prediction 0 is right on padding, while padding has no weight in the loss. Tags are numbered from 0
+by frequency, so that 0 is also the most frequent tag. There is one class more than tags, since padding was meant to
+have its own. Words are lower-cased, and all but the most frequent ones of the whole corpus become one unknown word.
+`pos_tagging` is the same task without these flaws.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ PAD, UNKNOWN, FIRST_ID = 0, 1, 2
 
 
 def encode_sentences(sentences: Iterable[Sequence[str]], encoder: Mapping[str, Any]) -> NDArray[np.int32]:
-    """int32 [sentences, length] word ids, PAD in front; none may be longer than `length`."""
+    """Return int32 [sentences, length]: word ids with PAD before them; no sentence may be longer than `length`."""
     ids = encoder["ids"]
     return _in_front([[ids.get(word.lower(), UNKNOWN) for word in sentence] for sentence in sentences], encoder)
 
@@ -37,7 +37,10 @@ def _in_front(rows: Sequence[Sequence[int]], encoder: Mapping[str, Any]) -> NDAr
 
 
 def encode(record: TaggedSentences, row: PaddedTagsData, seed: int) -> Encoded:
-    """Arrays: words, tags int32 [sentences, length], both 0 where padded; split int8 [1, sentences], TRAIN or TEST."""
+    """Return the arrays words and tags, int32 [sentences, length], both 0 on padding, and split int8 [1, sentences].
+
+    The split is TRAIN or TEST.
+    """
     longest = max(map(len, record.words))
     if longest > row.length:
         raise DataError(f"{row.source}: a sentence of {longest} words; length is {row.length}, raise it")
@@ -70,7 +73,7 @@ def _word_ids(sentences: Sequence[Sequence[str]], row: PaddedTagsData) -> dict[s
 
 
 def _by_frequency(sentences: Sequence[Sequence[str]]) -> list[str]:
-    """The most frequent first, ties in order of code points."""
+    """Return the symbols, the most frequent first, ties in order of code points."""
     counts = Counter(symbol for sentence in sentences for symbol in sentence)
     return sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
 
@@ -85,33 +88,34 @@ def _split(sentences: int, row: PaddedTagsData, seed: int) -> NDArray[np.int8]:
 
 
 def _flaws(record: TaggedSentences, arrays: Mapping[str, NDArray[Any]], encoder: Mapping[str, Any]) -> list[str]:
-    """What is wrong with this protocol, counted on these very sentences."""
+    """List the flaws of this protocol, with counts on these sentences."""
     words, tags, test = arrays["words"], arrays["tags"], arrays["split"][0] == TEST
     padding, zero = float(np.mean(words == PAD)), float(np.mean(tags == 0))
     documents = np.array(record.documents)
     shared = float(np.isin(documents[test], documents[~test]).mean())
     unseen = float(np.mean(~np.isin(words[test][words[test] > PAD], words[~test])))
     return [
-        f"{100 * padding:.1f} % of the cells are padding, and count as right where the answer is 0.",
-        f"Tag ids begin at 0, which padding has too: 0 is {encoder['tags'][0]}, the most frequent tag, and the answer "
-        f"0 everywhere is right in {100 * zero:.1f} % of the cells.",
-        "Padding weighs nothing in the loss: what a network answers there, and with it most of its accuracy, is left "
-        "to chance.",
-        f"One vector is all that the decoder knows: the tags of {encoder['length']} steps come from it, and no word is "
-        "seen where its tag is due.",
+        f"{100 * padding:.1f} % of the cells are padding, and count as right if the prediction is 0.",
+        f"The id 0 means both padding and {encoder['tags'][0]}, the most frequent tag: predicting 0 everywhere is "
+        f"right in {100 * zero:.1f} % of the cells.",
+        "Padding has no weight in the loss: the predictions there, and with them most of the accuracy, are left to "
+        "chance.",
+        f"The decoder reads one vector only: the tags of all {encoder['length']} steps come from it, and no step sees "
+        "its word.",
         "The validation part is the test part.",
-        f"Sentences are dealt out at random: {100 * shared:.1f} % of the test's come from a text that was trained on.",
-        f"The {len(encoder['ids']):,} words are the most frequent ones of all sentences, the test's included: "
-        f"{100 * unseen:.1f} % of the test's words have an id that no training sentence holds.",
+        f"Sentences are split at random: {100 * shared:.1f} % of the test sentences come from a text that was trained "
+        "on.",
+        f"The {len(encoder['ids']):,} words are the most frequent ones of all sentences, including the test: "
+        f"{100 * unseen:.1f} % of the test words have an id that no training sentence has.",
     ]
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder as it is: the chapter fits it on everything."""
+    """Return the encoder as it is: the textbook fits it on everything."""
     return dict(encoded.encoder)
 
 
 def in_split(encoded: Encoded, split: str) -> NDArray[np.bool_]:
-    """bool [sentences]; validation and test are the same ones."""
+    """Return bool [sentences]: whether each is in the split; validation and test are the same sentences."""
     part = TRAIN if split == "train" else TEST
     return np.asarray(encoded.arrays["split"][0] == part)

@@ -1,4 +1,4 @@
-"""Test figures, and the loss of each test example."""
+"""Figures of padded_tags on a split, and the loss of each test sentence."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ BOOTSTRAP_BLOCK = 1
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """`predictions`: int [sentences of the split, length], the largest output of every cell.
+    """Return padded_accuracy, the textbook's accuracy over all cells, and token_accuracy, over words alone.
 
-    padded_accuracy: the chapter's, over all cells. token_accuracy: the same predictions over words alone.
+    predictions: int [sentences of the split, length], the class with the largest output in every cell.
     """
     which = in_split(encoded, split)
     right = predictions == encoded.arrays["tags"][which]
@@ -26,5 +26,5 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
-    """float64 [test sentences]: the share of wrong cells of each, padding included."""
+    """Return float64 [test sentences]: the share of wrong cells of each, padding included."""
     return np.asarray(np.mean(predictions != encoded.arrays["tags"][in_split(encoded, "test")], axis=1))

@@ -1,4 +1,4 @@
-"""Padded sentences of the textbook: what the task says of itself."""
+"""The task padded_tags: tag sentences padded to one length, by the textbook's protocol."""
 
 from typing import Any
 

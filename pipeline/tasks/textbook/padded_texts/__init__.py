@@ -1,1 +1,1 @@
-"""The textbook's padded texts."""
+"""Padded texts of the textbook: classify texts, with repeats kept."""

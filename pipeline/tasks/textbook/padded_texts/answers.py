@@ -1,4 +1,4 @@
-"""Answers to raw input."""
+"""Answers of padded_texts: the class of a raw text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from pipeline.raw_input import MAX_CHARACTERS, Answer, text_class_answer, texts
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """text → {label, probability, probabilities}"""
+    """Classify each text: text → {label, probability, probabilities}."""
     from pipeline.tasks.textbook.padded_texts.network import probabilities
     from pipeline.tasks.textbook.padded_texts.prepare import UNKNOWN_ID, encode_texts
 
@@ -16,4 +16,4 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     ids = encode_texts([text[:MAX_CHARACTERS] for text in given], loaded.encoder)
     p = probabilities(loaded.model, ids, loaded.encoder["length"])
     known = (bool((row != UNKNOWN_ID).any()) for row in ids)
-    return [text_class_answer(loaded.encoder["label_names"], *found) for found in zip(given, p, known, strict=True)]
+    return [text_class_answer(loaded.encoder["label_names"], *each) for each in zip(given, p, known, strict=True)]

@@ -1,4 +1,4 @@
-"""What naive methods score on the same test examples."""
+"""Baselines of padded_texts: the majority class, a look-up table and a linear model on the same test texts."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from pipeline.tasks.textbook.padded_texts.score import score
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """Majority class; a table of the texts outside the test; TF-IDF of words and pairs + logistic regression."""
+    """Score the majority class, a table of the texts outside the test, and TF-IDF + logistic regression."""
     majority = _majority(encoded)
     predicted = {
         "majority": majority,
@@ -29,21 +29,24 @@ def _majority(encoded: Encoded) -> NDArray[np.float64]:
 
 
 def _looked_up(encoded: Encoded, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The shares of the classes among equal texts outside the test; `otherwise` where there is none."""
+    """Return float64 [test texts, 2]: the shares of the classes among equal texts outside the test.
+
+    otherwise: the row for a test text that has no equal there, float64 [test texts, 2].
+    """
     (split,) = encoded.arrays["split"]
     votes: dict[str, Counter[int]] = {}
     before = np.flatnonzero(split != TEST)
     for text, label in zip(unpack(encoded.arrays, before), encoded.arrays["labels"][before].tolist(), strict=True):
         votes.setdefault(text, Counter())[label] += 1
-    found = otherwise.copy()
-    for row, text in zip(found, unpack(encoded.arrays, np.flatnonzero(split == TEST)), strict=True):
+    shares = otherwise.copy()
+    for row, text in zip(shares, unpack(encoded.arrays, np.flatnonzero(split == TEST)), strict=True):
         if text in votes:
             row[:] = [votes[text][label] / votes[text].total() for label in (0, 1)]
-    return found
+    return shares
 
 
 def _linear(encoded: Encoded) -> NDArray[np.float64]:
-    """TF-IDF of words and pairs, logistic regression with C = 1, fitted on all but the test."""
+    """Return float64 [test texts, 2]: probabilities of TF-IDF of words and pairs + logistic regression with C = 1."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 

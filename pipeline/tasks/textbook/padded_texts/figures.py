@@ -1,4 +1,4 @@
-"""Sentiment the chapters' way: what the figure was chosen on, and five texts as the chapter prints them."""
+"""Report figures of padded_texts: validation and test figures, confusions, and five test texts as in the textbook."""
 
 import numpy as np
 
@@ -13,6 +13,7 @@ SHOWN, LONGEST = 5, 300
 
 
 def figures(data: ReportData) -> list[Element]:
+    """Return the table of figures of all experiments, and confusions and five test texts of the first one."""
     row, names = data.experiments[0], data.encoded.encoder["label_names"]
     at = positions(data.encoded, "test")
     answers = Answers(at, data.encoded.arrays["labels"][at], row.test_predictions()[0])
@@ -20,7 +21,7 @@ def figures(data: ReportData) -> list[Element]:
 
 
 def _chosen(data: ReportData) -> Table:
-    """The chapters' figure beside the one that holds: what validation said, what the test says, and of new texts."""
+    """Tabulate the textbook's figure, on validation, with the figures on the test and on test texts not in train."""
     rows = []
     for row in data.experiments:
         test, curve = row.metrics["test"], [epoch["val_accuracy"] for epoch in row.curves]
@@ -30,7 +31,7 @@ def _chosen(data: ReportData) -> Table:
     header = (
         "accuracy", "training loss", "validation", "validation, best epoch", "test", "test texts not in train",
     )  # fmt: skip
-    caption = "The best epoch's validation figure was chosen among all epochs on the same texts: too good by that."
+    caption = "The best epoch was chosen by its validation figure, which is therefore too good."
     return Table("Chosen on, tested on", header, rows, caption)
 
 
@@ -48,6 +49,6 @@ def _five(data: ReportData, row: Experiment, answers: Answers) -> Table:
         ]
         for text, i in zip(unpack(data.encoded.arrays, answers.where[picked]), picked, strict=True)
     ]
-    header = ("text", "truth", "predicted", "probability", "stands in train")
+    header = ("text", "truth", "predicted", "probability", "in train")
     caption = f"Drawn at random from {count(len(answers.truth))} test texts."
     return Table(f"Test texts and what {row.name} says", header, rows, caption)

@@ -1,7 +1,7 @@
-"""The chapters' classifiers of texts: embedding, recurrent layers, the last state, one sigmoid.
+"""The network of padded_texts: embedding, recurrent layers, the last state, one sigmoid.
 
-Texts of one fixed length are padded on the left, and nothing hides the padding from the cell. Texts as long as they are
-come in batches of similar length, padded on the right behind a mask, as packed sequences do: no state sees padding.
+Texts of one fixed length are padded on the left, and the cell reads the padding. Texts of free length come in batches
+of similar length, padded on the right with a mask, so that no state sees padding, as with packed sequences.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from pipeline.training.fit import Batch
 
 
 def build(network: PaddedTextsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """ids int32 [batch, words] → probability of the second class float32 [batch, 1]."""
+    """Build the model: ids int32 [batch, words] → probability of the second class float32 [batch, 1]."""
     ids = keras.Input((None,), batch_size=batch, dtype="int32", name="ids")
     masked = encoder["length"] is None
     x = keras.layers.Embedding(encoder["size"], network.embedding, mask_zero=masked, name="embedding")(ids)
@@ -35,7 +35,7 @@ def build(network: PaddedTextsNetwork, encoder: Mapping[str, Any], batch: int | 
 
 
 def padded(texts: Sequence[NDArray[np.int32]], length: int | None) -> NDArray[np.int32]:
-    """int32 [texts, words]: the last `length` words with padding before them, or all words with padding behind."""
+    """Return int32 [texts, words]: padding and the last `length` words, or without a length, all words and padding."""
     if length is None:
         return buckets.pad(texts, PAD_ID)
     out = np.full((len(texts), length), PAD_ID, np.int32)
@@ -45,10 +45,10 @@ def padded(texts: Sequence[NDArray[np.int32]], length: int | None) -> NDArray[np
 
 
 class Texts:
-    """The texts of some splits, shuffled; those without a fixed length in batches of similar length."""
+    """The texts of some splits in random order; texts without a fixed length in batches of similar length."""
 
     def __init__(self, network: PaddedTextsNetwork, encoded: Encoded, splits: Sequence[str]) -> None:
-        # Not positions(): where the test serves as validation, no training ever gets it.
+        # Not positions(), which returns the test texts for validation if there is none: they are never trained on.
         which = np.isin(encoded.arrays["split"][0], [SPLITS.index(name) for name in splits])
         self.batch, self.length = network.batch_size, encoded.encoder["length"]
         self.texts = ids_of(encoded, np.flatnonzero(which))
@@ -56,6 +56,7 @@ class Texts:
         self.steps = -(-len(self.texts) // self.batch)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (ids int32 [batch, words], labels float32 [batch, 1])."""
         for group in self._groups(rng):
             yield padded([self.texts[i] for i in group], self.length), self.labels[group], None
 
@@ -67,16 +68,20 @@ class Texts:
 
 
 def feed(network: PaddedTextsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Texts:
+    """Return the training batches of the splits."""
     return Texts(network, encoded, splits)
 
 
 def loss(network: PaddedTextsNetwork) -> Any:
+    """Return the binary cross-entropy of probabilities."""
     return keras.losses.BinaryCrossentropy()
 
 
 def predictor(model: Compiled, network: PaddedTextsNetwork, encoded: Encoded) -> Predictor:
+    """Return the function that classifies the texts of a split."""
+
     def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
-        """float32 [texts of the split, 2]: probabilities."""
+        """Return float32 [texts of the split, 2]: probabilities."""
         return probabilities(model, ids_of(encoded, positions(encoded, split)), encoded.encoder["length"])
 
     return Predictor(predict)
@@ -85,7 +90,7 @@ def predictor(model: Compiled, network: PaddedTextsNetwork, encoded: Encoded) ->
 def probabilities(
     model: Compiled, texts: Sequence[NDArray[np.int32]], length: int | None, batch: int = 128
 ) -> NDArray[np.float32]:
-    """float32 [texts, 2], in the order of the texts."""
+    """Return float32 [texts, 2], in the order of the texts, int32 [words] each."""
     out = np.zeros((len(texts), 2), np.float32)
     for group in buckets.batches(np.array([len(text) for text in texts]), batch, None):
         out[group, 1] = model.predict(padded([texts[i] for i in group], length))[:, 0]

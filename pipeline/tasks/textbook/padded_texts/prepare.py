@@ -1,7 +1,7 @@
-"""Sentiment as the chapters prepare it: words as ids, padded to one length or batched by length, repeats kept.
+"""Prepare labelled texts for padded_texts, by the textbook's protocol: words as ids, repeats kept.
 
-Its flaws are part of it, are counted in summary["flaws"], and have an held-out counterpart in the task sentiment. The
-metric accuracy_unseen reads the same predictions without the texts that stand in the training part as well.
+Its flaws are kept and counted in summary["flaws"]. The task sentiment is the held-out counterpart. The metric
+accuracy_unseen scores the same predictions without the texts that are also in the training part.
 """
 
 import re
@@ -19,7 +19,7 @@ from pipeline.errors import DataError
 
 TRAIN, VALIDATION, TEST = range(3)
 PAD_ID, UNKNOWN_ID, FIRST_ID = range(3)
-FEWEST = 5
+FEWEST = 5  # texts of each class
 MARKUP = re.compile(r"<[^>]*>")
 EMOTICON = re.compile(r"[:;=]-?[()DP]")
 
@@ -37,27 +37,27 @@ def _words(text: str) -> list[str]:
 
 
 def _emoticons(text: str) -> list[str]:
-    """The words, then the emoticons, with or without a nose the same."""
+    """Return the words, then the emoticons without their noses."""
     text = MARKUP.sub("", text)
-    return re.findall(r"\w+", text.lower()) + [found.replace("-", "") for found in EMOTICON.findall(text)]
+    return re.findall(r"\w+", text.lower()) + [emoticon.replace("-", "") for emoticon in EMOTICON.findall(text)]
 
 
 def tokenizer(name: str) -> Callable[[str], list[str]]:
-    """Raw text → words; see PaddedTextsData."""
+    """Return the function called `name` that splits a raw text into words; see PaddedTextsData."""
     return _nltk() if name == "nltk" else {"words": _words, "emoticons": _emoticons}[name]
 
 
 def encode_texts(texts: Iterable[str], encoder: Mapping[str, Any]) -> list[NDArray[np.int32]]:
-    """Raw texts as ids, int32 [words] each, at least one; padding is the batches' business."""
+    """Encode raw texts as ids, int32 [at least 1 word] each. Batches add the padding."""
     tokens, ids = tokenizer(encoder["tokens"]), encoder["ids"]
     return [np.array([ids.get(t, UNKNOWN_ID) for t in tokens(text)] or [UNKNOWN_ID], np.int32) for text in texts]
 
 
 def encode(record: LabelledTexts, row: PaddedTextsData, seed: int) -> Encoded:
-    """Arrays: ids int32 [words of all texts] with offsets int64 [texts + 1], labels int32 [texts],
-    split int8 [1, texts], seen bool [texts]: whether the text stands word for word in the training part.
+    """Return the arrays ids int32 [words of all texts] with offsets int64 [texts + 1], labels int32 [texts],
+    split int8 [1, texts], and seen bool [texts], whether the same text is in the training part.
 
-    Without a row of VALIDATION in `split` the test part serves as validation, see `positions`.
+    If `split` has no VALIDATION, the test part serves as validation; see `positions`.
     """
     _check(record, row)
     split = _split(record, row, np.random.default_rng(seed))
@@ -89,15 +89,15 @@ def encode(record: LabelledTexts, row: PaddedTextsData, seed: int) -> Encoded:
 
 def _check(record: LabelledTexts, row: PaddedTextsData) -> None:
     counts = np.bincount(record.labels, minlength=len(record.label_names))
-    found = ", ".join(f"{name} {count}" for name, count in zip(record.label_names, counts, strict=True))
+    sizes = ", ".join(f"{name} {count}" for name, count in zip(record.label_names, counts, strict=True))
     if len(counts) != 2:
-        raise DataError(f"{row.source}: found {len(counts)} classes ({found}); padded_texts tells two apart")
+        raise DataError(f"{row.source}: found {len(counts)} classes ({sizes}); padded_texts needs exactly two")
     if counts.min() < FEWEST:
-        raise DataError(f"{row.source}: too few texts of a class ({found}); each needs at least {FEWEST}")
+        raise DataError(f"{row.source}: too few texts of a class ({sizes}); each needs at least {FEWEST}")
 
 
 def _split(record: LabelledTexts, row: PaddedTextsData, rng: np.random.Generator) -> NDArray[np.int8]:
-    """int8 [texts] of TRAIN, VALIDATION, TEST: plain random shares, whatever repeats, beside the published test."""
+    """Return int8 [texts] of TRAIN, VALIDATION and TEST: random shares regardless of repeats, or the published test."""
     split = np.zeros(len(record.texts), np.int8)
     if record.is_test is not None:
         split[record.is_test] = TEST
@@ -111,7 +111,7 @@ def _split(record: LabelledTexts, row: PaddedTextsData, rng: np.random.Generator
 def _numbered(
     texts: Sequence[str], tokens: Callable[[str], list[str]]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], list[str]]:
-    """Every word numbered as it is first met: int32 [words of all texts], offsets int64 [texts + 1], the words."""
+    """Number words by first occurrence: int32 [words of all texts], offsets int64 [texts + 1], the distinct words."""
     seen: dict[str, int] = {}
     flat, lengths = array("i"), [0]
     for text in texts:
@@ -124,7 +124,7 @@ def _numbered(
 def _vocabulary(
     counted: NDArray[np.int32], symbols: Sequence[str], limit: int | None
 ) -> tuple[list[str], NDArray[np.int32]]:
-    """The `limit` most frequent words (ties in order of code points), and the id of each of `symbols`."""
+    """Return the `limit` most frequent words (ties in order of code points), and the id of each of `symbols`."""
     counts = np.bincount(counted, minlength=len(symbols))
     order = sorted(range(len(symbols)), key=lambda i: (-counts[i], symbols[i]))
     kept = [i for i in order if counts[i] and symbols[i] != UNKNOWN][:limit]
@@ -134,37 +134,37 @@ def _vocabulary(
 
 
 def positions(encoded: Encoded, split: str) -> NDArray[np.int64]:
-    """The texts of a split; those of the test where no validation part was cut off."""
+    """Return int64 [texts of the split]: their positions; for validation, the test texts if there is no such part."""
     at = np.flatnonzero(encoded.arrays["split"][0] == SPLITS.index(split))
     return positions(encoded, "test") if split == "validation" and not len(at) else at
 
 
 def ids_of(encoded: Encoded, which: NDArray[np.int64]) -> list[NDArray[np.int32]]:
-    """int32 [words] of each of the texts at `which`, as views."""
+    """Return int32 [words] for each of the texts at `which`, as views."""
     ids, offsets = encoded.arrays["ids"], encoded.arrays["offsets"]
     return [ids[offsets[i] : offsets[i + 1]] for i in which]
 
 
 def _flaws(encoded: Encoded, record: LabelledTexts) -> list[str]:
-    """What is wrong with this protocol, counted on this data."""
+    """List the flaws of this protocol, with counts on this data."""
     arrays, length = encoded.arrays, encoded.encoder["length"]
     (split,) = arrays["split"]
-    found = [
+    flaws = [
         *_repeated(record, split, arrays["seen"]),
-        *([] if np.any(split == VALIDATION) else ["The test part is the validation part: it is seen every epoch."]),
+        *([] if np.any(split == VALIDATION) else ["The test part is the validation part: it judges every epoch."]),
     ]
     trained = np.bincount(np.concatenate(ids_of(encoded, positions(encoded, "train"))), minlength=FIRST_ID)
     size, lost = encoded.encoder["size"], encoded.encoder["size"] - FIRST_ID - np.count_nonzero(trained[FIRST_ID:])
     if lost:
-        found.append(f"Words were counted before the split: {lost:,} of {size - FIRST_ID:,} stand in no training text.")
+        flaws.append(f"Words were counted before the split: {lost:,} of {size - FIRST_ID:,} are in no training text.")
     if length is not None:
         lengths = np.diff(arrays["offsets"])
         share = 1.0 - np.minimum(lengths, length).mean() / length
-        found.append(
-            f"Padding is read like words: {share:.1%} of the steps. {np.mean(lengths > length):.1%} of the texts lose "
-            f"their beginning beyond {length} words."
+        flaws.append(
+            f"Padding is read like words and makes up {share:.1%} of the steps. {np.mean(lengths > length):.1%} of the "
+            f"texts are longer than {length} words and lose their beginning."
         )
-    return found
+    return flaws
 
 
 def _repeated(record: LabelledTexts, split: NDArray[np.int8], seen: NDArray[np.bool_]) -> list[str]:
@@ -174,11 +174,11 @@ def _repeated(record: LabelledTexts, split: NDArray[np.int8], seen: NDArray[np.b
         return []
     whose = "published halves" if record.is_test is not None else "parts"
     return [
-        f"{np.mean(seen[split == TEST]):.1%} of the {len(tests):,} test texts stand word for word in the training part;"
-        f" {both:,} distinct texts stand in both {whose}."
+        f"{np.mean(seen[split == TEST]):.1%} of the {len(tests):,} test texts are also training texts, word for word;"
+        f" {both:,} distinct texts are in both {whose}."
     ]
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder: its words were counted before the split."""
+    """Return the encoder as it is: its words were counted before the split."""
     return dict(encoded.encoder)

@@ -1,4 +1,4 @@
-"""Test texts as raw input."""
+"""Test texts of padded_texts as raw input."""
 
 from collections.abc import Mapping
 from typing import Any

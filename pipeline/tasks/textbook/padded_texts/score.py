@@ -1,4 +1,4 @@
-"""Test figures, and the loss of each test example."""
+"""Figures of padded_texts on a split, and the loss of each test text."""
 
 from typing import Any
 
@@ -15,9 +15,10 @@ BOOTSTRAP_BLOCK = 1
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """`predictions`: float [texts of the split, 2], probabilities. F1 is the mean over the classes.
+    """Return accuracy, F1 (the mean over the classes), log loss, and accuracy_unseen.
 
-    accuracy_unseen: of the texts that do not stand in the training part; left out where all of them do.
+    accuracy_unseen is the accuracy on texts that are not in the training part, and missing if there are none.
+    predictions: float [texts of the split, 2], probabilities.
     """
     at = positions(encoded, split)
     truth, unseen = encoded.arrays["labels"][at], ~encoded.arrays["seen"][at]
@@ -25,12 +26,12 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
     p = np.clip(predictions[np.arange(len(truth)), truth].astype(np.float64), 1e-7, 1.0)
     hits = np.bincount(truth[picked == truth], minlength=2)
     f1 = 2 * hits / np.maximum(1, np.bincount(picked, minlength=2) + np.bincount(truth, minlength=2))
-    found = {"accuracy": np.mean(picked == truth), "f1": np.mean(f1), "log_loss": -np.log(p).mean()}
+    figures = {"accuracy": np.mean(picked == truth), "f1": np.mean(f1), "log_loss": -np.log(p).mean()}
     if unseen.any():
-        found["accuracy_unseen"] = np.mean((picked == truth)[unseen])
-    return {name: float(value) for name, value in found.items()}
+        figures["accuracy_unseen"] = np.mean((picked == truth)[unseen])
+    return {name: float(value) for name, value in figures.items()}
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
-    """1 for each test text that is given the wrong class, else 0."""
+    """Return float64 [test texts]: 1 where the predicted class is wrong, 0 where it is right."""
     return np.asarray(predictions.argmax(axis=1) != encoded.arrays["labels"][positions(encoded, "test")], np.float64)

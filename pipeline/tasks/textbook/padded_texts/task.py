@@ -1,4 +1,4 @@
-"""Padded texts of the textbook: what the task says of itself."""
+"""The task padded_texts: classify texts into two classes, by the textbook's protocol."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""The textbook's scaled windows of a series."""
+"""Scaled windows of the textbook: forecast the level of a series."""

@@ -1,4 +1,4 @@
-"""Answers to raw input."""
+"""Answers of scaled_windows: the next value of a raw series."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,11 +10,14 @@ from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import Answer
 
-TOO_LARGE = 1e30  # the network counts in float32
+TOO_LARGE = 1e30  # the network computes in float32
 
 
 def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
-    """The value `target_offset` steps (or one) after item["values"]; an empty item: after the latest that is known."""
+    """Forecast the value `target_offset` steps (one if it is 0) after item["values"].
+
+    An empty item continues the latest window that the model knows. Raises DataError for values that are not usable.
+    """
     encoder = loaded.encoder
     inputs = np.array(_window(encoder, item) if item else encoder["latest"], np.float32)
     scaled = float(loaded.model.predict(inputs[None])[0, 0])
@@ -23,13 +26,13 @@ def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
 
 
 def _window(encoder: Mapping[str, Any], item: Any) -> NDArray[np.float64]:
-    """float64 [window, 1], scaled."""
+    """Return float64 [window, 1], scaled, from the end of item["values"]."""
     if encoder["inputs"] == "price_features":
-        raise DataError("this network reads features of a year of prices; it goes on from the latest it knows: give {}")
+        raise DataError("this network reads features of a year of prices; give {} to continue from the latest it knows")
     try:
         values = np.array(item["values"], np.float64)
     except (TypeError, KeyError, ValueError, IndexError):
-        raise DataError('a forecast needs {"values": [numbers]}, or {} to go on') from None
+        raise DataError('a forecast needs {"values": [numbers]}, or {} to continue from the latest known') from None
     if values.ndim != 1 or len(values) < encoder["window"] or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(
             f"values: found numbers of shape {list(values.shape)}; {encoder['window']} or more are needed, in one row,"
@@ -39,5 +42,5 @@ def _window(encoder: Mapping[str, Any], item: Any) -> NDArray[np.float64]:
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values} → {values}: the one the network forecasts; see forecast"""
+    """Forecast one value for each series: {values} → {values}."""
     return [forecast(loaded, item) for item in inputs]

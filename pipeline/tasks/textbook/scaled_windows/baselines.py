@@ -1,4 +1,4 @@
-"""What naive methods score on the same test examples."""
+"""Baselines of scaled_windows: the last value, the seasonal value and the mean on the same test rows."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ from pipeline.tasks.textbook.scaled_windows.score import score
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """The newest value that the row knows; the value a season before the target; the mean of the training part."""
+    """Score the latest value that a row knows, the mean of the training part, and the value a season before."""
     start, end = bounds(encoded, "test")
     mean = float(np.mean(targets(encoded, "train")))
-    found: Mapping[str, Floats] = {"last value": last_values(encoded, "test"), "mean": np.full(end - start, mean)}
+    forecasts: Mapping[str, Floats] = {"last value": last_values(encoded, "test"), "mean": np.full(end - start, mean)}
     if season := encoded.encoder["season"]:
-        found = {**found, f"season {season}": values_before(encoded, "test", season)}
-    return {name: Baseline(score(encoded, "test", p), (p,)) for name, p in found.items()}
+        forecasts = {**forecasts, f"season {season}": values_before(encoded, "test", season)}
+    return {name: Baseline(score(encoded, "test", p), (p,)) for name, p in forecasts.items()}

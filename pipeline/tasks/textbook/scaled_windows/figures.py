@@ -1,4 +1,4 @@
-"""Scaled windows: forecasts over the truth at the start and at the end of the test part, beside the last value."""
+"""Report figures of scaled_windows: forecasts and the last value over the truth, at the start and end of the test."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,11 @@ from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.report_data import ReportData
 from pipeline.tasks.textbook.scaled_windows.prepare import last_values, targets
 
-START, END = 960, 60  # rows: ten days of quarter hours; few enough that one sees who follows whom
+START, END = 960, 60  # rows: ten days of quarter hours; few enough to see which line follows which
 
 
 def figures(data: ReportData) -> list[Element]:
+    """Return two pictures of all experiments: the start and the end of the test part."""
     ours = {row.name: row.test_predictions()[0] for row in data.experiments}
     rows = len(targets(data.encoded, "test"))
     shown = range(min(START, rows))

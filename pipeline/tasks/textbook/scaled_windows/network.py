@@ -1,4 +1,4 @@
-"""The chapters' forecasters: a window, recurrent layers, perhaps a hidden layer, one number."""
+"""The network of scaled_windows: a window, recurrent layers, an optional hidden layer, one output."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from pipeline.training.fit import Batch
 
 
 def build(network: ScaledWindowsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """inputs float32 [batch, window, features] → forecasts float32 [batch, 1], scaled like the target."""
+    """Build the model: inputs float32 [batch, window, features] → forecasts float32 [batch, 1], in scaled units."""
     x = start = keras.Input((None, len(encoder["shift"])), batch_size=batch, name="inputs")
     x = dropped(network, recurrent(network, x, sequences=False))
     if network.hidden:
@@ -27,14 +27,15 @@ def build(network: ScaledWindowsNetwork, encoder: Mapping[str, Any], batch: int 
 
 
 def loss(network: ScaledWindowsNetwork) -> Any:
+    """Return the mean squared error."""
     return keras.losses.MeanSquaredError()
 
 
 class Rows:
-    """The training rows in their order, or shuffled; of a stateful network only as many as fill whole batches.
+    """The training rows in order, or shuffled; for a stateful network, only as many as fill whole batches.
 
-    Sample j of a stateful batch goes on with the state of sample j of the batch before, which began `batch` steps
-    earlier and read only `window` of them: the chapter's flaw, kept.
+    Sample j of a stateful batch continues with the state of sample j of the batch before. That one began `batch_size`
+    steps earlier and read only `window` of them. This flaw of the textbook is kept.
     """
 
     def __init__(self, network: ScaledWindowsNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
@@ -52,6 +53,7 @@ class Rows:
         self.steps = -(-len(self.rows) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (inputs float32 [batch, window, features], scaled targets float32 [batch, 1])."""
         order = rng.permutation(self.rows) if self.network.shuffle and not self.network.stateful else self.rows
         for i in range(0, len(order), self.network.batch_size):
             at = order[i : i + self.network.batch_size]
@@ -59,17 +61,19 @@ class Rows:
 
 
 def feed(network: ScaledWindowsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Rows:
+    """Return the training batches, which are always those of the training part."""
     return Rows(network, encoded, splits)
 
 
 def predictor(model: Compiled, network: ScaledWindowsNetwork, encoded: Encoded) -> Predictor:
+    """Return the function that forecasts the rows of a split."""
     shift, spread = encoded.encoder["target"]
 
     def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
-        """float64 [rows of the split], in the unit. The state is the one that was left behind: nobody resets it."""
+        """Return float64 [rows of the split], in the unit. The state is not reset before: that flaw is kept."""
         start, end = bounds(encoded, split)
         size = network.batch_size if network.stateful else 2_000
-        # A stateful network knows batches of one size only: the last one is filled up with its last row.
+        # A stateful network accepts batches of one size only, so the last batch repeats its last row.
         at = [np.minimum(np.arange(i, i + size), end - 1) for i in range(start, end, size)]
         scaled = np.concatenate([model.predict(windows(encoded, rows))[:, 0] for rows in at])[: end - start]
         return np.asarray(scaled * np.float64(spread) + shift)
@@ -78,7 +82,7 @@ def predictor(model: Compiled, network: ScaledWindowsNetwork, encoded: Encoded) 
 
 
 def serving(row: ScaledWindowsNetwork, encoder: Mapping[str, Any]) -> ServingForm:
-    """Serve without a state: that of the training is gone, so a stateful network starts at zero too."""
+    """Serve every network as stateless: the state of the training is not stored."""
     return ServingForm(1, {"stateful": False})
 
 

@@ -1,8 +1,8 @@
-"""Scaled windows: the chapters' way to forecast a series, with the flaws of their protocols, counted and named.
+"""Prepare a series for scaled_windows, by the textbook's protocols: rows of a window of inputs and one target.
 
-A row is a window of inputs and one target; a network is trained on the rows of the first part and tested on those of
-the last one, which is its validation part too. What is wrong with each is said in summary["flaws"]; the tasks
-forecasting and returns are the ones that hold.
+A network is trained on the rows of the first part and tested on those of the last part, which is also its validation
+part. The flaws of each protocol are kept and counted in summary["flaws"]. The tasks forecasting and returns are the
+held-out counterparts.
 """
 
 from typing import Any
@@ -20,14 +20,14 @@ Floats = NDArray[np.float64]
 
 
 def encode(record: Series, row: ScaledWindowsData, seed: int) -> Encoded:
-    """Arrays: inputs float32 [time, features], scaled; values float64 [time], in the unit of the series.
+    """Return the arrays inputs float32 [time, features], scaled, and values float64 [time], in the unit of the series.
 
-    Row i reads inputs[i : i + window], and its target is values[i + window - 1 + target_offset]; rows from
-    encoder["filled"] on hold zeros. encoder["rows"]: the first row of train and test, and the one after their last.
+    Row i reads inputs[i : i + window], and its target is values[i + window - 1 + target_offset]. Rows from
+    encoder["filled"] on hold zeros. encoder["rows"]: the first row of train and of test, and the one after their last.
     """
     del seed  # the split is by time
     known, values, cut = _series(record, row)
-    # Features of the target's own day would give the price away: they are those of the day before.
+    # Features of the target's own day would reveal the price, so those of the day before are used.
     inputs = known if row.target_offset else np.concatenate([known[:1], known[:-1]])
     n, window = len(values), row.window
     late = window + row.target_offset - 1
@@ -46,7 +46,7 @@ def encode(record: Series, row: ScaledWindowsData, seed: int) -> Encoded:
         "filled": n - late if row.preallocated else n,
         "shift": shift.tolist(),
         "spread": spread.tolist(),
-        # A target of the windows' own kind is scaled like them, one that is not stays as it is.
+        # A target of the same kind as the inputs is scaled like them; another one is not scaled.
         "target": [float(shift[0]), float(spread[0])] if row.scale == "minmax" else [0.0, 1.0],
         "range": float(np.ptp(values)),
         "unit": record.unit,
@@ -60,7 +60,8 @@ def encode(record: Series, row: ScaledWindowsData, seed: int) -> Encoded:
 
 
 def _series(record: Series, row: ScaledWindowsData) -> tuple[Floats, Floats, int]:
-    """(known float64 [time, features] at the end of each step, values float64 [time], first step of the test part)."""
+    """Return the inputs known at the end of each step, float64 [time, features], values float64 [time], and the first
+    step of the test part."""
     if row.inputs == "value":
         return record.values[:, None], record.values, int(len(record.values) * (1 - row.test))
     missing = [name for name in (*PRICES, "volume") if name not in record.covariates]
@@ -85,7 +86,7 @@ def _series(record: Series, row: ScaledWindowsData) -> tuple[Floats, Floats, int
 
 
 def _scaling(inputs: Floats, cut: int, scale: str) -> tuple[Floats, Floats]:
-    """(shift, spread) float64 [features]: to 0–1 by all values, as the chapters do it, or standard scores of train."""
+    """Return shift and spread, float64 [features]: to 0–1 over all values, as in the textbook, or z-scores of train."""
     if scale == "minmax":
         return inputs.min(axis=0), np.maximum(np.ptp(inputs, axis=0), np.finfo(np.float64).tiny)
     sd = inputs[:cut].std(axis=0)
@@ -93,72 +94,74 @@ def _scaling(inputs: Floats, cut: int, scale: str) -> tuple[Floats, Floats]:
 
 
 def _flaws(encoded: Encoded, record: Series, row: ScaledWindowsData, cut: int) -> list[str]:
-    """What is wrong with the protocol, in sentences with what was counted here."""
+    """List the flaws of the protocol, with counts on this series."""
     values, encoder = encoded.arrays["values"], encoded.encoder
     n, (start, end) = len(values), encoder["rows"][1]
     flaws = [f"The validation part is the test part: the same {end - start:,} rows."]
     if row.scale == "minmax":
         new = int(np.sum((values[cut:] > values[:cut].max()) | (values[cut:] < values[:cut].min())))
         flaws.append(
-            f"The scaling saw all {n:,} values: {new:,} of the test part lie outside those of the training part."
+            f"The scaling used all {n:,} values: {new:,} of the test part are outside the range of the training part."
         )
     if row.target_offset > 1:
-        flaws.append(f"The target stands {row.target_offset} steps after the end of its window, and not 1 step.")
+        flaws.append(f"The target is {row.target_offset} steps after the end of its window, not 1 step.")
     if encoder["filled"] < end:
-        flaws.append(f"The last {end - encoder['filled']} rows of the test part hold zeros, inputs and target alike.")
+        flaws.append(f"The last {end - encoder['filled']} rows of the test part hold zeros, both inputs and target.")
     if not record.valid.all():
         flaws.append(f"{int(np.sum(~record.valid))} values that are known to be wrong are not masked.")
     if row.season:
         flaws.append(
-            f"A stateful network goes on a batch of {row.season} rows later with the state it has: of the {row.season}"
-            f" steps between it has read {row.window}, and jumps over {row.season - row.window}. Nor is the state reset"
-            " before an evaluation."
+            f"A stateful network keeps its state for a window that begins {row.season} steps later: it has read"
+            f" {row.window} of these steps and skipped {row.season - row.window}. The state is not reset before an"
+            " evaluation either."
         )
     if row.inputs != "value":
-        flaws.append("The price itself is the target: whoever says that it stays comes close to all of its variance.")
+        flaws.append("The price itself is the target: a forecast of no change explains nearly all of its variance.")
     truth = targets(encoded, "test")
     rmse = float(np.sqrt(np.mean((last_values(encoded, "test") - truth) ** 2)))
     flaws.append(
-        f"No baseline: that the last value stays has an RMSE of {rmse:.3g} {record.unit} on the same rows, and"
-        f" an R² of {1.0 - rmse**2 / float(np.var(truth)):.4f}."
+        f"There is no baseline: the forecast that the last value stays has an RMSE of {rmse:.3g} {record.unit} on the"
+        f" same rows, and an R² of {1.0 - rmse**2 / float(np.var(truth)):.4f}."
     )
     return flaws
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder; it holds the latest window, from which a forecast starts when none is given."""
+    """Return the encoder as it is, with the latest window, which a forecast without input continues."""
     return dict(encoded.encoder)
 
 
 def bounds(encoded: Encoded, split: str) -> tuple[int, int]:
-    """First row of the split, and the one after its last; validation is the test part."""
+    """Return the first row of the split, and the one after its last; validation is the test part."""
     start, end = encoded.encoder["rows"][0 if split == "train" else 1]
     return start, end
 
 
 def windows(encoded: Encoded, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """float32 [rows, window, features]; made for these rows only, since all of them would be `window` copies of the
-    series."""
+    """Return float32 [rows, window, features]: the inputs of the given rows.
+
+    The windows of all rows at once would be `window` copies of the series.
+    """
     at = rows[:, None] + np.arange(encoded.encoder["window"])
-    found: NDArray[np.float32] = encoded.arrays["inputs"][np.minimum(at, len(encoded.arrays["inputs"]) - 1)]
-    found[rows >= encoded.encoder["filled"]] = 0.0
-    return found
+    inputs: NDArray[np.float32] = encoded.arrays["inputs"][np.minimum(at, len(encoded.arrays["inputs"]) - 1)]
+    inputs[rows >= encoded.encoder["filled"]] = 0.0
+    return inputs
 
 
 def targets(encoded: Encoded, split: str) -> Floats:
-    """float64 [rows of the split], in the unit; what the scaled zero stands for in rows that were never filled."""
+    """Return float64 [rows of the split], in the unit; in rows that were never filled, the value of a scaled zero."""
     return values_before(encoded, split, 0)
 
 
 def last_values(encoded: Encoded, split: str) -> Floats:
-    """float64 [rows of the split]: the newest value that a row could know."""
+    """Return float64 [rows of the split]: the latest value that each row could know."""
     return values_before(encoded, split, max(encoded.encoder["target_offset"], 1))
 
 
 def values_before(encoded: Encoded, split: str, before: int) -> Floats:
-    """float64 [rows of the split]: the value that many steps before each target."""
+    """Return float64 [rows of the split]: the value `before` steps before each target."""
     encoder, values = encoded.encoder, encoded.arrays["values"]
     rows = np.arange(*bounds(encoded, split))
     at = rows + encoder["window"] - 1 + encoder["target_offset"] - before
-    found = np.where(rows < encoder["filled"], values[np.minimum(at, len(values) - 1)], encoder["target"][0])
-    return np.asarray(found, np.float64)
+    chosen = np.where(rows < encoder["filled"], values[np.minimum(at, len(values) - 1)], encoder["target"][0])
+    return np.asarray(chosen, np.float64)

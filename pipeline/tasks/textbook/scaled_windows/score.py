@@ -1,4 +1,4 @@
-"""Test figures, and the loss of each test example."""
+"""Figures of scaled_windows on a split, and the loss of each test row."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ BOOTSTRAP_BLOCK = 96
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """`predictions`: float [rows of the split], in the unit. scaled_rmse: RMSE where the whole series is 0–1."""
+    """Return RMSE, scaled_rmse (the RMSE of the series scaled to 0–1) and R².
+
+    predictions: float [rows of the split], in the unit.
+    """
     truth = targets(encoded, split)
     rmse = float(np.sqrt(np.mean((predictions - truth) ** 2)))
     return {
@@ -26,8 +29,10 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats:
-    """What each test row adds to the RMSE, to first order: the mean over the rows is the RMSE itself, and the spread of
-    that mean is the one of the RMSE by the delta method."""
+    """Return float64 [test rows]: what each row adds to the RMSE, to first order.
+
+    Their mean is the RMSE, and the standard error of that mean is the one of the RMSE by the delta method.
+    """
     squared = (predictions - targets(encoded, "test")) ** 2
     rmse = np.sqrt(np.mean(squared))
     return np.asarray((rmse + squared / max(rmse, np.finfo(np.float64).tiny)) / 2, np.float64)

@@ -1,4 +1,4 @@
-"""Scaled windows of the textbook: what the task says of itself."""
+"""The task scaled_windows: forecast the level of a series from windows, by the textbook's protocol."""
 
 from typing import Any
 

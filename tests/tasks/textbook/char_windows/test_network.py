@@ -168,11 +168,11 @@ def test_a_sequence_model_writes_from_its_prompt_with_the_state_passed_on(monkey
     read = WindowReader(model, net, made)
     found = read.samples(3)
     assert [row["prompt"] for row in found] == ["the emperor"] * 3 and len(found[2]["text"]) == 40
-    assert found == read.samples(3) and read.twin is not None
+    assert found == read.samples(3) and read.inference_model is not None
     # Letter by letter from the whole text so far, without any carried state.
     symbols = made.encoder["symbols"]
     written = [symbols.index(c) for c in "the emperor" if c in symbols]
-    expected = generate(read.twin, made.encoder, "the emperor", 20, [Sampling(0.0)], 3)[0]
+    expected = generate(read.inference_model, made.encoder, "the emperor", 20, [Sampling(0.0)], 3)[0]
     for _ in range(20):
         written.append(int(model.predict(np.array([written], np.int32))[0, -1].argmax()))
     assert "".join(symbols[i] for i in written[-20:]) == expected == found[0]["text"][:20]

@@ -72,8 +72,8 @@ def test_pinned_flaw_repeats_stand_on_both_sides(umich: Encoded, opinions: Label
     share = np.mean([text in train for text in tests])
     assert share > 0.5 and np.mean(umich.arrays["seen"][split == TEST]) == share
     both = len(set(tests) & train)
-    assert f"{share:.1%} of the {len(tests)} test texts stand word for word" in umich.summary["flaws"][0]
-    assert f"; {both} distinct texts stand in both parts." in umich.summary["flaws"][0]
+    assert f"{share:.1%} of the {len(tests)} test texts are also training texts" in umich.summary["flaws"][0]
+    assert f"; {both} distinct texts are in both parts." in umich.summary["flaws"][0]
 
 
 def test_a_look_up_table_gives_the_flaw_away(umich: Encoded) -> None:
@@ -88,7 +88,7 @@ def test_pinned_flaw_words_are_counted_before_the_split() -> None:
     train = {word for text in unpack(encoded.arrays, positions(encoded, "train")) for word in text.split()}
     lost = encoded.encoder["ids"].keys() - train
     assert len(lost) == 20, "each text has a word of its own"
-    assert "Words were counted before the split: 20 of 103 stand in no training text." in encoded.summary["flaws"]
+    assert "Words were counted before the split: 20 of 103 are in no training text." in encoded.summary["flaws"]
 
 
 def test_pinned_flaw_a_text_may_stand_in_both_published_halves() -> None:
@@ -97,7 +97,7 @@ def test_pinned_flaw_a_text_may_stand_in_both_published_halves() -> None:
     found = LabelledTexts(texts, half.labels[order], half.label_names, {}, np.arange(63) >= 40)
     encoded = encode(found, row(validation=0.2), 0)
     np.testing.assert_array_equal(encoded.arrays["split"][0] == TEST, found.is_test)
-    assert "; 3 distinct texts stand in both published halves." in encoded.summary["flaws"][0]
+    assert "; 3 distinct texts are in both published halves." in encoded.summary["flaws"][0]
     assert encoded.examples == {"train": 32, "validation": 8, "test": 23}
 
 
@@ -192,5 +192,5 @@ def test_two_classes_with_enough_texts_each_are_needed() -> None:
     with pytest.raises(DataError, match=r"s: too few texts of a class \(negative 4, positive 3\); each needs .* 5"):
         encode(record(7), row(), 0)
     three = LabelledTexts(("x",) * 9, np.arange(9, dtype=np.int32) % 3, ("a", "b", "c"))
-    with pytest.raises(DataError, match=r"s: found 3 classes \(a 3, b 3, c 3\); padded_texts tells two apart"):
+    with pytest.raises(DataError, match=r"s: found 3 classes \(a 3, b 3, c 3\); padded_texts needs exactly two"):
         encode(three, row(), 0)

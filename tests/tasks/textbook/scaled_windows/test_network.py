@@ -54,7 +54,7 @@ def test_flaw_the_state_is_not_reset_before_an_evaluation(encoded: Encoded) -> N
     options = network(stateful=True)
     model = Compiled(build(options, encoded.encoder, BATCH))
     load(model.model, [np.random.default_rng(0).normal(0, 0.5, w.shape) for w in trainable(model.model)])
-    predict = predictor(model, options, encoded)
+    predict = predictor(model, options, encoded).predict
     fresh, later = predict("test", ("train",), 0), predict("test", ("train",), 0)
     reset_states(model.model)
     again = predict("test", ("train",), 0)
@@ -73,11 +73,8 @@ def test_the_last_test_rows_are_predicted_by_a_batch_that_is_filled_up(encoded: 
     for stateful in (True, False):
         options = network(stateful=stateful)
         model = Compiled(build(options, encoded.encoder, BATCH if stateful else None))
-        assert (
-            predictor(model, options, encoded)("test", ("train",), 0).shape
-            == targets(encoded, "test").shape
-            == (1_200,)
-        )
+        found = predictor(model, options, encoded).predict("test", ("train",), 0)
+        assert found.shape == targets(encoded, "test").shape == (1_200,)
 
 
 def test_shuffled_rows_are_all_there_with_their_targets(encoded: Encoded) -> None:
