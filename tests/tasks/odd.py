@@ -28,7 +28,7 @@ def refused(message: str, *inputs: Any) -> Odd:
 
 def not_text(what: str) -> Odd:
     values = (5, None, b"x", ["x"], {"x": 1})
-    return tuple((item, f"^input 0: found {type(item).__name__}; {what} must be text$") for item in values)
+    return tuple((item, f"^input 0: found {type(item).__name__}; {what} must be a string$") for item in values)
 
 
 def texts(what: str) -> Odd:

@@ -34,7 +34,7 @@ CASE = Case(
         *NO_SERIES,
         *answered(DAYS),
         *refused(
-            "^a forecast needs lists of numbers called values, high, low, volume, or {} to go on$",
+            "^a forecast needs lists of numbers called values, high, low, volume, or {} to continue from the latest",
             {"values": NUMBERS},
             *(DAYS | {name: "x"} for name in COLUMNS),
         ),
