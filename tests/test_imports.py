@@ -21,7 +21,9 @@ MAY = (
     r"pipeline\.tasks\..+\.network",
     r"pipeline\.serving\.mlflow_model",  # MLflow itself runs that module
 )
-TASKS_NEED = {"annotated_types", "numpy", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
+TASKS_NEED = {
+    "annotated_types", "numpy", "pydantic", "pydantic_core", "ruamel", "typing_extensions", "typing_inspection",
+}  # fmt: skip
 IMPORT_ALL = """
 import importlib, json, sys
 for name in json.loads(sys.argv[1]):
