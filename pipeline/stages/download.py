@@ -32,7 +32,8 @@ def run(project: Project, name: str) -> None:
     folder = project.raw(name)
     if params.edition == "published" and not source.GENERATED:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)
+        for path in (folder / MANIFEST, project.reader(name)):
+            path.unlink(missing_ok=True)
         files = fetch(row.reader, card, folder, os.environ.get("PIPELINE_MIRROR"))
         edition = "published"
     else:
