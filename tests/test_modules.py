@@ -16,7 +16,6 @@ COVERS = {
         "config/consistency",
         "config/defaults",
         "config/files",
-        "config/merging",
         "config/messages",
         "config/renamed",
         "config/schema/datasets",
@@ -77,7 +76,6 @@ COVERS = {
     "test_artifacts.py": ("encoding/records",),
     "test_bad_input.py": ("errors", "stages/__init__"),
     "training/test_from_scratch.py": ("training/compiled",),
-    "training/test_repeats.py": ("training/fit",),
 }
 # The same for the folder of every task, such as sentiment or textbook/padded_texts.
 COVERS_OF_TASKS = {

@@ -2,10 +2,13 @@
 
 import json
 import re
+import shutil
 import time
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
@@ -59,6 +62,13 @@ def page(finished: Project) -> Page:
 LABELS = "( synthetic data)?(,? textbook's protocol)?"
 
 
+def change(project: Project, dataset: str, experiment: str, **changes: Any) -> None:
+    """Changes the figures that `report` left for the index."""
+    path = project.section(dataset) / "metrics.json"
+    metrics = artifacts.load_json(path)
+    artifacts.save_json(path, {**metrics, experiment: {**metrics[experiment], **changes}})
+
+
 def row_of(page: Page, experiment: str) -> str:
     """The experiment's row of the table over all."""
     pattern = re.compile(f"{experiment}{LABELS}$")
@@ -96,7 +106,7 @@ def test_sample_data_is_said_on_top_and_in_every_row_that_shows_it(page: Page, f
 
 def test_no_banner_over_real_data(project: Project) -> None:
     for name, metrics in metrics_of(project).items():
-        artifacts.save_json(project.metrics(metrics["dataset"], name), {**metrics, "edition": "published"})
+        change(project, metrics["dataset"], name, edition="published")
     index.run(project)
     assert "Synthetic data:" not in project.index.read_text()
 
@@ -145,9 +155,8 @@ def test_the_summary_holds_what_dvc_prints(finished: Project) -> None:
 
 
 def test_an_exact_baseline_leaves_the_skill_open(project: Project) -> None:
-    metrics = dict(metrics_of(project)["umich"])
-    metrics["against_baseline"] = {**metrics["against_baseline"], "skill": None}
-    artifacts.save_json(project.metrics("umich", "umich"), metrics)
+    against = metrics_of(project)["umich"]["against_baseline"]
+    change(project, "umich", "umich", against_baseline={**against, "skill": None})
     index.run(project)
     assert "skill" not in json.loads(project.summary.read_text())["umich"]
     assert "| – |" in row_of(Page(project.index.read_text()), "umich")
@@ -175,15 +184,15 @@ def test_a_missing_file_of_a_named_experiment_is_named(project: Project, kind: s
 
 
 def test_a_missing_section_is_named(project: Project) -> None:
-    project.section("digits").unlink()
-    with pytest.raises(DataError, match=r"digits\.html: not found; run `dvc repro report@digits`"):
+    shutil.rmtree(project.section("digits"))
+    with pytest.raises(DataError, match=r"sections/digits: not found; run `dvc repro report@digits`"):
         index.run(project)
 
 
 def test_an_old_metrics_file_says_what_it_lacks(project: Project) -> None:
     artifacts.save_json(project.metrics("digits", "digits"), {"experiment": "digits"})
     with pytest.raises(DataError, match=r"lacks dataset, task.*evaluate@digits"):
-        index.run(project)
+        report.run(project, "digits")
 
 
 @pytest.mark.parametrize("text", ["epoch,loss\n1,much\n", "epoch,loss\n1\n", "epoch,loss\n", ""])
@@ -219,7 +228,54 @@ def test_a_report_that_fails_leaves_the_last_one(project: Project, monkeypatch: 
 
 def test_the_same_results_give_the_same_bytes(project: Project, finished: Project) -> None:
     report.run(project, "digits")
-    assert project.section("digits").read_bytes() == finished.section("digits").read_bytes()
+    for name in ("section.html", "metrics.json"):
+        assert (project.section("digits") / name).read_bytes() == (finished.section("digits") / name).read_bytes()
+
+
+@pytest.fixture
+def two_files(project: Project) -> Project:
+    """The project with the rows of the textbook's protocol in their own file."""
+    content = YAML(typ="safe", pure=True).load(PARAMS)
+    textbook: dict[str, Any] = {"sources": {}, "recipes": {}, "datasets": {}, "experiments": {}}
+    for name in ("alice-chapter", "umich-chapter"):
+        for table in ("datasets", "experiments"):
+            textbook[table][name] = content[table].pop(name)
+        shutil.move(project.section(name), project.section(name, textbook=True))
+    for name, rows in (("params.yaml", content), ("textbook/params.yaml", textbook)):
+        artifacts.save_json(project.root / name, rows)
+    return project
+
+
+def test_each_file_of_settings_has_its_page(two_files: Project) -> None:
+    index.run(two_files)
+    index.run(two_files, "textbook")
+    main, textbook = (json.loads(path.read_text()) for path in (two_files.summary, two_files.textbook_summary))
+    assert textbook.keys() == {"alice-chapter", "umich-chapter"}
+    assert main.keys() == metrics_of(two_files).keys() - textbook.keys()
+    pages = [path.read_text() for path in (two_files.index, two_files.textbook_index)]
+    assert ['href="textbook.html"' in page for page in pages] == [True, False]
+    assert ['href="index.html"' in page for page in pages] == [False, True]
+    assert ["held-out data</h2>" in page for page in pages] == [False, True]
+    for name in textbook:
+        assert [f'id="dataset-{name}"' in page for page in pages] == [False, True]
+
+
+def test_the_textbooks_table_shows_held_out_experiments_of_the_main_file(two_files: Project) -> None:
+    index.run(two_files, "textbook")
+    table = two_files.chapters.read_text()
+    umich = next(line for line in table.splitlines() if line.startswith("| S2 "))
+    assert "umich-chapter" in umich and "accuracy, umich" in umich
+
+
+def test_a_page_of_one_data_set_of_ones_own(project: Project) -> None:
+    content = YAML(typ="safe", pure=True).load(PARAMS)
+    for table in ("datasets", "experiments"):
+        content[table] = {"digits": content[table]["digits"]}
+    artifacts.save_json(project.root / "params.yaml", {**content, "sources": {"digits": {"reader": "digits"}}})
+    report.run(project, "digits")
+    index.run(project)
+    assert json.loads(project.summary.read_text()).keys() == {"digits"}
+    assert "textbook" not in project.index.read_text()
 
 
 def test_a_report_is_quick(project: Project) -> None:

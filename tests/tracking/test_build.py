@@ -46,7 +46,7 @@ def metrics(key: str, start: int, score: float, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_a_run_is_called_by_what_it_is_compared_by(settings: dict[str, Any], name: str) -> None:
-    row = {"dataset": "umich", "task": "sentiment", **settings}
+    row = {"dataset": "digits", "task": "image_rows", **settings}
     assert build.display_name("mine", TypeAdapter(ExperimentRows).validate_python(row)) == name
 
 

@@ -76,7 +76,7 @@ def test_settings_are_the_rows_that_an_experiment_depends_on_as_they_are_written
     assert provenance.data_of(params, "rows") == ["data/raw/digits", "data/prepared/digits"]
     assert provenance.settings(params, "of-mine") == {
         **{key: SETTINGS[key] for key in ("seed", "edition", "cell")},
-        "own.mine": {"reader": "own_text", "path": "my/book.txt"},
+        "own.mine": {"path": "my/book.txt"},
         "datasets.mine": datasets["mine"],
         "experiments.of-mine": experiments["of-mine"],
     }
@@ -85,8 +85,9 @@ def test_settings_are_the_rows_that_an_experiment_depends_on_as_they_are_written
 def test_an_own_text_needs_no_reader_to_be_remade(repository: Project) -> None:
     (repository.root / "params.yaml").write_text(yaml.safe_dump({**PARAMS, "own": {"mine": {"path": "my/book.txt"}}}))
     subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qam", "own"], cwd=repository.root)
-    written = {"own.mine": {"reader": "own_text", "path": "my/book.txt"}}
-    assert remade(repository, head(repository), **written) == f"git checkout {head(repository)} && {DONE}"
+    for written in ({"path": "my/book.txt"}, {"reader": "own_text", "path": "my/book.txt"}):
+        again = remade(repository, head(repository), **{"own.mine": written})
+        assert again == f"git checkout {head(repository)} && {DONE}"
     moved = {"own.mine": {"reader": "own_text", "path": "my/other.txt"}}
     assert remade(repository, head(repository), **moved).endswith("-S own.mine.path=my/other.txt evaluate@rows")
 

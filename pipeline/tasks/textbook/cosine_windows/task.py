@@ -46,5 +46,5 @@ TASK = Task(
     figures=_figures,
     command="forecast",
     answer=answer,
-    serving_example=ServingExample([{"values": [1.0, 2.0]}], [{"values": [3.0]}], {"steps": 96}),
+    serving_example=ServingExample([{"values": [1.0, 2.0]}], [{"values": [3.0], "unit": "kW"}], {"steps": 96}),
 )

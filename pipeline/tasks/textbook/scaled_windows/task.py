@@ -47,5 +47,5 @@ TASK = Task(
     figures=_figures,
     command="forecast",
     answer=answer,
-    serving_example=ServingExample([{"values": [1.0, 2.0]}], [{"values": [3.0]}]),
+    serving_example=ServingExample([{"values": [1.0, 2.0]}], [{"values": [3.0], "unit": "kW"}]),
 )

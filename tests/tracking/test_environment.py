@@ -1,0 +1,37 @@
+"""What a run says of the commit, the stage and the machine that made it."""
+
+import math
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.artifacts import Project
+from pipeline.tracking.environment import SystemMonitor, environment_tags
+from pipeline.tracking.record import now
+
+
+def test_environment_tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_STAGE", "train@alice")
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    assert "git_dirty" not in environment_tags(Project(tmp_path))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run([*git, *command], check=True)
+    (tmp_path / "dvc.lock").touch()
+    clean = environment_tags(Project(tmp_path))
+    assert clean["git_dirty"] == "false" and len(clean["mlflow.source.git.commit"]) == 40
+    assert clean["dvc_stage"] == "train@alice" and "dvc_experiment" not in clean and clean["mlflow_version"]
+    (tmp_path / "params.yaml").touch()
+    assert environment_tags(Project(tmp_path))["git_dirty"] == "true"
+
+
+def test_system_monitor() -> None:
+    begin = now()
+    with SystemMonitor(every=0.05) as monitor:
+        time.sleep(0.2)
+    names = {row.key for row in monitor.rows}
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= names
+    assert len(monitor.rows) >= 2 * len(names) and {row.step for row in monitor.rows} >= {0, 1}
+    assert all(begin <= row.timestamp <= now() and math.isfinite(row.value) for row in monitor.rows)
