@@ -82,7 +82,8 @@ ORACLES: dict[str, tuple[Callable[..., States], int]] = {
 
 
 def network(cell: str, **options: Any) -> CharLmNetwork:
-    return CharLmNetwork(dataset="made-up", task="char_lm", cell=cell, units=UNITS, embedding=4, **options)
+    row = {"dataset": "made-up", "task": "char_lm", "cell": cell, "units": UNITS, "embedding": 4, "stateful": False}
+    return CharLmNetwork(**{**row, **options})
 
 
 def randomised(model: Any, seed: int = 0) -> Any:

@@ -94,7 +94,9 @@ sources: {cosine: {reader: cosine}}
 own: {}
 datasets: {cosine: {source: cosine, task: forecasting}}
 experiments:
-  wild: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, loss: mse, optimizer: sgd, learning_rate: 1.0e+6}
+  wild:
+    {dataset: cosine, task: forecasting, units: 4, time_steps: 10, loss: mse, optimizer: sgd, learning_rate: 1.0e+6,
+     schedule: constant, clip_norm: null}
   large: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, batch_size: 1000}
 """
 

@@ -43,7 +43,7 @@ def test_the_text_after_a_character_changes_nothing_before_it(stateful: bool) ->
 
 def test_the_text_before_a_character_does_matter() -> None:
     encoded = encode(TextCorpus(TEXT), CHAR_LM, 0)
-    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
+    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=False)
     model = Compiled(build(network, encoded.encoder))
     reader = StreamReader(model, network, encoded)
     before = reader.predict("test", BOTH, 0)
@@ -54,16 +54,16 @@ def test_the_text_before_a_character_does_matter() -> None:
 def test_each_character_is_predicted_from_the_one_before_it() -> None:
     """A network that knows nothing but which letter follows which finds exactly that, over all borders of streams."""
     encoded = encode(TextCorpus("abcdefgh" * 200), CHAR_LM, 0)
-    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
+    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=False)
     size = len(encoded.encoder["symbols"])
     table = np.zeros((size, size), np.float32)
     for a, b in itertools.pairwise(encoded.arrays["train"]):
         table[a, b] = 40.0
     reader = StreamReader(Compiled(build(network, encoded.encoder)), network, encoded)
     ids = keras.Input((None,), batch_size=reader.streams, dtype="int32")
-    reader.twin = Compiled(keras.Model(ids, keras.layers.Embedding(size, size)(ids)))
-    load(reader.twin.model, [table])
-    reader.model = reader.twin
+    reader.inference_model = Compiled(keras.Model(ids, keras.layers.Embedding(size, size)(ids)))
+    load(reader.inference_model.model, [table])
+    reader.model = reader.inference_model
     for split in ("validation", "test"):
         assert reader.predict(split, BOTH, 0).max() < 1e-6
 
@@ -72,7 +72,7 @@ def test_a_short_training_part_is_enough_to_warm_up() -> None:
     data = CHAR_LM.model_copy(update={"validation": 0.3, "test": 0.4})
     encoded = encode(TextCorpus(TEXT[:1_010]), data, 0)
     assert len(encoded.arrays["train"]) < WARM_UP
-    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
+    network = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=False)
     reader = StreamReader(Compiled(build(network, encoded.encoder)), network, encoded)
     for split in ("validation", "test"):
         bits = reader.predict(split, ("train",), 0)

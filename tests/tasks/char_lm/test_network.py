@@ -61,7 +61,7 @@ def test_too_large_a_batch_says_what_it_needs_and_what_there_is() -> None:
 
 
 def small() -> tuple[CharLmNetwork, Encoded]:
-    return CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4), CASE.encoded()
+    return CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=False), CASE.encoded()
 
 
 def test_it_writes_after_epochs_that_double_and_the_last(monkeypatch: pytest.MonkeyPatch) -> None:

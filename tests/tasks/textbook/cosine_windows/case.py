@@ -19,7 +19,7 @@ CASE = Case(
     task=TASK,
     record=Series(np.cos(np.arange(46)), np.ones(46, np.bool_), ""),
     row={"window": 6, "training": 30, "validation_windows": 10},
-    network={"units": 4, "learning_rate": 0.01, "clip_value": 1.0, "batch_size": 8},
+    network={"units": 4, "learning_rate": 0.01, "clip_norm": None, "clip_value": 1.0, "batch_size": 8},
     truth=truth,
     odd=(
         *NO_SERIES,

@@ -24,8 +24,9 @@ from pipeline.training.repeats import Trainer
 
 ROW = CosineWindowsData(source="cosine", task="cosine_windows", window=50, training=100, validation_windows=50)
 NETWORK = CosineWindowsNetwork(
-    dataset="x", task="cosine_windows", cell="simple_rnn", units=100, learning_rate=1e-4, clip_value=10.0, batch_size=1
-)
+    dataset="x", task="cosine_windows", cell="simple_rnn", units=100, batch_size=1,
+    learning_rate=1e-4, schedule="constant", clip_norm=None, clip_value=10.0,
+)  # fmt: skip
 
 
 def series(points: int = 2000) -> Series:
