@@ -78,10 +78,11 @@ class Project:
 
     @property
     def textbook_index(self) -> Path:
+        """Return the page of the textbook's protocols."""
         return self.root / "reports" / "textbook.html"
 
     @property
-    def chapters(self) -> Path:
+    def textbook_table(self) -> Path:
         """Return the table of the textbook's figures."""
         return self.root / "reports" / "textbook.md"
 
@@ -96,6 +97,7 @@ class Project:
 
     @property
     def textbook_summary(self) -> Path:
+        """Return the summary of the textbook's experiments."""
         return self.root / "reports" / "textbook.json"
 
 

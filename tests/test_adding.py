@@ -138,7 +138,7 @@ class Clone:
         return done.stdout
 
     def changed(self) -> set[str]:
-        return changed(self.root) - {".venv"}
+        return {name for name in changed(self.root) - {".venv"} if not name.startswith("reports/")}
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ EARLIER = {
     "train umich": "data/prepared/umich",
     "evaluate umich": "data/prepared/umich",
     "report umich": "reports/metrics/umich/umich.json",
-    "index": "reports/metrics/umich/umich.json",
+    "index": "reports/sections/umich",
 }
 
 

@@ -91,7 +91,9 @@ def test_the_rows_for_own_text_are_valid(tmp_path: Path) -> None:
     text = "\n".join(line[4:] for line in block.splitlines())
     (tmp_path / "my").mkdir()
     (tmp_path / "my" / "book.txt").write_text("x" * 2_000)
-    (tmp_path / "params.yaml").write_text(f"seed: 1\nedition: synthetic\ncell: null\nsources: {{}}\n{text}")
+    (tmp_path / "params.yaml").write_text(
+        f"seed: 1\nedition: synthetic\ncell: null\nsources: {{}}\nrecipes: {{none: {{}}}}\n{text}"
+    )
     assert loading.load(tmp_path, SOURCES).experiments["mybook"].units == 256
 
 

@@ -71,13 +71,13 @@ def mistakes(files: Files, *, with_dvc: bool) -> Iterator[Mistake]:
 
 def _of_recipes(files: Files, file: str, *, with_dvc: bool) -> Iterator[Mistake]:
     recipes, experiments = files.rows(file, "recipes"), files.rows(file, "experiments")
-    known = ", ".join(sorted(map(str, recipes))) or "none"
+    known = f"known: {', '.join(sorted(map(str, recipes)))}" if recipes else f"{file} has no recipes"
     used = {name: row.get("recipe") for name, row in experiments.items() if isinstance(row, dict)}
     for name, recipe in used.items():
         if recipe is None and with_dvc:
-            yield Mistake(("experiments", str(name), "recipe"), f"missing; known: {known}", file)
+            yield Mistake(("experiments", str(name), "recipe"), f"missing; {known}", file)
         if recipe is not None and recipe not in [*recipes]:
-            yield Mistake(("experiments", str(name), "recipe"), f"found {recipe!r}; known: {known}", file)
+            yield Mistake(("experiments", str(name), "recipe"), f"found {recipe!r}; {known}", file)
     for name, row in recipes.items():
         if row and name not in used.values():
             yield Mistake(("recipes", str(name)), "no experiment uses it; add one, or remove the row", file)

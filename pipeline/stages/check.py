@@ -38,5 +38,5 @@ def _stale(project: Project, params: Params) -> Iterator[Path]:
         names = params.datasets_of(file)
         yield from (path for path in root.glob(f"reports/{folder}/[!.]*") if path.name not in names)
     if TEXTBOOK not in params.files.raw:
-        pages = (project.textbook_index, project.textbook_summary, project.chapters)
+        pages = (project.textbook_index, project.textbook_summary, project.textbook_table)
         yield from (path for path in pages if path.exists())

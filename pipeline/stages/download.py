@@ -10,16 +10,16 @@ import re
 import shutil
 from pathlib import Path
 
-from pipeline import artifacts
+from pipeline import artifacts, sources
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.download.fetch import fetch
-from pipeline.sources import load_source, own_file
+from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
 
 MANIFEST = "download.json"
-SOURCES = Path(own_file.__file__).parent
+FOLDER = Path(sources.__file__).parent
 OWN_IMPORTS = re.compile(r"^from pipeline\.sources\.(\w+) import", re.MULTILINE)
 
 
@@ -32,7 +32,8 @@ def run(project: Project, name: str) -> None:
     folder = project.raw(name)
     if params.edition == "published" and not source.GENERATED:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)
+        for path in (folder / MANIFEST, project.reader(name)):
+            path.unlink(missing_ok=True)
         files = fetch(row.reader, card, folder, os.environ.get("PIPELINE_MIRROR"))
         edition = "published"
     else:
@@ -62,6 +63,6 @@ def reader_hashes(reader: str) -> dict[str, str]:
     """
     modules = [reader]
     for module in modules:  # which grows
-        text = (SOURCES / f"{module}.py").read_text(encoding="utf-8")
+        text = (FOLDER / f"{module}.py").read_text(encoding="utf-8")
         modules += [name for name in OWN_IMPORTS.findall(text) if name not in modules]
-    return {module: hashlib.sha256((SOURCES / f"{module}.py").read_bytes()).hexdigest() for module in sorted(modules)}
+    return {module: hashlib.sha256((FOLDER / f"{module}.py").read_bytes()).hexdigest() for module in sorted(modules)}

@@ -49,7 +49,7 @@ def _textbook(project: Project, params: Params) -> None:
     sections = {dataset: _section(project, dataset, textbook=True) for dataset in results}
     artifacts.save_json(project.textbook_summary, pages.summary([result.metrics for result in shown]))
     artifacts.save_text(project.textbook_index, pages.index(shown, sections, textbook=table, link=project.index.name))
-    artifacts.save_text(project.chapters, tables.markdown(table))
+    artifacts.save_text(project.textbook_table, tables.markdown(table))
     print(f"reports/textbook.html: {len(shown)} experiments on {len(results)} data sets")
 
 

@@ -80,6 +80,13 @@ def shown(finished: Project, file: str) -> dict[str, Mapping[str, Any]]:
 LABELS = "( synthetic data)?(,? textbook's protocol)?"
 
 
+def change(project: Project, dataset: str, experiment: str, **changes: Any) -> None:
+    """Change the figures that `report` left for the main page."""
+    path = project.section(dataset) / "metrics.json"
+    metrics = artifacts.load_json(path)
+    artifacts.save_json(path, {**metrics, experiment: {**metrics[experiment], **changes}})
+
+
 def row_of(page: Page, experiment: str) -> str:
     """The experiment's row of the table over all."""
     pattern = re.compile(f"{experiment}{LABELS}$")
@@ -109,6 +116,14 @@ def test_all_experiments_are_in_the_first_table_with_the_numbers_of_their_files(
         assert not any(re.fullmatch(f"{name}{LABELS}", row[0]) for row in page.rows if len(row) > 8), name
 
 
+def test_a_page_has_the_sections_of_its_data_sets_alone(
+    html: str, shown: dict[str, Mapping[str, Any]], finished: Project
+) -> None:
+    own = {metrics["dataset"] for metrics in shown.values()}
+    for dataset in {metrics["dataset"] for metrics in metrics_of(finished).values()}:
+        assert html.count(f'id="dataset-{dataset}"') == (dataset in own), dataset
+
+
 def test_the_two_pages_lead_to_each_other(finished: Project) -> None:
     for here, there in ((finished.index, finished.textbook_index), (finished.textbook_index, finished.index)):
         links = [attributes.get("href") for _, attributes in Page(here.read_text()).tags]
@@ -124,13 +139,25 @@ def test_the_textbooks_page_has_its_table_with_held_out_figures_and_the_main_pag
     for metrics in (metrics_of(finished)[name] for name in ("umich", "umich-chapter")):
         sd = metrics.get("test_sd", {}).get("accuracy")
         assert formatting.value(accuracy, metrics["test"]["accuracy"], sd) in cells
-    assert finished.chapters.read_text().count("| S2 ") == 1
+    assert finished.textbook_table.read_text().count("| S2 ") == 1
 
 
 def test_without_the_textbook_there_is_no_link_to_its_page(project: Project) -> None:
+    of_main = metrics_of(project, MAIN).keys()
     (project.root / TEXTBOOK).unlink()
     index.run(project)
+    assert json.loads(project.summary.read_text()).keys() == of_main
     assert project.textbook_index.name not in project.index.read_text()
+
+
+def test_a_page_of_one_data_set_of_ones_own(project: Project) -> None:
+    (project.root / TEXTBOOK).unlink()
+    kept = [line for line in PARAMS.splitlines() if not line.startswith("  ") or line.startswith("  digits:")]
+    (project.root / MAIN).write_text("\n".join(kept))
+    report.run(project, "digits")
+    index.run(project)
+    assert json.loads(project.summary.read_text()).keys() == {"digits"}
+    assert "textbook" not in project.index.read_text()
 
 
 def test_synthetic_data_is_named_on_top_and_in_every_row_that_shows_it(
@@ -144,9 +171,8 @@ def test_synthetic_data_is_named_on_top_and_in_every_row_that_shows_it(
 
 
 def test_no_banner_over_real_data(project: Project) -> None:
-    for path in project.root.glob("reports/sections/*/metrics.json"):
-        stored = artifacts.load_json(path)
-        artifacts.save_json(path, {name: {**metrics, "edition": "published"} for name, metrics in stored.items()})
+    for name, metrics in metrics_of(project, MAIN).items():
+        change(project, metrics["dataset"], name, edition="published")
     index.run(project)
     assert "Synthetic data:" not in project.index.read_text()
 
@@ -196,10 +222,8 @@ def test_the_summary_holds_what_dvc_prints(finished: Project, shown: dict[str, M
 
 
 def test_an_exact_baseline_leaves_the_skill_open(project: Project) -> None:
-    metrics = dict(metrics_of(project)["umich"])
-    metrics["against_baseline"] = {**metrics["against_baseline"], "skill": None}
-    artifacts.save_json(project.metrics("umich", "umich"), metrics)
-    report.run(project, "umich")
+    against = metrics_of(project)["umich"]["against_baseline"]
+    change(project, "umich", "umich", against_baseline={**against, "skill": None})
     index.run(project)
     assert "skill" not in json.loads(project.summary.read_text())["umich"]
     assert "| – |" in row_of(Page(project.index.read_text()), "umich")

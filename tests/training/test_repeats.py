@@ -136,11 +136,7 @@ def test_too_large_a_batch_publishes_nothing(project: artifacts.Project, capsys:
     assert not project.model("large").exists() and not project.predictions("cosine", "large").exists()
 
 
-# Their feeds have tests of their own.
-APART = {"char_lm", "char_windows", "cosine_windows", "forecasting", "padded_tags", "returns", "scaled_windows"}
-
-
-@pytest.mark.parametrize("task", sorted(set(TASKS) - APART))
+@pytest.mark.parametrize("task", ["image_rows", "padded_texts", "pos_tagging", "sentiment"])
 def test_an_epoch_trains_on_every_example_once(task: str) -> None:
     case, splits = CASES[task], ("train", "validation")
     encoded = case.encoded()

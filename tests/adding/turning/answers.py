@@ -16,9 +16,10 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
 
 
 def _probability(loaded: LoadedNetwork, item: Any) -> float:
-    window = loaded.encoder["window"]
-    values = np.asarray((item or {}).get("values", []) if isinstance(item, dict) or not item else [], np.float64)
+    encoder, window = loaded.encoder, loaded.encoder["window"]
+    given = item.get("values") if isinstance(item, dict) and item else encoder["latest"]
+    values = np.asarray(given, np.float64)
     if values.ndim != 1 or len(values) < window:
-        raise DataError(f'a forecast needs {{"values": [{window} numbers or more]}}')
-    scaled = (values[-window:] - loaded.encoder["mean"]) / loaded.encoder["sd"]
+        raise DataError(f'values: needs {{"values": [{window} numbers or more]}}, or {{}} to continue')
+    scaled = (values[-window:] - encoder["mean"]) / encoder["sd"]
     return float(loaded.model.predict(scaled[None, :, None].astype(np.float32))[0, 0])

@@ -16,6 +16,7 @@ def encode(record: Series, row: TurningData, seed: int) -> Encoded:
     edges = [0, round(0.8 * n), round(0.9 * n), n]
     train = record.values[: edges[1]]
     encoder: dict[str, Any] = {"window": window, "mean": float(train.mean()), "sd": float(train.std())}
+    encoder["latest"] = record.values[-window:].tolist()
     arrays = {}
     for name, start, end in zip(SPLITS, edges, edges[1:], strict=False):
         part = (record.values[start:end] - encoder["mean"]) / encoder["sd"]

@@ -5,6 +5,7 @@ from typing import Any
 from pipeline.tasks.turning.answers import answer
 from pipeline.tasks.turning.baselines import baselines
 from pipeline.tasks.turning.prepare import encode, fitted
+from pipeline.tasks.turning.raw_rows import raw_rows, row_ids
 from pipeline.tasks.turning.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, losses, score
 
 from pipeline.encoding.records import Series
@@ -43,5 +44,8 @@ TASK = Task(
     figures=_figures,
     command="forecast",
     answer=answer,
-    serving_example=ServingExample([{"values": [1.0, 2.0]}], [{"values": [0.5]}]),
+    serving_example=ServingExample([{"values": [1.0, 2.0] * 4}], [{"values": [0.5]}]),
+    comparison="McNemar",
+    row_ids=row_ids,
+    raw_rows=raw_rows,
 )

@@ -13,7 +13,7 @@ from pipeline.encoding.records import (
     Encoded,
     Series,
 )
-from pipeline.encoding.series_features import reach
+from pipeline.encoding.series_features import lookback
 from pipeline.tasks.forecasting.baselines import baselines
 from pipeline.tasks.forecasting.network import build, predictor, scaled_truth
 from pipeline.tasks.forecasting.prepare import bounds, encode, inputs, targets
@@ -64,7 +64,7 @@ def test_a_long_window_on_a_short_past_reads_no_future_either() -> None:
     encoded = encode(series(n=260), data, 0)
     network = ForecastingNetwork(dataset="x", task="forecasting", units=4, time_steps=60, stride=1, batch_size=4)
     origins, _ = targets(encoded, "validation")
-    assert origins[0] < reach(encoded.encoder) + network.time_steps
+    assert origins[0] < lookback(encoded.encoder) + network.time_steps
     model = Compiled(build(network, encoded.encoder))
     before = predictor(model, network, encoded).predict("validation", ("train",), 0)
     changed = changed_after(encoded.arrays["values"], origins[0], lambda v: v + 5)

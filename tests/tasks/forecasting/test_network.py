@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.encoding.records import Encoded
-from pipeline.encoding.series_features import reach
+from pipeline.encoding.series_features import lookback
 from pipeline.errors import DataError
 from pipeline.tasks.forecasting.network import Chunks, scaled_truth
 from tests.tasks.forecasting.case import CASE
@@ -22,7 +22,7 @@ def test_chunks_of_a_series_are_its_inputs_with_what_follows_them(stateful: bool
         chunks = list(feed.batches(np.random.default_rng(seed)))
         assert len(chunks) == feed.steps
         x = np.stack([x[..., 0] for x, _, _ in chunks]).astype(int)  # [steps, batch, time]
-        assert x.min() >= reach(encoded.encoder) and x.max() < len(truth)
+        assert x.min() >= lookback(encoded.encoder) and x.max() < len(truth)
         assert (np.diff(x, axis=2) == 1).all()
         continued = (x[1:, :, 0] == x[:-1, :, -1] + 1).all()
         assert continued == stateful
@@ -30,7 +30,7 @@ def test_chunks_of_a_series_are_its_inputs_with_what_follows_them(stateful: bool
         for at, (_, y, _) in zip(x, chunks, strict=True):
             np.testing.assert_array_equal(y, truth[at])
         places_seen |= set(x.ravel())
-    assert len(places_seen) > 0.9 * (len(truth) - reach(encoded.encoder))
+    assert len(places_seen) > 0.9 * (len(truth) - lookback(encoded.encoder))
 
 
 def test_stateful_and_stateless_training_take_as_many_steps() -> None:
@@ -53,7 +53,7 @@ def test_the_steps_of_the_burn_in_are_no_targets() -> None:
 def test_too_large_a_batch_says_what_it_needs_of_a_series(stride: int | None) -> None:
     encoded = CASE.encoded()
     have = len(scaled_truth(encoded, ("train",)))
-    spare = have - reach(encoded.encoder) - 10
+    spare = have - lookback(encoded.encoder) - 10
     fits = spare // (stride or 10)
     network = CASE.network_row(batch_size=fits, stride=stride)
     assert Chunks(network, encoded, ("train",)).steps == 1
