@@ -24,7 +24,7 @@ from pipeline.encoding.records import (
     Series,
     TaggedSentences,
     TextCorpus,
-    member_key,
+    network_key,
 )
 from pipeline.evaluation import scoring
 from pipeline.reporting import report_data
@@ -157,24 +157,24 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
     row = params.experiment(name)
     task, encoded = task_named(row.task), artifacts.load_encoded(project.prepared(row.dataset))
     folds, rivals = encoded.summary.get("folds", 1), project.baselines(row.dataset)
-    members = [{"seed": 1 + r, "fold": f} for r in range(row.repeats) for f in range(folds)]
+    networks = [{"seed": 1 + r, "fold": f} for r in range(row.repeats) for f in range(folds)]
     made = {
-        member_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
-        for i, m in enumerate(members)
+        network_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
+        for i, m in enumerate(networks)
         for split in ("validation", "test")
     }
     if getattr(row, "topology", "") == "attention":
-        made[member_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
+        made[network_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
     baselines = artifacts.load_json(rivals / "metrics.json")
-    found = scoring.figures(task, encoded, members, made)
-    losses = scoring.test_losses(task, encoded, members, made)
+    found = scoring.figures(task, encoded, networks, made)
+    losses = scoring.test_losses(task, encoded, networks, made)
     rival = artifacts.load_arrays(rivals / "predictions.npz")
     against = scoring.against_baselines(task, encoded, found["test"], losses, baselines, rival)
     metrics: dict[str, Any] = {
         "experiment": name, **{k: encoded.summary[k] for k in ("source", "dataset", "task", "edition", "protocol")},
         "cell": row.cell, "parameters": 12345, "train_seconds": 12.3, "epochs": 3, "epoch_seconds": 4.1,
         "examples_per_second": 1234.5, "examples": dict(encoded.examples), "seed": 1,
-        "members": members, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
+        "networks": networks, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
         "model_id": None,
         "run": {"run_key": key_of(name), "source": encoded.summary["source"], "name": name, "start": 1},
     }  # fmt: skip
@@ -209,7 +209,7 @@ def add_dataset(project: Project, params: Params, name: str, record: Any, rng: n
     artifacts.save_json(project.baselines(name) / "metrics.json", figures)
     artifacts.save_arrays(
         project.baselines(name) / "predictions.npz",
-        {member_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
+        {network_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
     )
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from pipeline import artifacts
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.encoding.records import Encoded, member_key, unpack
+from pipeline.encoding.records import Encoded, network_key, unpack
 from pipeline.encoding.text_cleaning import prepare
 from pipeline.errors import DataError
 from pipeline.serving.served import Served
@@ -44,9 +44,9 @@ def encoded(trained: Project, experiments: dict[str, str]) -> dict[str, Encoded]
 
 @pytest.fixture(scope="module")
 def stored(trained: Project, experiments: dict[str, str]) -> dict[str, NDArray[Any]]:
-    """The first member's predictions for the test rows: the weights that answer are its own."""
+    """The first network's predictions for the test rows: the weights that answer are its own."""
     return {
-        task: artifacts.load_arrays(trained.predictions(name, name) / "predictions.npz")[member_key(0, "test")]
+        task: artifacts.load_arrays(trained.predictions(name, name) / "predictions.npz")[network_key(0, "test")]
         for task, name in experiments.items()
     }
 
@@ -87,7 +87,7 @@ FINE: dict[str, Any] = {
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_example_of_the_signature_has_the_fields_of_an_answer(task: str, served: dict[str, Served]) -> None:
-    """An answer has each field that is in all examples, and no other field than theirs, except for one without value."""
+    """An answer has every field that all examples have, and no field that none has, except for one without value."""
     outputs = TASKS[task].serving_example.outputs
     always, ever = set.intersection(*map(set, outputs)), set.union(*map(set, outputs))
     (whole,) = served[task].answer([FINE[task]])
@@ -264,7 +264,7 @@ def test_the_interval_holds_nine_of_ten_of_the_validation_part_and_is_counted_on
     for task in ("forecasting", "returns"):
         name = experiments[task]
         predictions = artifacts.load_arrays(trained.predictions(name, name) / "predictions.npz")
-        validation = predictions[member_key(0, "validation")]
+        validation = predictions[network_key(0, "validation")]
         interval = parts[0][task].encoder["interval"]
         half = interval["widths"] if task == "forecasting" else interval["width"]
         if task == "forecasting":
