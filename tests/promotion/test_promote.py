@@ -283,7 +283,7 @@ def test_a_candidate_is_made_for_each_task_that_is_promoted_and_for_no_other(
         assert made.horizon == (4 if name == "forecasting" else 1)
         assert floor(task.primary_metric, made.metrics, made.evidence, margin=1e9) is None
         same = compare(task.comparison, made.evidence, made.evidence, task.bootstrap_block, made.horizon)
-        assert same.outcome == "not better" and "exactly as well" in same.reason
+        assert same.outcome != "better" and same.figures["method"] == task.comparison
 
 
 def test_the_best_on_validation_of_each_source_and_task_is_judged(trained: Project) -> None:
