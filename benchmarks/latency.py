@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pipeline import artifacts
 from pipeline.artifacts import Project, here
-from pipeline.encoding.records import member_key
+from pipeline.encoding.records import network_key
 from pipeline.serving.served import Served
 from pipeline.serving.skew import raw_rows
 from pipeline.tracking.store import address
@@ -37,7 +37,7 @@ def rows(project: Project, name: str) -> tuple[list[Any], dict[str, Any]]:
     """Raw test rows of an experiment, and what is asked of them."""
     network = artifacts.load_json(project.model(name) / "model" / "network.json")
     dataset = network["dataset"]
-    stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[member_key(0, "test")]
+    stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[network_key(0, "test")]
     found = raw_rows(network, artifacts.load_encoded(project.prepared(dataset)), stored, REQUESTS)
     return found.inputs, OPTIONS.get(network["task"], {})
 

@@ -107,7 +107,7 @@ class Encoded:
     summary: Mapping[str, Any]
 
 
-def member_key(who: int | str, part: int | str) -> str:
+def network_key(who: int | str, part: int | str) -> str:
     """Name an array of predictions.npz: of a trained network and a split, or of a baseline and a fold."""
     return f"{who}-{part}"
 

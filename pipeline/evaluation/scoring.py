@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoding.records import Encoded, member_key
+from pipeline.encoding.records import Encoded, network_key
 from pipeline.evaluation.statistics import LEVEL, mcnemar, paired_interval
 from pipeline.evaluation.task import Task
 
@@ -14,36 +14,36 @@ Figures = dict[str, float]
 Predictions = Mapping[str, NDArray[Any]]
 
 
-def figures(task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions) -> Any:
+def figures(task: Task, encoded: Encoded, networks: Sequence[Mapping[str, Any]], predictions: Predictions) -> Any:
     """Return validation and test figures: means over the networks, and with several, each one's own and their sd.
 
-    members: seed and fold of each network; predictions: arrays by member_key.
+    networks: seed and fold of each network; predictions: arrays by network_key.
     """
     rows = [
         {
-            "seed": member["seed"],
-            "fold": member["fold"],
+            "seed": network["seed"],
+            "fold": network["fold"],
             **{
-                split: task.score(encoded, split, predictions[member_key(i, split)], member["fold"])
+                split: task.score(encoded, split, predictions[network_key(i, split)], network["fold"])
                 for split in ("validation", "test")
             },
         }
-        for i, member in enumerate(members)
+        for i, network in enumerate(networks)
     ]
     for i, row in enumerate(rows):
-        if task.score_free_run is not None and member_key(i, "free_run") in predictions:
-            row["test"] |= task.score_free_run(encoded, predictions[member_key(i, "free_run")])
+        if task.score_free_run is not None and network_key(i, "free_run") in predictions:
+            row["test"] |= task.score_free_run(encoded, predictions[network_key(i, "free_run")])
         if task.intervals is not None:
-            validation, test = (predictions[member_key(i, split)] for split in ("validation", "test"))
+            validation, test = (predictions[network_key(i, split)] for split in ("validation", "test"))
             row["test"] |= task.intervals.coverage(encoded, validation, test, row["fold"])
     result: dict[str, Any] = {split: _mean([row[split] for row in rows]) for split in ("validation", "test")}
     if task.score_origins is not None:
-        tested = [(m["fold"], predictions[member_key(i, "test")]) for i, m in enumerate(members)]
+        tested = [(m["fold"], predictions[network_key(i, "test")]) for i, m in enumerate(networks)]
         result["test"] |= task.score_origins(encoded, tested)
     if task.intervals is not None:
         result["interval_level"] = LEVEL
     if len(rows) > 1:
-        result["members"] = rows
+        result["networks"] = rows
         result["test_sd"] = {m: float(np.std([row["test"][m] for row in rows], ddof=1)) for m in rows[0]["test"]}
     return result
 
@@ -53,22 +53,22 @@ def _mean(rows: Sequence[Figures]) -> Figures:
 
 
 def test_losses(
-    task: Task, encoded: Encoded, members: Sequence[Mapping[str, Any]], predictions: Predictions
+    task: Task, encoded: Encoded, networks: Sequence[Mapping[str, Any]], predictions: Predictions
 ) -> NDArray[np.float64]:
     """Return float64 [test examples]: the losses of all folds in order, each the mean over its repeats."""
     by_fold: dict[int, list[NDArray[Any]]] = {}
-    for i, member in enumerate(members):
-        loss = task.losses(encoded, predictions[member_key(i, "test")], member["fold"])
-        by_fold.setdefault(member["fold"], []).append(loss)
+    for i, network in enumerate(networks):
+        loss = task.losses(encoded, predictions[network_key(i, "test")], network["fold"])
+        by_fold.setdefault(network["fold"], []).append(loss)
     return np.concatenate([np.mean(by_fold[fold], axis=0) for fold in sorted(by_fold)])
 
 
 def baseline_losses(task: Task, encoded: Encoded, name: str, predictions: Predictions) -> NDArray[np.float64] | None:
     """Return float64 [test examples]: as test_losses, for the baseline `name`; None if it makes no predictions."""
     folds = range(encoded.summary.get("folds", 1))
-    if member_key(name, 0) not in predictions:
+    if network_key(name, 0) not in predictions:
         return None
-    return np.concatenate([task.losses(encoded, predictions[member_key(name, fold)], fold) for fold in folds])
+    return np.concatenate([task.losses(encoded, predictions[network_key(name, fold)], fold) for fold in folds])
 
 
 def against_baselines(

@@ -18,7 +18,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.values import FORMER_EDITIONS, named
-from pipeline.encoding.records import member_key
+from pipeline.encoding.records import network_key
 from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.evaluation.task import Task
 from pipeline.promotion.decisions import Decision, at_present, trigger, write
@@ -78,9 +78,9 @@ def candidate(project: Project, params: Params, experiment: str) -> Candidate:
     task, encoded = task_named(row.task), artifacts.load_encoded(project.prepared(row.dataset))
     if task.row_ids is None or task.comparison is None:
         raise DataError(f"{experiment}: models of the task {task.name} cannot be promoted")
-    fold = artifacts.load_json(project.model(experiment) / "fit.json")["members"][0]["fold"]
+    fold = artifacts.load_json(project.model(experiment) / "fit.json")["networks"][0]["fold"]
     stored = artifacts.load_arrays(project.predictions(row.dataset, experiment) / "predictions.npz")
-    losses = np.asarray(task.losses(encoded, stored[member_key(0, "test")], fold), np.float64)
+    losses = np.asarray(task.losses(encoded, stored[network_key(0, "test")], fold), np.float64)
     evidence = Evidence(task.row_ids(encoded, fold), losses)
     return Candidate(experiment, task, metrics, run, evidence, max(encoded.encoder.get("horizons", (1,))))
 

@@ -83,7 +83,7 @@ def pairs(data: ReportData) -> list[Pair]:
 
 
 def _losses(data: ReportData, experiment: Experiment) -> Any:
-    return test_losses(data.task, data.encoded, experiment.metrics["members"], experiment.predictions)
+    return test_losses(data.task, data.encoded, experiment.metrics["networks"], experiment.predictions)
 
 
 def _by_seeds(metric: Metric, a: Experiment, b: Experiment) -> Comparison | None:
@@ -99,9 +99,9 @@ def _by_seeds(metric: Metric, a: Experiment, b: Experiment) -> Comparison | None
 def _scores(metric: Metric, experiment: Experiment) -> dict[int, float]:
     """Return the primary figure of each seed: the mean over its folds."""
     by_seed: dict[int, list[float]] = defaultdict(list)
-    for member in experiment.metrics["members"]:
-        if "test" in member:
-            by_seed[member["seed"]].append(member["test"][metric.name])
+    for network in experiment.metrics["networks"]:
+        if "test" in network:
+            by_seed[network["seed"]].append(network["test"][metric.name])
     return {seed: float(np.mean(scores)) for seed, scores in by_seed.items()}
 
 

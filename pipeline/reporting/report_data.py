@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.encoding.records import Encoded, member_key
+from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import DataError
 from pipeline.evaluation.metric import Metric
 from pipeline.evaluation.task import Task
 
 REQUIRED = (
     "experiment", "dataset", "task", "edition", "protocol", "cell", "parameters", "train_seconds", "epochs",
-    "epoch_seconds", "examples_per_second", "examples", "seed", "test", "validation", "members", "baselines",
+    "epoch_seconds", "examples_per_second", "examples", "seed", "test", "validation", "networks", "baselines",
     "against_baseline",
 )  # fmt: skip
 Predictions = Mapping[str, NDArray[Any]]
@@ -61,9 +61,9 @@ class Experiment:
     def test_predictions(self) -> list[NDArray[Any]]:
         """Return the test predictions of the first network of each fold, in the order of the folds."""
         first: dict[int, int] = {}
-        for i, member in enumerate(self.metrics["members"]):
-            first.setdefault(member["fold"], i)
-        return [self.predictions[member_key(first[fold], "test")] for fold in sorted(first)]
+        for i, network in enumerate(self.metrics["networks"]):
+            first.setdefault(network["fold"], i)
+        return [self.predictions[network_key(first[fold], "test")] for fold in sorted(first)]
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ class ReportData:
         rated = [
             n
             for n, b in self.baselines.items()
-            if self.metric.name in b and member_key(n, 0) in self.baseline_predictions
+            if self.metric.name in b and network_key(n, 0) in self.baseline_predictions
         ]
         if not rated:
             return None
         best = min(rated, key=lambda name: self.metric.cost(self.baselines[name]))
         folds = range(self.facts.get("folds", 1))
-        return best, [self.baseline_predictions[member_key(best, fold)] for fold in folds]
+        return best, [self.baseline_predictions[network_key(best, fold)] for fold in folds]
 
 
 def load(project: Project, task: Task, dataset: str, names: Sequence[str]) -> ReportData:

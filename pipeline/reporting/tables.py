@@ -55,8 +55,8 @@ def badge(metrics: Mapping[str, Any]) -> str:
 
 def networks(metrics: Mapping[str, Any]) -> str:
     """Return how many networks a figure is the mean of: "5 folds", "3 seeds", "5 folds × 3 seeds", or "" for one."""
-    folds = len({member["fold"] for member in metrics["members"]})
-    seeds = len({member["seed"] for member in metrics["members"]})
+    folds = len({network["fold"] for network in metrics["networks"]})
+    seeds = len({network["seed"] for network in metrics["networks"]})
     return " × ".join([f"{folds} folds"] * (folds > 1) + [f"{seeds} seeds"] * (seeds > 1))
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.encoding.records import Encoded, member_key
+from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import DataError
 from pipeline.evaluation.raw_rows import Answers, RawRows
 from pipeline.tasks import task_named
@@ -52,7 +52,7 @@ def check(project: Project, name: str, model: str | None, url: str | None, rows:
         artifacts.load_json(folder / "fit.json")["dataset"],
         artifacts.load_json(folder / "model/network.json"),
     )
-    stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[member_key(0, "test")]
+    stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[network_key(0, "test")]
     raw = raw_rows(network, artifacts.load_encoded(project.prepared(dataset)), stored, rows)
     gaps = differences(raw, _ask(project, folder / "model", model, url))
     worst = int(gaps.argmax())

@@ -3,7 +3,7 @@
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
-from pipeline.encoding.records import member_key
+from pipeline.encoding.records import network_key
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 
@@ -14,7 +14,7 @@ def run(project: Project, name: str) -> None:
     task = task_named(row.task)
     encoded = artifacts.load_encoded(project.prepared(name))
     baselines = task.baselines(encoded)
-    predictions = {member_key(key, fold): p for key, b in baselines.items() for fold, p in enumerate(b.predictions)}
+    predictions = {network_key(key, fold): p for key, b in baselines.items() for fold, p in enumerate(b.predictions)}
     with artifacts.new_folder(project.baselines(name)) as fresh:
         artifacts.save_json(fresh / "metrics.json", {key: dict(b.metrics) for key, b in baselines.items()})
         artifacts.save_arrays(fresh / "predictions.npz", predictions)

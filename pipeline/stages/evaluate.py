@@ -19,11 +19,11 @@ def run(project: Project, name: str) -> None:
     predictions = artifacts.load_arrays(project.predictions(row.dataset, name) / "predictions.npz")
     samples = artifacts.load_json(project.predictions(row.dataset, name) / "samples.json")
     baselines = artifacts.load_json(rival / "metrics.json")
-    figures = scoring.figures(task, encoded, fit["members"], predictions)
+    figures = scoring.figures(task, encoded, fit["networks"], predictions)
     if samples and task.generated is not None:
         fitted_on = ("train", "validation") if row.refit else ("train",)
         figures["generated"] = task.generated(encoded, samples, fitted_on)
-    losses = scoring.test_losses(task, encoded, fit["members"], predictions)
+    losses = scoring.test_losses(task, encoded, fit["networks"], predictions)
     against = scoring.against_baselines(
         task, encoded, figures["test"], losses, baselines, artifacts.load_arrays(rival / "predictions.npz")
     )

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.networks import ExperimentRows
-from pipeline.encoding.records import Encoded, member_key
+from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import TrainingError
 from pipeline.evaluation.task import Task
 from pipeline.stages import parameters
@@ -50,7 +50,7 @@ def run(project: Project, name: str) -> None:
     facts = _facts(name, row, encoded, params.seed, epochs, trained)
     history = repeats.mean_history(trained)
     with artifacts.new_folder(project.predictions(row.dataset, name)) as folder:
-        predictions = {member_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
+        predictions = {network_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
         artifacts.save_arrays(folder / "predictions.npz", predictions)
         artifacts.save_json(folder / "samples.json", trained[0].samples)
     artifacts.save_text(project.curves(row.dataset, name), _csv(history))
@@ -104,7 +104,7 @@ def _facts(
         "epoch_seconds": round(float(np.median([epoch["seconds"] for epoch in epochs_seen])), 3),
         "examples_per_second": round(float(np.median([epoch["examples_per_second"] for epoch in epochs_seen])), 1),
         "examples": dict(encoded.examples),
-        "members": [
+        "networks": [
             {"seed": m.seed, "fold": m.fold, "epochs": m.epochs, "seconds": round(m.seconds, 3)} for m in trained
         ],
     }

@@ -18,7 +18,7 @@ from pipeline.training.fit import Fitted, Weights, fit, optimizer, restart
 
 
 @dataclass(frozen=True)
-class Member:
+class TrainedNetwork:
     """One trained network.
 
     `predictions`: for validation and test, in the form that the task's score() takes, and the predictor's further
@@ -38,12 +38,14 @@ class Member:
     samples: list[dict[str, Any]]
 
 
-def train(task: Task, network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, label: str) -> list[Member]:
+def train(
+    task: Task, network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, label: str
+) -> list[TrainedNetwork]:
     """Train a network for each of `network.repeats` seeds and, within a seed, for each fold of the data set."""
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
     trainer = Trainer(task, network, encoded, epochs)
     names = [label if len(runs) == 1 else f"{label} [{i}/{len(runs)}]" for i in range(1, len(runs) + 1)]
-    return [trainer.member(s, fold, name) for (s, fold), name in zip(runs, names, strict=True)]
+    return [trainer.trained(s, fold, name) for (s, fold), name in zip(runs, names, strict=True)]
 
 
 class Trainer:
@@ -55,7 +57,7 @@ class Trainer:
         self.compiled = self._compiled(self._build())
         self.predictor = self.module.predictor(self.compiled, network, encoded)
 
-    def member(self, seed: int, fold: int, label: str) -> Member:
+    def trained(self, seed: int, fold: int, label: str) -> TrainedNetwork:
         """Fit on train with validation. With `refit`, fit again on both from the same seed, up to the best epoch."""
         started = time.monotonic()
         fitted_on: tuple[str, ...] = ("train",)
@@ -71,7 +73,9 @@ class Trainer:
             predictions |= self.predictor.further_arrays(fitted_on, fold)
         size = int(sum(np.prod(w.shape) for w in fitted.weights))
         samples = checkpoints + (self.predictor.samples(seed) if self.predictor.samples else [])
-        return Member(seed, fold, fitted.weights, fitted.best_epoch, seconds, size, history, predictions, samples)
+        return TrainedNetwork(
+            seed, fold, fitted.weights, fitted.best_epoch, seconds, size, history, predictions, samples
+        )
 
     def _compiled(self, model: Any) -> Any:
         if self.module.compiled is not None:
@@ -113,11 +117,11 @@ class Trainer:
         return replace(fitted, samples=written)
 
 
-def mean_history(members: list[Member]) -> list[dict[str, float]]:
+def mean_history(networks: list[TrainedNetwork]) -> list[dict[str, float]]:
     """Return a row for each epoch: the mean over the networks that were still in training."""
-    longest = max((m.history for m in members), key=len)
+    longest = max((m.history for m in networks), key=len)
     rows = []
     for i, first in enumerate(longest):
-        same = [m.history[i] for m in members if i < len(m.history)]
+        same = [m.history[i] for m in networks if i < len(m.history)]
         rows.append({name: float(np.mean([row[name] for row in same])) for name in first})
     return rows

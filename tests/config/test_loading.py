@@ -9,6 +9,8 @@ from pipeline.config import plain_yaml, renamed
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.schema.values import CELL_NAMES
 from pipeline.sources import SOURCES
+from pipeline.tasks import TASKS
+from tests.shipped import SHIPPED, needs_rows
 
 GOOD = """\
 seed: 42
@@ -134,8 +136,14 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_projects_own_params_are_valid() -> None:
     params = load(Path(__file__).parents[2], SOURCES)
-    assert set(params.sources) == set(SOURCES)
     assert {row.task for row in params.experiments.values()} == {row.task for row in params.datasets.values()}
+
+
+@needs_rows(*SHIPPED)
+def test_every_source_and_every_task_is_run_by_a_shipped_row() -> None:
+    params = load(Path(__file__).parents[2], SOURCES)
+    assert {row.reader for row in params.sources.values()} >= set(SOURCES)
+    assert {row.task for row in params.experiments.values()} == set(TASKS)
 
 
 @pytest.mark.parametrize("name", MISTAKES)

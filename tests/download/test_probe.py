@@ -330,11 +330,54 @@ def test_an_older_pin_is_replaced_and_other_rows_stay(project: Project) -> None:
     assert len(longer.splitlines()) == len(PARAMS.splitlines())
 
 
-def test_the_projects_own_params_keep_every_other_line() -> None:
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    lines = plain_yaml.with_pins(text, {"alice": {"11-0.txt": "1" * 64}}).splitlines()
-    changed = [after for before, after in zip(text.splitlines(), lines, strict=True) if before != after]
-    assert len(changed) == 1 and changed[0].startswith("  alice: {reader: alice, pins:")
+# What people write: comments above, after and between rows, empty lines, rows in one line and in several, quotes, null.
+WRITTEN = """\
+# What the pipeline runs.
+# Two lines about it, and an empty one.
+
+seed: 42
+edition: synthetic    # or published
+cell: null            # each one's own
+
+gate:                 # before a model is promoted
+  margin: 0.02        # a share
+
+sources:              # pins: {file: sha256} takes another version
+  cosine: {reader: cosine}
+  alice: {reader: alice}
+  # a note between two rows
+  umich:
+    reader: umich     # of several lines
+
+own: {}               # e.g.  mybook: {path: my/book.txt}
+
+recipes:
+  none: {}            # shares nothing
+
+  text:               # character models; this comment goes on until the line has more than eighty characters
+    synthetic_epochs: 1
+    clip_norm: null
+
+datasets:
+  alice: {source: alice, task: char_lm, line_ends: "keep", lowercase: true}
+  umich: {source: 'umich', task: sentiment, folds: 5, bigrams: true, char_ngrams: 5, min_count: 2, validation: 0.125}
+
+# The networks.
+experiments:
+  alice: {dataset: alice, task: char_lm, recipe: text, learning_rate: 0.0001}
+
+  umich:
+    dataset: umich    # the same name
+    task: sentiment
+    recipe: none
+# The end.
+"""
+
+
+def test_a_pin_changes_one_line_of_what_people_write() -> None:
+    lines = plain_yaml.with_pins(WRITTEN, {"alice": {"11-0.txt": "1" * 64}}).splitlines()
+    changed = [after for before, after in zip(WRITTEN.splitlines(), lines, strict=True) if before != after]
+    assert changed == ['  alice: {reader: alice, pins: {11-0.txt: "' + "1" * 64 + '"}}']
 
 
 def test_a_pin_chooses_the_form_that_it_names() -> None:

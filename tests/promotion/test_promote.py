@@ -11,11 +11,13 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.errors import Conflict, StoreError
+from pipeline.config import loading
+from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.promotion import promote
-from pipeline.promotion.gate import Evidence
+from pipeline.promotion.gate import MIN_UNITS, Evidence, compare, floor
 from pipeline.promotion.promote import Candidate
 from pipeline.promotion.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from pipeline.sources import SOURCES
 from pipeline.tasks import TASKS
 from pipeline.tracking import store
 
@@ -263,3 +265,29 @@ def test_in_ci_the_record_names_the_job(project: Project, candidate: Make, monke
     decision = promote.promote(project, candidate(300), MARGIN)
     job = "https://git.example/a/b/actions/runs/7"
     assert decision.triggered == {"who": "ann", "event": "push", "job": job}
+
+
+def test_a_candidate_is_made_for_each_task_that_is_promoted_and_for_no_other(
+    trained: Project, experiments: dict[str, str]
+) -> None:
+    params = loading.load(trained.root, SOURCES)
+    assert experiments.keys() == TASKS.keys()
+    for name, task in TASKS.items():
+        if task.comparison is None:
+            with pytest.raises(DataError, match=f"^{experiments[name]}: "):
+                promote.candidate(trained, params, experiments[name])
+            continue
+        made = promote.candidate(trained, params, experiments[name])
+        assert made.task is task and made.model == f"{experiments[name]}-{name}"
+        assert len(made.evidence.rows) == len(made.evidence.losses) > MIN_UNITS
+        assert made.horizon == (4 if name == "forecasting" else 1)
+        assert floor(task.primary_metric, made.metrics, made.evidence, margin=1e9) is None
+        same = compare(task.comparison, made.evidence, made.evidence, task.bootstrap_block, made.horizon)
+        assert same.outcome != "better" and same.figures["method"] == task.comparison
+
+
+def test_the_best_on_validation_of_each_source_and_task_is_judged(trained: Project) -> None:
+    """The electricity of a day is the first data set of its source that an experiment is on."""
+    params = loading.load(trained.root, SOURCES)
+    found = promote.best_of_each(trained, params)
+    assert found == ["alice", "umich", "treebank", "electricity-day", "digits", "djia"]

@@ -1,4 +1,7 @@
-"""A small project with results on every task, made without a network: predictions are the truth with noise."""
+"""A small project with results on every task, made without a network: predictions are the truth with noise.
+
+The textbook's tasks have a file of settings and an index page of their own.
+"""
 
 import shutil
 import uuid
@@ -12,16 +15,16 @@ import pytest
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config import loading
+from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.encoding.records import (
-    SPLITS,
     Encoded,
     Images,
     LabelledTexts,
     Series,
     TaggedSentences,
     TextCorpus,
-    member_key,
+    network_key,
 )
 from pipeline.evaluation import scoring
 from pipeline.reporting import report_data
@@ -29,11 +32,7 @@ from pipeline.reporting.report_data import ReportData
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 from pipeline.tasks import task_named
-from pipeline.tasks.forecasting.prepare import targets
-from pipeline.tasks.pos_tagging.prepare import in_split
-from pipeline.tasks.returns.prepare import days
-from pipeline.tasks.textbook.padded_tags import prepare as padded_tags_prepare
-from pipeline.tasks.textbook.scaled_windows import prepare as scaled_windows_prepare
+from tests.tasks.case import CASES
 
 ATTACK = "<script>alert('x')</script>"
 PARAMS = """
@@ -42,31 +41,21 @@ edition: synthetic
 cell: null
 sources:
   alice: {reader: alice}
-  alice-chapter: {reader: alice}
   umich: {reader: umich}
   treebank: {reader: treebank}
   electricity: {reader: electricity}
   digits: {reader: digits}
   djia: {reader: djia}
-  msft: {reader: msft}
-  umich-chapter: {reader: umich}
-  cosine: {reader: cosine}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm, ascii_only: false}
-  alice-chapter: {source: alice-chapter, task: char_windows, window: 9}
   umich: {source: umich, task: sentiment, folds: 3}
   treebank: {source: treebank, task: pos_tagging}
   electricity: {source: electricity, task: forecasting, horizons: [1, 4], seasonal_periods: [24]}
   digits: {source: digits, task: image_rows}
   djia: {source: djia, task: returns, origins: 3}
-  msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 2}
-  umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 9, validation: 0.2}
-  cosine: {source: cosine, task: cosine_windows, protocol: textbook}
-  padded: {source: treebank, task: padded_tags, length: 9}
 experiments:
   alice: {dataset: alice, task: char_lm}
-  alice-chapter: {dataset: alice-chapter, task: char_windows}
   umich: {dataset: umich, task: sentiment}
   treebank: {dataset: treebank, task: pos_tagging}
   electricity: {dataset: electricity, task: forecasting, repeats: 3}
@@ -74,11 +63,26 @@ experiments:
   digits: {dataset: digits, task: image_rows}
   digits-lstm: {dataset: digits, task: image_rows, cell: lstm}
   djia: {dataset: djia, task: returns}
+  treebank-attention: {dataset: treebank, task: pos_tagging, topology: attention}
+"""
+TEXTBOOK_PARAMS = """
+sources:
+  alice-chapter: {reader: alice}
+  msft: {reader: msft}
+  umich-chapter: {reader: umich}
+  cosine: {reader: cosine}
+datasets:
+  alice-chapter: {source: alice-chapter, task: char_windows, window: 9}
+  msft: {source: msft, task: scaled_windows, inputs: mean_price, window: 2}
+  umich-chapter: {source: umich-chapter, task: padded_texts, tokens: words, length: 9, validation: 0.2}
+  cosine: {source: cosine, task: cosine_windows}
+  padded: {source: treebank, task: padded_tags, length: 9}
+experiments:
+  alice-chapter: {dataset: alice-chapter, task: char_windows}
   msft: {dataset: msft, task: scaled_windows}
   umich-chapter: {dataset: umich-chapter, task: padded_texts}
   cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn}
   padded: {dataset: padded, task: padded_tags}
-  treebank-attention: {dataset: treebank, task: pos_tagging, topology: attention}
 """
 NOISE = {
     "alice": 0.3,
@@ -131,35 +135,17 @@ def records(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def predictions(task: str, encoded: Encoded, split: str, fold: int, noise: float, rng: np.random.Generator) -> Any:
-    """The truth with noise, in the form that the task's score() takes."""
-    arrays, part = encoded.arrays, SPLITS.index(split)
-    if task == "char_lm":
-        return np.abs(rng.normal(2, noise, len(arrays[split]))).astype(np.float32)
-    if task == "char_windows":
-        size = (len(arrays["sample"]), 2)
-        return np.abs(rng.normal([2, 0.5], [noise, 0.1], size)).clip([0, 0], [9, 1]).astype(np.float32)
-    if task == "forecasting":
-        _, truth = targets(encoded, split)
-        return np.nan_to_num(truth) + rng.normal(0, 10 * noise, truth.shape)
-    if task == "returns":
-        return 0.01 * noise * rng.normal(size=len(days(encoded, split, fold)))
-    if task == "scaled_windows":
-        return scaled_windows_prepare.targets(encoded, split) * (1 + 0.01 * noise)
-    if task == "pos_tagging":
-        truth = arrays["tags"][in_split(encoded, split)]
-        wrong = rng.random(len(truth)) < noise
-    if task in ("pos_tagging", "padded_tags"):
-        within = in_split if task == "pos_tagging" else padded_tags_prepare.in_split
-        truth = arrays["tags"][within(encoded, split)]
-        wrong = rng.random(truth.shape) < noise
-        return np.where(wrong, (truth + 1) % len(encoded.encoder["tags"]), truth)
-    if task == "cosine_windows":
-        return arrays[f"{split}_y"] + rng.normal(0, noise, arrays[f"{split}_y"].shape)
-    truth = arrays[f"{split}_y"] if task == "image_rows" else arrays["labels"][arrays["split"][fold] == part]
-    scores = np.eye(len(encoded.encoder["label_names"]))[truth] + rng.normal(0, 3 * noise, (len(truth), 1)) * [
-        (-1) ** c for c in range(len(encoded.encoder["label_names"]))
-    ]
-    return np.exp(2 * scores) / np.exp(2 * scores).sum(axis=1, keepdims=True)
+    """Return the truth with noise, in the form that the task's score() takes."""
+    truth = CASES[task].truth(encoded, split, fold)
+    if truth.dtype.kind == "i":
+        return np.where(rng.random(truth.shape) < noise, (truth + 1) % len(encoded.encoder["tags"]), truth)
+    if "label_names" in encoded.encoder:
+        signs = [(-1) ** c for c in range(len(encoded.encoder["label_names"]))]
+        scores = truth + rng.normal(0, 3 * noise, (len(truth), 1)) * signs
+        return np.exp(2 * scores) / np.exp(2 * scores).sum(axis=1, keepdims=True)
+    if "char" in task:  # bits, and the share of windows that are right
+        return np.abs(truth - np.abs(rng.normal(0, noise, truth.shape))).astype(np.float32)
+    return np.nan_to_num(truth) + rng.normal(0, noise * np.nanstd(truth), truth.shape)
 
 
 def key_of(experiment: str) -> str:
@@ -171,24 +157,24 @@ def add_results(project: Project, params: Params, name: str, rng: np.random.Gene
     row = params.experiment(name)
     task, encoded = task_named(row.task), artifacts.load_encoded(project.prepared(row.dataset))
     folds, rivals = encoded.summary.get("folds", 1), project.baselines(row.dataset)
-    members = [{"seed": 1 + r, "fold": f} for r in range(row.repeats) for f in range(folds)]
+    networks = [{"seed": 1 + r, "fold": f} for r in range(row.repeats) for f in range(folds)]
     made = {
-        member_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
-        for i, m in enumerate(members)
+        network_key(i, split): predictions(row.task, encoded, split, m["fold"], NOISE.get(name, 0.3), rng)
+        for i, m in enumerate(networks)
         for split in ("validation", "test")
     }
     if getattr(row, "topology", "") == "attention":
-        made[member_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
+        made[network_key(0, "attention")] = np.tile(np.eye(20, dtype=np.float32), (3, 1, 1))
     baselines = artifacts.load_json(rivals / "metrics.json")
-    found = scoring.figures(task, encoded, members, made)
-    losses = scoring.test_losses(task, encoded, members, made)
+    found = scoring.figures(task, encoded, networks, made)
+    losses = scoring.test_losses(task, encoded, networks, made)
     rival = artifacts.load_arrays(rivals / "predictions.npz")
     against = scoring.against_baselines(task, encoded, found["test"], losses, baselines, rival)
     metrics: dict[str, Any] = {
         "experiment": name, **{k: encoded.summary[k] for k in ("source", "dataset", "task", "edition", "protocol")},
         "cell": row.cell, "parameters": 12345, "train_seconds": 12.3, "epochs": 3, "epoch_seconds": 4.1,
         "examples_per_second": 1234.5, "examples": dict(encoded.examples), "seed": 1,
-        "members": members, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
+        "networks": networks, **found, "baselines": baselines, "against_baseline": against, "run_id": None,
         "model_id": None,
         "run": {"run_key": key_of(name), "source": encoded.summary["source"], "name": name, "start": 1},
     }  # fmt: skip
@@ -223,14 +209,15 @@ def add_dataset(project: Project, params: Params, name: str, record: Any, rng: n
     artifacts.save_json(project.baselines(name) / "metrics.json", figures)
     artifacts.save_arrays(
         project.baselines(name) / "predictions.npz",
-        {member_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
+        {network_key("naive <b>", fold): p for fold, p in zip(folds, naive, strict=True)},
     )
 
 
 def build(root: Path) -> tuple[Project, Params]:
     """The project before any report."""
     root.mkdir()
-    (root / "params.yaml").write_text(PARAMS)
+    artifacts.save_text(root / MAIN, PARAMS)
+    artifacts.save_text(root / TEXTBOOK, TEXTBOOK_PARAMS)
     project, params, rng = Project(root), loading.load(root, SOURCES), np.random.default_rng(1)
     for name, record in records(rng).items():
         add_dataset(project, params, name, record, rng)
@@ -241,11 +228,12 @@ def build(root: Path) -> tuple[Project, Params]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Every report and the index made; to be looked at, not changed."""
+    """A project with every report and both index pages; to be looked at, not changed."""
     project, params = build(tmp_path_factory.mktemp("reporting") / "project")
     for dataset in params.datasets:
         report.run(project, dataset)
     index.run(project)
+    index.run(project, "textbook")
     return project
 
 
@@ -263,6 +251,9 @@ def data_of(project: Project, dataset: str) -> ReportData:
     return report_data.load(project, task, dataset, params.experiments_on(dataset))
 
 
-def metrics_of(project: Project) -> dict[str, Mapping[str, Any]]:
-    found = [artifacts.load_json(path) for path in (project.root / "reports" / "metrics").rglob("*.json")]
-    return {metrics["experiment"]: metrics for metrics in found}
+def metrics_of(project: Project, *files: str) -> dict[str, Mapping[str, Any]]:
+    """Return the metrics of each experiment, or of those in these files of settings alone."""
+    params = loading.load(project.root, SOURCES).files
+    paths = (project.root / "reports" / "metrics").rglob("*.json")
+    metrics = {row["experiment"]: row for row in map(artifacts.load_json, paths)}
+    return {name: row for name, row in metrics.items() if not files or params.file_of("experiments", name) in files}

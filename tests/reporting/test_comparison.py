@@ -82,7 +82,7 @@ def test_losses_are_turned_the_way_the_metric_points() -> None:
 def test_repeated_experiments_are_compared_over_their_seeds(finished: Project) -> None:
     ((a, b, found),) = pairs(data_of(finished, "electricity"))
     assert found.basis == "3 seeds"
-    scores = [[m["test"][MASE.name] for m in row.metrics["members"]] for row in (a, b)]
+    scores = [[m["test"][MASE.name] for m in row.metrics["networks"]] for row in (a, b)]
     differences = np.subtract(*scores)
     half = 4.302652729749462 * differences.std(ddof=1) / math.sqrt(3)
     assert found.difference == pytest.approx(differences.mean())

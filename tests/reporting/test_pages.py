@@ -4,17 +4,18 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config import loading
+from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.errors import DataError
-from pipeline.reporting import formatting
+from pipeline.reporting import formatting, textbook
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 from pipeline.tasks import task_named
@@ -54,16 +55,33 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data
 
 
+@pytest.fixture(scope="module", params=[MAIN, TEXTBOOK])
+def file(request: pytest.FixtureRequest) -> str:
+    """Return the file of settings that a page is about."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def page(finished: Project) -> Page:
-    return Page(finished.index.read_text())
+def html(finished: Project, file: str) -> str:
+    return (finished.index if file == MAIN else finished.textbook_index).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+@pytest.fixture(scope="module")
+def shown(finished: Project, file: str) -> dict[str, Mapping[str, Any]]:
+    """Return the metrics of the page's experiments."""
+    return metrics_of(finished, file)
 
 
 LABELS = "( synthetic data)?(,? textbook's protocol)?"
 
 
 def change(project: Project, dataset: str, experiment: str, **changes: Any) -> None:
-    """Changes the figures that `report` left for the index."""
+    """Change the figures that `report` left for the main page."""
     path = project.section(dataset) / "metrics.json"
     metrics = artifacts.load_json(path)
     artifacts.save_json(path, {**metrics, experiment: {**metrics[experiment], **changes}})
@@ -79,12 +97,12 @@ def test_every_tag_is_closed(page: Page) -> None:
     assert page.open == []
 
 
-def test_all_experiments_stand_in_the_first_table_with_the_numbers_of_their_files(
-    page: Page, finished: Project
+def test_all_experiments_are_in_the_first_table_with_the_numbers_of_their_files(
+    page: Page, shown: dict[str, Mapping[str, Any]], file: str, finished: Project
 ) -> None:
-    found = metrics_of(finished)
-    assert found.keys() == loading.load(finished.root, SOURCES).experiments.keys()
-    for name, metrics in found.items():
+    params = loading.load(finished.root, SOURCES)
+    assert shown.keys() == {name for name in params.experiments if params.files.file_of("experiments", name) == file}
+    for name, metrics in shown.items():
         row, against = row_of(page, name), metrics["against_baseline"]
         metric = task_named(metrics["task"]).primary_metric
         sd = metrics.get("test_sd", {}).get(metric.name)
@@ -94,64 +112,113 @@ def test_all_experiments_stand_in_the_first_table_with_the_numbers_of_their_file
         assert "naive <b>" in row
         assert formatting.skill(against["skill"]) in row
         assert "12,345" in row
+    for name in metrics_of(finished).keys() - shown.keys():
+        assert not any(re.fullmatch(f"{name}{LABELS}", row[0]) for row in page.rows if len(row) > 8), name
 
 
-def test_sample_data_is_said_on_top_and_in_every_row_that_shows_it(page: Page, finished: Project) -> None:
+def test_a_page_has_the_sections_of_its_data_sets_alone(
+    html: str, shown: dict[str, Mapping[str, Any]], finished: Project
+) -> None:
+    own = {metrics["dataset"] for metrics in shown.values()}
+    for dataset in {metrics["dataset"] for metrics in metrics_of(finished).values()}:
+        assert html.count(f'id="dataset-{dataset}"') == (dataset in own), dataset
+
+
+def test_the_two_pages_lead_to_each_other(finished: Project) -> None:
+    for here, there in ((finished.index, finished.textbook_index), (finished.textbook_index, finished.index)):
+        links = [attributes.get("href") for _, attributes in Page(here.read_text()).tags]
+        assert links.count(there.name) == 1
+
+
+def test_the_textbooks_page_has_its_table_with_held_out_figures_and_the_main_page_has_not(finished: Project) -> None:
+    title = textbook.table({}).title
+    assert title not in finished.index.read_text()
+    (row,) = (row for row in Page(finished.textbook_index.read_text()).rows if row[0].startswith("S2 "))
+    accuracy = task_named("sentiment").primary_metric
+    cells = " | ".join(row)
+    for metrics in (metrics_of(finished)[name] for name in ("umich", "umich-chapter")):
+        sd = metrics.get("test_sd", {}).get("accuracy")
+        assert formatting.value(accuracy, metrics["test"]["accuracy"], sd) in cells
+    assert finished.textbook_table.read_text().count("| S2 ") == 1
+
+
+def test_without_the_textbook_there_is_no_link_to_its_page(project: Project) -> None:
+    of_main = metrics_of(project, MAIN).keys()
+    (project.root / TEXTBOOK).unlink()
+    index.run(project)
+    assert json.loads(project.summary.read_text()).keys() == of_main
+    assert project.textbook_index.name not in project.index.read_text()
+
+
+def test_a_page_of_one_data_set_of_ones_own(project: Project) -> None:
+    (project.root / TEXTBOOK).unlink()
+    kept = [line for line in PARAMS.splitlines() if not line.startswith("  ") or line.startswith("  digits:")]
+    (project.root / MAIN).write_text("\n".join(kept))
+    report.run(project, "digits")
+    index.run(project)
+    assert json.loads(project.summary.read_text()).keys() == {"digits"}
+    assert "textbook" not in project.index.read_text()
+
+
+def test_synthetic_data_is_named_on_top_and_in_every_row_that_shows_it(
+    page: Page, shown: dict[str, Mapping[str, Any]], finished: Project
+) -> None:
     assert "Synthetic data: small generated files. The figures say nothing about the published data" in page.text
-    for name, metrics in metrics_of(finished).items():
+    for name, metrics in shown.items():
         assert ("synthetic data" in row_of(page, name)) == (metrics["edition"] == "synthetic"), name
     assert "synthetic data" in (finished.report("umich") / "table.md").read_text()
     assert "synthetic data" not in (finished.report("digits") / "table.md").read_text()
 
 
 def test_no_banner_over_real_data(project: Project) -> None:
-    for name, metrics in metrics_of(project).items():
+    for name, metrics in metrics_of(project, MAIN).items():
         change(project, metrics["dataset"], name, edition="published")
     index.run(project)
     assert "Synthetic data:" not in project.index.read_text()
 
 
-def test_it_opens_offline_and_runs_nothing(page: Page) -> None:
+def test_it_opens_offline_and_runs_nothing(page: Page, finished: Project) -> None:
+    pages = {finished.index.name, finished.textbook_index.name}
     for tag, attributes in page.tags:
         assert tag not in ("script", "link", "iframe", "object", "base")
         assert not any(name.startswith("on") for name in attributes)
         assert (attributes.get("src") or "data:").startswith("data:")
-        assert (attributes.get("href") or "#").startswith("#")
+        assert (attributes.get("href") or "#").startswith("#") or attributes.get("href") in pages
 
 
-def test_the_style_fetches_nothing(finished: Project) -> None:
-    css = re.search(r"<style>(.*?)</style>", finished.index.read_text(), re.S)
+def test_the_style_fetches_nothing(html: str) -> None:
+    css = re.search(r"<style>(.*?)</style>", html, re.S)
     assert css
     assert "prefers-color-scheme: dark" in css[1]
     assert "url(" not in css[1]
     assert "@import" not in css[1]
 
 
-def test_every_picture_says_what_it_shows(page: Page) -> None:
+def test_every_picture_says_what_it_shows(page: Page, shown: dict[str, Mapping[str, Any]]) -> None:
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(pictures) > 20
+    assert len(pictures) >= 4 * len({metrics["dataset"] for metrics in shown.values()})
     assert all(len(attributes.get("alt") or "") > 20 for attributes in pictures)
 
 
-def test_texts_from_the_data_cannot_become_markup(finished: Project) -> None:
-    html = finished.index.read_text()
+def test_texts_from_the_data_cannot_become_markup(html: str) -> None:
     assert "<script" not in html.lower()
     assert "<b>naive" not in html
     assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;") >= 2
     assert ATTACK in Page(html).text
 
 
-def test_numbers_stand_on_the_right(finished: Project) -> None:
-    cells = re.findall(r'<td class="([^"]*)"[^>]*data-label="(test score|skill)"', finished.index.read_text())
-    assert len(cells) == 2 * len(metrics_of(finished))
+def test_numbers_are_set_to_the_right(html: str, shown: dict[str, Mapping[str, Any]]) -> None:
+    cells = re.findall(r'<td class="([^"]*)"[^>]*data-label="(test score|skill)"', html)
+    assert len(cells) == 2 * len(shown)
     assert all("n" in classes.split() for classes, _ in cells)
 
 
-def test_the_summary_holds_what_dvc_prints(finished: Project) -> None:
-    summary = json.loads(finished.summary.read_text())
-    assert set(summary) == set(metrics_of(finished))
-    assert set(summary["digits"]) == {"score", "baseline", "skill", "parameters", "train_seconds"}
-    assert summary["digits"]["score"] == metrics_of(finished)["digits"]["test"]["top1_accuracy"]
+def test_the_summary_holds_what_dvc_prints(finished: Project, shown: dict[str, Mapping[str, Any]], file: str) -> None:
+    summary = json.loads((finished.summary if file == MAIN else finished.textbook_summary).read_text())
+    assert set(summary) == set(shown)
+    for name, metrics in shown.items():
+        assert set(summary[name]) == {"score", "baseline", "skill", "parameters", "train_seconds"}
+        assert summary[name]["score"] == metrics["test"][task_named(metrics["task"]).primary_metric.name]
 
 
 def test_an_exact_baseline_leaves_the_skill_open(project: Project) -> None:
@@ -183,10 +250,14 @@ def test_a_missing_file_of_a_named_experiment_is_named(project: Project, kind: s
         report.run(project, "digits")
 
 
-def test_a_missing_section_is_named(project: Project) -> None:
-    shutil.rmtree(project.section("digits"))
-    with pytest.raises(DataError, match=r"sections/digits: not found; run `dvc repro report@digits`"):
-        index.run(project)
+@pytest.mark.parametrize(
+    ("dataset", "page", "stage"),
+    [("digits", None, "report@digits"), ("padded", "textbook", "textbook/dvc.yaml:report@padded")],
+)
+def test_a_missing_section_is_named(project: Project, dataset: str, page: str | None, stage: str) -> None:
+    shutil.rmtree(project.section(dataset, textbook=page is not None))
+    with pytest.raises(DataError, match=rf"/{dataset}: not found; .*`dvc repro {stage}`"):
+        index.run(project, page)
 
 
 def test_an_old_metrics_file_says_what_it_lacks(project: Project) -> None:
@@ -230,52 +301,6 @@ def test_the_same_results_give_the_same_bytes(project: Project, finished: Projec
     report.run(project, "digits")
     for name in ("section.html", "metrics.json"):
         assert (project.section("digits") / name).read_bytes() == (finished.section("digits") / name).read_bytes()
-
-
-@pytest.fixture
-def two_files(project: Project) -> Project:
-    """The project with the rows of the textbook's protocol in their own file."""
-    content = YAML(typ="safe", pure=True).load(PARAMS)
-    textbook: dict[str, Any] = {"sources": {}, "recipes": {}, "datasets": {}, "experiments": {}}
-    for name in ("alice-chapter", "umich-chapter"):
-        for table in ("datasets", "experiments"):
-            textbook[table][name] = content[table].pop(name)
-        shutil.move(project.section(name), project.section(name, textbook=True))
-    for name, rows in (("params.yaml", content), ("textbook/params.yaml", textbook)):
-        artifacts.save_json(project.root / name, rows)
-    return project
-
-
-def test_each_file_of_settings_has_its_page(two_files: Project) -> None:
-    index.run(two_files)
-    index.run(two_files, "textbook")
-    main, textbook = (json.loads(path.read_text()) for path in (two_files.summary, two_files.textbook_summary))
-    assert textbook.keys() == {"alice-chapter", "umich-chapter"}
-    assert main.keys() == metrics_of(two_files).keys() - textbook.keys()
-    pages = [path.read_text() for path in (two_files.index, two_files.textbook_index)]
-    assert ['href="textbook.html"' in page for page in pages] == [True, False]
-    assert ['href="index.html"' in page for page in pages] == [False, True]
-    assert ["held-out data</h2>" in page for page in pages] == [False, True]
-    for name in textbook:
-        assert [f'id="dataset-{name}"' in page for page in pages] == [False, True]
-
-
-def test_the_textbooks_table_shows_held_out_experiments_of_the_main_file(two_files: Project) -> None:
-    index.run(two_files, "textbook")
-    table = two_files.chapters.read_text()
-    umich = next(line for line in table.splitlines() if line.startswith("| S2 "))
-    assert "umich-chapter" in umich and "accuracy, umich" in umich
-
-
-def test_a_page_of_one_data_set_of_ones_own(project: Project) -> None:
-    content = YAML(typ="safe", pure=True).load(PARAMS)
-    for table in ("datasets", "experiments"):
-        content[table] = {"digits": content[table]["digits"]}
-    artifacts.save_json(project.root / "params.yaml", {**content, "sources": {"digits": {"reader": "digits"}}})
-    report.run(project, "digits")
-    index.run(project)
-    assert json.loads(project.summary.read_text()).keys() == {"digits"}
-    assert "textbook" not in project.index.read_text()
 
 
 def test_a_report_is_quick(project: Project) -> None:

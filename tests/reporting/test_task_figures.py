@@ -172,7 +172,7 @@ def test_gains_and_origins_stand_in_the_order_of_time(finished: Project) -> None
     found = load(finished, "returns")
     picture = drawn(finished, "returns")["Theil's U by origin"]
     assert isinstance(picture, Picture)
-    of_folds = [member["test"]["theil_u"] for member in found.experiments[0].metrics["members"]]
+    of_folds = [network["test"]["theil_u"] for network in found.experiments[0].metrics["networks"]]
     words = ", ".join(formatting.plain(u) for u in of_folds[::-1])
     assert f"djia {words}" in picture.alt and "2017-08, 2017-11, 2018-01" in picture.caption
 

@@ -19,7 +19,7 @@ from PIL import Image
 from pipeline import artifacts
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.encoding.records import Encoded, member_key, unpack
+from pipeline.encoding.records import Encoded, network_key, unpack
 from pipeline.encoding.text_cleaning import prepare
 from pipeline.errors import DataError
 from pipeline.serving.served import Served
@@ -27,6 +27,7 @@ from pipeline.tasks import TASKS
 from pipeline.tasks.forecasting.prepare import targets
 from pipeline.tasks.returns.prepare import COLUMNS, days
 from pipeline.tasks.textbook.scaled_windows.prepare import bounds
+from tests.tasks.case import CASES
 
 LONG = "word " * 20_000
 ROOT = Path(__file__).parents[2]
@@ -44,9 +45,9 @@ def encoded(trained: Project, experiments: dict[str, str]) -> dict[str, Encoded]
 
 @pytest.fixture(scope="module")
 def stored(trained: Project, experiments: dict[str, str]) -> dict[str, NDArray[Any]]:
-    """The first member's predictions for the test rows: the weights that answer are its own."""
+    """The first network's predictions for the test rows: the weights that answer are its own."""
     return {
-        task: artifacts.load_arrays(trained.predictions(name, name) / "predictions.npz")[member_key(0, "test")]
+        task: artifacts.load_arrays(trained.predictions(name, name) / "predictions.npz")[network_key(0, "test")]
         for task, name in experiments.items()
     }
 
@@ -66,7 +67,7 @@ def parts(served: dict[str, Served], encoded: dict[str, Encoded], stored: dict[s
 
 
 def test_every_task_answers_and_is_asked_here(served: dict[str, Served]) -> None:
-    assert set(TASKS) == set(served) == set(ODD) == set(FINE)
+    assert set(TASKS) == set(served) == set(CASES) == set(FINE)
     for name, task in TASKS.items():
         assert served[name].task is task
         assert served[name].loaded is served[name].loaded, "built once"
@@ -87,7 +88,7 @@ FINE: dict[str, Any] = {
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_example_of_the_signature_has_the_fields_of_an_answer(task: str, served: dict[str, Served]) -> None:
-    """An answer has each field that is in all examples, and no other field than theirs, except for one without value."""
+    """An answer has every field that all examples have, and no field that none has, except for one without value."""
     outputs = TASKS[task].serving_example.outputs
     always, ever = set.intersection(*map(set, outputs)), set.union(*map(set, outputs))
     (whole,) = served[task].answer([FINE[task]])
@@ -264,7 +265,7 @@ def test_the_interval_holds_nine_of_ten_of_the_validation_part_and_is_counted_on
     for task in ("forecasting", "returns"):
         name = experiments[task]
         predictions = artifacts.load_arrays(trained.predictions(name, name) / "predictions.npz")
-        validation = predictions[member_key(0, "validation")]
+        validation = predictions[network_key(0, "validation")]
         interval = parts[0][task].encoder["interval"]
         half = interval["widths"] if task == "forecasting" else interval["width"]
         if task == "forecasting":
@@ -347,92 +348,31 @@ def test_a_window_is_all_that_a_next_character_depends_on(served: dict[str, Serv
 
 
 NUMBERS = [float(i % 9) for i in range(200)]
-TEXTS = ["", " ", "🙂🙂", "zzqx vrk", "\x00\n\t", "\ud800", LONG, 5, None, b"x", ["x"], {"x": 1}]
 PNG = picture(np.zeros((8, 8, 1), np.uint8))
 SHORT = {name: [1.0] * 50 for name in COLUMNS}
-ODD: dict[str, list[Any]] = {
-    "char_lm": TEXTS,
-    "char_windows": TEXTS,
-    "sentiment": [*TEXTS, "x" * 100_000],
-    "pos_tagging": [*TEXTS, "x" * 100_000],
-    "padded_texts": [*TEXTS, "x" * 100_000],
-    "padded_tags": [*TEXTS, "x" * 100_000],
-    "forecasting": [
-        *("", "x", "🙂", 5, None, [], NUMBERS, b"x"),
-        *(
-            {"values": v}
-            for v in (5, None, "x", [], ["x"], [1.0, 2.0], [[1.0], [2.0]], [1.0] * 50 + [float("nan")] * 150)
-        ),
-        *({"values": NUMBERS, "start": start} for start in ("yesterday", "", None, 5, [], "0000-00-00", "99999-01-01")),
-        *({"values": NUMBERS}, {"values": [1e300] * 200}, {"start": "2026-01-01"}, {"x": 1}),
-        {"values": list(map(float, range(20_000)))},
-    ],
-    "cosine_windows": [
-        *("", "x", "🙂", 5, None, [], NUMBERS, b"x", {"x": 1}, {"values": NUMBERS}, {"values": [1e300] * 200}),
-        *({"values": v} for v in (5, None, "x", [], ["x"], [1.0, 2.0], [[1.0], [2.0]], [float("nan")] * 60)),
-    ],
-    "image_rows": [
-        *("", "🙂", "not base64", "ü", LONG, "A" * 100_000, 5, None, b"x", ["x"]),
-        base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(100)).decode(),
-        base64.b64encode(base64.b64decode(PNG)[:50]).decode(),
-        base64.b64encode(base64.b64decode(PNG)[:-20] + bytes(20)).decode(),
-        base64.b64encode(base64.b64decode(picture(np.zeros((40, 40, 3), np.uint8), "JPEG"))[:300]).decode(),
-    ],
-}
-ODD["scaled_windows"] = [*ODD["forecasting"], {"values": [0.0] * 3}]
-ODD["returns"] = [
-    *ODD["forecasting"],
-    *(
-        SHORT | {name: v}
-        for name in COLUMNS
-        for v in (5, "x", [], [1.0], [[1.0]] * 50, [0.0] * 50, [float("nan")] * 50)
-    ),
-    *(SHORT | {"values": v} for v in ([1e300] * 50, [-1.0] * 50, [None] * 50)),
-    SHORT | {"high": [0.5] * 50},
-]
-ODD_OPTIONS: dict[str, list[dict[str, Any]]] = {
-    "char_lm": [
-        *({"length": v} for v in (0, -1, 10**9, "x", None, float("nan"), float("inf"), [])),
-        *({"temperature": v} for v in (-1.0, 11.0, float("nan"), float("inf"), "x", None)),
-        *({"seed": v} for v in (-1, "x", None, 2**70)),
-        *({"score": v} for v in (1, "yes", None, [])),
-        {"colour": "red", "length": 5},
-    ],
-    "forecasting": [{"steps": v} for v in (0, -1, 10**12, "x", None, True, float("nan"), [])],
-    "sentiment": [{"temperature": 1.0}],
-}
 
 
-KNOWN = {"forecasting": ("steps",), "cosine_windows": ("steps",), "char_lm": ("length",), "char_windows": ("length",)}
+@pytest.mark.parametrize("task", TASKS)
+def test_odd_input_gets_an_answer_or_the_message_that_helps(task: str, served: dict[str, Served]) -> None:
+    """The cases of the tasks say which; here trained models are asked."""
+    assert len(CASES[task].odd) > 5
+    short = {"length": 5, "steps": 3}
+    options = {name: short[name] for name in short.keys() & dict(TASKS[task].serving_example.options or {}).keys()}
+    for item, message in CASES[task].odd:
+        if message is None:
+            (answer,) = served[task].answer([item], options)
+            assert all(answer[key] for key in {"text", "label", "tags", "values"} & set(answer)), item
+            assert np.isfinite(answer.get("values", 0.0)).all() and 0.0 <= answer.get("probability", 0.0) <= 1.0
+        else:
+            with pytest.raises(DataError, match=message):
+                served[task].answer([item], options)
 
 
-def answer_or_message(served: Served, inputs: list[Any], options: dict[str, Any]) -> None:
-    """Anything but an answer for each input and a DataError with a message goes up."""
-    try:
-        answers = served.answer(inputs, options)
-    except DataError:
-        return
-    assert len(answers) == len(inputs)
-    for answer in answers:
-        for key in {"text", "label", "tags", "values"} & set(answer):
-            assert answer[key]
-        assert np.isfinite(answer.get("values", 0.0)).all() and 0.0 <= answer.get("probability", 0.0) <= 1.0
-
-
-@pytest.mark.parametrize(
-    ("task", "item"), [(task, item) for task in ODD for item in ODD[task]], ids=lambda v: repr(v)[:40]
-)
-def test_odd_input_gets_an_answer_or_a_message(task: str, item: Any, served: dict[str, Served]) -> None:
-    given = {"length": 5, "steps": 3}
-    answer_or_message(served[task], [item], {name: given[name] for name in KNOWN.get(task, ())})
-
-
-@pytest.mark.parametrize(
-    ("task", "options"), [(task, options) for task in ODD_OPTIONS for options in ODD_OPTIONS[task]], ids=repr
-)
-def test_odd_options_get_an_answer_or_a_message(task: str, options: dict[str, Any], served: dict[str, Served]) -> None:
-    with pytest.raises(DataError, match=f"^{next(iter(options))}: "):
-        served[task].answer(["a" if task != "forecasting" else {}], options)
+@pytest.mark.parametrize("task", [name for name in TASKS if CASES[name].odd_options])
+def test_a_wrong_option_is_named(task: str, served: dict[str, Served]) -> None:
+    for options in CASES[task].odd_options:
+        with pytest.raises(DataError, match=f"^{next(iter(options))}: found "):
+            served[task].answer([FINE[task]], options)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -10,7 +10,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.encoding.records import Encoded, member_key
+from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import DataError
 from pipeline.evaluation.raw_rows import RawRows
 from pipeline.evaluation.task import Task
@@ -42,7 +42,7 @@ def in_project(trained: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 def rows_of(project: Project, name: str, count: int) -> RawRows:
     network = artifacts.load_json(project.model(name) / "model" / "network.json")
     dataset = network["dataset"]
-    stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[member_key(0, "test")]
+    stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[network_key(0, "test")]
     return raw_rows(network, artifacts.load_encoded(project.prepared(dataset)), stored, count)
 
 

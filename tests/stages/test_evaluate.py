@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.encoding.records import SPLITS, member_key
+from pipeline.encoding.records import SPLITS, network_key
 from pipeline.evaluation import scoring
 from pipeline.evaluation.metric import Metric
 from pipeline.tasks import TASKS, task_named
@@ -154,7 +154,7 @@ def test_a_task_keeps_its_contract(task: str, trained: Project, experiments: dic
     found = metrics_of(trained, name)
     assert {contract.primary_metric.name, contract.monitor.name} <= set(found["test"])
     assert isinstance(contract.bootstrap_block, int) and contract.bootstrap_block >= 1
-    ours = scoring.test_losses(contract, encoded, fit["members"], predictions)
+    ours = scoring.test_losses(contract, encoded, fit["networks"], predictions)
     assert ours.ndim == 1 and np.isfinite(ours).all()
     assert len(ours) == _tested(task, encoded)
     # Horizons of a forecast miss a few targets each at the ends, so their mean differs a little from a mean of means.
@@ -203,9 +203,9 @@ def test_the_members_are_the_seeds_and_folds(task: str, trained: Project, experi
     found = metrics_of(trained, name)
     folds = [(3, 0), (3, 1)]
     expected = {"sentiment": folds, "returns": folds, "forecasting": [(3, 0), (4, 0)]}.get(task, [(3, 0)])
-    assert [(member["seed"], member["fold"]) for member in found["members"]] == expected
+    assert [(network["seed"], network["fold"]) for network in found["networks"]] == expected
     if len(expected) > 1:
-        scores = [member["test"][metric] for member in found["members"]]
+        scores = [network["test"][metric] for network in found["networks"]]
         assert found["test"][metric] == pytest.approx(np.mean(scores))
         assert found["test_sd"][metric] == pytest.approx(np.std(scores, ddof=1))
         assert scores[0] != scores[1]
@@ -269,7 +269,7 @@ def test_forecast_scores_by_hand(trained: Project, experiments: dict[str, str]) 
     arrays, start = encoded.arrays, encoded.encoder["cuts"][1]
     values, valid = arrays["values"], arrays["valid"]
     predictions = artifacts.load_arrays(trained.predictions(*[experiments["forecasting"]] * 2) / "predictions.npz")
-    made = predictions[member_key(0, "test")]
+    made = predictions[network_key(0, "test")]
     score = task_named("forecasting").score(encoded, "test", made, 0)
     first = start - 4  # the origin of the first row: its target four steps ahead is the first of the test part
     for j, horizon in enumerate((1, 4)):

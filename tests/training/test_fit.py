@@ -38,11 +38,9 @@ class Line:
         self.weights.append(trainable(self.compiled.model)[0])
 
 
-PLAIN: dict[str, Any] = {"schedule": "constant", "clip_norm": None}
-
-
 def linear(**options: Any) -> tuple[Network, Compiled]:
-    network = Network(**{"dataset": "made-up", "optimizer": "sgd", "learning_rate": 0.01, **PLAIN, **options})
+    plain = {"optimizer": "sgd", "learning_rate": 0.01, "schedule": "constant", "clip_norm": None}
+    network = Network(**{"dataset": "made-up", **plain, **options})
     x = keras.Input((INPUTS,))
     model = keras.Model(x, keras.layers.Dense(1, use_bias=False)(x))
     load(model, [np.array([[1.0], [-2.0], [0.5]], np.float32)])

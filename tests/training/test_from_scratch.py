@@ -39,7 +39,7 @@ def test_the_weights_are_those_that_keras_trains(cell: str, options: dict[str, o
     for engine, kind in {"keras": Compiled, "numpy": FromScratch}.items():
         trainer = Trainer(TASK, network.model_copy(update={"engine": engine}), encoded, epochs=4)
         assert type(trainer.compiled) is kind
-        found[engine] = trainer.member(1, 0, engine)
+        found[engine] = trainer.trained(1, 0, engine)
     keras, numpy = found["keras"], found["numpy"]
     np.testing.assert_allclose(
         [row["loss"] for row in numpy.history], [row["loss"] for row in keras.history], rtol=1e-4

@@ -17,7 +17,9 @@ X, Y = IDS[:, :-1], IDS[:, 1:]
 
 
 def model(cell: str, units: int = 6) -> Any:
-    network = CharLmNetwork(dataset="made-up", task="char_lm", cell=cell, units=units, embedding=4, stateful=False)
+    network = CharLmNetwork(
+        dataset="made-up", task="char_lm", cell=cell, units=units, embedding=4, layers=1, stateful=False
+    )
     return build(network, ENCODER)
 
 

@@ -16,7 +16,7 @@ from pipeline.tasks import TASKS
 from pipeline.tracking import delivery
 from pipeline.tracking.record import load as load_journal
 from pipeline.training import repeats
-from pipeline.training.repeats import Member, Trainer
+from pipeline.training.repeats import TrainedNetwork, Trainer
 from tests.tasks.case import CASES
 
 
@@ -27,7 +27,7 @@ def content(weights: list[NDArray[Any]], folder: Path) -> bytes:
 
 
 @pytest.fixture(scope="module", params=TASKS)
-def twice(request: pytest.FixtureRequest) -> tuple[list[Member], list[Member]]:
+def twice(request: pytest.FixtureRequest) -> tuple[list[TrainedNetwork], list[TrainedNetwork]]:
     """Seeds 1 and 2 one after the other in one trainer, and 2 and 1 in another."""
     case, found = CASES[request.param], []
     with pytest.MonkeyPatch.context() as patch:
@@ -35,11 +35,13 @@ def twice(request: pytest.FixtureRequest) -> tuple[list[Member], list[Member]]:
         patch.setattr("pipeline.tasks.textbook.char_windows.network.LENGTHS", {"next": 20})
         for seeds in ((1, 2), (2, 1)):
             trainer = Trainer(case.task, case.network_row(), case.encoded(), epochs=2)
-            found.append([trainer.member(seed, 0, case.task.name) for seed in seeds])
+            found.append([trainer.trained(seed, 0, case.task.name) for seed in seeds])
     return found[0], found[1]
 
 
-def test_the_same_seed_gives_the_same_bytes(twice: tuple[list[Member], list[Member]], tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes(
+    twice: tuple[list[TrainedNetwork], list[TrainedNetwork]], tmp_path: Path
+) -> None:
     (first, other), (_, again) = twice
     assert first.samples == again.samples
     assert content(first.weights, tmp_path) == content(again.weights, tmp_path)
@@ -48,7 +50,9 @@ def test_the_same_seed_gives_the_same_bytes(twice: tuple[list[Member], list[Memb
     assert all(np.array_equal(p, again.predictions[split]) for split, p in first.predictions.items())
 
 
-def test_a_repeat_equals_a_training_alone(twice: tuple[list[Member], list[Member]], tmp_path: Path) -> None:
+def test_a_repeat_equals_a_training_alone(
+    twice: tuple[list[TrainedNetwork], list[TrainedNetwork]], tmp_path: Path
+) -> None:
     (_, repeat), (alone, _) = twice
     assert repeat.seed == alone.seed == 2
     assert content(repeat.weights, tmp_path) == content(alone.weights, tmp_path)
@@ -74,7 +78,7 @@ def test_refit_trains_on_train_and_validation_for_as_many_epochs_as_were_best(
     monkeypatch.setattr("pipeline.tasks.char_lm.network.SAMPLE_LENGTH", 20)
     task = replace(case.task, score=lambda *_: {"bits_per_char": next(bits)})
     trainer = Trainer(task, network, encoded, epochs=3)
-    refitted = trainer.member(1, 0, "refitted")
+    refitted = trainer.trained(1, 0, "refitted")
     assert refitted.epochs == 2 and len(refitted.history) == 3
     # By hand: two epochs from the same seed on a text that is train and validation in one.
     joined = np.concatenate([encoded.arrays["train"], encoded.arrays["validation"]])
@@ -96,7 +100,7 @@ datasets: {cosine: {source: cosine, task: forecasting}}
 experiments:
   wild:
     {dataset: cosine, task: forecasting, units: 4, time_steps: 10, loss: mse, optimizer: sgd, learning_rate: 1.0e+6,
-     clip_norm: null}
+     schedule: constant, clip_norm: null}
   large: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, batch_size: 1000}
 """
 

@@ -54,8 +54,11 @@ class OwnTable(OwnRow):
 
 
 class OwnLabelled(OwnTable):
-    """A text and its class in each row. `labels`: the class that each value of the label column stands for; without it
-    every value is a class. `quoting`: a text with a delimiter or a line end in it stands in double quotes."""
+    """A text and its class in each row.
+
+    `labels`: the class that each value of the label column means; without it every value is a class. `quoting`: a text
+    that contains a delimiter or a line end is in double quotes.
+    """
 
     reader: Literal["own_labelled"]
     text: Column

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.encoding.records import member_key
+from pipeline.encoding.records import network_key
 from pipeline.reporting import charts, formatting, generated
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
@@ -20,7 +20,7 @@ def figures(data: ReportData) -> list[Element]:
 
 def _gradients(data: ReportData) -> list[Picture]:
     """Draw a panel for each state of the weights, with a line for each experiment that measured gradients."""
-    key = member_key(0, "gradients")
+    key = network_key(0, "gradients")
     measured = {
         row.name: np.maximum(row.predictions[key], SMALLEST) for row in data.experiments if key in row.predictions
     }

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoding.records import member_key
+from pipeline.encoding.records import network_key
 from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
@@ -24,7 +24,7 @@ def figures(data: ReportData) -> list[Element]:
     ours = {row.name: row.test_predictions()[0] for row in data.experiments}
     best = data.best_baseline()
     rival = {f"{best[0]} (baseline)": best[1][0]} if best else {}
-    runs = [_free_run(data, row) for row in data.experiments if member_key(0, "free_run") in row.predictions]
+    runs = [_free_run(data, row) for row in data.experiments if network_key(0, "free_run") in row.predictions]
     by_horizon = [_by_horizon(data, ours, rival)] if len(data.encoded.encoder["horizons"]) > 1 else []
     return [_over_truth(data, ours, rival), *by_horizon, *runs]
 
@@ -86,7 +86,7 @@ def absolute_errors(truth: NDArray[np.float64], predictions: NDArray[Any]) -> li
 
 def _free_run(data: ReportData, row: Experiment) -> Picture:
     """Draw the end of a long forecast that is fed only its own values; a drift shows there."""
-    forecast = row.predictions[member_key(0, "free_run")]
+    forecast = row.predictions[network_key(0, "free_run")]
     start, _ = bounds(data.encoded, "test")
     truth = data.encoded.arrays["values"][start : start + len(forecast)]
     x = np.arange(len(forecast))[-STEPS:]

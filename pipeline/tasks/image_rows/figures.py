@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoding.records import member_key
+from pipeline.encoding.records import network_key
 from pipeline.reporting import charts
 from pipeline.reporting.classes import Answers, confusion
 from pipeline.reporting.elements import Element, Picture
@@ -30,7 +30,7 @@ def figures(data: ReportData) -> list[Element]:
 
 def _drawn(data: ReportData) -> list[Picture]:
     """Show what networks draw from a label alone."""
-    key = member_key(0, "drawn")
+    key = network_key(0, "drawn")
     names = data.encoded.encoder["label_names"]
     drawings = [(row.name, row.predictions[key]) for row in data.experiments if key in row.predictions]
     return [

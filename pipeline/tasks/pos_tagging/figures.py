@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoding.records import SPLITS, member_key, unpack
+from pipeline.encoding.records import SPLITS, network_key, unpack
 from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture, Sentences
@@ -22,7 +22,7 @@ def figures(data: ReportData) -> list[Element]:
     picked = row.test_predictions()[0].astype(np.int64)
     truth = data.encoded.arrays["tags"][in_split(data.encoded, "test")].astype(np.int64)
     shown: list[Element] = [_by_length(data, truth)]
-    shown += [_attention(data, r) for r in data.experiments if member_key(0, "attention") in r.predictions]
+    shown += [_attention(data, r) for r in data.experiments if network_key(0, "attention") in r.predictions]
     if np.array_equal(picked, truth):
         return shown
     names = [*data.encoded.encoder["tags"], NOT_IN_TRAINING]  # the last one has id -1
@@ -64,7 +64,7 @@ def _by_length(data: ReportData, truth: NDArray[np.int64]) -> Picture:
 def _attention(data: ReportData, row: Experiment) -> Picture:
     arrays = data.encoded.arrays
     which = shown_sentences(data.encoded)
-    weights = row.predictions[member_key(0, "attention")]
+    weights = row.predictions[network_key(0, "attention")]
     spans = [np.arange(arrays["offsets"][i], arrays["offsets"][i + 1]) for i in which]
     maps = [(w[: len(s), : len(s)], unpack(arrays, s)) for w, s in zip(weights, spans, strict=True)]
     own = np.mean(np.concatenate([np.diag(w) for w, _ in maps]))

@@ -49,13 +49,13 @@ def coverage(encoded: Encoded, validation: NDArray[Any], predictions: NDArray[An
     return {"interval_coverage": float(np.mean(error <= interval(encoded, validation, fold)["width"]))}
 
 
-def score_origins(encoded: Encoded, members: Sequence[tuple[int, NDArray[Any]]]) -> dict[str, float]:
-    """Return figures of the test days of all origins together. members: (fold, test predictions) of each network.
+def score_origins(encoded: Encoded, networks: Sequence[tuple[int, NDArray[Any]]]) -> dict[str, float]:
+    """Return figures of the test days of all origins together. networks: (fold, test predictions) of each network.
 
     dm_p is the one-sided p of the Diebold–Mariano test that the squared errors are smaller than those of "no change".
     """
     ours: dict[int, list[Floats]] = {}
-    for fold, predictions in members:
+    for fold, predictions in networks:
         truth = encoded.arrays["returns"][days(encoded, "test", fold)]
         ours.setdefault(fold, []).append((predictions - truth) ** 2)
     latest_last = sorted(ours, reverse=True)

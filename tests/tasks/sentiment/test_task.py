@@ -87,10 +87,10 @@ def test_a_single_split_has_the_asked_shares_of_each_class(validation: float, te
     encoded = encode(record(600, 0.3), row(validation=validation, test=test), 3)
     (split,), labels = encoded.arrays["split"], encoded.arrays["labels"]
     for label in (0, 1):
-        members = split[labels == label]
-        tests = np.sum(members == TEST)
-        assert abs(tests - test * len(members)) <= 1
-        assert abs(np.sum(members == VALIDATION) - validation * (len(members) - tests)) <= 1
+        networks = split[labels == label]
+        tests = np.sum(networks == TEST)
+        assert abs(tests - test * len(networks)) <= 1
+        assert abs(np.sum(networks == VALIDATION) - validation * (len(networks) - tests)) <= 1
     assert {name: int(np.sum(split == i)) for i, name in enumerate(SPLITS)} == dict(encoded.examples)
     assert min(encoded.examples.values()) > 0
 

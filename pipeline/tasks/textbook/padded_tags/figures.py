@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.encoding.records import member_key
+from pipeline.encoding.records import network_key
 from pipeline.reporting import charts
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.formatting import count
@@ -19,7 +19,7 @@ def figures(data: ReportData) -> list[Element]:
     kinds = {"padding": ~real, f"words with tag 0 ({first})": real & (tags == 0), "other words": tags > 0}
     answers = {row.name: row.test_predictions()[0] for row in data.experiments}
     stored = data.baseline_predictions
-    rivals = {name: stored[key] for name in data.baselines if (key := member_key(name, 0)) in stored}
+    rivals = {name: stored[key] for name in data.baselines if (key := network_key(name, 0)) in stored}
     shares = {name: _right(picked == tags, kinds) for name, picked in {**answers, **rivals}.items()}
     groups = [f"{kind}\n{count(int(cells.sum()))} cells" for kind, cells in kinds.items()]
     summary = "; ".join(f"{name} {', '.join(f'{share:.0f}' for share in row)}" for name, row in shares.items())

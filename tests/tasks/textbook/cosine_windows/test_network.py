@@ -24,16 +24,9 @@ from pipeline.training.repeats import Trainer
 
 ROW = CosineWindowsData(source="cosine", task="cosine_windows", window=50, training=100, validation_windows=50)
 NETWORK = CosineWindowsNetwork(
-    dataset="x",
-    task="cosine_windows",
-    cell="simple_rnn",
-    units=100,
-    learning_rate=1e-4,
-    schedule="constant",
-    clip_norm=None,
-    clip_value=10.0,
-    batch_size=1,
-)
+    dataset="x", task="cosine_windows", cell="simple_rnn", units=100, batch_size=1,
+    learning_rate=1e-4, schedule="constant", clip_norm=None, clip_value=10.0,
+)  # fmt: skip
 
 
 def series(points: int = 2000) -> Series:
@@ -156,7 +149,7 @@ def test_the_windows_come_one_by_one_in_their_order() -> None:
 
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
 def test_the_network_in_numpy_is_the_one_that_keras_serves(cell: str) -> None:
-    found = trainer(cell=cell, units=20, learning_rate=0.01).member(1, 0, cell)
+    found = trainer(cell=cell, units=20, learning_rate=0.01).trained(1, 0, cell)
     twin = build(NETWORK.model_copy(update={"cell": cell, "units": 20}), ENCODED.encoder)
     load(twin, found.weights)
     served = after(Compiled(twin), ENCODED.arrays["test_x"])
@@ -168,7 +161,7 @@ def test_the_network_in_numpy_is_the_one_that_keras_serves(cell: str) -> None:
 
 
 def test_training_and_validation_losses_fall() -> None:
-    history = trainer().member(42, 0, "chapter").history
+    history = trainer().trained(42, 0, "chapter").history
     assert history[1]["loss"] < 0.6 * history[0]["loss"] and history[1]["val_rmse"] < history[0]["val_rmse"]
 
 
