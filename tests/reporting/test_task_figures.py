@@ -119,7 +119,7 @@ def test_all_folds_are_pooled_and_the_worst_mistake_comes_first(finished: Projec
     assert shown[0] == pytest.approx(100 * answers.probabilities[wrong].max(), abs=0.05)
 
 
-def test_a_chapters_figure_stands_beside_the_one_that_holds(finished: Project) -> None:
+def test_a_textbook_figure_is_shown_with_the_held_out_one(finished: Project) -> None:
     found, shown = load(finished, "padded_texts"), drawn(finished, "padded_texts")
     (row,) = (r.metrics for r in found.experiments)
     chosen = shown["Chosen on, tested on"]
