@@ -75,7 +75,8 @@ def _of_recipes(files: Files, file: str, *, with_dvc: bool) -> Iterator[Mistake]
     used = {name: row.get("recipe") for name, row in experiments.items() if isinstance(row, dict)}
     for name, recipe in used.items():
         if recipe is None and with_dvc:
-            yield Mistake(("experiments", str(name), "recipe"), f"missing; {known}", file)
+            plain = "" if "none" in recipes else "; or write `recipe: none`, and `none: {}` under recipes"
+            yield Mistake(("experiments", str(name), "recipe"), f"missing; {known}{plain}", file)
         if recipe is not None and recipe not in [*recipes]:
             yield Mistake(("experiments", str(name), "recipe"), f"found {recipe!r}; {known}", file)
     for name, row in recipes.items():

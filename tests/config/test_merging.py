@@ -116,7 +116,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "no recipe": (
         ("experiments", "alice"),
         {"dataset": "alice", "task": "char_lm"},
-        "experiments.alice.recipe: missing; known: small",
+        "experiments.alice.recipe: missing; known: small; or write `recipe: none`, and `none: {}` under recipes",
     ),
     "an unknown recipe": (
         ("experiments", "alice", "recipe"),
