@@ -451,3 +451,16 @@ def test_after_accepting_only_the_branch_of_that_source_has_changed(
     status, branch = python(BRANCH)
     assert status == {"download@alice": [{"changed deps": {"params.yaml": {"sources.alice": "modified"}}}]}
     assert branch == sorted(_stored(project)["stages"])
+
+
+def test_a_source_of_the_textbooks_file_is_pinned_there(project: Project) -> None:
+    main = (project.root / "params.yaml").read_bytes()
+    path = project.root / "textbook" / "params.yaml"
+    path.parent.mkdir()
+    path.write_text("sources:\n  msft: {reader: msft}   # a share\ndatasets: {}\nexperiments: {}\n")
+    params = loading.load(project.root, SOURCES)
+    probe._pin(project, params, {"msft": {"MSFT.csv": "1" * 64}})
+    assert (project.root / "params.yaml").read_bytes() == main
+    assert loading.load(project.root, SOURCES).sources["msft"].pins == {"MSFT.csv": "1" * 64}
+    assert path.read_text().startswith("sources:\n  msft: {reader: msft, pins:")
+    assert "# a share" in path.read_text()

@@ -96,3 +96,61 @@ def test_a_project_that_was_never_reproduced_has_no_hashes(tmp_path: Path) -> No
     assert provenance.locked(Project(tmp_path)) == provenance.hashes(Project(tmp_path)) == {}
     (tmp_path / "dvc.lock").write_text("")
     assert provenance.locked(Project(tmp_path)) == {}
+
+
+TEXTBOOK = {
+    "sources": {},
+    "recipes": {"small": {"units": 4}},
+    "datasets": {"chapter": {"source": "digits", "task": "image_rows", "protocol": "textbook"}},
+    "experiments": {"chapter": {"dataset": "chapter", "task": "image_rows", "recipe": "small"}},
+}
+
+
+def test_settings_of_the_textbooks_file_are_named_with_it(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({**PARAMS, "own": {}}))
+    (tmp_path / "textbook").mkdir()
+    (tmp_path / "textbook" / "params.yaml").write_text(yaml.safe_dump(TEXTBOOK))
+    settings = provenance.settings(loading.load(tmp_path, SOURCES), "chapter")
+    assert settings == {
+        "seed": 1,
+        "edition": "synthetic",
+        "cell": None,
+        "sources.digits": {"reader": "digits"},
+        "textbook/params.yaml:datasets.chapter": TEXTBOOK["datasets"]["chapter"],
+        "textbook/params.yaml:recipes.small": {"units": 4},
+        "textbook/params.yaml:experiments.chapter": TEXTBOOK["experiments"]["chapter"],
+    }
+    assert provenance.target(settings, "train", "chapter") == "textbook/dvc.yaml:train@chapter"
+    assert provenance.target(SETTINGS, "train", "rows") == "train@rows"
+
+
+def test_remake_names_what_the_textbooks_file_does_not_have(repository: Project) -> None:
+    (repository.root / "params.yaml").write_text(yaml.safe_dump({**PARAMS, "own": {}}))
+    (repository.root / "textbook").mkdir()
+    (repository.root / "textbook" / "params.yaml").write_text(yaml.safe_dump(TEXTBOOK))
+    settings = provenance.settings(loading.load(repository.root, SOURCES), "chapter")
+    for command in (
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "textbook"],
+    ):
+        subprocess.run(["git", *command], cwd=repository.root, check=True)
+    target = provenance.target(settings, "evaluate", "chapter")
+    before = f"git checkout {head(repository)} &&"
+    same = provenance.remake(repository, head(repository), target, settings)
+    assert same == f"{before} dvc repro textbook/dvc.yaml:evaluate@chapter"
+    settings |= {"cell": "lstm", "textbook/params.yaml:recipes.small": {"units": 7}}
+    settings["textbook/params.yaml:experiments.chapter"] |= {"layers": 2}
+    assert provenance.remake(repository, head(repository), target, settings) == (
+        f"{before} dvc exp run -S cell=lstm -S textbook/params.yaml:recipes.small.units=7 "
+        f"-S textbook/params.yaml:+experiments.chapter.layers=2 {target}"
+    )
+
+
+def test_stages_of_both_locks_are_known_by_their_targets(tmp_path: Path) -> None:
+    (tmp_path / "textbook").mkdir()
+    for file, name in (("dvc.lock", "rows"), ("textbook/dvc.lock", "chapter")):
+        lock = {"stages": {f"train@{name}": {"cmd": "x", "outs": [{"path": f"data/models/{name}", "md5": name}]}}}
+        (tmp_path / file).write_text(yaml.safe_dump(lock))
+    project = Project(tmp_path)
+    assert provenance.locked(project).keys() == {"train@rows", "textbook/dvc.yaml:train@chapter"}
+    assert provenance.hashes(project) == {"data/models/rows": "rows", "data/models/chapter": "chapter"}
