@@ -362,7 +362,7 @@ OTHERS = {
 SAID = {
     "own_labelled": r"book\.csv: unknown label '2' in line 3; `labels` lists '0', '1'",
     "own_tagged": r"book\.csv: word and tag are both column 2",
-    "own_series": r"book\.csv: 1 times stand twice with different values, first 2026-01-01T00:00:00 in lines 2 and 4",
+    "own_series": r"book\.csv: 1 times occur twice with different values, first 2026-01-01T00:00:00 in lines 2 and 4",
 }
 
 
