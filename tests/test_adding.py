@@ -210,6 +210,8 @@ def test_a_task_is_one_folder_one_row_and_its_settings(here: Clone) -> None:
         here.run("pipeline", *stage.split())
     here.run("pipeline", "report", "turning")
     assert "direction right" in (here.root / "reports/turning/table.md").read_text(encoding="utf-8")
+    shared = ("tests/stages/test_evaluate.py", "tests/serving/test_served.py", "tests/reporting/test_task_figures.py")
+    here.run("pytest", "-q", *shared, "-k", "turning or every_task")
     files = {name for name in here.changed() if name.startswith("pipeline/tasks/turning/")}
     assert len(files - {"pipeline/tasks/turning/__init__.py"}) <= 8
     assert here.changed() - files == {

@@ -67,23 +67,11 @@ def parts(served: dict[str, Served], encoded: dict[str, Encoded], stored: dict[s
 
 
 def test_every_task_answers_and_is_asked_here(served: dict[str, Served]) -> None:
-    assert set(TASKS) == set(served) == set(CASES) == set(FINE)
+    assert set(TASKS) == set(served) == set(CASES)
     for name, task in TASKS.items():
         assert served[name].task is task
         assert served[name].loaded is served[name].loaded, "built once"
         assert served[name].loaded.row.task == name and served[name].loaded.encoder is served[name].encoder
-
-
-FINE: dict[str, Any] = {
-    **dict.fromkeys(("sentiment", "padded_texts"), "it is awesome"),
-    **dict.fromkeys(("char_lm", "char_windows"), "alice was"),
-    **dict.fromkeys(("pos_tagging", "padded_tags"), "the old man the boat ."),
-    "forecasting": {"values": [float(i % 9) for i in range(200)], "start": "2011-07-03T05:00"},
-    "returns": {name: [5.0 + i % 3 for i in range(50)] for name in COLUMNS},
-    "scaled_windows": {"values": [1.0, 2.0, 4.0]},
-    "cosine_windows": {"values": [float(np.cos(i)) for i in range(60)]},
-    "image_rows": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==",
-}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -91,7 +79,7 @@ def test_the_example_of_the_signature_has_the_fields_of_an_answer(task: str, ser
     """An answer has every field that all examples have, and no field that none has, except for one without value."""
     outputs = TASKS[task].serving_example.outputs
     always, ever = set.intersection(*map(set, outputs)), set.union(*map(set, outputs))
-    (whole,) = served[task].answer([FINE[task]])
+    (whole,) = served[task].answer([CASES[task].trained.fine])
     answer = {name: value for name, value in whole.items() if value is not None}
     assert always <= answer.keys() <= ever
     assert "warning" not in always
@@ -372,7 +360,7 @@ def test_odd_input_gets_an_answer_or_the_message_that_helps(task: str, served: d
 def test_a_wrong_option_is_named(task: str, served: dict[str, Served]) -> None:
     for options in CASES[task].odd_options:
         with pytest.raises(DataError, match=f"^{next(iter(options))}: found "):
-            served[task].answer([FINE[task]], options)
+            served[task].answer([CASES[task].trained.fine], options)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -442,10 +430,10 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked(served: d
 @pytest.mark.parametrize("task", TASKS)
 def test_options_are_those_of_the_signature_with_its_defaults(task: str, served: dict[str, Served]) -> None:
     options = dict(TASKS[task].serving_example.options or {})
-    assert served[task].answer([FINE[task]], options) == served[task].answer([FINE[task]])
+    assert served[task].answer([CASES[task].trained.fine], options) == served[task].answer([CASES[task].trained.fine])
     known = ", ".join(options) or "none"
     with pytest.raises(DataError, match=f"^colour: no such option; known: {known}$"):
-        served[task].answer([FINE[task]], options | {"colour": "red"})
+        served[task].answer([CASES[task].trained.fine], options | {"colour": "red"})
 
 
 # From MLflow

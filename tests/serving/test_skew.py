@@ -17,19 +17,11 @@ from pipeline.evaluation.task import Task
 from pipeline.serving.served import Served
 from pipeline.serving.skew import differences, raw_rows
 from pipeline.tasks import TASKS
+from tests.tasks.case import CASES
 
-NAMES = ("alice", "umich", "umich-chapter", "treebank", "electricity", "electricity-day", "digits", "djia")
-# What a model could do to its input otherwise than the training did, by task: a change of its encoder.
-SKEWED: dict[str, Any] = {
-    "alice": lambda encoder: encoder | {"symbols": [*encoder["symbols"][:2], *encoder["symbols"][:1:-1]]},
-    "umich": lambda encoder: encoder | {"bigrams": False},
-    "umich-chapter": lambda encoder: encoder | {"length": 6},
-    "treebank": lambda encoder: encoder | {"ids": {k: v for k, v in encoder["ids"].items() if "suffix" not in k}},
-    "electricity": lambda encoder: encoder | {"step_seconds": 1800},
-    "electricity-day": lambda encoder: encoder | {"mean": encoder["mean"] + 1e-2},
-    "digits": lambda encoder: encoder | {"mean": [encoder["mean"][0] + 1e-3]},
-    "djia": lambda encoder: encoder | {"window": 4},
-}
+# What a model could do to its input otherwise than the training did, by experiment: a change of its encoder.
+SKEWED = {case.trained.name: case.trained.skewed for case in CASES.values() if case.trained.skewed is not None}
+SKEWED["electricity-day"] = lambda encoder: encoder | {"mean": encoder["mean"] + 1e-2}
 
 
 @pytest.fixture
@@ -46,7 +38,7 @@ def rows_of(project: Project, name: str, count: int) -> RawRows:
     return raw_rows(network, artifacts.load_encoded(project.prepared(dataset)), stored, count)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SKEWED)
 def test_raw_test_rows_get_what_evaluate_stored_and_another_preparation_does_not(trained: Project, name: str) -> None:
     rows, served = rows_of(trained, name, 20), Served(trained.model(name) / "model")
     found = differences(rows, served.answer)
@@ -58,10 +50,9 @@ def test_raw_test_rows_get_what_evaluate_stored_and_another_preparation_does_not
 
 def test_every_task_with_raw_rows_is_looked_at(experiments: dict[str, str]) -> None:
     """Those are all whose models are promoted, for the gate asks each of them."""
-    checked = {task for task, name in experiments.items() if name in NAMES}
+    checked = {task for task, name in experiments.items() if name in SKEWED}
     assert checked == {name for name, task in TASKS.items() if task.raw_rows is not None}
     assert checked >= {name for name, task in TASKS.items() if task.comparison is not None} != set()
-    assert SKEWED.keys() == set(NAMES)
 
 
 @pytest.mark.parametrize("task", [task for task in TASKS.values() if task.raw_rows is None], ids=lambda task: task.name)

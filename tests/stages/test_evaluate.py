@@ -10,11 +10,13 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config import loading
 from pipeline.encoding.records import SPLITS, network_key
 from pipeline.evaluation import scoring
 from pipeline.evaluation.metric import Metric
+from pipeline.sources import SOURCES
 from pipeline.tasks import TASKS, task_named
-from pipeline.tasks.textbook.padded_tags import prepare
+from tests.tasks.case import CASES, in_textbook
 
 KEYS = {
     "experiment": str,
@@ -37,36 +39,7 @@ KEYS = {
     "model_id": str,
     "seed": int,
 }
-FORECASTS = ("rmse", "mae", "mase", "theil_u")
-METRICS = {
-    "char_lm": {"bits_per_char"},
-    "char_windows": {"bits_per_char", "window_accuracy"},
-    "sentiment": {"accuracy", "f1", "log_loss"},
-    "pos_tagging": {"token_accuracy", "oov_accuracy", "sentence_accuracy"},
-    "forecasting": {*FORECASTS, *(f"{metric}_h{horizon}" for metric in FORECASTS for horizon in (1, 4))},
-    "image_rows": {"top1_accuracy"},
-    "returns": {"theil_u", "rmse", "mae", "direction_accuracy", "r2"},
-    "scaled_windows": {"rmse", "scaled_rmse", "r2"},
-    "padded_texts": {"accuracy", "accuracy_unseen", "f1", "log_loss"},
-    "cosine_windows": {"rmse", "mae"},
-    "padded_tags": {"padded_accuracy", "token_accuracy"},
-}
-BASELINES = {
-    "char_lm": {"-gram", "bz2"},
-    "char_windows": {"1-gram of the same text", "8-gram of the same text"},
-    "sentiment": {"tfidf"},
-    "pos_tagging": {"most frequent tag", "averaged perceptron"},
-    "forecasting": {"last value", "season 96", "linear"},
-    "image_rows": {"majority", "logistic regression"},
-    "returns": {"persistence", "drift", "always up"},
-    "scaled_windows": {"last value", "mean"},
-    "padded_texts": {"majority", "look-up table", "tfidf+lr"},
-    "cosine_windows": {"mean", "last value", "nearest training window", "AR(2)"},
-    "padded_tags": {"always tag 0", "most frequent tag"},
-}
 OPTIONAL = {"free_run_max_error"}  # only of an experiment that runs free
-TESTED_ON_VALIDATION = {"char_windows", "scaled_windows", "cosine_windows", "padded_tags"}  # the textbook's flaw
-TEXTBOOK = {*TESTED_ON_VALIDATION, "padded_texts"}
 
 
 def metrics_of(project: Project, name: str) -> dict[str, Any]:
@@ -83,8 +56,11 @@ def numbers(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
         yield key, value
 
 
-def test_every_task_is_looked_at(experiments: dict[str, str]) -> None:
-    assert set(experiments) == set(TASKS) == set(METRICS) == set(BASELINES)
+def test_every_task_is_looked_at(trained: Project, experiments: dict[str, str]) -> None:
+    params = loading.load(trained.root, SOURCES)
+    assert {params.experiments[name].task: name for name in experiments.values()} == experiments
+    assert set(experiments) == set(TASKS) == {row.task for row in params.experiments.values()}
+    assert all(CASES[task].trained.figures and CASES[task].trained.baselines for task in TASKS)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -93,7 +69,11 @@ def test_a_metrics_file_holds_what_is_promised(task: str, trained: Project, expe
     for key, kind in KEYS.items():
         assert isinstance(found[key], kind), key
     expected = {"experiment": experiments[task], "dataset": experiments[task], "source": experiments[task], "seed": 3}
-    expected |= {"task": task, "protocol": "textbook" if task in TEXTBOOK else "held_out", "edition": "synthetic"}
+    expected |= {
+        "task": task,
+        "protocol": "textbook" if in_textbook(TASKS[task]) else "held_out",
+        "edition": "synthetic",
+    }
     assert {key: found[key] for key in expected} == expected
     weights = artifacts.load_arrays(trained.model(experiments[task]) / "model" / "weights" / "0.npz")
     assert found["parameters"] == sum(w.size for w in weights.values())
@@ -107,9 +87,10 @@ def test_a_metrics_file_holds_what_is_promised(task: str, trained: Project, expe
 def test_the_metrics_have_their_names_for_test_and_validation(
     task: str, trained: Project, experiments: dict[str, str]
 ) -> None:
-    found = metrics_of(trained, experiments[task])
-    assert set(found["test"]) >= METRICS[task] and set(found["validation"]) >= METRICS[task]
-    assert (found["test"] == found["validation"]) == (task in TESTED_ON_VALIDATION)
+    found, promised = metrics_of(trained, experiments[task]), CASES[task].trained
+    assert set(found["test"]) >= promised.figures and set(found["validation"]) >= promised.figures
+    assert (found["test"] == found["validation"]) == promised.tested_on_validation  # a flaw of the textbook
+    assert in_textbook(TASKS[task]) or not promised.tested_on_validation
     metrics = {name: TASKS[task].metric(name) for part in ("test", "validation") for name in found[part]}
     assert {metric.name for metric in TASKS[task].metrics} - OPTIONAL <= metrics.keys(), "none is promised in vain"
     shares = [found[part][name] for part in ("test", "validation") for name in found[part] if metrics[name].percent]
@@ -121,7 +102,8 @@ def test_the_metrics_have_their_names_for_test_and_validation(
 @pytest.mark.parametrize("task", TASKS)
 def test_baselines_stand_beside_the_figures(task: str, trained: Project, experiments: dict[str, str]) -> None:
     found, metric = metrics_of(trained, experiments[task]), TASKS[task].primary_metric
-    for name in BASELINES[task]:
+    promised = CASES[task].trained
+    for name in promised.baselines:
         assert any(name in baseline for baseline in found["baselines"]), name
     assert all(metric.name in figures for figures in found["baselines"].values())
     against = found["against_baseline"]
@@ -133,9 +115,9 @@ def test_baselines_stand_beside_the_figures(task: str, trained: Project, experim
     interval = against["loss_difference"]
     assert interval["low"] <= interval["mean"] <= interval["high"]
     # Only where examples are right or wrong, and one says nothing of the next.
-    assert ("mcnemar" in against) == (task in ("sentiment", "image_rows", "padded_texts"))
+    assert ("mcnemar" in against) == promised.right_or_wrong
     if "mcnemar" in against:
-        pairs, tested = against["mcnemar"], _tested(task, artifacts.load_encoded(trained.prepared(experiments[task])))
+        pairs, tested = against["mcnemar"], promised.tested(artifacts.load_encoded(trained.prepared(experiments[task])))
         gain = pairs["only_ours_right"] - pairs["only_baseline_right"]
         assert gain == pytest.approx(-interval["mean"] * tested, abs=1e-6)
         assert 0 <= pairs["p"] <= 1
@@ -156,7 +138,7 @@ def test_a_task_keeps_its_contract(task: str, trained: Project, experiments: dic
     assert isinstance(contract.bootstrap_block, int) and contract.bootstrap_block >= 1
     ours = scoring.test_losses(contract, encoded, fit["networks"], predictions)
     assert ours.ndim == 1 and np.isfinite(ours).all()
-    assert len(ours) == _tested(task, encoded)
+    assert len(ours) == CASES[task].trained.tested(encoded)
     # Horizons of a forecast miss a few targets each at the ends, so their mean differs a little from a mean of means.
     close = 2e-3 if task == "forecasting" else 1e-6
     assert _loss(contract.primary_metric, found["test"]) == pytest.approx(ours.mean(), rel=close)
@@ -174,36 +156,12 @@ def _loss(metric: Metric, figures: dict[str, float]) -> float:
     return 1.0 - figures[metric.name] if metric.higher_is_better else figures[metric.name]
 
 
-def _tested(task: str, encoded: Any) -> int:
-    """How many test examples there are, counted from the prepared data alone."""
-    arrays = encoded.arrays
-    if task == "sentiment":
-        return len(arrays["labels"])  # every text is tested once, in its fold
-    if task == "padded_texts":
-        return int(np.sum(arrays["split"] == 2))
-    if task == "padded_tags":
-        return int(prepare.in_split(encoded, "test").sum())
-    if task == "pos_tagging":
-        return int(np.diff(arrays["offsets"])[arrays["split"][0] == 2].sum())
-    if task == "forecasting":
-        at = np.arange(encoded.encoder["cuts"][1], len(arrays["values"]))
-        return len({o for h in (1, 4) for o in at[arrays["valid"][at]] - h})
-    if task == "returns":
-        return round(len(arrays["returns"]) * 0.2)  # every day of the test part, in its origin
-    if task == "scaled_windows":
-        return len(arrays["values"]) - int(len(arrays["values"]) * 0.7) - 3
-    if task == "char_windows":
-        return len(arrays["sample"])
-    return len(arrays["test"] if task == "char_lm" else arrays["test_y"])
-
-
 @pytest.mark.parametrize("task", TASKS)
 def test_the_members_are_the_seeds_and_folds(task: str, trained: Project, experiments: dict[str, str]) -> None:
     name, metric = experiments[task], TASKS[task].primary_metric.name
     found = metrics_of(trained, name)
-    folds = [(3, 0), (3, 1)]
-    expected = {"sentiment": folds, "returns": folds, "forecasting": [(3, 0), (4, 0)]}.get(task, [(3, 0)])
-    assert [(network["seed"], network["fold"]) for network in found["networks"]] == expected
+    expected = CASES[task].trained.networks
+    assert tuple((network["seed"], network["fold"]) for network in found["networks"]) == expected
     if len(expected) > 1:
         scores = [network["test"][metric] for network in found["networks"]]
         assert found["test"][metric] == pytest.approx(np.mean(scores))

@@ -21,6 +21,36 @@ Odd = tuple[tuple[Any, str | None], ...]
 
 
 @dataclass(frozen=True)
+class Trained:
+    """The rows of a task in the project that tests/conftest.py trains with seed 3, and what they must give.
+
+    `name`: of its source, data set and experiment. `source`: the reader of a published source. `dataset` and
+    `experiment`: the settings of these rows, without source, data set and task.
+
+    `figures`: metrics that evaluate must give for test and validation. `baselines`: parts of the names of baselines
+    that it must give. `networks`: the (seed, fold) of each network, in order. `tested(encoded)`: the number of test
+    examples, counted from the prepared data alone. `tested_on_validation`: test and validation are the same examples.
+    `right_or_wrong`: test examples are independent and either right or wrong, so that McNemar's test is made.
+
+    `fine`: a raw input that the trained model answers. `skewed(encoder)`: an encoder that prepares raw input otherwise
+    than training did; for a task with raw_rows.
+    """
+
+    name: str
+    source: str
+    dataset: Mapping[str, Any]
+    experiment: Mapping[str, Any]
+    figures: frozenset[str]
+    baselines: frozenset[str]
+    fine: Any
+    tested: Callable[[Encoded], int]
+    networks: tuple[tuple[int, int], ...] = ((3, 0),)
+    tested_on_validation: bool = False
+    right_or_wrong: bool = False
+    skewed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """A small problem for a task.
 
@@ -30,6 +60,8 @@ class Case:
 
     `odd`: odd raw inputs, each with the pattern of the DataError that it gets from a model of any size, or None for an
     answer. `odd_options`: a known option with a wrong value each, which gets a DataError that begins with its name.
+
+    `trained`: its part of the project that tests of later stages share.
     """
 
     task: Task
@@ -38,6 +70,7 @@ class Case:
     network: Mapping[str, Any]
     truth: Callable[[Encoded, str, int], NDArray[Any]]
     odd: Odd
+    trained: Trained
     odd_options: tuple[Mapping[str, Any], ...] = ()
 
     def dataset_row(self, **changes: Any) -> Any:
@@ -56,6 +89,11 @@ class Case:
 def folder_of(task: Task) -> str:
     """Return the package with the modules of the task, such as pipeline.tasks.sentiment."""
     return task.prepare.__module__.rpartition(".")[0]
+
+
+def in_textbook(task: Task) -> bool:
+    """Check whether the task follows a chapter of the textbook, flaws included."""
+    return folder_of(task).startswith("pipeline.tasks.textbook.")
 
 
 @functools.cache

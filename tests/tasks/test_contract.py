@@ -21,9 +21,9 @@ from pipeline.evaluation.network import LoadedNetwork
 from pipeline.evaluation.task import Comparison, Figures, Intervals, Task
 from pipeline.serving.skew import LIMIT, differences
 from pipeline.tasks import TASKS, task_named
-from tests.tasks.case import CASES, Case, folder_of
+from tests.tasks.case import CASES, Case, folder_of, in_textbook
 
-TEXTBOOK = {"char_windows", "cosine_windows", "padded_tags", "padded_texts", "scaled_windows"}
+TEXTBOOK = {name for name, task in TASKS.items() if in_textbook(task)}
 PARAMETERS = {
     "prepare": ["record", "row", "seed"],
     "fitted": ["encoded", "fitted_on", "fold"],
@@ -58,8 +58,8 @@ def test_every_folder_of_a_task_is_in_the_table() -> None:
     found = {path.parent.name for path in Path(package).rglob("task.py")}
     assert found == set(TASKS)
     assert {folder_of(task).rpartition(".")[2] for task in TASKS.values()} == found
-    textbook = {name for name, task in TASKS.items() if folder_of(task).startswith("pipeline.tasks.textbook.")}
-    assert textbook == TEXTBOOK
+    textbook = {name for name, case in CASES.items() if case.dataset_row().protocol == "textbook"}
+    assert textbook == TEXTBOOK >= {"char_windows", "cosine_windows", "padded_tags", "padded_texts", "scaled_windows"}
     with pytest.raises(
         ConfigError, match=r"task\.parsing: no such row; known: char_lm, char_windows, cosine_windows, "
     ):

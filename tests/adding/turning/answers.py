@@ -17,9 +17,12 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
 
 def _probability(loaded: LoadedNetwork, item: Any) -> float:
     encoder, window = loaded.encoder, loaded.encoder["window"]
-    given = item.get("values") if isinstance(item, dict) and item else encoder["latest"]
-    values = np.asarray(given, np.float64)
-    if values.ndim != 1 or len(values) < window:
-        raise DataError(f'values: needs {{"values": [{window} numbers or more]}}, or {{}} to continue')
+    needed = f'values: needs {{"values": [{window} finite numbers or more]}}, or {{}} to continue from the latest known'
+    try:
+        values = np.asarray(item["values"] if item else encoder["latest"], np.float64)
+    except (TypeError, KeyError, ValueError, IndexError):
+        raise DataError(needed) from None
+    if values.ndim != 1 or len(values) < window or not np.isfinite(values).all():
+        raise DataError(needed)
     scaled = (values[-window:] - encoder["mean"]) / encoder["sd"]
     return float(loaded.model.predict(scaled[None, :, None].astype(np.float32))[0, 0])

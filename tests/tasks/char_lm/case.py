@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
 from pipeline.tasks.char_lm.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import texts
 from tests.tasks.records import running_text
 
@@ -39,5 +39,23 @@ CASE = Case(
         *({"top_p": value} for value in (0.0, -1.0, 1.1, float("nan"), "x", None)),
         *({"seed": value} for value in (-1, "x", None, 2**70)),
         *({"score": value} for value in (1, "yes", None, [])),
+    ),
+    trained=Trained(
+        name="alice",
+        source="alice",
+        dataset={},
+        experiment={
+            "units": 24,
+            "embedding": 8,
+            "stateful": True,
+            "synthetic_epochs": 1,
+            "learning_rate": 0.01,
+            "refit": True,
+        },
+        figures=frozenset({"bits_per_char"}),
+        baselines=frozenset({"-gram", "bz2"}),
+        fine="alice was",
+        tested=lambda encoded: len(encoded.arrays["test"]),
+        skewed=lambda encoder: encoder | {"symbols": [*encoder["symbols"][:2], *encoder["symbols"][:1:-1]]},
     ),
 )

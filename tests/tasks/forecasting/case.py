@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from pipeline.encoding.records import Encoded, Series
 from pipeline.tasks.forecasting.prepare import targets
 from pipeline.tasks.forecasting.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import NO_SERIES, NUMBERS, answered, refused
+
+ERRORS = ("rmse", "mae", "mase", "theil_u")
 
 
 def wave() -> Series:
@@ -20,6 +22,12 @@ def wave() -> Series:
 
 def truth(encoded: Encoded, split: str, fold: int) -> NDArray[Any]:
     return targets(encoded, split)[1]
+
+
+def tested(encoded: Encoded) -> int:
+    """Count the origins of the test part with a target at one of the horizons."""
+    at = np.arange(encoded.encoder["cuts"][1], len(encoded.arrays["values"]))
+    return len({origin for horizon in (1, 4) for origin in at[encoded.arrays["valid"][at]] - horizon})
 
 
 CASE = Case(
@@ -54,4 +62,24 @@ CASE = Case(
         *refused("^extras: is now called covariates$", {"values": NUMBERS, "extras": {}}),
     ),
     odd_options=tuple({"steps": value} for value in (0, -1, 10**12, "x", None, True, float("nan"), [])),
+    trained=Trained(
+        name="electricity",
+        source="electricity",
+        dataset={"horizons": [1, 4], "seasonal_periods": [96], "calendar": True, "lags": 5},
+        experiment={
+            "cell": "simple_rnn",
+            "units": 6,
+            "time_steps": 12,
+            "batch_size": 64,
+            "synthetic_epochs": 1,
+            "learning_rate": 0.01,
+            "repeats": 2,
+        },
+        figures=frozenset({*ERRORS, *(f"{metric}_h{horizon}" for metric in ERRORS for horizon in (1, 4))}),
+        baselines=frozenset({"last value", "season 96", "linear"}),
+        fine={"values": NUMBERS, "start": "2011-07-03T05:00"},
+        tested=tested,
+        networks=((3, 0), (4, 0)),
+        skewed=lambda encoder: encoder | {"step_seconds": 1800},
+    ),
 )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded, Images
 from pipeline.tasks.image_rows.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import LONG_TEXT, answered, not_text, picture, refused
 
 PNG = base64.b64decode(picture(np.zeros((8, 8, 1), np.uint8)))
@@ -54,5 +54,17 @@ CASE = Case(
             *("", "🙂", "not base64", "ü", LONG_TEXT, "A" * 100_000),
             *base64_of(b"\x89PNG\r\n\x1a\n" + bytes(100), PNG[:40], PNG[:-20] + bytes(20), JPEG[:300]),
         ),
+    ),
+    trained=Trained(
+        name="digits",
+        source="digits",
+        dataset={},
+        experiment={"units": 8, "augment": True, "synthetic_epochs": 1, "learning_rate": 0.01},
+        figures=frozenset({"top1_accuracy"}),
+        baselines=frozenset({"majority", "logistic regression"}),
+        fine="iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==",
+        tested=lambda encoded: len(encoded.arrays["test_y"]),
+        right_or_wrong=True,
+        skewed=lambda encoder: encoder | {"mean": [encoder["mean"][0] + 1e-3]},
     ),
 )

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
 from pipeline.tasks.pos_tagging.prepare import in_split
 from pipeline.tasks.pos_tagging.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import EMPTY_TEXTS, LONG_TEXT, STRANGE_TEXTS, answered, not_text, refused
 from tests.tasks.records import tagged_sentences
 
@@ -36,5 +37,23 @@ CASE = Case(
         *answered(*STRANGE_TEXTS, LONG_TEXT),
         *refused("^input 0: no words", *EMPTY_TEXTS),
         *not_text("a sentence"),
+    ),
+    trained=Trained(
+        name="treebank",
+        source="treebank",
+        dataset={},
+        experiment={
+            "cell": "lstm",
+            "units": 8,
+            "embedding": 8,
+            "bidirectional": True,
+            "synthetic_epochs": 2,
+            "learning_rate": 0.02,
+        },
+        figures=frozenset({"token_accuracy", "oov_accuracy", "sentence_accuracy"}),
+        baselines=frozenset({"most frequent tag", "averaged perceptron"}),
+        fine="the old man the boat .",
+        tested=lambda encoded: int(np.diff(encoded.arrays["offsets"])[encoded.arrays["split"][0] == 2].sum()),
+        skewed=lambda encoder: encoder | {"ids": {k: v for k, v in encoder["ids"].items() if "suffix" not in k}},
     ),
 )

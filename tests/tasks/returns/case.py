@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pipeline.encoding.records import Encoded
 from pipeline.tasks.returns.prepare import COLUMNS, days
 from pipeline.tasks.returns.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import DAYS, NO_SERIES, NUMBERS, answered, refused
 from tests.tasks.records import daily_prices
 
@@ -53,5 +53,17 @@ CASE = Case(
         ),
         *answered(DAYS | {"volume": [0.0] * 50}, DAYS | {"values": [1e300] * 50}),
         *refused("^high: must not be below low on any day$", DAYS | {"high": [0.5] * 50}),
+    ),
+    trained=Trained(
+        name="djia",
+        source="djia",
+        dataset={"window": 5, "origins": 2},
+        experiment={"units": 4, "synthetic_epochs": 1, "learning_rate": 0.01},
+        figures=frozenset({"theil_u", "rmse", "mae", "direction_accuracy", "r2"}),
+        baselines=frozenset({"persistence", "drift", "always up"}),
+        fine={name: [5.0 + i % 3 for i in range(50)] for name in COLUMNS},
+        tested=lambda encoded: round(len(encoded.arrays["returns"]) * 0.2),  # each day of the test part, in its origin
+        networks=((3, 0), (3, 1)),
+        skewed=lambda encoder: encoder | {"window": 4},
     ),
 )

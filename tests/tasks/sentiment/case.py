@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.tasks.sentiment.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import texts
 from tests.tasks.records import labelled_texts
 
@@ -34,4 +34,24 @@ CASE = Case(
     },
     truth=truth,
     odd=texts("a text"),
+    trained=Trained(
+        name="umich",
+        source="umich",
+        dataset={"folds": 2, "bigrams": True, "char_ngrams": 3, "min_count": 2},
+        experiment={
+            "units": 8,
+            "embedding": 8,
+            "bidirectional": True,
+            "synthetic_epochs": 2,
+            "learning_rate": 0.02,
+            "refit": True,
+        },
+        figures=frozenset({"accuracy", "f1", "log_loss"}),
+        baselines=frozenset({"tfidf"}),
+        fine="it is awesome",
+        tested=lambda encoded: len(encoded.arrays["labels"]),  # every text is tested once, in its fold
+        networks=((3, 0), (3, 1)),
+        right_or_wrong=True,
+        skewed=lambda encoder: encoder | {"bigrams": False},
+    ),
 )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
 from pipeline.tasks.textbook.char_windows.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import texts
 from tests.tasks.records import running_text
 
@@ -30,4 +30,21 @@ CASE = Case(
     },
     truth=truth,
     odd=texts("a prompt"),
+    trained=Trained(
+        name="alice-chapter",
+        source="alice",
+        dataset={"window": 8, "stride": 5},
+        experiment={
+            "cell": "simple_rnn",
+            "units": 16,
+            "synthetic_epochs": 2,
+            "learning_rate": 0.01,
+            "restore_weights": "last",
+        },
+        figures=frozenset({"bits_per_char", "window_accuracy"}),
+        baselines=frozenset({"1-gram of the same text", "8-gram of the same text"}),
+        fine="alice was",
+        tested=lambda encoded: len(encoded.arrays["sample"]),
+        tested_on_validation=True,
+    ),
 )

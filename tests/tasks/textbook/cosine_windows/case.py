@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded, Series
 from pipeline.tasks.textbook.cosine_windows.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import NO_SERIES, NUMBERS, answered, refused
 
 
@@ -31,4 +31,15 @@ CASE = Case(
         ),
     ),
     odd_options=tuple({"steps": value} for value in (0, -1, 10**12, "x", None, True, float("nan"), [])),
+    trained=Trained(
+        name="cosine",
+        source="cosine",
+        dataset={},
+        experiment={"cell": "simple_rnn", "units": 8, "learning_rate": 0.01, "synthetic_epochs": 1},
+        figures=frozenset({"rmse", "mae"}),
+        baselines=frozenset({"mean", "last value", "nearest training window", "AR(2)"}),
+        fine={"values": [float(np.cos(i)) for i in range(60)]},
+        tested=lambda encoded: len(encoded.arrays["test_y"]),
+        tested_on_validation=True,
+    ),
 )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pipeline.encoding.records import Encoded
 from pipeline.tasks.textbook.padded_tags.prepare import in_split
 from pipeline.tasks.textbook.padded_tags.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import EMPTY_TEXTS, LONG_TEXT, STRANGE_TEXTS, answered, not_text, refused
 from tests.tasks.records import tagged_sentences
 
@@ -33,5 +33,16 @@ CASE = Case(
         *refused("^input 0: no words", *EMPTY_TEXTS),
         *refused(r"^input 0: 20000 words; the network reads at most \d+$", LONG_TEXT),
         *not_text("a sentence"),
+    ),
+    trained=Trained(
+        name="treebank-chapter",
+        source="treebank",
+        dataset={"length": 24, "protocol": "textbook"},
+        experiment={"units": 8, "embedding": 8, "synthetic_epochs": 2, "learning_rate": 0.05},
+        figures=frozenset({"padded_accuracy", "token_accuracy"}),
+        baselines=frozenset({"always tag 0", "most frequent tag"}),
+        fine="the old man the boat .",
+        tested=lambda encoded: int(in_split(encoded, "test").sum()),
+        tested_on_validation=True,
     ),
 )

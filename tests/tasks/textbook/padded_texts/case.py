@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline.encoding.records import Encoded
 from pipeline.tasks.textbook.padded_texts.prepare import positions
 from pipeline.tasks.textbook.padded_texts.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import texts
 from tests.tasks.records import labelled_texts
 
@@ -34,4 +34,16 @@ CASE = Case(
     },
     truth=truth,
     odd=texts("a text"),
+    trained=Trained(
+        name="umich-chapter",
+        source="umich",
+        dataset={"tokens": "words", "length": 12, "validation": 0.1},
+        experiment={"units": 8, "embedding": 8, "synthetic_epochs": 2, "learning_rate": 0.02},
+        figures=frozenset({"accuracy", "accuracy_unseen", "f1", "log_loss"}),
+        baselines=frozenset({"majority", "look-up table", "tfidf+lr"}),
+        fine="it is awesome",
+        tested=lambda encoded: int(np.sum(encoded.arrays["split"] == 2)),
+        right_or_wrong=True,
+        skewed=lambda encoder: encoder | {"length": 6},
+    ),
 )

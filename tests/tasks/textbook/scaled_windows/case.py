@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pipeline.encoding.records import Encoded
 from pipeline.tasks.textbook.scaled_windows.prepare import targets
 from pipeline.tasks.textbook.scaled_windows.task import TASK
-from tests.tasks.case import Case
+from tests.tasks.case import Case, Trained
 from tests.tasks.odd import NO_SERIES, NUMBERS, answered, refused
 from tests.tasks.records import daily_prices
 
@@ -37,5 +37,16 @@ CASE = Case(
             {"values": [1.0] * 50 + [float("nan")] * 150},
             {"values": [1e300] * 200},
         ),
+    ),
+    trained=Trained(
+        name="msft",
+        source="msft",
+        dataset={"inputs": "mean_price", "window": 3},
+        experiment={"units": 4, "synthetic_epochs": 2, "learning_rate": 0.01},
+        figures=frozenset({"rmse", "scaled_rmse", "r2"}),
+        baselines=frozenset({"last value", "mean"}),
+        fine={"values": [1.0, 2.0, 4.0]},
+        tested=lambda encoded: len(encoded.arrays["values"]) - int(len(encoded.arrays["values"]) * 0.7) - 3,
+        tested_on_validation=True,
     ),
 )
