@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.config.files import TEXTBOOK_STAGES
+
 EXACT = 1e-9  # figures that differ by less are the same
 Metrics = Mapping[str, Any]  # the content of a reports/metrics/<dataset>/<experiment>.json
 
@@ -265,7 +267,7 @@ def status(results: Mapping[str, Metrics]) -> Sequence[tuple[str, str, list[tupl
 
 def _figures(line: Line, name: str, metrics: Metrics | None) -> str:
     if metrics is None:
-        return f"not run yet: dvc repro evaluate@{name}"
+        return f"not run yet: dvc repro {f'{TEXTBOOK_STAGES}:' if name in line.textbook else ''}evaluate@{name}"
     against = metrics["against_baseline"]
     words = f"{against['metric']} {against['score']:.4g}, {against['baseline']} {against['baseline_score']:.4g}"
     if name in line.textbook:
