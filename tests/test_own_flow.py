@@ -225,10 +225,11 @@ class TestThroughDvc:
         assert warm["held"] == {"temperature": 2.0}
 
     def test_the_model_in_mlflow_answers_alike(self, made: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Not by mlflow.set_tracking_uri, which would set the variable for the tests after this one too.
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{made.root / 'mlflow.db'}")
         monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow
 
-        mlflow.set_tracking_uri(f"sqlite:///{made.root / 'mlflow.db'}")
         folder = Project(made.root).model("meter")
         model = mlflow.pyfunc.load_model(f"models:/{artifacts.load_json(folder / 'run.json')['model_id']}")
         item = {"values": [50.0, 51.0] * 40, "start": "2026-02-01T00:00"}
