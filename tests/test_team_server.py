@@ -257,7 +257,6 @@ def sent(running: Server, patch: pytest.MonkeyPatch, tmp_path_factory: pytest.Te
         said += stages(stage, *(["cosine"] if stage != "index" else []))
     import mlflow
 
-    mlflow.set_tracking_uri(running.uri)
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("cosine")
     found = client.search_runs([experiment.experiment_id])
