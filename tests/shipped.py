@@ -1,33 +1,38 @@
-"""The rows that this project ships, and the mark that skips tests about rows that its user has removed."""
+"""The rows that this project ships with, and the mark that skips tests about rows that its user has removed."""
 
-from functools import cache
+import functools
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from pydantic import BaseModel
+
+from pipeline.config import loading
+from pipeline.config.schema.params import Params
+from pipeline.sources import SOURCES
 
 ROOT = Path(__file__).parents[1]
-FILES = ("params.yaml", "textbook/params.yaml")
 
 
-@cache
-def rows(table: str) -> dict[str, Any]:
-    """Return the rows of the table as they are written, none where the file is gone or is no YAML."""
-    found: dict[str, Any] = {}
-    for path in (ROOT / name for name in FILES if (ROOT / name).is_file()):
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError:
-            continue
-        if isinstance(content, dict):
-            found |= content.get(table) or {}
-    return found
+@functools.cache
+def shipped() -> Params:
+    """Return the project's parameters, those of the textbook included while its folder is there."""
+    return loading.load(ROOT, SOURCES)
 
 
 def needs_rows(*names: str) -> pytest.MarkDecorator:
-    """Skip the test unless a table still has each of these rows."""
-    known = {name for table in ("sources", "datasets", "experiments") for name in rows(table)}
-    missing = [name for name in names if name not in known]
-    reason = f"the rows {', '.join(missing)} were removed from this project's params.yaml"
-    return pytest.mark.skipif(bool(missing), reason=reason)
+    """Return a mark that skips a test unless sources, data sets or experiments still have each of these rows."""
+    params = shipped()
+    removed = [name for name in names if name not in {*params.sources, *params.datasets, *params.experiments}]
+    return pytest.mark.skipif(bool(removed), reason=f"rows were removed from this project: {', '.join(removed)}")
+
+
+def settings(row: BaseModel, names: Iterable[str]) -> dict[str, Any]:
+    """Return some settings of a row."""
+    return {name: getattr(row, name) for name in names}
+
+
+def for_rows(expected: Mapping[str, Any]) -> list[Any]:
+    """Return pairs of an experiment and what is expected of it, to parametrize a test with."""
+    return [pytest.param(name, value, marks=needs_rows(name)) for name, value in expected.items()]

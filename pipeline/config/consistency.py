@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import renamed
+from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.messages import Mistake
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
@@ -13,7 +14,8 @@ from pipeline.config.schema.sources import DELIMITERS, OwnTable
 
 STREAMS = ("char_lm", "forecasting", "scaled_windows")  # the tasks whose batches follow each other
 FORECASTS = ("char_lm", "char_windows", "forecasting")
-FOLDERS = ("metrics", "curves", "sections")  # of reports
+Key = tuple[str, str]
+FOLDERS = ("metrics", "curves", "sections", "textbook")  # of reports
 
 
 def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iterator[Mistake]:
@@ -23,51 +25,59 @@ def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iter
     """
     for name, source in params.sources.items():
         if source.reader not in readers:
-            yield Mistake(f"sources.{name}.reader", _known(source.reader, readers))
+            yield Mistake(("sources", name, "reader"), _known(source.reader, readers))
     yield from _of_own(params, root)
     for name, dataset in params.datasets.items():
-        yield from _of_dataset(f"datasets.{name}", name, dataset, params)
+        yield from _of_dataset(("datasets", name), dataset, params)
     for name, row in params.experiments.items():
-        yield from _of_experiment(f"experiments.{name}", row, params)
+        yield from _of_experiment(("experiments", name), row, params)
 
 
 def _known(value: Any, known: Collection[str]) -> str:
     return f"found {value!r}; known: {', '.join(sorted(known))}"
 
 
+def _usable(table: str, names: Collection[str], key: Key, params: Params) -> list[str]:
+    """The rows of a table that the row at `key` may name: params.yaml must work without the textbook's file."""
+    textbook = params.files.file_of(*key) == TEXTBOOK
+    return [name for name in names if textbook or params.files.file_of(table, name) == MAIN]
+
+
 def _of_own(params: Params, root: Path) -> Iterator[Mistake]:
     for name, own in params.own.items():
-        key = f"own.{name}"
+        key = ("own", name)
         if name in params.sources:
             yield Mistake(key, f"the name is taken by sources.{name}; choose another")
         if not (root / own.path).is_file():
-            yield Mistake(f"{key}.path", f"no file {own.path!r}; the path is relative to the project's folder")
+            yield Mistake((*key, "path"), f"no file {own.path!r}; the path is relative to the project's folder")
         if isinstance(own, OwnTable) and own.separator is None:
-            yield Mistake(f"{key}.delimiter", f"missing; {own.path!r} ends in none of {', '.join(DELIMITERS)}")
+            yield Mistake((*key, "delimiter"), f"missing; {own.path!r} ends in none of {', '.join(DELIMITERS)}")
 
 
-def _of_dataset(key: str, name: str, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:
-    if dataset.source not in {*params.sources, *params.own}:
-        yield Mistake(f"{key}.source", _known(dataset.source, {*params.sources, *params.own}))
-    if name in FOLDERS:
+def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:
+    sources = {*_usable("sources", params.sources, key, params), *params.own}
+    if dataset.source not in sources:
+        yield Mistake((*key, "source"), _known(dataset.source, sources))
+    if key[1] in FOLDERS:
         yield Mistake(key, "the name is taken by a folder of reports; choose another")
-    if not params.experiments_on(name):
+    if not params.experiments_on(key[1]):
         yield Mistake(key, "no experiment uses it; add one, or remove the row")
     if getattr(dataset, "validation", 0.0) + getattr(dataset, "test", 0.0) >= 1.0:
         yield Mistake(key, "validation + test leave nothing to train on; their sum must be below 1")
     if dataset.task == "sentiment" and dataset.max_features is not None and dataset.folds > 1:
         what = "folds have no training part in common to count in; folds must be 1"
-        yield Mistake(f"{key}.max_features", what)
+        yield Mistake((*key, "max_features"), what)
     if dataset.task == "forecasting" and dataset.covariates and dataset.free_run:
         yield Mistake(key, "free_run has no later values of the covariates; choose one of them")
 
 
-def _of_experiment(key: str, row: ExperimentRows, params: Params) -> Iterator[Mistake]:
+def _of_experiment(key: Key, row: ExperimentRows, params: Params) -> Iterator[Mistake]:
+    datasets = params.datasets_of(params.files.file_of(*key))
     dataset = params.datasets.get(row.dataset)
-    if dataset is None:
-        yield Mistake(f"{key}.dataset", _known(row.dataset, params.datasets))
+    if dataset is None or row.dataset not in datasets:
+        yield Mistake((*key, "dataset"), _known(row.dataset, datasets))
     elif dataset.task != row.task:
-        yield Mistake(f"{key}.task", f"found {row.task!r}, but datasets.{row.dataset}.task is {dataset.task!r}")
+        yield Mistake((*key, "task"), f"found {row.task!r}, but datasets.{row.dataset}.task is {dataset.task!r}")
     yield from _of_training(key, row)
     yield from _of_direction(key, row)
     yield from _of_task(key, row)
@@ -75,48 +85,48 @@ def _of_experiment(key: str, row: ExperimentRows, params: Params) -> Iterator[Mi
         yield from _not_by_hand(key, row)
 
 
-def _of_training(key: str, row: ExperimentRows) -> Iterator[Mistake]:
+def _of_training(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     if row.restore_weights == "last" and row.patience is not None:
         what = "patience waits for a better epoch; set restore_weights: best, or leave patience out"
-        yield Mistake(f"{key}.patience", what)
+        yield Mistake((*key, "patience"), what)
     if row.clip_norm is not None and row.clip_value is not None:
-        yield Mistake(f"{key}.clip_value", "clip_norm is set too; choose one, and set the other to null")
+        yield Mistake((*key, "clip_value"), "clip_norm is set too; choose one, and set the other to null")
     if row.task == "padded_tags" and row.refit:
-        yield Mistake(f"{key}.refit", "the validation part of padded_tags is its test part; it must be false")
+        yield Mistake((*key, "refit"), "the validation part of padded_tags is its test part; it must be false")
 
 
-def _of_direction(key: str, row: ExperimentRows) -> Iterator[Mistake]:
+def _of_direction(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     if row.stateful and row.bidirectional:
         what = "stateful and bidirectional exclude each other: the backward pass would need the future"
-        yield Mistake(f"{key}.stateful", what)
+        yield Mistake((*key, "stateful"), what)
     if row.stateful and row.task not in STREAMS:
-        yield Mistake(f"{key}.stateful", f"{row.task} has no streams to carry a state along; it must be false")
+        yield Mistake((*key, "stateful"), f"{row.task} has no streams to carry a state along; it must be false")
     if row.bidirectional and row.task in FORECASTS:
-        yield Mistake(f"{key}.bidirectional", f"{row.task} predicts the future and must not read it; it must be false")
+        yield Mistake((*key, "bidirectional"), f"{row.task} predicts the future and must not read it; it must be false")
 
 
-def _of_task(key: str, row: ExperimentRows) -> Iterator[Mistake]:
+def _of_task(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     if row.task == "char_lm" and row.gradients and row.backend != "tensorflow":
-        yield Mistake(f"{key}.gradients", "measured with backend tensorflow only")
+        yield Mistake((*key, "gradients"), "measured with backend tensorflow only")
     if row.task == "image_rows" and row.topology == "one_to_many" and (row.bidirectional or row.patch or row.augment):
         what = "one_to_many draws row after row; bidirectional, patch and augment must stay unset"
-        yield Mistake(f"{key}.topology", what)
+        yield Mistake((*key, "topology"), what)
     if row.task == "sentiment" and 8 % row.pool_steps:
-        yield Mistake(f"{key}.pool_steps", f"found {row.pool_steps}; known: 1, 2, 4, 8")
+        yield Mistake((*key, "pool_steps"), f"found {row.pool_steps}; known: 1, 2, 4, 8")
     if row.task == "padded_tags" and row.dropout:
-        yield Mistake(f"{key}.dropout", f"is now called {renamed.setting('experiments', row.task, 'dropout')}")
+        yield Mistake((*key, "dropout"), f"is now called {renamed.setting('experiments', row.task, 'dropout')}")
     if row.task == "pos_tagging" and row.topology == "attention" and row.recurrent_dropout:
-        yield Mistake(f"{key}.recurrent_dropout", "the decoder with attention has none; it must be 0.0")
+        yield Mistake((*key, "recurrent_dropout"), "the decoder with attention has none; it must be 0.0")
     if row.task == "forecasting" and row.burn_in >= row.time_steps:
-        yield Mistake(f"{key}.burn_in", f"found {row.burn_in}; it must be below time_steps ({row.time_steps})")
+        yield Mistake((*key, "burn_in"), f"found {row.burn_in}; it must be below time_steps ({row.time_steps})")
 
 
-def _not_by_hand(key: str, row: ExperimentRows) -> Iterator[Mistake]:
+def _not_by_hand(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     """What the gradients in NumPy leave out, and the updates of cosine_windows too."""
     if row.cell not in BY_HAND:
-        yield Mistake(f"{key}.cell", f"found {row.cell!r}; engine numpy knows {', '.join(BY_HAND)}")
+        yield Mistake((*key, "cell"), f"found {row.cell!r}; engine numpy knows {', '.join(BY_HAND)}")
     left_out = ["stateful", "bidirectional", "dropout", "recurrent_dropout"]
     left_out += ["weight_decay"] if row.task == "cosine_windows" else []
     for name in left_out:
         if value := getattr(row, name):
-            yield Mistake(f"{key}.{name}", f"found {value!r}; engine numpy computes without it: leave the key out")
+            yield Mistake((*key, name), f"found {value!r}; engine numpy computes without it: leave the key out")

@@ -1,39 +1,48 @@
-"""Reads params.yaml and reports all its mistakes at once."""
+"""Reads params.yaml and textbook/params.yaml, and reports all their mistakes at once."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import consistency, messages, plain_yaml
+from pipeline.config import consistency, merging, messages, plain_yaml
+from pipeline.config.files import MAIN, TEXTBOOK, Files, Table
 from pipeline.config.messages import Mistake
 from pipeline.config.schema.params import Params
 from pipeline.errors import ConfigError
 
-NAME = "params.yaml"
-
 
 def load(root: Path, readers: Collection[str]) -> Params:
-    """params.yaml of the project at `root`; `readers`: the known names of `sources.*.reader`.
+    """The settings of the project at `root`; `readers`: the known names of `sources.*.reader`.
 
-    Raises ConfigError with every mistake of the file, a line each.
+    Later settings win: defaults.yaml, the recipe of an experiment, its own row. Raises ConfigError with every mistake of
+    both files, a line each.
     """
-    raw, unclear = plain_yaml.read(root / NAME, NAME)
-    mistakes = {Mistake(key, what) for key, what in unclear}
+    names = [MAIN, *([TEXTBOOK] if (root / TEXTBOOK).is_file() else [])]
+    read = {name: plain_yaml.read(root / name, name) for name in names}
+    files = Files({name: raw for name, (raw, _) in read.items()})
+    unclear = {Mistake(keys, what, name) for name, (_, found) in read.items() for keys, what in found}
+    mistakes = unclear | set(merging.mistakes(files, with_dvc=(root / "dvc.yaml").is_file()))
+    tables = merging.merged(files)
     try:
-        params = Params.model_validate(raw)
-        mistakes |= set(consistency.contradictions(params, root, readers))
+        params = Params.of(tables, files)
+        mistakes |= set(_placed(files, consistency.contradictions(params, root, readers), mistakes))
     except ValidationError as error:
-        mistakes |= set(_of_rows(error, raw, {key for key, _ in unclear}))
+        mistakes |= set(_placed(files, _of_rows(error, tables), mistakes))
     if mistakes:
-        raise ConfigError(messages.listing(NAME, mistakes))
+        raise ConfigError(messages.listing(mistakes))
     return params
 
 
-def _of_rows(error: ValidationError, raw: dict[str, Any], unclear: Collection[str]) -> Iterator[Mistake]:
-    """What is wrong with single rows; of a value that was not read, only that."""
+def _of_rows(error: ValidationError, tables: Table) -> Iterator[Mistake]:
     for one in error.errors():
-        mistake = messages.mistake(one, raw)
-        if mistake.key not in unclear or one["type"] == "extra_forbidden":
-            yield mistake
+        yield messages.mistake(one, tables)
+
+
+def _placed(files: Files, mistakes: Iterator[Mistake], known: Collection[Mistake]) -> Iterator[Mistake]:
+    """The mistakes at their places in the files, without those of values that were not read."""
+    places = {(mistake.file or MAIN, mistake.where) for mistake in known}
+    for mistake in mistakes:
+        one = merging.placed(files, mistake)
+        if (one.file or MAIN, one.where) not in places or one.what.startswith(messages.UNKNOWN):
+            yield one

@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from pipeline.config import renamed
+from pipeline.config import defaults, renamed
+from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.config.schema.params import Params
@@ -18,38 +19,48 @@ from pipeline.config.schema.values import NAME
 KINDS = {"own": ("reader", OwnRows), "datasets": ("task", DatasetRows), "experiments": ("task", ExperimentRows)}
 
 
+UNKNOWN = "unknown key"
 MAX_SHOWN = 60  # characters of a value
 
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """`key`: where it is, such as experiments.alice.units; `what`: what is wrong, and what would be right."""
+    """`where`: table, row and setting, as far as it has them; `what`: what is wrong, and what would be right; `file`:
+    empty for params.yaml."""
 
-    key: str
+    where: tuple[str, ...]
     what: str
+    file: str = ""
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.what}"
+        return f"{'.'.join(self.where)}: {self.what}"
 
 
-def listing(name: str, mistakes: Collection[Mistake]) -> str:
-    """The mistakes of the file `name`, a line each."""
-    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return "\n".join([f"{name}: {count}", *(f"  {mistake}" for mistake in sorted(mistakes))])
+def listing(mistakes: Collection[Mistake]) -> str:
+    """The mistakes of each file, a line each."""
+    lines = []
+    for file in (MAIN, TEXTBOOK):
+        here = sorted(mistake for mistake in mistakes if (mistake.file or MAIN) == file)
+        if here:
+            lines += [
+                f"{file}: {len(here)} {'mistake' if len(here) == 1 else 'mistakes'}",
+                *(f"  {one}" for one in here),
+            ]
+    return "\n".join(lines)
 
 
 def mistake(error: Any, raw: Mapping[str, Any]) -> Mistake:
-    """One error of pydantic's; `raw`: the file that it read."""
+    """One error of pydantic's; `raw`: the tables that it read."""
     where = _where(error["loc"])
     tag, known = _kinds(where[0])
-    key = ".".join(str(part) for part in where)
+    key = tuple(str(part) for part in where)
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return Mistake(key, _unknown(where, raw))
     if kind == "missing":
         return Mistake(key, "missing")
     if kind in ("union_tag_not_found", "union_tag_invalid"):
-        return Mistake(f"{key}.{tag}", f"found {shown(context.get('tag'))}; known: {', '.join(sorted(known))}")
+        return Mistake((*key, tag), f"found {shown(context.get('tag'))}; known: {', '.join(_written(where[0], known))}")
     value = error["input"]
     if kind == "literal_error":
         present = renamed.value(str(where[-1]), value)
@@ -75,6 +86,11 @@ def _where(location: Collection[Any]) -> list[Any]:
     return where
 
 
+def _written(table: str, kinds: Collection[str]) -> list[str]:
+    """The kinds of row as a row says them: tasks by their folders."""
+    return sorted(kinds if table == "own" else (defaults.folders()[kind] for kind in kinds))
+
+
 def _kinds(table: Any) -> tuple[str, dict[str, type[BaseModel]]]:
     """The key that tells the rows of a table apart, and its values with their kinds of row."""
     tag, rows = KINDS.get(table, ("", SourceRow))
@@ -93,4 +109,4 @@ def _unknown(where: list[Any], raw: Mapping[str, Any]) -> str:
         tag, kinds = _kinds(where[0])
         known = kinds.get(row.get(tag, "own_text"), SourceRow).model_fields
     close = difflib.get_close_matches(name, known, n=1)
-    return "unknown key" + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}")
+    return UNKNOWN + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}")

@@ -28,9 +28,12 @@ UNDERSCORE = r"([-+.]+|0[xob])_.*"
 DISAGREED = re.compile("|".join((SWITCH, OCTAL, BASE_60, EXPONENT, SIGNED_POINT, UNDERSCORE, "=", "<<")))
 
 
-def read(path: Path, name: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The mapping in the file, and what must be written otherwise, as (key, sentence). `name`: of the file, for
-    messages.
+Keys = tuple[str, ...]
+
+
+def read(path: Path, name: str) -> tuple[dict[str, Any], list[tuple[Keys, str]]]:
+    """The mapping in the file, and what must be written otherwise: its keys from the top, and a sentence. `name`: of
+    the file, for messages.
 
     Raises ConfigError for what is no mapping of plain YAML.
     """
@@ -43,7 +46,7 @@ def read(path: Path, name: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     reader = YAML(typ="safe", pure=True)
     try:
         root = reader.compose(content)
-        mistakes = [] if root is None else list(_unclear("", root, reader.resolver, set()))
+        mistakes = [] if root is None else list(_unclear((), root, reader.resolver, set()))
         value = None if root is None else reader.constructor.construct_document(root)
     except RecursionError:
         raise ConfigError(f"{name}: nested too deeply; tables of rows of settings are read") from None
@@ -56,8 +59,8 @@ def read(path: Path, name: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     return value, mistakes
 
 
-def _unclear(key: str, node: Node, resolver: Any, seen: set[int]) -> Iterator[tuple[str, str]]:
-    """(key, sentence) for each scalar below `node` that is not read the same everywhere; it is then read as text."""
+def _unclear(keys: Keys, node: Node, resolver: Any, seen: set[int]) -> Iterator[tuple[Keys, str]]:
+    """(keys, sentence) for each scalar below `node` that is not read the same everywhere; it is then read as text."""
     if id(node) in seen:
         raise YAMLError("aliases (*name) are not read; write the value out")
     seen.add(id(node))
@@ -66,18 +69,18 @@ def _unclear(key: str, node: Node, resolver: Any, seen: set[int]) -> Iterator[tu
         sentence = _of_scalar(node.value, str(node.tag), str(plain), plain=node.style is None)
         if sentence:
             node.tag = TAG + "str"
-            yield key, sentence
+            yield keys, sentence
         return
     kind = "map" if isinstance(node, MappingNode) else "seq"
     if node.tag != TAG + kind:
-        raise YAMLError(f"the tag of {key or 'the whole'} ({node.tag}) is not read; leave it out")
+        raise YAMLError(f"the tag of {'.'.join(keys) or 'the whole'} ({node.tag}) is not read; leave it out")
     if isinstance(node, SequenceNode):
         for i, inner in enumerate(node.value):
-            yield from _unclear(f"{key}[{i}]", inner, resolver, seen)
+            yield from _unclear((*keys[:-1], f"{''.join(keys[-1:])}[{i}]"), inner, resolver, seen)
         return
     for name, inner in node.value:
-        yield from _unclear(key, name, resolver, seen)
-        yield from _unclear(f"{key}.{name.value}".lstrip("."), inner, resolver, seen)
+        yield from _unclear(keys, name, resolver, seen)
+        yield from _unclear((*keys, str(name.value)), inner, resolver, seen)
 
 
 def _of_scalar(text: str, tag: str, resolved: str, *, plain: bool) -> str | None:

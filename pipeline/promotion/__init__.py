@@ -1,1 +1,1 @@
-"""From a trained model to a champion: the gate, the registry, decisions, retraining."""
+"""Promote trained models to champions: the gate, the registry, decisions, retraining."""

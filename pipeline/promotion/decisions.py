@@ -1,4 +1,4 @@
-"""What the gate decided about a candidate: the record that is kept of it, for machines and for people."""
+"""Record what the gate decided about a candidate, as JSON and as Markdown."""
 
 import getpass
 import json
@@ -15,7 +15,7 @@ from pipeline.tracking.record import job
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate decided, all that it decided by, and where that is written."""
+    """A decision of the gate, with the facts that it is based on."""
 
     model: str
     version: int
@@ -35,14 +35,15 @@ class Decision:
     at: str
 
     def line(self) -> str:
+        """Summarise the decision in one line."""
         act = "promoted" if self.promoted else "not promoted"
         against = "no champion" if self.champion is None else f"champion version {self.champion}"
-        who = f"{self.model} version {self.version} ({self.experiment})"
-        return f"{who} against {against}: {self.outcome}, {act}; {self.reason}"
+        candidate = f"{self.model} version {self.version} ({self.experiment})"
+        return f"{candidate} against {against}: {self.outcome}, {act}; {self.reason}"
 
 
 def trigger() -> dict[str, str]:
-    """Who or what asked for the decision: in CI the actor, the event and the address of the job."""
+    """Say who or what asked for the decision; in CI that is the actor, the event and the address of the job."""
     if actor := os.environ.get("GITHUB_ACTOR"):
         return {"who": actor, "event": os.environ.get("GITHUB_EVENT_NAME", "unknown"), "job": job() or "unknown"}
     try:
@@ -52,12 +53,12 @@ def trigger() -> dict[str, str]:
 
 
 def at_present() -> str:
-    """UTC, ISO 8601 with microseconds."""
+    """Return the current time in UTC, ISO 8601 with microseconds."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def write(project: Project, decision: Decision) -> Path:
-    """The record, JSON and Markdown; the path of the JSON file."""
+    """Write the record as JSON and Markdown; return the path of the JSON file."""
     name = f"{decision.at.replace('-', '').replace(':', '')}-v{decision.version}"
     path = project.root / "reports" / "decisions" / decision.model / f"{name}.json"
     artifacts.save_json(path, asdict(decision))
@@ -66,7 +67,7 @@ def write(project: Project, decision: Decision) -> Path:
 
 
 def markdown(decision: Decision) -> str:
-    """The record for people."""
+    """Format the record as Markdown."""
     facts = {
         "experiment": f"{decision.experiment} ({decision.edition} edition)",
         "champion before": "none" if decision.champion is None else f"version {decision.champion}",

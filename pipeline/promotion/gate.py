@@ -1,7 +1,7 @@
-"""The gate that a new model passes before it takes the champion's place: a floor, and a fair test on the same rows.
+"""Judge whether a new model may replace the champion: by a floor, and by a paired test on the same rows.
 
-Only the network that would answer is judged, not the mean over its repeats. What it did not clearly win it has not won:
-the champion stays.
+Only the network that would answer is judged, not the mean over its repeats. Without a clear difference the champion
+stays.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from pipeline.evaluation.task import Comparison
 Outcome = Literal["better", "not better", "inconclusive"]
 Floats = NDArray[np.float64]
 LEVEL = 0.95
-MIN_UNITS = 30  # sentences, blocks of text, images … that both were tested on; with fewer no test says anything
+MIN_UNITS = 30  # sentences, blocks of text, images … that both were tested on; fewer are too few for any test
 DRAWS = 2_000
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Test losses float64 [n] of one network, and uint64 [n] which raw example each belongs to (pipeline.identity)."""
+    """Test losses of one network, float64 [n], and the id of each one's raw example, uint64 [n] (see raw_rows)."""
 
     rows: Ids
     losses: Floats
@@ -33,7 +33,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome, a sentence that gives the reason, and the figures behind it (JSON-able)."""
+    """The outcome, a sentence that gives the reason, and the figures that support it (JSON-able)."""
 
     outcome: Outcome
     reason: str
@@ -41,8 +41,10 @@ class Verdict:
 
 
 def floor(metric: Metric, metrics: Mapping[str, Any], evidence: Evidence, margin: float) -> Verdict | None:
-    """None if the candidate may compete; else why not: a figure that is not finite, or a naive baseline that is
-    better by more than `margin`, a share of the baseline's score."""
+    """Check that the candidate may compete: return None, or the verdict against it.
+
+    All its figures must be finite, and the naive baseline may be better by at most `margin`, a share of its score.
+    """
     against = metrics["against_baseline"]
     name, ours, theirs = against["metric"], against["score"], against["baseline_score"]
     figures = {"metric": name, "score": ours, "baseline": against["baseline"], "baseline_score": theirs}
@@ -51,18 +53,19 @@ def floor(metric: Metric, metrics: Mapping[str, Any], evidence: Evidence, margin
     if metric.cost({name: ours}) > metric.cost({name: theirs}) + margin * abs(theirs):
         return Verdict(
             "not better",
-            f"below the floor: test {name} {ours:.4g}, and {against['baseline']} has {theirs:.4g}"
-            f" (it may be {margin:.0%} worse)",
+            f"below the floor: test {name} is {ours:.4g}, that of {against['baseline']} is {theirs:.4g}"
+            f" (at most {margin:.0%} worse is allowed)",
             figures,
         )
     return None
 
 
 def compare(method: Comparison, ours: Evidence, theirs: Evidence, block: int, horizon: int = 1) -> Verdict:
-    """The candidate against the champion on the test rows of both.
+    """Compare the candidate (ours) with the champion (theirs) on the test rows that both have.
 
-    McNemar for independent examples that are right or wrong, a bootstrap of whole sentences for tags, Diebold–Mariano
-    for forecasts (`horizon` steps ahead), a bootstrap of blocks of `block` neighbouring characters for text.
+    The methods are McNemar's test for independent examples that are right or wrong, a bootstrap of whole sentences for
+    tags, the Diebold–Mariano test for forecasts (`horizon` steps ahead), and a bootstrap of blocks of `block`
+    consecutive characters for text.
     """
     a, b, weights = shared(ours, theirs)
     figures: dict[str, Any] = {
@@ -73,8 +76,8 @@ def compare(method: Comparison, ours: Evidence, theirs: Evidence, block: int, ho
     if units < MIN_UNITS:
         return Verdict(
             "inconclusive",
-            f"the two were tested on other rows: {int(weights.sum())} of the candidate’s {len(ours.rows)} are the"
-            f" champion’s too, and fewer than {MIN_UNITS} units tell nothing",
+            f"the two were tested on different rows: {int(weights.sum())} of the candidate’s {len(ours.rows)} are also"
+            f" the champion’s, and fewer than {MIN_UNITS} units are too few for a test",
             figures,
         )
     figures |= {"candidate_loss": float(a.sum() / weights.sum()), "champion_loss": float(b.sum() / weights.sum())}
@@ -89,9 +92,12 @@ def compare(method: Comparison, ours: Evidence, theirs: Evidence, block: int, ho
 
 
 def shared(ours: Evidence, theirs: Evidence) -> tuple[Floats, Floats, Floats]:
-    """(candidate's losses, champion's losses, how many losses each sums up), float64 [units] each, in the candidate's
-    order. Neighbouring losses of one row (the words of a sentence) are one unit; what only one was tested on, and what
-    stands several times in tests that differ, is left out but for the first."""
+    """Sum the losses of each unit that both were tested on, in the candidate's order.
+
+    Adjacent losses of one row (the words of a sentence) form a unit. If the two tests differ, a row that occurs several
+    times counts once. Returns the candidate's losses, the champion's losses, and the number of losses in each sum, all
+    float64 [units].
+    """
     first, second = _units(ours), _units(theirs)
     if not np.array_equal(first[0], second[0]):
         _, i, j = np.intersect1d(first[0], second[0], return_indices=True)
@@ -101,7 +107,7 @@ def shared(ours: Evidence, theirs: Evidence) -> tuple[Floats, Floats, Floats]:
 
 
 def _units(evidence: Evidence) -> tuple[Any, ...]:
-    """(rows, sums of their losses, how many those are), each [units]."""
+    """Return the row of each unit, the sum of its losses, and their number, each [units]."""
     rows, count = evidence.rows, len(evidence.rows)
     if not count:
         return rows, np.zeros(0), np.zeros(0)
@@ -110,18 +116,18 @@ def _units(evidence: Evidence) -> tuple[Any, ...]:
 
 
 def _mcnemar(a: Floats, b: Floats) -> dict[str, Any]:
-    found = mcnemar(a, b)
-    assert found is not None
+    test = mcnemar(a, b)
+    assert test is not None
     return {
-        "only_candidate_right": int(found["only_ours_right"]),
-        "only_champion_right": int(found["only_baseline_right"]),
+        "only_candidate_right": int(test["only_ours_right"]),
+        "only_champion_right": int(test["only_baseline_right"]),
         "difference": float(np.mean(a - b)),
-        "p": found["p"],
+        "p": test["p"],
     }
 
 
 def _diebold_mariano(a: Floats, b: Floats, block: int, horizon: int) -> dict[str, Any]:
-    """p is two-sided, as that of McNemar."""
+    """Run the Diebold–Mariano test; p is two-sided, as in McNemar's test."""
     statistic, better = diebold_mariano(a, b, horizon)
     difference, low, high = paired_interval(a, b, block)
     p = min(1.0, 2 * min(better, 1 - better))
@@ -143,11 +149,13 @@ def _interval(a: Floats, b: Floats, weights: Floats, low: float, high: float) ->
 def _judged(figures: dict[str, Any]) -> Verdict:
     difference = figures["difference"]
     if "p" in figures:
-        clear, shown = figures["p"] < 1 - LEVEL, f"p {figures['p']:.2g}"
+        clear, significance = figures["p"] < 1 - LEVEL, f"p {figures['p']:.2g}"
     else:
         clear = figures["low"] > 0 or figures["high"] < 0
-        shown = f"{LEVEL:.0%} interval {figures['low']:+.4g} to {figures['high']:+.4g}"
-    said = f"{figures['method']} on {figures['rows']['shared']} shared test rows: loss {difference:+.4g}, {shown}"
+        significance = f"{LEVEL:.0%} interval {figures['low']:+.4g} to {figures['high']:+.4g}"
+    result = (
+        f"{figures['method']} on {figures['rows']['shared']} shared test rows: loss {difference:+.4g}, {significance}"
+    )
     if not clear:
-        return Verdict("inconclusive", f"no clear difference: {said}", figures)
-    return Verdict("better" if difference < 0 else "not better", said, figures)
+        return Verdict("inconclusive", f"no clear difference: {result}", figures)
+    return Verdict("better" if difference < 0 else "not better", result, figures)

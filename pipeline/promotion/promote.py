@@ -1,6 +1,6 @@
-"""From a trained experiment to a decision: registered as challenger, judged by the gate, promoted only if it is better.
+"""Decide about a trained experiment: register it as challenger, let the gate judge it, promote it if it is better.
 
-Each decision leaves a record under reports/decisions/, and its outcome as tags of the version.
+Each decision is recorded under reports/decisions/, and its outcome in tags of the version.
 """
 
 import os
@@ -37,7 +37,7 @@ PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Candidate:
-    """An experiment as its files describe it: `metrics`, its metrics file; `run`, its run.json; `horizon` in steps."""
+    """An experiment to be judged. metrics: its metrics file; run: its run.json; horizon: in steps."""
 
     experiment: str
     task: Task
@@ -48,11 +48,12 @@ class Candidate:
 
     @property
     def model(self) -> str:
+        """The name of its registered model."""
         return f"{self.metrics['source']}-{self.metrics['task']}"
 
     @property
     def tags(self) -> dict[str, str]:
-        """Of its version in the registry."""
+        """The tags of its version in the registry."""
         metrics, against = self.metrics, self.metrics["against_baseline"]
         kinds = ("experiment", "source", "dataset", "task", "edition", "protocol", "cell")
         return {
@@ -66,17 +67,17 @@ class Candidate:
 
 
 def candidate(project: Project, params: Params, experiment: str) -> Candidate:
-    """Raises DataError for an experiment that cannot be promoted: not evaluated, or a chapter's flawed protocol."""
+    """Load an experiment as a candidate; DataError if it cannot be promoted, such as one of the textbook's protocol."""
     row = named(params.experiments, experiment, "experiments")
     metrics = artifacts.load_json(project.metrics(row.dataset, experiment))
     run = artifacts.load_json(project.model(experiment) / "run.json")
     if metrics["protocol"] != "held_out":
-        raise DataError(f"{experiment}: repeats a chapter’s protocol with its flaws; its figures promote nothing")
+        raise DataError(f"{experiment}: it follows the textbook’s protocol, flaws included, so it cannot be promoted")
     if metrics["run"]["run_key"] != run["run_key"]:
-        raise DataError(f"{experiment}: was trained again after it was evaluated; `dvc repro evaluate@{experiment}`")
+        raise DataError(f"{experiment}: trained again since its evaluation; run `dvc repro evaluate@{experiment}`")
     task, encoded = task_named(row.task), artifacts.load_encoded(project.prepared(row.dataset))
     if task.row_ids is None or task.comparison is None:
-        raise DataError(f"{experiment}: models of {task.name} are not promoted")
+        raise DataError(f"{experiment}: models of the task {task.name} cannot be promoted")
     fold = artifacts.load_json(project.model(experiment) / "fit.json")["members"][0]["fold"]
     stored = artifacts.load_arrays(project.predictions(row.dataset, experiment) / "predictions.npz")
     losses = np.asarray(task.losses(encoded, stored[member_key(0, "test")], fold), np.float64)
@@ -85,16 +86,16 @@ def candidate(project: Project, params: Params, experiment: str) -> Candidate:
 
 
 def best_of_each(project: Project, params: Params) -> list[str]:
-    """For each source and task the experiment that is best on validation, among those on its first honest data set."""
+    """List for each source and task the experiment that is best on validation, on its first held-out data set."""
     groups: dict[tuple[str, str], str] = {}
-    found: dict[str, list[str]] = {}
+    evaluated: dict[str, list[str]] = {}
     for name, row in params.experiments.items():
         data = params.datasets[row.dataset]
         if data.protocol == "held_out" and project.metrics(row.dataset, name).is_file():
             first = groups.setdefault((data.source, row.task), row.dataset)
             if row.dataset == first:
-                found.setdefault(first, []).append(name)
-    return [_best(project, params, names) for names in found.values()]
+                evaluated.setdefault(first, []).append(name)
+    return [_best(project, params, names) for names in evaluated.values()]
 
 
 def _best(project: Project, params: Params, names: list[str]) -> str:
@@ -107,18 +108,18 @@ def _best(project: Project, params: Params, names: list[str]) -> str:
 
 
 def is_decided(project: Project, experiment: Candidate) -> bool:
-    """Whether the gate has had this very training before. Raises StoreError."""
+    """Check whether the gate has already judged this training. Raises StoreError."""
     with store_module.connected(project) as client:
-        found = _run(client, experiment)
-        version = None if found is None else Registry(client).of_run(experiment.model, found.info.run_id)
+        run = _run(client, experiment)
+        version = None if run is None else Registry(client).of_run(experiment.model, run.info.run_id)
         return version is not None and "outcome" in version.tags
 
 
 def promote(project: Project, experiment: Candidate, margin: float) -> Decision:
-    """Registers the training, lets the gate decide, and makes it the champion if it is better.
+    """Register the training, let the gate judge it, and make it the champion if it is better.
 
-    margin: how much worse than its best baseline it may be, a share of the baseline's score. Raises StoreError, and
-    Conflict if the champion changed meanwhile; the champion is then what it was.
+    margin: how much worse than its best baseline it may be, as a share of the baseline's score.
+    Raises StoreError, and Conflict if another version became champion meanwhile; then nothing is promoted.
     """
     delivery.sync(project)
     with store_module.connected(project) as client:
@@ -199,7 +200,7 @@ def rollback(project: Project, model: str) -> Decision:
 
 
 def champions(project: Project) -> list[tuple[str, Version | None, Version | None]]:
-    """(model, champion, previous) of every registered model. Raises StoreError."""
+    """List (model, champion, previous) of every registered model. Raises StoreError."""
     with store_module.connected(project) as client:
         registry = Registry(client)
         names = registry.models()
@@ -209,12 +210,12 @@ def champions(project: Project) -> list[tuple[str, Version | None, Version | Non
 
 
 def _test(tags: Mapping[str, str]) -> str:
-    """The test figure beside that of the best baseline, from the tags of a version."""
-    found = {what: row for row in tags.items() for what in ("test", "baseline") if row[0].startswith(f"{what} ")}
-    if len(found) < 2:
+    """Format the test figure and that of the best baseline, from the tags of a version."""
+    figures = {kind: tag for tag in tags.items() for kind in ("test", "baseline") if tag[0].startswith(f"{kind} ")}
+    if len(figures) < 2:
         return "unknown"
-    metric = found["test"][0].removeprefix("test ")
-    return f"{metric} {found['test'][1]}, best baseline {found['baseline'][1]}"
+    metric = figures["test"][0].removeprefix("test ")
+    return f"{metric} {figures['test'][1]}, best baseline {figures['baseline'][1]}"
 
 
 def _verdict(
@@ -238,12 +239,12 @@ def _against(client: Any, ours: Candidate, champion: Version | None) -> Verdict:
     known = champion.tags.get("edition", "")
     editions = FORMER_EDITIONS.get(known, known), ours.metrics["edition"]
     if editions == ("published", "synthetic"):
-        return Verdict("not better", "trained on synthetic data, which never replaces a champion of the published data")
+        return Verdict("not better", "a model of synthetic data never replaces a champion of the published data")
     if editions == ("synthetic", "published"):
-        return Verdict("better", "the champion knows synthetic data only", _scores(ours.metrics))
+        return Verdict("better", "the champion was trained on synthetic data", _scores(ours.metrics))
     theirs = _evidence(client, champion.run_id)
     if theirs is None:
-        return Verdict("inconclusive", f"the losses of champion version {champion.number} are gone from its run")
+        return Verdict("inconclusive", f"the losses of champion version {champion.number} are missing from its run")
     assert ours.task.comparison is not None
     return compare(ours.task.comparison, ours.evidence, theirs, ours.task.bootstrap_block, ours.horizon)
 
@@ -254,7 +255,7 @@ def _scores(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fault(project: Project, experiment: str, version: Version) -> str | None:
-    """Why the logged model may not serve: it does not load in a fresh process, or does not answer as evaluated."""
+    """Say why the logged model cannot serve: it does not load in a fresh process, or answers other than evaluated."""
     command = [sys.executable, "-m", "pipeline", "skew", experiment, "--model", version.uri]
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "MLFLOW_TRACKING_URI": store_module.address(project), "PYTHONPATH": path}
@@ -269,19 +270,19 @@ def _fault(project: Project, experiment: str, version: Version) -> str | None:
     )
     if done.returncode == 0:
         return None
-    said = (done.stderr.strip() or done.stdout.strip() or f"ended with {done.returncode}").splitlines()[-1]
-    return f"the logged model does not answer as it was evaluated: {said.removeprefix('error: ')}"
+    message = (done.stderr.strip() or done.stdout.strip() or f"ended with {done.returncode}").splitlines()[-1]
+    return f"the logged model does not answer as it was evaluated: {message.removeprefix('error: ')}"
 
 
 def _run(client: Any, experiment: Candidate) -> Any:
-    run = Run.of(experiment.run)
-    found = client.get_experiment_by_name(run.source)
-    row = None if found is None else find(client, [found.experiment_id], run.key)
-    return None if row is None or row.info.lifecycle_stage == "deleted" else row
+    identity = Run.of(experiment.run)
+    folder = client.get_experiment_by_name(identity.source)
+    run = None if folder is None else find(client, [folder.experiment_id], identity.key)
+    return None if run is None or run.info.lifecycle_stage == "deleted" else run
 
 
 def _keep_evidence(client: Any, run_id: str, evidence: Evidence) -> None:
-    """The losses by which the next candidate will be compared with this one, beside its run."""
+    """Store the losses with the run, for the comparison with the next candidate."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(EVIDENCE).name
         artifacts.save_arrays(path, {"rows": evidence.rows, "losses": evidence.losses})
@@ -289,10 +290,10 @@ def _keep_evidence(client: Any, run_id: str, evidence: Evidence) -> None:
 
 
 def _evidence(client: Any, run_id: str) -> Evidence | None:
-    """None where the artifact is gone."""
+    """Load the losses stored with a run; None if they are missing."""
     folder = str(Path(EVIDENCE).parent)
     if EVIDENCE not in {item.path for item in client.list_artifacts(run_id, folder)}:
         return None
     with tempfile.TemporaryDirectory() as place:
-        found = artifacts.load_arrays(Path(client.download_artifacts(run_id, EVIDENCE, place)))
-    return Evidence(found["rows"], found["losses"])
+        stored = artifacts.load_arrays(Path(client.download_artifacts(run_id, EVIDENCE, place)))
+    return Evidence(stored["rows"], stored["losses"])

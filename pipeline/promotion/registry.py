@@ -1,8 +1,9 @@
-"""The models that were promoted: one registered model in MLflow for each source and task.
+"""Register and promote models in MLflow: one registered model for each source and task.
 
-Aliases: `champion` answers, `challenger` was the last to try, `previous` is what a rollback goes back to. Setting
-`champion` is the one act that promotes: who is killed before it has changed nothing, who is killed after it has changed
-all that counts. MLflow itself lets the last writer of an alias win; `_turn` makes it compare-and-set.
+Aliases: `champion` is the version that answers, `challenger` the last candidate, `previous` the version that a rollback
+restores. Setting `champion` is the single step that promotes: a process killed before it has changed nothing, and one
+killed after it has changed all that matters. In MLflow the last writer of an alias wins; `_turn` makes promotion a
+compare-and-set.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from pipeline.tracking.record import now
 from pipeline.tracking.store import code_of
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-LEASE_SECONDS = 120.0  # who takes longer than this between two requests counts as killed
+LEASE_SECONDS = 120.0  # a process that takes longer than this counts as killed
 WAIT_SECONDS = 20.0
 PAUSE_SECONDS = 0.2
 
@@ -39,49 +40,53 @@ class Version:
 
 
 class Registry:
-    """What stands in the registry, and the few acts that change it. `client`: an MlflowClient (tracking.connected)."""
+    """Reads and changes the registry. client: an MlflowClient (see tracking.store.connected)."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
 
     def register(self, model: str, run_id: str, model_id: str, tags: Mapping[str, str]) -> Version:
-        """The version of that run, made if there is none, and now the challenger."""
-        found = self.of_run(model, run_id)
-        if found is None:
+        """Return the version of this run, creating it if necessary, and make it the challenger."""
+        version = self.of_run(model, run_id)
+        if version is None:
             self._make(model, {key: tags[key] for key in ("source", "task")})
-            # not models:/<model_id>, which MLflow would look up in whatever store the process used first
-            place = self.client.get_logged_model(model_id).artifact_location
-            made = self.client.create_model_version(model, place, run_id, tags=dict(tags), model_id=model_id)
-            found = self.version(model, int(made.version))
-        self.client.set_registered_model_alias(model, CHALLENGER, str(found.number))
-        return found
+            # not models:/<model_id>, which MLflow would look up in the store that the process used first
+            location = self.client.get_logged_model(model_id).artifact_location
+            made = self.client.create_model_version(model, location, run_id, tags=dict(tags), model_id=model_id)
+            version = self.version(model, int(made.version))
+        self.client.set_registered_model_alias(model, CHALLENGER, str(version.number))
+        return version
 
     def of_run(self, model: str, run_id: str) -> Version | None:
+        """Find the latest version of a run; None if there is none."""
         rows = self.client.search_model_versions(f"name = '{model}' and run_id = '{run_id}'")
         return _version(max(rows, key=lambda row: int(row.version))) if rows else None
 
     def version(self, model: str, number: int) -> Version:
+        """Load a version by its number."""
         return _version(self.client.get_model_version(model, str(number)))
 
     def aliased(self, model: str, alias: str) -> Version | None:
+        """Find the version with an alias; None if there is none."""
         number = self._aliases(model).get(alias)
         return None if number is None else self.version(model, int(number))
 
     def models(self) -> list[str]:
-        """The names of all registered models that the pipeline made."""
-        rows, token = [], None
+        """List the names of all registered models that the pipeline created."""
+        names, token = [], None
         while True:
             page = self.client.search_registered_models(filter_string="tag.made_by = 'pipeline'", page_token=token)
-            rows += [row.name for row in page if "source" in row.tags]
+            names += [row.name for row in page if "source" in row.tags]
             if not (token := page.token):
-                return sorted(rows)
+                return sorted(names)
 
     def tag(self, version: Version, tags: Mapping[str, Any]) -> None:
+        """Set tags of a version."""
         for key, value in tags.items():
             self.client.set_model_version_tag(version.model, str(version.number), key, str(value))
 
     def promote(self, version: Version, expected: int | None, by: str) -> None:
-        """Makes the version the champion if version `expected` (None: nothing) still is. Raises Conflict."""
+        """Make the version the champion if `expected` (None: no version) still is. Raises Conflict if not."""
         with self._turn(version.model, by) as alive:
             champion = self._aliases(version.model).get(CHAMPION)
             if champion != (None if expected is None else str(expected)):
@@ -96,18 +101,18 @@ class Registry:
             self.tidy(version.model)
 
     def rollback(self, model: str, by: str) -> tuple[Version, Version]:
-        """(new champion, old champion): the version before is the champion again. Raises Conflict, DataError."""
+        """Make the previous champion the champion again; return (new, old). Raises Conflict and DataError."""
         champion, previous = self.aliased(model, CHAMPION), self.aliased(model, PREVIOUS)
         if champion is None:
             known = ", ".join(self.models()) or "none"
             raise DataError(f"{model}: has no champion; registered models: {known}")
         if previous is None:
-            raise DataError(f"{model}: version {champion.number} is its first champion, there is none to go back to")
+            raise DataError(f"{model}: version {champion.number} is its first champion; there is no previous one")
         self.promote(previous, champion.number, by)
         return previous, champion
 
     def tidy(self, model: str) -> None:
-        """Aliases that follow from the champion; again at each reading, for a promoter may have been killed between."""
+        """Set the aliases that follow from the champion, before each reading: a promoter may have been killed."""
         aliases = self._aliases(model)
         if (number := aliases.get(CHAMPION)) is None:
             return
@@ -121,11 +126,11 @@ class Registry:
         self._create(model, {"made_by": "pipeline", **tags})
 
     def _create(self, name: str, tags: Mapping[str, str]) -> bool:
-        """Whether the name was free: names are unique in every store, so of two who try one gets it."""
+        """Create a registered model if its name is free, and say so. Of two concurrent calls only one succeeds."""
         try:
             self.client.create_registered_model(name, tags=dict(tags))
         except Exception as error:
-            # the second when the one that had the name gave it back while MLflow looked whose it is
+            # RESOURCE_DOES_NOT_EXIST: the holder of the name deleted it while MLflow looked it up
             if code_of(error) not in ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"):
                 raise
             return False
@@ -141,23 +146,24 @@ class Registry:
 
     @contextlib.contextmanager
     def _turn(self, model: str, by: str) -> Iterator[float]:
-        """One promoter of a model at a time, on whichever machine: the one who gets a name. Yields the monotonic time
-        until which it counts as alive.
+        """Hold a lock so that one process at a time, on any machine, promotes a version of this model.
 
-        A turn that was left (its holder was killed) is passed over after LEASE_SECONDS by taking the next name. Only
-        who holds a higher one removes it, and before its own: so whoever takes a name sees whether those below it are
-        still left turns. Raises Conflict after WAIT_SECONDS.
+        The lock is a numbered name in the registry that only one process can create. Yields the monotonic time at which
+        the lock expires. After LEASE_SECONDS a name counts as abandoned (its holder was killed), and another process
+        may take the next number. Only the holder of a higher number deletes abandoned names, and it deletes its own
+        last. So whoever takes a name can check that all lower ones are still abandoned. Raises Conflict after
+        WAIT_SECONDS.
         """
         holder = f"{by} on {socket.gethostname()}, process {os.getpid()}, {uuid.uuid4().hex[:8]}"
         deadline, number = time.monotonic() + WAIT_SECONDS, 1
         while True:
             alive = time.monotonic() + LEASE_SECONDS
             if self._create(_turn_name(model, number), {"holder": holder, "since": str(now())}):
-                if all(self._left(_turn_name(model, lower)) for lower in range(1, number)):
+                if all(self._abandoned(_turn_name(model, lower)) for lower in range(1, number)):
                     break
                 self.client.delete_registered_model(_turn_name(model, number))
                 number = 1
-            elif self._left(_turn_name(model, number)):
+            elif self._abandoned(_turn_name(model, number)):
                 number += 1
             elif time.monotonic() > deadline:
                 who = (self._tags(_turn_name(model, number)) or {}).get("holder", "somebody")
@@ -171,9 +177,9 @@ class Registry:
                 for mine in range(1, number + 1):
                     self.client.delete_registered_model(_turn_name(model, mine))
 
-    def _left(self, turn: str) -> bool:
+    def _abandoned(self, turn: str) -> bool:
         tags = self._tags(turn)
-        # one that is being given back is read without its tags
+        # a name that is just being deleted has no tags
         return tags is not None and "since" in tags and now() - int(tags["since"]) > 1000 * LEASE_SECONDS
 
     def _tags(self, name: str) -> dict[str, str] | None:

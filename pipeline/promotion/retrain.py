@@ -1,5 +1,7 @@
-"""`make retrain`, what CI runs after a change: pulls, reproduces what changed, pushes, lets the gate decide, and sums
-all of it up in Markdown."""
+"""Retrain after a change, as `make retrain` and CI do: pull, reproduce what changed, push, let the gate decide.
+
+A summary is written as Markdown.
+"""
 
 import re
 import subprocess
@@ -21,12 +23,12 @@ from pipeline.stages import parameters
 RAN = re.compile(r"Running stage '(.+)':")
 RESTORED = re.compile(r"Stage '(.+)' is cached - skipping run")
 HEAD = 2  # lines of a Markdown table without rows
-LINES = 40  # of a list in the summary
+LINES = 40  # the longest list in the summary
 
 
 @dataclass
 class Retraining:
-    """What happened, as the summary tells it."""
+    """What happened, for the summary."""
 
     base: str
     ran: list[str] = field(default_factory=list)
@@ -37,10 +39,12 @@ class Retraining:
 
 
 def retrain(project: Project, params: Params, experiments: Sequence[str], settings: Sequence[str], base: str) -> None:
-    """experiments: those to reproduce and to judge, all of params.yaml if none is named; settings: `key=value` for
-    params.yaml; base: the git revision to compare with, or "" for the last commit before the changes.
+    """Reproduce experiments, let the gate judge them, and write the summary reports/retrain.md.
 
-    Raises StageFailed, or UserError for what the gate could not decide; the summary is written before.
+    experiments: those to reproduce and to judge; all of params.yaml if the list is empty.
+    settings: `key=value` for params.yaml.
+    base: the git revision to compare with, or "" for the last commit before the changes.
+    Raises StageFailed, and UserError if the gate could not decide; both after the summary is written.
     """
     for name in experiments:
         named(params.experiments, name, "experiments")
@@ -58,18 +62,18 @@ def retrain(project: Project, params: Params, experiments: Sequence[str], settin
 def _reproduce(project: Project, experiments: Sequence[str], settings: Sequence[str], done: Retraining) -> None:
     remote = _dvc(project, "config", "core.remote").strip()
     if remote and _run(project, ["pull", "--run-cache", "--allow-missing"])[0]:
-        done.troubles.append(f"dvc pull from {remote} failed; what it has was not used")
+        done.troubles.append(f"dvc pull from {remote} failed; its files were not used")
     targets = [f"evaluate@{name}" for name in experiments]
     how = ["exp", "run", *(part for setting in settings for part in ("-S", setting))] if settings else ["repro"]
     code, lines = _run(project, [*how, *targets])
-    done.ran = [found[1] for line in lines if (found := RAN.match(line))]
-    done.restored = [found[1] for line in lines if (found := RESTORED.match(line))]
+    done.ran = [match[1] for line in lines if (match := RAN.match(line))]
+    done.restored = [match[1] for line in lines if (match := RESTORED.match(line))]
     if code:
         last = done.ran[-1] if done.ran else "before the first stage"
-        done.troubles.append(f"dvc repro failed at {last}; nothing was judged")
+        done.troubles.append(f"dvc repro failed at {last}; the gate judged nothing")
         raise StageFailed(done.troubles[-1])
     if remote and _run(project, ["push", "--run-cache"])[0]:
-        done.troubles.append(f"dvc push to {remote} failed; others will have to train this again")
+        done.troubles.append(f"dvc push to {remote} failed; others will have to repeat this training")
 
 
 def _decide(project: Project, experiments: Sequence[str], done: Retraining) -> None:
@@ -95,28 +99,28 @@ def _judge(project: Project, candidate: Candidate, params: Params, done: Retrain
 
 
 def _base(project: Project) -> str:
-    """HEAD while something of the project is changed in the folder, else the commit before it."""
+    """Return HEAD if project files have uncommitted changes, otherwise the commit before HEAD."""
     changed = _git(project, "diff", "--name-only", "HEAD", "--", "params.yaml", "dvc.yaml", "pipeline")
     before = _git(project, "rev-parse", "--quiet", "--verify", "HEAD~1").strip()
     return "HEAD" if changed.strip() or not before else before
 
 
 def _run(project: Project, command: Sequence[str]) -> tuple[int, list[str]]:
-    """Exit code and output lines of a dvc command, which is shown while it runs."""
+    """Run a dvc command and print its output as it comes; return the exit code and the output lines."""
     line = [sys.executable, "-m", "dvc", *command]
-    found = []
+    lines = []
     with subprocess.Popen(
         line, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         assert process.stdout is not None
         for text in process.stdout:
             print(text, end="", flush=True)
-            found.append(text.rstrip("\n"))
-    return process.returncode, found
+            lines.append(text.rstrip("\n"))
+    return process.returncode, lines
 
 
 def _dvc(project: Project, *command: str) -> str:
-    """What a dvc command prints; "" if it fails."""
+    """Return the output of a dvc command, or "" if it fails."""
     return _output(project, [sys.executable, "-m", "dvc", *command])
 
 
@@ -130,12 +134,12 @@ def _output(project: Project, line: Sequence[str]) -> str:
 
 
 def summary(project: Project, done: Retraining) -> str:
-    """Markdown: what changed since the base, what ran, what the gate decided, who the champions are."""
+    """Write the summary as Markdown: decisions, stages that ran, changes since the base, the current champions."""
     changed = _git(project, "diff", "--name-only", done.base, "--", ".", ":(exclude)reports").split()
     lines = ["# Retraining", "", f"Commit {_git(project, 'rev-parse', 'HEAD').strip()}, compared with {done.base}.", ""]
     lines += _section("Decisions", _decisions(done.decisions) or ["Nothing new to judge."])
     if done.troubles:
-        lines += _section("Trouble", [f"- {' '.join(trouble.split())}" for trouble in done.troubles])
+        lines += _section("Problems", [f"- {' '.join(trouble.split())}" for trouble in done.troubles])
     lines += _section(
         "What ran",
         [
@@ -146,7 +150,7 @@ def summary(project: Project, done: Retraining) -> str:
     lines += _section("What changed", [f"- {path}" for path in _cut(changed)] or ["No file."])
     for title, kind in (("Parameters", "params"), ("Figures", "metrics")):
         table = _dvc(project, kind, "diff", "--md", done.base).strip().splitlines()
-        lines += _section(title, _cut(table) if len(table) > HEAD else ["As before."])
+        lines += _section(title, _cut(table) if len(table) > HEAD else ["No changes."])
     return "\n".join(lines + _section("Champions", _champions(done.champions) or ["None yet."])).rstrip() + "\n"
 
 
@@ -191,7 +195,7 @@ CHAMPION_COLUMNS = ("model", "champion", "experiment", "edition", "test", "best 
 
 
 def champion_row(model: str, champion: Version | None, previous: Version | None) -> list[str]:
-    """One line of the table of champions."""
+    """Make one row of the table of champions."""
     tags: Mapping[str, str] = champion.tags if champion else {}
     test = next((f"{key.removeprefix('test ')} {value}" for key, value in tags.items() if key.startswith("test ")), "")
     baseline = next((value for key, value in tags.items() if key.startswith("baseline ")), "")

@@ -1,1 +1,1 @@
-"""MLflow: what is recorded of each training, when it is sent, and how a result is traced back to its origin."""
+"""Record each training for MLflow, deliver the records, and trace results back to their origins."""

@@ -1,4 +1,4 @@
-"""What each stage tells MLflow of a training: one run, opened by train, to which evaluate and report add."""
+"""Build the journals of each stage: train opens one MLflow run for a training, evaluate and report add to it."""
 
 import hashlib
 import json
@@ -17,8 +17,8 @@ from pipeline.tracking.record import Journal, Metric, environment_tags
 
 SERVED_BY = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
 PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "tqdm", "mlflow")
-AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags, and their keys in run.json, where they need no JSON
-# The saved view: columns of one kind share a heading, so their order is that of a sentence. Widths in pixels.
+AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags that hold JSON, and their keys in run.json
+# The saved view: MLflow puts columns of one kind under one heading, in this order. Widths are in pixels.
 COLUMNS = (
     ("tags", ("measure",)),
     ("metrics", ("score", "baseline_score", "skill")),
@@ -27,14 +27,14 @@ COLUMNS = (
     ("metrics", ("parameters", "train_seconds")),
     ("tags", ("dataset", "edition", "protocol")),
 )
-SECTIONS = ("Result", "Model metrics", "System metrics")  # of charts; the last two, MLflow's own, get all others
+SECTIONS = ("Result", "Model metrics", "System metrics")  # of charts; the last two are MLflow's and hold all others
 NAME = "attributes.`Run Name`"
 WIDE, NARROW = {NAME: 290, "tags.`verdict`": 150, "metrics.`baseline_score`": 110, "metrics.`train_seconds`": 110}, 90
 
 
 @dataclass(frozen=True)
 class Run:
-    """The identity of one training, kept in run.json: `key` is ours, and known before MLflow has seen anything."""
+    """The identity of one training, stored in run.json. key: our own id, which exists before MLflow knows the run."""
 
     key: str
     source: str
@@ -42,21 +42,22 @@ class Run:
     start: int
 
     def journal(self, stage: str) -> Journal:
+        """Open the journal of a stage for this run."""
         return Journal(stage, self.key, self.source, self.name, self.start)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """As it stands in run.json and in the metrics."""
+        """The identity as it is stored in run.json and in the metrics."""
         return {"run_key": self.key, "source": self.source, "name": self.name, "start": self.start}
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "Run":
-        """From what holds an identity: the content of run.json, or `run` in the metrics."""
+        """Make a Run from a stored identity: the content of run.json, or `run` in the metrics."""
         return cls(record["run_key"], record["source"], record["name"], record["start"])
 
 
 def display_name(experiment: str, row: ExperimentRows) -> str:
-    """What the run is called in MLflow's lists, which cut names off: what one compares it by first."""
+    """Name the run for MLflow's lists, which truncate names: what distinguishes it from other runs comes first."""
     extras = [f"{row.layers} layers"] * (row.layers > 1) + ["bidirectional"] * row.bidirectional
     extras += ["stateful"] * row.stateful
     return " · ".join([f"{row.cell} {row.units}", *extras, experiment])
@@ -71,9 +72,9 @@ def training(
     system: Sequence[Metric],
     made_of: Mapping[str, Any],
 ) -> Journal:
-    """The journal of the train stage, without its model: parameters, tags, curves, data.
+    """Build the journal of the train stage, without its model: parameters, tags, curves, data.
 
-    made_of: `params` (lineage.settings) and `data`, the hash of each data folder.
+    made_of: `params` (provenance.settings) and `data`, the hash of each data folder.
     """
     journal = run.journal("train")
     journal.params({**row.model_dump(mode="json"), "seed": facts["seed"], "parameters": facts["parameters"]})
@@ -99,7 +100,7 @@ def training(
 
 
 def add_model(journal: Journal, folder: Path, experiment: str, serving: ServingExample) -> None:
-    """The model's folder with its signature, example and pinned requirements."""
+    """Add the model's folder to the journal, with its signature, example and pinned requirements."""
     example = serving.inputs
     if serving.of is not None:
         example = [serving.of(artifacts.load_json(folder / "encoder.json")), *example[1:]]
@@ -115,15 +116,15 @@ def add_model(journal: Journal, folder: Path, experiment: str, serving: ServingE
 
 
 def requirements() -> list[str]:
-    """What a served model needs, as it is installed here: the versions that requirements.lock pins."""
+    """List the packages that a served model needs, in the installed versions, which requirements.lock pins."""
     return [f"{package}=={metadata.version(package)}" for package in PACKAGES]
 
 
 def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
-    """The journal of the evaluate stage: the model's figures on its data, the baselines', and the skill.
+    """Build the journal of the evaluate stage: figures of the model on its data, figures of the baselines, the skill.
 
-    `score`, `baseline_score` and `skill` are the headline metric under the same names for every task, with four digits:
-    MLflow's table shows all that there are.
+    `score`, `baseline_score` and `skill` are those of the primary metric, under the same names for every task. They are
+    rounded to four significant digits, since MLflow's table shows all digits.
     """
     journal, on, against = run.journal("evaluate"), metrics["dataset"], metrics["against_baseline"]
     journal.metrics({f"test_{name}": value for name, value in metrics["test"].items()}, dataset=on)
@@ -136,12 +137,15 @@ def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
 
 
 def in_short(figures: Mapping[str, float | None]) -> dict[str, float]:
+    """Round figures to four significant digits, and leave out those that are None."""
     return {name: float(f"{value:.4g}") for name, value in figures.items() if value is not None}
 
 
 def report(run: Run, folder: Path, samples: Path, tags: Mapping[str, str], note: str) -> Journal:
-    """The journal of the report stage: the data set's figures and tables, what the model wrote, and the note to read;
-    tags: what the report says of the run in a word."""
+    """Build the journal of the report stage: the data set's figures and tables, the model's samples, and the note.
+
+    tags: the report's verdict on the run, in a word each.
+    """
     journal = run.journal("report")
     journal.artifact(folder, "report")
     journal.artifact(samples, "samples")
@@ -153,9 +157,11 @@ def report(run: Run, folder: Path, samples: Path, tags: Mapping[str, str], note:
 def comparison(
     key: str, rows: Sequence[Mapping[str, Any]], folder: Path, tags: Mapping[str, str], note: str
 ) -> Journal:
-    """A run above those of the experiments on a data set, with what came out of them.
+    """Build the journal of the parent run of all experiments on a data set, with the results of their comparison.
 
-    key: comparison_key of `rows`, the metrics of the experiments, the best first; tags: what the report says of that.
+    key: comparison_key() of `rows`.
+    rows: the metrics of the experiments, the best first.
+    tags: the report's verdict on the comparison.
     """
     best, dataset = rows[0], rows[0]["dataset"]
     last = max(rows, key=lambda row: row["run"]["start"])
@@ -163,13 +169,13 @@ def comparison(
     name = f"comparison of {dataset}: {len(rows)} experiments"
     journal = Run(key, best["source"], name, start).journal("report")
     against = best["against_baseline"]
-    found = {
+    figures = {
         "best_score": against["score"],
         "baseline_score": against["baseline_score"],
         "best_skill": against["skill"],
     }
     end = start + round(1000 * last["train_seconds"])
-    journal.metrics(in_short(found), timestamp=end)
+    journal.metrics(in_short(figures), timestamp=end)
     journal.tags({kind: best[kind] for kind in ("source", "dataset", "task", "edition", "protocol")})
     journal.tags(
         {**tags, "best": best["experiment"], "mlflow.user": "pipeline", "mlflow.source.name": f"report@{dataset}"}
@@ -183,14 +189,16 @@ def comparison(
 
 
 def comparison_key(dataset: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The key of the run above the experiments: the same trainings make the same one, a retrained one makes another."""
+    """Compute the key of the comparison's run from the keys of its trainings, so that a retraining changes it."""
     keys = sorted(row["run"]["run_key"] for row in rows)
     return hashlib.sha256(" ".join([dataset, *keys]).encode()).hexdigest()[:32]
 
 
 def view() -> dict[str, Any]:
-    """The state of the saved view, as MLflow's UI keeps it: a table of the trainings, the best first, whose columns say
-    how good, beside what, at what cost; and the same as charts."""
+    """Build the state of the saved view, in the format of MLflow's UI.
+
+    It is a table of the trainings, the best first, with their score, baseline and cost, and charts of the same.
+    """
     columns = [f"{kind}.`{name}`" for kind, names in COLUMNS for name in names]
     score = {"type": "BAR", "metricKey": "score", "selectedMetricKeys": ["score", "baseline_score"]}
     skill = {"type": "BAR", "metricKey": "skill"}
@@ -221,5 +229,5 @@ def view() -> dict[str, Any]:
 
 
 def plain(name: str) -> str:
-    """A baseline's name with only what MLflow allows in a metric's name."""
+    """Replace the characters of a baseline's name that MLflow does not allow in the name of a metric by `_`."""
     return "".join(c if c.isalnum() or c in " -." else "_" for c in name)

@@ -1,5 +1,8 @@
-"""Sends journals to MLflow. Each goes into the spool folder first and leaves it once the store has all of it, so a
-store that is down, slow or locked costs one warning, and what is sent again is sent exactly once."""
+"""Deliver journals to MLflow through a spool folder.
+
+Each journal is first stored in the spool, and removed when the store has received all of it. So a store that is down,
+slow or locked costs one warning, and each journal is delivered exactly once.
+"""
 
 import re
 import shutil
@@ -25,7 +28,7 @@ ENTRY = re.compile(r"[0-9a-f]{32}-[a-z0-9_]+-\d+")
 
 
 class Delivered(NamedTuple):
-    """Where MLflow keeps a run and its model; None for what it does not have (yet)."""
+    """The ids of a run and its model in MLflow; None for what MLflow does not have (yet)."""
 
     run_id: str | None
     model_id: str | None
@@ -33,8 +36,10 @@ class Delivered(NamedTuple):
 
 
 def deliver(journal: Journal, project: Project) -> Delivered:
-    """Sends the journal, after those of the same run that are still waiting. Trouble with the store never raises:
-    the journal stays in the spool, a line on stderr says why, and both ids are None."""
+    """Send the journal, after those of the same run that still wait in the spool.
+
+    Never raises if the store fails: the journal stays in the spool, a line on stderr says why, and both ids are None.
+    """
     content = journal.content
     try:
         entry = spool(journal, project)
@@ -43,7 +48,7 @@ def deliver(journal: Journal, project: Project) -> Delivered:
         return Delivered(None, None)
     try:
         return _send_run(content.source, content.run_key, project)
-    except Exception as error:  # whatever fails in MLflow or below it, the stage has its result and goes on
+    except Exception as error:  # whatever fails in MLflow or below it, the result of the stage is complete
         _warn(
             f"{reason(error)}; the {content.stage} stage of {content.run_name!r} is kept in {entry}, "
             "`python -m pipeline sync` sends it later"
@@ -52,7 +57,7 @@ def deliver(journal: Journal, project: Project) -> Delivered:
 
 
 def sync(project: Project) -> int:
-    """Sends all that is spooled, oldest run first; the number of journals sent.
+    """Send all journals in the spool, those of the oldest run first; return how many were sent.
 
     Raises UserError if some could not be sent; they stay in the spool.
     """
@@ -64,7 +69,7 @@ def sync(project: Project) -> int:
     for run_key, entry in first.items():
         try:
             _send_run(load(entry).source, run_key, project)
-        except Exception as error:  # one run that MLflow refuses must not hold back the others
+        except Exception as error:  # a run that MLflow refuses must not block the others
             failures.append(f"{entry.name}: {reason(error)}")
     left = len(set(waiting) & set(spooled(project)))
     if failures:
@@ -73,7 +78,7 @@ def sync(project: Project) -> int:
 
 
 def spooled(project: Project, run_key: str = "") -> list[Path]:
-    """The journals that wait to be sent, of all runs or of one, oldest first."""
+    """List the journals in the spool, of all runs or of one, oldest first."""
     entries = project.spool.glob(f"{run_key}*")
     return sorted((entry for entry in entries if ENTRY.fullmatch(entry.name)), key=_number)
 
@@ -83,10 +88,12 @@ def _number(entry: Path) -> int:
 
 
 def spool(journal: Journal, project: Project) -> Path:
-    """Keeps the journal for the next delivery or `sync`: importing MLflow takes a process seconds, so the stages after
-    train leave it to the last one. Raises OSError."""
+    """Store the journal in the spool for the next delivery or `sync`. Raises OSError.
+
+    Importing MLflow takes seconds in each process, so the stages after train leave sending to the last stage.
+    """
     key, stage = journal.content.run_key, journal.content.stage
-    # the time, so that runs are in order, but later than what waits already, should the clock have jumped
+    # the time, to order the journals, but higher than those in the spool in case the clock was set back
     number = max([now(), *(_number(entry) + 1 for entry in spooled(project, key))])
     entry = project.spool / f"{key}-{stage}-{number}"
     with new_folder(entry) as folder:
@@ -99,18 +106,17 @@ def _warn(message: str) -> None:
 
 
 def _send_run(source: str, run_key: str, project: Project) -> Delivered:
-    """Sends what is spooled of one run, in order."""
+    """Send the journals of one run in the spool, in order."""
     uri = address(project)
     check_reachable(uri)
     mlflow = import_mlflow()
-    with one_at_a_time(
-        project
-    ):  # also around the first use of a new sqlite file, which two processes cannot set up at once
+    # The lock also covers the first use of a new sqlite file, which two processes cannot set up at the same time.
+    with one_at_a_time(project):
         client = mlflow.MlflowClient(tracking_uri=uri)
         experiment = experiment_id(client, source, project if uri.startswith(SQLITE) else None)
         for entry in spooled(project, run_key):
             send(client, experiment, load(entry))
-            sent = entry.rename(entry.with_name(f".{entry.name}.sent"))  # nothing half-removed is ever sent again
+            sent = entry.rename(entry.with_name(f".{entry.name}.sent"))  # a partly deleted one must not be sent again
             shutil.rmtree(sent, ignore_errors=True)
         run = find(client, [experiment], run_key)
     if run is None:

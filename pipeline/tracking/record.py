@@ -1,4 +1,4 @@
-"""What a stage wants MLflow to know, as plain data: it can be sent now, or kept in a folder and sent another day."""
+"""Record what a stage logs to MLflow as plain data, which can be sent at once or stored in a folder and sent later."""
 
 import importlib
 import math
@@ -19,21 +19,24 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pipeline.artifacts import Project, load_json, save_json
 
-MAX_CHANGES = 20  # files named
-MAX_DIGEST = 36  # MLflow's limit; DVC's md5 of a folder, `….dir`, just fits
+MAX_CHANGES = 20  # names of changed files
+MAX_DIGEST = 36  # MLflow's limit, the length of DVC's md5 of a folder, `….dir`
 PACKAGES = ("tensorflow", "keras", "mlflow", "dvc", "numpy")
 Context = Literal["training", "validation", "test"]
 Status = Literal["FINISHED", "FAILED"]
 
 
 def now() -> int:
-    """Milliseconds since 1970, the clock of MLflow."""
+    """Return the time in milliseconds since 1970, as MLflow counts it."""
     return time.time_ns() // 1_000_000
 
 
 class Metric(NamedTuple):
-    """One number of a curve; `timestamp` in milliseconds since 1970. `dataset`: the name of the run's data on which its
-    model got that figure; "" for a number of the run alone."""
+    """One number of a curve.
+
+    timestamp: in milliseconds since 1970.
+    dataset: the data set of the run on which the model was measured, or "" for a number of the run alone.
+    """
 
     key: str
     value: float
@@ -50,7 +53,7 @@ class DatasetInput(NamedTuple):
 
 
 class Attachment(NamedTuple):
-    """A file or folder on disk, and the artifact folder that it goes to."""
+    """A file or folder on disk, and the artifact folder to which it is uploaded."""
 
     path: str
     into: str
@@ -58,7 +61,7 @@ class Attachment(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A trained model in the form that MLflow serves; see Journal.model."""
+    """A trained model that MLflow can serve; see Journal.model."""
 
     name: str
     folder: str
@@ -71,7 +74,7 @@ class ModelFolder:
 
 
 class Page(NamedTuple):
-    """What the MLflow experiment shows of itself: a note, and a saved view of its table and charts, JSON-able."""
+    """The page of an MLflow experiment: a note, and a saved view of its table and charts, JSON-able."""
 
     note: str
     view_name: str
@@ -80,7 +83,7 @@ class Page(NamedTuple):
 
 @dataclass
 class Content:
-    """All that a journal holds, JSON-able; `start` and `end` in milliseconds since 1970."""
+    """The content of a journal, JSON-able; `start` and `end` are in milliseconds since 1970."""
 
     stage: str
     run_key: str
@@ -102,10 +105,10 @@ class Content:
 
 
 class Journal:
-    """What one stage logs into the run `run_key` of the MLflow experiment `source`.
+    """Collects what one stage logs into the run `run_key` of the MLflow experiment `source`.
 
-    The run is opened by whichever journal arrives first, so every stage of a training gives the same `run_key` (uuid4
-    hex), `source`, `run_name` and `start` (milliseconds since 1970). Raises ValueError for names that cannot be used.
+    The first journal that arrives opens the run, so all stages of a training must pass the same `run_key` (uuid4 hex),
+    `source`, `run_name` and `start` (milliseconds since 1970). Raises ValueError for an invalid run_key or stage.
     """
 
     def __init__(self, stage: str, run_key: str, source: str, run_name: str, start: int) -> None:
@@ -116,14 +119,15 @@ class Journal:
         self.content = Content(stage, run_key, source, run_name, start)
 
     def params(self, values: Mapping[str, Any]) -> None:
+        """Log parameters, as text."""
         self.content.params.update({name: str(value) for name, value in values.items()})
 
     def tags(self, values: Mapping[str, Any]) -> None:
-        """Values that are None are left out."""
+        """Log tags, as text; values that are None are left out."""
         self.content.tags.update({name: str(value) for name, value in values.items() if value is not None})
 
     def metric(self, name: str, value: float, step: int = 0, timestamp: int | None = None, dataset: str = "") -> None:
-        """Raises ValueError for NaN and infinities: MLflow would store 1.8e308 for the latter."""
+        """Log one number. Raises ValueError for NaN and infinities; MLflow would store the latter as 1.8e308."""
         if not math.isfinite(value):
             raise ValueError(f"metric {name} at step {step}: found {value}; it must be a finite number")
         at = now() if timestamp is None else int(timestamp)
@@ -132,37 +136,43 @@ class Journal:
     def metrics(
         self, values: Mapping[str, float], step: int = 0, timestamp: int | None = None, dataset: str = ""
     ) -> None:
+        """Log several numbers at the same step and time."""
         at = now() if timestamp is None else timestamp
         for name, value in values.items():
             self.metric(name, value, step, at, dataset)
 
     def dataset(self, name: str, source_uri: str, digest: str, context: Context) -> None:
-        """Data that the run has seen; `digest`: DVC's md5. Raises ValueError if it is empty or too long for MLflow."""
+        """Log a data set of the run. Raises ValueError if `digest`, DVC's md5, is empty or too long for MLflow."""
         if not 0 < len(digest) <= MAX_DIGEST:
             raise ValueError(f"dataset {name}: digest {digest!r} must have 1 to {MAX_DIGEST} characters")
         self.content.datasets.append(DatasetInput(name, source_uri, digest, context))
 
     def text(self, path: str, text: str) -> None:
-        """A text artifact; `path` is its place among the run's artifacts."""
+        """Log a text as the artifact `path`."""
         self.content.texts[path] = text
 
     def note(self, text: str) -> None:
-        """Markdown that stands above everything else on the run's page. Addresses that are known only to the store are
-        filled in when it is sent: `run:<run_key>` and `model:<run_key>`, `compare:<run_key>,<run_key>`, `experiment:`
-        of this journal; and `{tag:name}` and `{param:name}` of the run."""
+        """Set the description at the top of the run's page, in Markdown.
+
+        Placeholders for addresses that only the store knows are filled in on delivery: `run:<run_key>`,
+        `model:<run_key>`, `compare:<run_key>,<run_key>`, `experiment:` of this journal; also `{tag:name}` and
+        `{param:name}` of the run.
+        """
         self.content.note = text
 
     def experiment(self, note: str, view_name: str, view: Mapping[str, Any]) -> None:
-        """The note of the MLflow experiment, with the same addresses, and its saved view: the state that the UI keeps
-        in the tag of a view that somebody shares."""
+        """Set the note of the MLflow experiment, with the same placeholders, and its saved view.
+
+        `view` is the state that MLflow's UI stores in a tag when a user shares a view.
+        """
         self.content.page = Page(note, view_name, dict(view))
 
     def child(self, run_key: str) -> None:
-        """A run that stands under this one in MLflow's table; it moves there from where it stood."""
+        """Make another run a child of this one in MLflow's table; it leaves its former parent."""
         self.content.children.append(run_key)
 
     def artifact(self, path: Path, into: str = "") -> None:
-        """A file, or all that a folder holds, into the artifact folder `into`. Raises FileNotFoundError."""
+        """Log a file, or the content of a folder, into the artifact folder `into`. Raises FileNotFoundError."""
         self.content.attachments.append(Attachment(_existing(path), into))
 
     def model(
@@ -176,23 +186,23 @@ class Journal:
         requirements: Iterable[str],
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
-        """The trained model in `folder`, served by the python file `served_by` that ends in `mlflow.models.set_model`.
+        """Log the trained model in `folder`, served by the Python file `served_by`. Raises FileNotFoundError.
 
-        That file finds the folder as `context.artifacts["model"]`, and may import `pipeline`, which travels along.
-        `example`, `output`, `parameters`: JSON-able; raw input (a list), what the model answers to it, and the
-        parameters of an answer with their defaults. The signature is made of them, without a prediction.
-        Raises FileNotFoundError.
+        served_by: calls `mlflow.models.set_model` at its end, gets the folder as `context.artifacts["model"]`, and may
+        import `pipeline`, which is logged with the model.
+        example, output, parameters: raw input (a list), the answer to it, and the parameters of an answer with their
+        defaults, all JSON-able. The signature is made from them, without a prediction.
         """
         paths = (_existing(folder), _existing(served_by), _existing(Path(__file__).parents[1]))
         settings = None if parameters is None else dict(parameters)
         self.content.model = ModelFolder(name, *paths, example, output, settings, list(requirements))
 
     def finish(self, status: Status = "FINISHED", end: int | None = None) -> None:
-        """Closes the run, at `end` in milliseconds since 1970 (now, if not given)."""
+        """Close the run at `end`, in milliseconds since 1970; the default is now."""
         self.content.status, self.content.end = status, now() if end is None else end
 
     def save(self, folder: Path) -> None:
-        """Into an empty folder, with copies of all files: the stage may be rerun before the journal is sent."""
+        """Save into an empty folder, with copies of all files, since the stage may rerun before they are sent."""
         content, model = self.content, self.content.model
         attachments = [
             Attachment(_copy(item.path, folder, f"files/{number}"), item.into)
@@ -209,7 +219,7 @@ class Journal:
 
 
 def load(folder: Path) -> Content:
-    """What Journal.save wrote, its paths pointing into `folder`. Raises DataError if it is damaged."""
+    """Load a saved journal, with paths that point into `folder`. Raises DataError if it is damaged."""
     stored = load_json(folder / "journal.json")
     stored["metrics"] = [Metric(*row) for row in stored["metrics"]]
     stored["datasets"] = [DatasetInput(*row) for row in stored["datasets"]]
@@ -239,12 +249,12 @@ def _copy(path: str, folder: Path, into: str) -> str:
 
 
 def environment_tags(project: Project) -> dict[str, str]:
-    """Where a run comes from: git commit, DVC stage and experiment, versions; what cannot be found is left out."""
+    """Collect the origin of a run: git commit, DVC stage and experiment, versions; what is unknown is left out."""
     commit = _git(project, "rev-parse", "HEAD")
-    # dvc.lock and the reports change while DVC runs: they say nothing about what was run
+    # without dvc.lock and the reports, which change while DVC runs
     changes = _git(project, "status", "--porcelain", "--", ".", ":(exclude)dvc.lock", ":(exclude)reports")
     names = [line.split(maxsplit=1)[1] for line in (changes or "").splitlines()]
-    found = {
+    tags = {
         "python_version": platform.python_version(),
         "mlflow.source.git.commit": commit,
         "git_dirty": None if changes is None else str(bool(changes)).lower(),
@@ -255,11 +265,11 @@ def environment_tags(project: Project) -> dict[str, str]:
         "dvc_baseline": os.environ.get("DVC_EXP_BASELINE_REV"),
         **{f"{name}_version": _version(name) for name in PACKAGES},
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in tags.items() if value}
 
 
 def job() -> str | None:
-    """The address of the CI job."""
+    """Return the address of the CI job, or None outside CI."""
     if "GITHUB_RUN_ID" not in os.environ:
         return None
     return "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(
@@ -268,7 +278,7 @@ def job() -> str | None:
 
 
 def _git(project: Project, *command: str) -> str | None:
-    # without optional locks, git status never stands in the way of a git command that DVC runs at the same time
+    # without optional locks, git status never blocks a git command that DVC runs at the same time
     quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     line = ["git", *command]
     try:
@@ -288,10 +298,10 @@ def _version(package: str) -> str | None:
 
 
 class SystemMonitor:
-    """Samples processor and memory while its block runs; `rows` are metrics named as MLflow's System tab wants them."""
+    """Samples processor and memory use while its block runs; `rows` are metrics, named as in MLflow's System tab."""
 
     def __init__(self, every: float = 5.0) -> None:
-        """`every`: seconds between two samples."""
+        """Set up the monitor. every: seconds between two samples."""
         self.rows: list[Metric] = []
         self._every = every
         self._over = threading.Event()
@@ -306,7 +316,7 @@ class SystemMonitor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._over.set()
         self._thread.join()
-        self._sample()  # so that even a short training has one
+        self._sample()  # so that even a short training has a sample
 
     def _watch(self) -> None:
         while not self._over.wait(self._every):

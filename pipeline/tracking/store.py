@@ -1,4 +1,4 @@
-"""The tracking store: where it is, whether it answers, and one client at a time."""
+"""Connect to the tracking store: its address, a quick check that it responds, and a lock for one client at a time."""
 
 import contextlib
 import fcntl
@@ -18,16 +18,16 @@ from pipeline.errors import StoreError, UserError
 
 
 def code_of(error: Exception) -> str:
-    """MLflow's name for what went wrong; "" for what is no answer of a store."""
+    """Return MLflow's error code, or "" if the error is not an answer of the store."""
     return str(getattr(error, "error_code", ""))
 
 
 HEALTH_SECONDS = 3.0
 SQLITE_SECONDS = 20.0  # as long as MLflow itself waits for a locked file
-TURN_SECONDS = 60.0  # another process may be setting up the store's tables, which takes a busy machine long
+TURN_SECONDS = 60.0  # another process may be creating the store's tables, which is slow on a busy machine
 SQLITE = "sqlite:///"
 DEFAULTS = {
-    # the spool is the retry: a request that MLflow repeats by itself can open a second, empty run
+    # the spool does the retries: a request that MLflow repeats by itself can open a second, empty run
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -39,15 +39,17 @@ DEFAULTS = {
 
 
 def address(project: Project) -> str:
-    """MLFLOW_TRACKING_URI, or mlflow.db in the user's checkout; a relative sqlite path is relative to the checkout,
-    since DVC runs queued experiments in folders that it throws away."""
+    """Return MLFLOW_TRACKING_URI, or the address of mlflow.db in the user's checkout.
+
+    A relative sqlite path is relative to the checkout, since DVC runs queued experiments in temporary folders.
+    """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
     return f"{SQLITE}{project.home / uri.removeprefix(SQLITE)}" if uri.startswith(SQLITE) else uri
 
 
 @contextlib.contextmanager
 def connected(project: Project) -> Iterator[Any]:
-    """An MlflowClient for what is no journal (registry, search). Raises StoreError for whatever the store refuses."""
+    """Connect an MlflowClient for all uses but journals (registry, search). Raises StoreError if the store fails."""
     uri = address(project)
     try:
         check_reachable(uri)
@@ -55,16 +57,16 @@ def connected(project: Project) -> Iterator[Any]:
     except UserError:
         raise
     except Exception as error:
-        raise StoreError(f"{reason(error)}; the tracking store {shown(uri)} did not do what was asked") from None
+        raise StoreError(f"{reason(error)}; the request to the tracking store {shown(uri)} failed") from None
 
 
 def shown(uri: str) -> str:
-    """The store's address without user and password that it may hold."""
+    """Remove the user name and password from an address."""
     return re.sub(r"//[^/\s]*@", "//", uri)
 
 
 def reason(error: BaseException) -> str:
-    """One line on what began it, without the password that a store's address may hold."""
+    """Describe the root cause of an error in one line, without the password that an address may contain."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = (str(error).strip().splitlines() or [""])[0][:300]
@@ -72,10 +74,10 @@ def reason(error: BaseException) -> str:
 
 
 def check_reachable(uri: str) -> None:
-    """Finds out within seconds what MLflow would find out in minutes. Raises OSError or sqlite3.Error."""
+    """Check within seconds that the store responds; MLflow would take minutes. Raises OSError or sqlite3.Error."""
     if uri.startswith(("http://", "https://")):
         try:
-            # urllib would take user and password for a part of the host's name, and ask the name server for it
+            # without user and password, which urllib would treat as part of the host name and send to the name server
             urllib.request.urlopen(f"{shown(uri).rstrip('/')}/health", timeout=HEALTH_SECONDS).close()
         except urllib.error.HTTPError as error:
             if error.code >= 500:
@@ -91,20 +93,20 @@ def check_reachable(uri: str) -> None:
 
 
 def import_mlflow() -> Any:
-    """The module, imported (which takes seconds the first time) with settings that wait for nobody and say nothing."""
+    """Import MLflow, which takes seconds the first time, with short timeouts and without output of its own."""
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow
-    for name in ("mlflow", "alembic"):  # they would print a traceback beside the one warning
+    for name in ("mlflow", "alembic"):  # they would print a traceback next to our one warning
         logging.getLogger(name).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
     return mlflow
 
 
 @contextlib.contextmanager
 def one_at_a_time(project: Project) -> Iterator[None]:
-    """One process of a checkout talks to MLflow at a time. Raises TimeoutError."""
+    """Hold a lock so that one process of a checkout at a time talks to MLflow. Raises TimeoutError."""
     deadline = time.monotonic() + TURN_SECONDS
     with (project.spool / ".lock").open("w") as handle:
         while True:
@@ -119,18 +121,21 @@ def one_at_a_time(project: Project) -> Iterator[None]:
 
 
 def experiment_id(client: Any, name: str, local: Project | None) -> str:
-    """The id of the experiment, which is made or restored if need be; `local`: where artifacts stand beside sqlite."""
+    """Return the id of the experiment, which is created or restored if necessary.
+
+    local: the project in whose checkout the artifacts are stored, for an sqlite store; None for a server.
+    """
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        place = (local.home / "mlartifacts" / name).absolute().as_uri() if local else None
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        location = (local.home / "mlartifacts" / name).absolute().as_uri() if local else None
         try:
-            return str(client.create_experiment(name, artifact_location=place))
+            return str(client.create_experiment(name, artifact_location=location))
         except MlflowException:
-            found = client.get_experiment_by_name(name)  # another machine was faster
-            if found is None:
+            experiment = client.get_experiment_by_name(name)  # another machine may have created it meanwhile
+            if experiment is None:
                 raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)

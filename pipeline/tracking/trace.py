@@ -1,4 +1,4 @@
-"""Lineage both ways: from a file, run, model or registered version to all that made it."""
+"""Trace a file, run, model or registered version back to everything that it was made from."""
 
 import json
 import re
@@ -16,14 +16,14 @@ from pipeline.tracking.store import code_of
 from pipeline.tracking.upload import find
 
 ID = re.compile(r"(m-)?[0-9a-f]{32}")
-LOCAL = "http://127.0.0.1:5000"  # where `make ui` shows the project's own store
+LOCAL = "http://127.0.0.1:5000"  # the address of `make ui`
 
 
 def trace(project: Project, what: str) -> str:
-    """Lines for people: stage, commit, parameters, data, the command that makes it again, where MLflow shows it.
+    """Return lines to read: stage, commit, parameters, data, the command to remake it, its address in MLflow.
 
-    what: a path of the project, an MLflow run id, a run_key, a model id, or models:/<name>@<alias> or /<version>.
-    Raises DataError if there is no such thing, StoreError if only the store could know and it cannot be asked.
+    what: a path in the project, an MLflow run id, a run_key, a model id, or models:/<name>@<alias> or /<version>.
+    Raises DataError if it does not exist, and StoreError if the store has to be asked and fails.
     """
     if what.startswith("models:/") or ID.fullmatch(what):
         return "\n".join(_run_lines(project, _by_id(project, what)))
@@ -36,21 +36,21 @@ def trace(project: Project, what: str) -> str:
 
 
 def _stage_of(project: Project, what: str) -> tuple[str, Mapping[str, Any]]:
-    """The stage of dvc.lock whose output the path is, or lies in, or holds."""
+    """Return the name and the entry in dvc.lock of the stage whose output is the path or contains it."""
     path = Path(what).absolute()
     root = project.root.absolute()
     if not path.is_relative_to(root):
-        raise DataError(f"{what}: neither a run id (32 hex digits), nor models:/<name>@champion, nor in this project")
-    wanted = path.relative_to(root).as_posix()
+        raise DataError(f"{what}: not a run id (32 hex digits), not models:/<name>@champion, and not in this project")
+    relative = path.relative_to(root).as_posix()
     stages = provenance.locked(project)
     for name, stage in stages.items():
         for out in stage.get("outs", []):
-            if wanted == out["path"] or wanted.startswith(out["path"] + "/"):
+            if relative == out["path"] or relative.startswith(out["path"] + "/"):
                 return name, stage
     outs = sorted(out["path"] for stage in stages.values() for out in stage.get("outs", []))
-    inside = [out for out in outs if out.startswith(wanted.rstrip("/") + "/")]
-    hint = f"one of {', '.join(inside[:5])} …" if inside else "dvc.lock names the outputs"
-    raise DataError(f"{what}: no output of a stage; give {hint}")
+    inside = [out for out in outs if out.startswith(relative.rstrip("/") + "/")]
+    hint = f"give one of {', '.join(inside[:5])} …" if inside else "give one of the outputs in dvc.lock"
+    raise DataError(f"{what}: not an output of a stage; {hint}")
 
 
 def _stage_lines(stage: Mapping[str, Any]) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _stage_lines(stage: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _record_of(project: Project, name: str, stage: Mapping[str, Any]) -> dict[str, Any] | None:
-    """run.json of the training that the stage is, or judges; None for what belongs to no single training."""
+    """Load run.json of the training that the stage runs or evaluates; None for all other stages."""
     if not name.startswith(("train@", "evaluate@")):
         return None
     path = project.model(name.partition("@")[2]) / "run.json"
@@ -75,16 +75,17 @@ def _by_id(project: Project, what: str) -> dict[str, Any]:
         if what in (record["run_id"], record["run_key"], record["model_id"]):
             return record
     with store.connected(project) as client:
-        run = _asked(client, what)
+        run = _stored_run(client, what)
     if run is None:
-        raise DataError(f"{what}: no such run, model or version, neither in data/models nor in the tracking store")
+        raise DataError(f"{what}: no such run, model or version in data/models or in the tracking store")
     tags = dict(run.data.tags)
     stored = {key: json.loads(tags.pop(tag)) for tag, key in AS_JSON.items() if tag in tags}
     ids = {"run_id": run.info.run_id, "model_id": tags.get("model_id"), "experiment_id": run.info.experiment_id}
     return {**tags, **stored, **ids, "name": run.info.run_name}
 
 
-def _asked(client: Any, what: str) -> Any:
+def _stored_run(client: Any, what: str) -> Any:
+    """Look up the MLflow run of a run id, run_key, model id or version; None if there is none."""
     try:
         if what.startswith("models:/"):
             return client.get_run(_version_run(client, what.removeprefix("models:/")))

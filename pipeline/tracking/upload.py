@@ -1,4 +1,4 @@
-"""What a journal says, put into MLflow: a run with its figures and notes, and its model. All may be sent again."""
+"""Upload the content of a journal to MLflow: a run with figures and notes, and its model. Uploads can be repeated."""
 
 import contextlib
 import hashlib
@@ -16,18 +16,18 @@ from pipeline.tracking.record import Content, ModelFolder
 
 NOTE = "mlflow.note.content"
 WRITTEN = "mlflow.note.written"
-MAX_NOTE = 8000  # characters of a tag, beyond which MLflow refuses or cuts it
+MAX_NOTE = 8000  # characters; MLflow refuses or truncates longer tags
 VIEW = "mlflow.sharedViewState.result"
 PLACE = re.compile(r"\b(run|model|compare):((?:[0-9a-f]{32},?)+)|\b(experiment):(?=/)|\{(tag|param):([^}]+)\}")
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for one request
 
 
 def find(client: Any, experiment_ids: Sequence[str], run_key: str) -> Any:
-    """The run of that key, deleted or not, in one of the MLflow experiments; None where there is none."""
+    """Find the run with this key, deleted or not, in one of the MLflow experiments; None if there is none."""
     from mlflow.entities import ViewType
 
-    found = client.search_runs(list(experiment_ids), f"tags.run_key = '{run_key}'", ViewType.ALL, max_results=1)
-    return found[0] if found else None
+    runs = client.search_runs(list(experiment_ids), f"tags.run_key = '{run_key}'", ViewType.ALL, max_results=1)
+    return runs[0] if runs else None
 
 
 def _open(client: Any, experiment_id: str, content: Content) -> Any:
@@ -41,7 +41,7 @@ def _open(client: Any, experiment_id: str, content: Content) -> Any:
 
 
 def send(client: Any, experiment_id: str, content: Content) -> None:
-    """All of it may have been sent before: MLflow keeps equal parameters, metrics and inputs once."""
+    """Upload the whole content, even if parts were sent before: MLflow stores equal parameters and metrics once."""
     run = _open(client, experiment_id, content)
     run_id = run.info.run_id
     _send_batches(client, run, content)
@@ -61,18 +61,18 @@ def send(client: Any, experiment_id: str, content: Content) -> None:
 
 
 def _sent(client: Any, experiment_id: str, run_key: str) -> Any:
-    """The run; LookupError where it has not been sent: what names it stays in the spool as well."""
-    found = find(client, [experiment_id], run_key)
-    if found is None:
+    """Return a run that was sent before; LookupError if it was not, which keeps the journal that refers to it."""
+    run = find(client, [experiment_id], run_key)
+    if run is None:
         raise LookupError(f"run {run_key} is not in the store yet")
-    return found
+    return run
 
 
 def _send_notes(client: Any, experiment_id: str, run_id: str, content: Content) -> None:
     run = client.get_run(run_id)
     model_id = run.data.tags.get("model_id")
     if content.note:
-        note = _placed(client, run, content.note)
+        note = _with_addresses(client, run, content.note)
         _write(partial(client.set_tag, run_id), run.data.tags, note)
         if model_id:
             tags = client.get_logged_model(model_id).tags
@@ -80,20 +80,23 @@ def _send_notes(client: Any, experiment_id: str, run_id: str, content: Content) 
     if content.page is not None:
         experiment = client.get_experiment(experiment_id)
         tag = partial(client.set_experiment_tag, experiment_id)
-        _write(tag, experiment.tags, _placed(client, run, content.page.note))
+        _write(tag, experiment.tags, _with_addresses(client, run, content.page.note))
         kept = json.loads(experiment.tags.get(VIEW, "{}"))
-        if kept.get("updatedAt") == kept.get("createdAt"):  # nobody has changed it
+        if kept.get("updatedAt") == kept.get("createdAt"):  # no user has changed the view
             made = experiment.creation_time
             view = {"name": content.page.view_name, "createdAt": made, "updatedAt": made}
             tag(VIEW, json.dumps({**view, "state": json.dumps(content.page.view)}))
 
 
 def _write(tag: Callable[[str, str], Any], tags: Mapping[str, str], note: str) -> None:
-    """The note, unless a person has written another: WRITTEN has the checksums of ours before and after this, so that
-    whichever stands there when the process is killed between the two is known as ours."""
-    note, there = note[:MAX_NOTE], tags.get(NOTE, "")
-    if not there or _checksum(there) in tags.get(WRITTEN, "").split():
-        tag(WRITTEN, f"{_checksum(there)} {_checksum(note)}")
+    """Write the note, unless a user has edited it.
+
+    The tag WRITTEN holds the checksums of our previous and our new note. So if the process is killed between the two
+    requests, either note is still recognised as ours.
+    """
+    note, current = note[:MAX_NOTE], tags.get(NOTE, "")
+    if not current or _checksum(current) in tags.get(WRITTEN, "").split():
+        tag(WRITTEN, f"{_checksum(current)} {_checksum(note)}")
         tag(NOTE, note)
 
 
@@ -101,12 +104,12 @@ def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _placed(client: Any, run: Any, text: str) -> str:
-    """The text with the addresses of Journal.note filled in. They begin with #, and so hold at any host and port."""
+def _with_addresses(client: Any, run: Any, text: str) -> str:
+    """Fill in the placeholders of Journal.note. The addresses begin with #, so they are valid at any host and port."""
     experiment_id = run.info.experiment_id
 
-    def place(found: re.Match[str]) -> str:
-        kind, keys, _, of, name = found.groups()
+    def address(match: re.Match[str]) -> str:
+        kind, keys, _, of, name = match.groups()
         if name:
             return str((run.data.tags if of == "tag" else run.data.params).get(name, "–"))
         if kind is None:
@@ -119,11 +122,11 @@ def _placed(client: Any, run: Any, text: str) -> str:
             return f"#/experiments/{experiment_id}/models/{runs[0].data.tags.get('model_id')}"
         return f"#/experiments/{experiment_id}/runs/{runs[0].info.run_id}"
 
-    return PLACE.sub(place, text)
+    return PLACE.sub(address, text)
 
 
 def _send_batches(client: Any, run: Any, content: Content) -> None:
-    """A figure on a data set goes to the run's model as well, with the name and digest of what the run has seen."""
+    """Send metrics, parameters and tags; link a metric on a logged data set to the run's model and this data set."""
     from mlflow.entities import Metric, Param, RunTag
 
     run_id, model_id = run.info.run_id, run.data.tags.get("model_id")
@@ -153,16 +156,16 @@ def _send_inputs(client: Any, run_id: str, content: Content) -> None:
 
 
 def _send_model(client: Any, run: Any, content: Content, model: ModelFolder) -> None:
-    """Logs the model once: an upload that was cut off is replaced, a whole one that lacks only the tag is kept."""
+    """Log the model once: replace an incomplete upload; keep a complete one and set only its missing tag."""
     from mlflow.entities import LoggedModelOutput
 
     run_id, experiment_id = run.info.run_id, run.info.experiment_id
     model_id = None
-    for found in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
-        if found.status == "READY":
-            model_id = found.model_id
+    for logged in client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'"):
+        if logged.status == "READY":
+            model_id = logged.model_id
         else:
-            client.delete_logged_model(found.model_id)
+            client.delete_logged_model(logged.model_id)
     if model_id is None:
         made = client.create_logged_model(
             experiment_id, model.name, run_id, {"run_key": content.run_key}, content.params
@@ -179,8 +182,11 @@ def _send_model(client: Any, run: Any, content: Content, model: ModelFolder) -> 
 
 
 def _write_model(model: ModelFolder, folder: Path, made: Any, run_id: str) -> None:
-    """What mlflow.pyfunc.log_model would upload; it cannot be called, for it predicts the example to check it, and
-    that would load TensorFlow. Signature and example are put in afterwards for the same reason."""
+    """Write the files that mlflow.pyfunc.log_model would upload.
+
+    That function would predict the example, and so load TensorFlow. The signature and the example are added after
+    saving for the same reason.
+    """
     from mlflow import pyfunc
     from mlflow.models import Model, infer_signature
     from mlflow.models.utils import _save_example
@@ -189,12 +195,12 @@ def _write_model(model: ModelFolder, folder: Path, made: Any, run_id: str) -> No
 
     card = Model(artifact_path=made.artifact_location, model_uuid=made.model_id, run_id=run_id, model_id=made.model_id)
     signature = infer_signature(model.example, model.output, model.parameters)
-    # MLflow would refuse whole numbers for an array of numbers; the model itself says what it cannot read.
+    # MLflow would refuse integers in an array of floats; the model itself reports input that it cannot read.
     anything = AnyType()  # type: ignore[no-untyped-call]
     signature.inputs = Schema(
         [ColSpec(c.type if isinstance(c.type, DataType) else anything, c.name, c.required) for c in signature.inputs]
     )
-    with contextlib.redirect_stderr(io.StringIO()):  # advice on type hints, which no warning filter stops
+    with contextlib.redirect_stderr(io.StringIO()):  # hides advice on type hints, which warning filters do not catch
         pyfunc.save_model(
             folder,
             python_model=model.served_by,
@@ -204,6 +210,6 @@ def _write_model(model: ModelFolder, folder: Path, made: Any, run_id: str) -> No
             pip_requirements=model.requirements,
             mlflow_model=card,
         )
-    card.signature.outputs, card.signature.params = signature.outputs, signature.params  # type hints have neither
+    card.signature.outputs, card.signature.params = signature.outputs, signature.params  # type hints would drop both
     _save_example(card, (model.example, model.parameters) if model.parameters else model.example, str(folder))
     card.save(folder / "MLmodel")

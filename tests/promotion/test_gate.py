@@ -1,11 +1,14 @@
-"""The gate's judgement: what is called better, what is not, and what stays open."""
+"""Verdicts of the gate: better, not better, inconclusive."""
+
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from pipeline.errors import ConfigError
-from pipeline.evaluation.raw_rows import IDS, row_ids
-from pipeline.promotion.gate import METHODS, MIN_UNITS, Evidence, compare, floor, shared
+from pipeline.evaluation.metric import Metric
+from pipeline.evaluation.task import Comparison
+from pipeline.promotion.gate import MIN_UNITS, Evidence, compare, floor, shared
+from pipeline.tasks import TASKS
 
 RNG = np.random.default_rng(7)
 
@@ -16,7 +19,7 @@ def evidence(losses: object, rows: object = None) -> Evidence:
 
 
 def right_or_wrong(n: int, only_ours: int, only_theirs: int) -> tuple[Evidence, Evidence]:
-    """Losses of n examples of which the two differ on some; the others both get wrong."""
+    """Make losses of n examples: the two models differ on some, and both get the others wrong."""
     ours, theirs = np.ones(n), np.ones(n)
     ours[:only_ours] = 0
     theirs[only_ours : only_ours + only_theirs] = 0
@@ -28,7 +31,7 @@ def right_or_wrong(n: int, only_ours: int, only_theirs: int) -> tuple[Evidence, 
     [(40, 10, "better"), (10, 40, "not better"), (25, 20, "inconclusive"), (6, 0, "better"), (5, 0, "inconclusive")],
 )
 def test_classes_are_judged_by_mcnemar(only_ours: int, only_theirs: int, outcome: str) -> None:
-    verdict = compare("sentiment", *right_or_wrong(500, only_ours, only_theirs), block=1)
+    verdict = compare("McNemar", *right_or_wrong(500, only_ours, only_theirs), block=1)
     assert verdict.outcome == outcome
     assert verdict.figures["method"] == "McNemar"
     assert verdict.figures["only_candidate_right"] == only_ours
@@ -39,69 +42,72 @@ def test_classes_are_judged_by_mcnemar(only_ours: int, only_theirs: int, outcome
 
 def test_five_to_nothing_is_a_sixteenth_of_chance() -> None:
     """2 × (1/2)^5, by hand: why five wins alone do not promote."""
-    assert compare("image_rows", *right_or_wrong(100, 5, 0), block=1).figures["p"] == pytest.approx(1 / 16)
+    assert compare("McNemar", *right_or_wrong(100, 5, 0), block=1).figures["p"] == pytest.approx(1 / 16)
 
 
 def test_tags_are_judged_by_the_sentence() -> None:
-    """200 words that are better stand in two sentences: as independent words they would be a clear gain."""
+    """The 200 better words are in two sentences; as independent words they would be a clear gain."""
     rows = np.repeat(np.arange(60), 100)
     ours, theirs = np.zeros(6000), np.zeros(6000)
     theirs[:200] = 1.0
-    found = compare("pos_tagging", evidence(ours, rows), evidence(theirs, rows), block=25)
+    found = compare("bootstrap of sentences", evidence(ours, rows), evidence(theirs, rows), block=25)
     assert found.figures["rows"]["shared"] == 6000
     assert found.outcome == "inconclusive"
     theirs[::50] = 1.0
-    assert compare("pos_tagging", evidence(ours, rows), evidence(theirs, rows), block=25).outcome == "better"
+    assert compare("bootstrap of sentences", evidence(ours, rows), evidence(theirs, rows), block=25).outcome == "better"
 
 
 def test_sentences_count_by_their_words() -> None:
-    """One loss less in each sentence of 10 words: a tenth less per word, with no spread at all."""
+    """With one error less in each sentence of 10 words, the loss per word is lower by a tenth, without any spread."""
     rows = np.repeat(np.arange(50), 10)
     theirs = (np.arange(500) % 10 == 0).astype(float)
-    found = compare("pos_tagging", evidence(np.zeros(500), rows), evidence(theirs, rows), block=25).figures
+    found = compare("bootstrap of sentences", evidence(np.zeros(500), rows), evidence(theirs, rows), block=25).figures
     assert found["difference"] == found["low"] == found["high"] == pytest.approx(-0.1)
 
 
 def test_text_is_judged_by_blocks_of_characters() -> None:
     bits = RNG.normal(2.0, 1.0, 20_000)
-    better = compare("char_lm", evidence(bits - 0.05), evidence(bits), block=200)
+    better = compare("bootstrap of blocks", evidence(bits - 0.05), evidence(bits), block=200)
     assert better.outcome == "better" and better.figures["high"] < 0
     assert better.figures["candidate_loss"] == pytest.approx(better.figures["champion_loss"] - 0.05)
-    assert compare("char_lm", evidence(bits), evidence(bits - 0.05), block=200).outcome == "not better"
+    assert compare("bootstrap of blocks", evidence(bits), evidence(bits - 0.05), block=200).outcome == "not better"
     trend = 0.4 * np.repeat(RNG.normal(size=100), 200)  # what depends on its neighbours counts once
-    assert compare("char_lm", evidence(bits + trend - 0.01), evidence(bits), block=200).outcome == "inconclusive"
+    assert (
+        compare("bootstrap of blocks", evidence(bits + trend - 0.01), evidence(bits), block=200).outcome
+        == "inconclusive"
+    )
 
 
 def test_text_of_too_few_blocks_decides_nothing() -> None:
     few = 200 * MIN_UNITS - 1
-    verdict = compare("char_lm", evidence(np.ones(few)), evidence(np.full(few, 9.0)), block=200)
+    verdict = compare("bootstrap of blocks", evidence(np.ones(few)), evidence(np.full(few, 9.0)), block=200)
     assert verdict.outcome == "inconclusive" and f"fewer than {MIN_UNITS} units" in verdict.reason
 
 
-@pytest.mark.parametrize("task", ["forecasting", "returns"])
-def test_forecasts_are_judged_by_diebold_mariano(task: str) -> None:
+def test_forecasts_are_judged_by_diebold_mariano() -> None:
+    method: Comparison = "Diebold–Mariano"
     errors = np.abs(RNG.normal(size=3000))
     noisy = errors + RNG.normal(0, 0.3, 3000)
-    assert compare(task, evidence(errors - 0.1), evidence(noisy), block=20, horizon=4).outcome == "better"
-    worse = compare(task, evidence(noisy), evidence(errors - 0.1), block=20, horizon=4)
+    assert compare(method, evidence(errors - 0.1), evidence(noisy), block=20, horizon=4).outcome == "better"
+    worse = compare(method, evidence(noisy), evidence(errors - 0.1), block=20, horizon=4)
     assert worse.outcome == "not better"
     assert worse.figures["p"] < 0.05 and worse.figures["statistic"] < 0
-    assert compare(task, evidence(noisy), evidence(errors), block=20, horizon=4).outcome == "inconclusive"
+    assert compare(method, evidence(noisy), evidence(errors), block=20, horizon=4).outcome == "inconclusive"
 
 
 def test_equal_answers_win_nothing() -> None:
     losses = RNG.integers(0, 2, 300)
-    verdict = compare("sentiment", evidence(losses), evidence(losses), block=1)
+    verdict = compare("McNemar", evidence(losses), evidence(losses), block=1)
     assert verdict.outcome == "not better" and "exactly as well" in verdict.reason
 
 
 def test_two_states_of_the_data_meet_on_their_shared_rows() -> None:
-    """The data grew: the candidate's test is a later one. Outside of what they share, either would win by a mile."""
+    """The data grew, so the candidate's test is later; on the rows that are not shared, either would win clearly."""
     ours = evidence(np.r_[np.zeros(100), np.ones(300)], np.r_[np.arange(500, 600), np.arange(100, 400)])
     theirs = evidence(np.r_[np.ones(100), np.zeros(300)], np.r_[np.arange(1000, 1100), np.arange(100, 400)])
     a, b, weights = shared(ours, theirs)
     assert a.tolist() == [1.0] * 300 and b.tolist() == [0.0] * 300 and weights.sum() == 300
-    verdict = compare("sentiment", ours, theirs, block=1)
+    verdict = compare("McNemar", ours, theirs, block=1)
     assert verdict.outcome == "not better"
     assert verdict.figures["rows"] == {"candidate": 400, "champion": 400, "shared": 300}
 
@@ -115,30 +121,35 @@ def test_shared_rows_stay_in_the_order_of_the_text() -> None:
 
 def test_models_that_share_no_test_row_are_not_compared() -> None:
     ours, theirs = evidence(np.zeros(400)), evidence(np.ones(400), np.arange(1000, 1400))
-    verdict = compare("image_rows", ours, theirs, block=1)
+    verdict = compare("McNemar", ours, theirs, block=1)
     assert verdict.outcome == "inconclusive"
     assert "0 of the candidate’s 400" in verdict.reason
 
 
-def metrics(metric: str, score: float, baseline: float) -> dict[str, object]:
-    against = {"metric": metric, "score": score, "baseline": "naive", "baseline_score": baseline}
+ACCURACY, BITS = TASKS["sentiment"].primary_metric, TASKS["char_lm"].primary_metric
+
+
+def metrics(metric: Metric, score: float, baseline: float) -> dict[str, object]:
+    against = {"metric": metric.name, "score": score, "baseline": "naive", "baseline_score": baseline}
     return {"against_baseline": against}
 
 
 @pytest.mark.parametrize(
     ("metric", "score", "baseline", "passes"),
     [
-        ("accuracy", 0.90, 0.89, True),
-        ("accuracy", 0.90, 0.91, True),
-        ("accuracy", 0.88, 0.91, False),
-        ("bits_per_char", 2.00, 1.97, True),
-        ("bits_per_char", 2.02, 1.97, False),
-        ("mase", float("nan"), 1.0, False),
-        ("theil_u", 1.019, 1.0, True),
+        (ACCURACY, 0.90, 0.89, True),
+        (ACCURACY, 0.90, 0.91, True),
+        (ACCURACY, 0.88, 0.91, False),
+        (BITS, 2.00, 1.97, True),
+        (BITS, 2.02, 1.97, False),
+        (TASKS["forecasting"].primary_metric, float("nan"), 1.0, False),
+        (TASKS["returns"].primary_metric, 1.019, 1.0, True),
+        (TASKS["returns"].primary_metric, 1.021, 1.0, False),
     ],
+    ids=lambda value: getattr(value, "name", None),
 )
-def test_the_floor_is_the_baseline_less_a_margin(metric: str, score: float, baseline: float, passes: bool) -> None:
-    verdict = floor(metrics(metric, score, baseline), evidence([0.5]), margin=0.02)
+def test_the_floor_is_the_baseline_less_a_margin(metric: Metric, score: float, baseline: float, passes: bool) -> None:
+    verdict = floor(metric, metrics(metric, score, baseline), evidence([0.5]), margin=0.02)
     assert (verdict is None) == passes
     if verdict is not None:
         assert verdict.outcome == "not better"
@@ -146,11 +157,19 @@ def test_the_floor_is_the_baseline_less_a_margin(metric: str, score: float, base
 
 
 def test_one_loss_that_is_not_finite_fails() -> None:
-    verdict = floor(metrics("accuracy", 0.9, 0.5), evidence([0.0, np.inf]), margin=0.02)
+    verdict = floor(ACCURACY, metrics(ACCURACY, 0.9, 0.5), evidence([0.0, np.inf]), margin=0.02)
     assert verdict is not None and "not a finite number" in verdict.reason
 
 
-def test_every_task_that_can_be_promoted_has_a_method_and_an_identity() -> None:
-    assert set(METHODS) == set(IDS)
-    with pytest.raises(ConfigError, match="padded_texts"):
-        row_ids("padded_texts", None, 0)  # type: ignore[arg-type]
+def test_every_task_that_can_be_promoted_has_a_method_and_ids_of_its_rows() -> None:
+    promoted = {name: task.comparison for name, task in TASKS.items() if task.comparison is not None}
+    assert promoted == {
+        "char_lm": "bootstrap of blocks",
+        "forecasting": "Diebold–Mariano",
+        "image_rows": "McNemar",
+        "pos_tagging": "bootstrap of sentences",
+        "returns": "Diebold–Mariano",
+        "sentiment": "McNemar",
+    }
+    assert promoted.keys() == {name for name, task in TASKS.items() if task.row_ids is not None}
+    assert set(promoted.values()) == set(get_args(Comparison)), "every method of the gate is tested above"

@@ -1,4 +1,4 @@
-"""From a candidate to a decision, in a real store: what is promoted, what is not, and what is written down."""
+"""Decisions about candidates, in a real store: promotion, refusal, and the records of both."""
 
 import json
 import uuid
@@ -16,6 +16,7 @@ from pipeline.promotion import promote
 from pipeline.promotion.gate import Evidence
 from pipeline.promotion.promote import Candidate
 from pipeline.promotion.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from pipeline.tasks import TASKS
 from pipeline.tracking import store
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -29,13 +30,13 @@ Make = Callable[..., Candidate]
 def project(empty_store: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     for name in ("GITHUB_ACTOR", "GITHUB_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(promote, "_fault", lambda *_: None)  # its own test has the real one
+    monkeypatch.setattr(promote, "_fault", lambda *_: None)  # a test of its own uses the real one
     return empty_store
 
 
 @pytest.fixture
 def candidate(project: Project) -> Make:
-    """Makes a candidate that gets `right` of 400 test texts right, with its run and model in the store."""
+    """Make a candidate that gets `right` of 400 test texts right, with its run and model in the store."""
 
     def make(
         right: int, *, edition: str = "published", baseline: float = 0.5, experiment: str = "opinions"
@@ -69,7 +70,8 @@ def candidate(project: Project) -> Make:
         }
         losses = np.ones(400)
         losses[:right] = 0
-        return Candidate(experiment, metrics, run_json, Evidence(np.arange(400, dtype=np.uint64), losses), 1, 1)
+        evidence = Evidence(np.arange(400, dtype=np.uint64), losses)
+        return Candidate(experiment, TASKS["sentiment"], metrics, run_json, evidence, horizon=1)
 
     return make
 
@@ -130,7 +132,7 @@ def test_it_is_compared_with_the_champion_not_with_the_last_candidate(project: P
 def test_below_the_baseline_nothing_is_promoted(project: Project, candidate: Make) -> None:
     decision = promote.promote(project, candidate(300, baseline=0.78), MARGIN)
     assert (decision.outcome, decision.promoted) == ("not better", False)
-    assert "below the floor: test accuracy 0.75, and majority has 0.78" in decision.reason
+    assert "below the floor: test accuracy is 0.75, that of majority is 0.78" in decision.reason
     assert aliases(project) == {CHALLENGER: 1}
 
 
@@ -144,7 +146,7 @@ def test_sample_data_never_replaces_published_data(project: Project, candidate: 
 def test_published_data_replaces_sample_data(project: Project, candidate: Make) -> None:
     promote.promote(project, candidate(399, edition="synthetic"), MARGIN)
     decision = promote.promote(project, candidate(300), MARGIN)
-    assert decision.promoted and "knows synthetic data only" in decision.reason
+    assert decision.promoted and "trained on synthetic data" in decision.reason
     assert aliases(project) == {CHAMPION: 2, PREVIOUS: 1}
 
 
@@ -162,7 +164,7 @@ def test_a_model_that_does_not_answer_as_evaluated_is_not_promoted(
     project: Project, candidate: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(promote, "_fault", FAULT)
-    decision = promote.promote(project, candidate(300), MARGIN)  # a logged model without any file
+    decision = promote.promote(project, candidate(300), MARGIN)  # its logged model has no files
     assert decision.outcome == "not better"
     assert "the logged model does not answer as it was evaluated: " in decision.reason
     assert aliases(project) == {CHALLENGER: 1}
@@ -173,7 +175,7 @@ def test_a_champion_without_its_losses_leaves_it_open(project: Project, candidat
     (stored,) = (project.root / "mlartifacts").rglob("evidence.npz")
     stored.unlink()
     decision = promote.promote(project, candidate(390), MARGIN)
-    assert decision.outcome == "inconclusive" and "losses of champion version 1 are gone" in decision.reason
+    assert decision.outcome == "inconclusive" and "losses of champion version 1 are missing" in decision.reason
 
 
 def test_who_loses_the_race_is_told_and_may_try_again(
@@ -221,7 +223,7 @@ def test_a_store_that_fails_in_the_middle_leaves_the_champion(
         real(self, *rest)
 
     monkeypatch.setattr(Registry, "promote", down)
-    with pytest.raises(StoreError, match=r"the line is cut; the tracking store .* did not do what was asked"):
+    with pytest.raises(StoreError, match=r"the line is cut; the request to the tracking store .* failed"):
         promote.promote(project, candidate(390), MARGIN)
     assert aliases(project)[CHAMPION] == 1
     assert len(records(project)) == 1

@@ -1,4 +1,4 @@
-"""The registry in a real store: who races, who is killed, and what a rollback restores."""
+"""The registry in a real store: concurrent promoters, killed ones, and rollbacks."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def store(empty_store: Project) -> Iterator[Registry]:
 
 
 def version(store: Registry, experiment: str = "rows") -> Version:
-    """A run with a logged model, registered."""
+    """Register a new run with a logged model."""
     client = store.client
     found = client.get_experiment_by_name("digits")
     place = found.experiment_id if found else client.create_experiment("digits")
@@ -143,9 +143,10 @@ def test_a_turn_given_back_while_it_is_asked_for_is_asked_for_again(
 KILLED = """
 import os, sys
 from pathlib import Path
-from pipeline import registry, tracking
 from pipeline.artifacts import Project
-with tracking.connected(Project(Path(sys.argv[1]))) as client:
+from pipeline.promotion import registry
+from pipeline.tracking.store import connected
+with connected(Project(Path(sys.argv[1]))) as client:
     store = registry.Registry(client)
     real = client.set_registered_model_alias
     def kill(model, alias, number):
@@ -174,7 +175,7 @@ def test_a_killed_promoter_leaves_the_old_champion_or_the_new_one(
     with pytest.raises(Conflict, match=r"the killed one on .* is promoting a version of it; try again"):
         store.promote(three, champion, "ann")
     assert aliases(store)[CHAMPION] == champion
-    monkeypatch.setattr(registry, "LEASE_SECONDS", 0.1)  # its turn is over
+    monkeypatch.setattr(registry, "LEASE_SECONDS", 0.1)  # its lock has expired
     time.sleep(0.2)
     with monkeypatch.context() as longer:
         longer.setattr(registry, "WAIT_SECONDS", 20.0)

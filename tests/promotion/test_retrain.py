@@ -1,5 +1,7 @@
-"""Retraining as CI does it: two clones of a repository, a DVC remote and one store; what runs, what the gate decides,
-what the second clone need not do again, and from which file one finds which run."""
+"""Retraining as in CI: two clones of a repository, a DVC remote and one store.
+
+It checks which stages run, the gate's decisions, what the second clone gets from the remote, and `trace`.
+"""
 
 import json
 import re
@@ -41,7 +43,7 @@ gate:
 
 
 class Clone:
-    """A clone of the repository, and the commands that a user types there."""
+    """A clone of the repository, in which commands can be run."""
 
     def __init__(self, root: Path, store: str) -> None:
         self.root = root
@@ -58,7 +60,7 @@ class Clone:
         return self.run(sys.executable, "-m", "pipeline", *command, code=code)
 
     def retrain(self, *arguments: str) -> tuple[list[str], str]:
-        """The stages that ran, and the summary."""
+        """Run `retrain`; return the stages that ran, and the summary."""
         printed = self.pipeline("retrain", *arguments)
         summary = (self.root / "reports" / "retrain.md").read_text()
         return re.findall(r"^Running stage '(.+)':", printed, re.MULTILINE), summary
@@ -78,13 +80,13 @@ class Clone:
         return json.loads((self.root / "data" / "models" / "rows" / "run.json").read_text())
 
 
-# A line of the decisions: outcome, version, champion before, reason.
+# A row of the table of decisions: outcome, version, champion before, reason.
 ROW = rf"\| \*\*{{}}\*\* \| {MODEL} version {{}} \| rows \| top1_accuracy 0\.\d+, best baseline [^|]+ \| {{}} \| {{}}"
 AFTER_TRAINING = ["train@rows", "evaluate@rows", "report@digits", "index"]
 
 
 def two_clones(tmp_path: Path) -> tuple[Clone, Clone]:
-    """Of a bare repository, with one store; the project and a DVC remote are pushed from the first."""
+    """Make two clones of a bare repository with one store; the first has pushed the project and set a DVC remote."""
     bare = tmp_path / "origin.git"
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare)], check=True)
     for name in ("first", "second"):
@@ -101,7 +103,7 @@ def two_clones(tmp_path: Path) -> tuple[Clone, Clone]:
 
 
 def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
-    """One long story, since each step stands on the one before and each training takes seconds."""
+    """One long test, since each step builds on the one before and each training takes seconds."""
     first, second = two_clones(tmp_path)
 
     # The first model above the floor is the champion.
@@ -110,11 +112,11 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     assert re.search(ROW.format("promoted", 1, "none", "there is no champion yet"), summary)
     first.commit("the first model")
 
-    # Nothing changed: nothing runs, and nothing is judged again.
+    # Without changes no stage runs and nothing is judged again.
     ran, summary = first.retrain()
     assert ran == [] and "Nothing new to judge." in summary
 
-    # In another clone better parameters: only training and what follows runs, the rest comes from the remote.
+    # With better parameters in another clone only training and later stages run; the rest comes from the remote.
     second.run("git", "pull", "--quiet", "origin", "main")
     second.edit(cell="gru", units=32, epochs=12, synthetic_epochs=12)
     ran, summary = second.retrain()
@@ -126,14 +128,14 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     second.commit("a better one")
     better = second.run_json()
 
-    # Worse parameters are rejected, the champion stays.
+    # With worse parameters the champion stays.
     second.edit(cell="simple_rnn", units=2, epochs=1, synthetic_epochs=1)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
     assert re.search(ROW.format("not better", 3, "version 2", "McNemar on"), summary)
     assert f"| {MODEL} | version 2 | rows | published |" in summary
 
-    # The first clone takes the better parameters: model and run come from the run-cache, nothing is trained.
+    # With the better parameters the first clone gets model and run from the run-cache and trains nothing.
     first.run("git", "pull", "--quiet", "origin", "main")
     ran, summary = first.retrain()
     assert ran == [] and "Nothing new to judge." in summary
@@ -147,7 +149,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
 
 
 def rolled_back(first: Clone, second: Clone) -> None:
-    """A rollback restores, and a rollback of it too."""
+    """A rollback can itself be rolled back."""
     assert "version 1 (rows) against champion version 2: rolled back" in first.pipeline("rollback", MODEL)
     assert re.search(rf"{MODEL} +version 1 +rows", second.pipeline("champions"))
     first.pipeline("rollback", MODEL)
@@ -155,7 +157,7 @@ def rolled_back(first: Clone, second: Clone) -> None:
 
 
 def decided(clones: tuple[Clone, Clone], better: Any) -> None:
-    """Each decision has its record."""
+    """Each decision has a record."""
     decisions = [
         json.loads(path.read_text())
         for clone in clones
@@ -171,13 +173,13 @@ def decided(clones: tuple[Clone, Clone], better: Any) -> None:
 
 
 def trace(clone: Clone, run: Any) -> None:
-    """From a file, a run, a model and an alias to the same run, its commit, data, parameters, and its remake."""
-    base = clone.run("git", "rev-parse", "HEAD~1").strip()  # it was trained on top of the first model's commit
+    """A file, a run, a model and an alias lead to the same run, commit, data, parameters and remake command."""
+    base = clone.run("git", "rev-parse", "HEAD~1").strip()  # the commit it was trained on
     of_file = clone.pipeline("trace", "data/models/rows/model/weights")
     assert "stage       train@rows" in of_file and "command     python -m pipeline train rows" in of_file
     texts = [of_file, clone.pipeline("trace", "reports/metrics/digits/rows.json")]
     texts += [clone.pipeline("trace", name) for name in (run["run_id"], run["run_key"], run["model_id"])]
-    # what is not in the folder is found in the store
+    # without the files in the folder, the store is searched
     shutil.move(clone.root / "data" / "models", clone.root / "away")
     texts += [clone.pipeline("trace", name) for name in (run["run_id"], run["run_key"], f"models:/{MODEL}@champion")]
     shutil.move(clone.root / "away", clone.root / "data" / "models")
@@ -195,10 +197,10 @@ def trace(clone: Clone, run: Any) -> None:
     assert command.startswith(f"git checkout {base} && dvc exp run -S experiments.rows.cell=gru")
     of_data = clone.pipeline("trace", "data/prepared/digits")
     assert f"output      data/prepared/digits  {prepared}" in of_data and "dvc repro preprocess@digits" in of_data
-    for wrong, why in (("nonsense", "no output of a stage"), ("/", "nor in this project"), ("0" * 32, "no such run")):
+    for wrong, why in (("nonsense", "not an output of a"), ("/", "not in this project"), ("0" * 32, "no such run")):
         assert why in clone.pipeline("trace", wrong, code=2)
 
-    # The command does what it says: the very parameters, so the very outputs, from the run-cache.
+    # The command restores the same parameters, and so the same outputs from the run-cache.
     for part in command.split(" && "):
         clone.run("bash", "-c", part)
     assert clone.run_json() == run
@@ -206,7 +208,7 @@ def trace(clone: Clone, run: Any) -> None:
 
 
 def queued(clone: Clone) -> None:
-    """A queued experiment trains in a folder that is thrown away; its run is found all the same."""
+    """The run of a queued experiment is found, although its training folder is deleted."""
     clone.run("dvc", "exp", "run", "--quiet", "--queue", "--name", "small-gru", "-S", "experiments.rows.units=4")
     clone.run("dvc", "queue", "start")
     for _ in range(60):

@@ -4,31 +4,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
-from pipeline.config.schema.datasets import DatasetRows
 from pipeline.reporting import systems, textbook
 from pipeline.reporting.report_data import Result
 from pipeline.tasks import TASKS
-from tests.shipped import needs_rows, rows
+from tests.shipped import needs_rows, shipped
 
 from .conftest import metrics_of
 
 ROOT = Path(__file__).parents[2]
-CHAPTER = list(dict.fromkeys(name for line in systems.LINES for name in line.textbook))
-HONEST = list(dict.fromkeys(name for line in systems.LINES for name in line.held_out))
+TEXTBOOK = list(dict.fromkeys(name for line in systems.LINES for name in line.textbook))
+HELD_OUT = list(dict.fromkeys(name for line in systems.LINES for name in line.held_out))
 
 
 def dataset_of(experiment: str) -> Any:
-    """The experiment's row of `datasets`, with its defaults."""
-    name = rows("experiments")[experiment]["dataset"]
-    return TypeAdapter(DatasetRows).validate_python(rows("datasets")[name])
+    """Return the row of its data set."""
+    return shipped().datasets[shipped().experiments[experiment].dataset]
 
 
 def named(names: list[str]) -> list[Any]:
-    """A parameter for each experiment, skipped where its row was removed."""
+    """Return a parameter for each experiment; a test skips those whose row was removed."""
     return [pytest.param(name, marks=needs_rows(name)) for name in names]
 
 
@@ -48,25 +45,27 @@ def result(name: str, task: str = "sentiment", **figures: Any) -> Result:
 def test_the_table_holds_all_nineteen_systems_in_order() -> None:
     numbers = list(dict.fromkeys(line.system for line in systems.LINES))
     assert numbers == [f"S{i}" for i in range(1, 20)]
-    assert systems.named_experiments() and set(systems.named_experiments()) == {*CHAPTER, *HONEST}
+    assert systems.named_experiments() and set(systems.named_experiments()) == {*TEXTBOOK, *HELD_OUT}
 
 
-@pytest.mark.parametrize("name", named(CHAPTER))
+@pytest.mark.parametrize("name", named(TEXTBOOK))
 def test_a_textbook_row_repeats_the_protocol_of_its_source(name: str) -> None:
     data = dataset_of(name)
     assert data.protocol == "textbook"
     assert f"{data.source}-chapter" in name
 
 
-@pytest.mark.parametrize("name", named(HONEST))
+@pytest.mark.parametrize("name", named(HELD_OUT))
 def test_what_it_is_compared_with_is_held_out(name: str) -> None:
     assert dataset_of(name).protocol == "held_out"
 
 
 def test_every_textbook_row_belongs_to_a_system() -> None:
     """A user's own rows have other names, or those of the row that they vary: umich-chapter-mine."""
-    found = [name for name in rows("experiments") if "-chapter" in name and dataset_of(name).protocol == "textbook"]
-    assert [name for name in found if not any(name == c or name.startswith(f"{c}-") for c in CHAPTER)] == []
+    found = [name for name in shipped().experiments if "-chapter" in name and dataset_of(name).protocol == "textbook"]
+    assert [
+        name for name in found if not any(name == known or name.startswith(f"{known}-") for known in TEXTBOOK)
+    ] == []
 
 
 @pytest.mark.parametrize("line", systems.LINES, ids=lambda line: f"{line.system} {line.title}")
@@ -77,7 +76,7 @@ def test_every_line_says_where_it_runs_and_why_figures_differ(line: systems.Line
     else:
         assert line.experiments and line.why
     assert bool(line.metric) == bool(line.textbook)
-    assert not set(line.textbook) & set(HONEST)
+    assert not set(line.textbook) & set(HELD_OUT)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +87,7 @@ def test_every_line_says_where_it_runs_and_why_figures_differ(line: systems.Line
 def test_every_figure_of_a_line_is_one_that_its_task_scores(line: systems.Line) -> None:
     for name in line.textbook:
         of_training = line.metric == textbook.EPOCH_SECONDS.name
-        task = TASKS[rows("experiments")[name]["task"]]
+        task = TASKS[shipped().experiments[name].task]
         metric = textbook.EPOCH_SECONDS if of_training else task.metric(line.metric)
         assert metric.label and (line.split == "training") == of_training
 
@@ -115,23 +114,23 @@ def shown(system: str, *results: Result) -> Any:
 
 
 def test_the_textbooks_table_shows_three_figures_and_their_baselines() -> None:
-    honest, chapter = result("umich"), "umich-chapter"
-    row = shown("S2", result(chapter, "padded_texts"), honest)
+    held_out, name = result("umich"), "umich-chapter"
+    row = shown("S2", result(name, "padded_texts"), held_out)
     assert [cell.text for cell in row[1:6]] == ["about 99 % accuracy", "98.0 %", "93.0 %", "98.0 %", "80.0 %"]
     assert row[2].mark == "good" and row[2].note == "accuracy, umich-chapter"
     assert row[3].note == "look-up" and row[4].note == "accuracy, umich"
     missed = {"test": {"accuracy": 0.95}}
-    assert shown("S2", result(chapter, "padded_texts", **missed), honest)[2].mark == "bad"
-    synthetic = shown("S2", result(chapter, "padded_texts", **missed, edition="synthetic"), honest)[2]
+    assert shown("S2", result(name, "padded_texts", **missed), held_out)[2].mark == "bad"
+    synthetic = shown("S2", result(name, "padded_texts", **missed, edition="synthetic"), held_out)[2]
     assert (synthetic.mark, synthetic.badge) == ("", "synthetic data")
-    alone = shown("S2", honest)
+    alone = shown("S2", held_out)
     assert [cell.text for cell in alone[1:6]] == ["about 99 % accuracy", "–", "–", "98.0 %", "80.0 %"]
 
 
 def test_a_figure_of_the_training_has_its_own_name() -> None:
     line = next(line for line in systems.LINES if line.metric == textbook.EPOCH_SECONDS.name)
     cell = shown(line.system, result(line.textbook[0], epoch_seconds=5.0))[2]
-    assert cell.text == "5.000" and cell.note.startswith(f"seconds an epoch, {line.textbook[0]}")
+    assert cell.text == "5.000" and cell.note.startswith(f"{textbook.EPOCH_SECONDS.label}, {line.textbook[0]}")
 
 
 def test_the_command_prints_every_system_and_what_to_run(

@@ -465,12 +465,12 @@ def test_unknown_words_leave_known_ones_their_say(served: dict[str, Served]) -> 
 WARNED: dict[str, list[tuple[Any, str | None]]] = {
     "sentiment": [
         ("it is awesome", None),
-        ("", "no word of it"),
-        ("zzqx", "no word of it"),
+        ("", "none of its words"),
+        ("zzqx", "none of its words"),
         (LONG * 3, "first 100000"),
     ],
-    "padded_texts": [("it is awesome", None), ("🙂", "no word of it")],
-    "pos_tagging": [("The old man .", None), ("zzqx 漢字", "no word of it"), (LONG, "only the first 1000 words")],
+    "padded_texts": [("it is awesome", None), ("🙂", "none of its words")],
+    "pos_tagging": [("The old man .", None), ("zzqx 漢字", "none of its words"), (LONG, "only the first 1000 words")],
     "char_lm": [("alice", None), ("", "prompt is empty"), ("🙂", "no character of"), (LONG, "last 10000 characters")],
     "forecasting": [
         ({}, "no values were given"),

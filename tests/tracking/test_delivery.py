@@ -325,9 +325,10 @@ def test_another_process_that_sends_for_too_long(tables: Project, monkeypatch: p
 
 def test_two_processes_on_a_fresh_store_under_dvc_root(project: Project, tmp_path: Path) -> None:
     code = (
-        "import uuid; from pipeline import tracking, artifacts; from pipeline.journal import Journal\n"
+        "import uuid; from pipeline import artifacts; from pipeline.tracking.delivery import deliver\n"
+        "from pipeline.tracking.record import Journal\n"
         "made = Journal('train', uuid.uuid4().hex, 'alice', 'a run', 1); made.params({'units': 1}); made.finish()\n"
-        "assert tracking.deliver(made, artifacts.here()).run_id"
+        "assert deliver(made, artifacts.here()).run_id"
     )
     environment = {**os.environ, "DVC_ROOT": str(project.root), "PYTHONPATH": str(ROOT)}
     copies = [tmp_path / "copy1", tmp_path / "copy2"]
@@ -556,7 +557,7 @@ def test_journal_survives_saving(project: Project, tmp_path: Path) -> None:
         kept.params,
         kept.texts,
     )
-    assert found.model is not None and (Path(found.model.package) / "journal.py").is_file()
+    assert found.model is not None and (Path(found.model.package) / "serving" / "served.py").is_file()
     assert not list((tmp_path / "saved").rglob("__pycache__"))
 
 

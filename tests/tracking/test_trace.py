@@ -111,7 +111,7 @@ def test_a_file_that_no_stage_makes(project: Project) -> None:
     lock = {"stages": {"train@rows": {"cmd": "x", "outs": [{"path": "data/models/rows", "md5": "a.dir"}]}}}
     (project.root / "dvc.lock").write_text(yaml.safe_dump(lock))
     assert provenance.hashes(project) == {"data/models/rows": "a.dir"}
-    with pytest.raises(DataError, match="no output of a stage; give one of data/models/rows"):
+    with pytest.raises(DataError, match="not an output of a stage; give one of data/models/rows"):
         trace(project, str(project.root / "data" / "models"))
-    with pytest.raises(DataError, match=r"no output of a stage; give dvc.lock"):
+    with pytest.raises(DataError, match=r"not an output of a stage; give one of the outputs in dvc\.lock"):
         trace(project, str(project.root / "README.md"))

@@ -1,9 +1,10 @@
 """The whole of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
+from pipeline.config.files import MAIN, TEXTBOOK_STAGES, Files
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
 from pipeline.config.schema.sources import OwnRows, SourceRow, with_reader
@@ -18,16 +19,31 @@ class GateRow(Row):
 
 
 class Params(Row):
-    """The whole of params.yaml. `cell`: swaps the cell of every experiment, or null."""
+    """params.yaml and textbook/params.yaml as one. `cell`: swaps the cell of every experiment, or null. `experiments`
+    have the settings of their `recipes`."""
 
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
     edition: Edition
     cell: Cell | None
     sources: dict[Name, SourceRow]
     own: dict[Name, Annotated[OwnRows, Field(discriminator="reader"), BeforeValidator(with_reader)]]
+    recipes: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     datasets: dict[Name, Annotated[DatasetRows, Field(discriminator="task")]]
     experiments: dict[Name, Annotated[ExperimentRows, Field(discriminator="task")]]
     gate: GateRow = GateRow()
+    _files: Files = PrivateAttr(default_factory=Files)
+
+    @classmethod
+    def of(cls, tables: Any, files: Files) -> "Params":
+        """The checked tables; files: what they were written as. Raises pydantic's ValidationError."""
+        params = cls.model_validate(tables)
+        params._files = files
+        return params
+
+    @property
+    def files(self) -> Files:
+        """What the files hold, as written."""
+        return self._files
 
     def experiment(self, name: str) -> ExperimentRows:
         """The row `name`, with the top-level `cell` put in where it is set, and where NumPy computes, written out."""
@@ -37,3 +53,13 @@ class Params(Row):
 
     def experiments_on(self, dataset: str) -> list[str]:
         return [name for name, row in self.experiments.items() if row.dataset == dataset]
+
+    def datasets_of(self, file: str) -> list[str]:
+        """The data sets of params.yaml (MAIN), or of the textbook's file (TEXTBOOK)."""
+        return [name for name in self.datasets if self.files.file_of("datasets", name) == file]
+
+    def stage(self, stage: str, name: str) -> str:
+        """The DVC target that runs a stage for a row, such as train@alice or textbook/dvc.yaml:train@alice-chapter."""
+        table = {"download": "sources", "import": "own", "train": "experiments", "evaluate": "experiments"}
+        file = self.files.file_of(table.get(stage, "datasets"), name)
+        return f"{stage}@{name}" if file == MAIN else f"{TEXTBOOK_STAGES}:{stage}@{name}"

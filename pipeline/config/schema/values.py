@@ -1,10 +1,11 @@
 """What values in params.yaml may be, and what all its rows have in common."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.config import defaults
 from pipeline.errors import ConfigError
 
 Value = TypeVar("Value")
@@ -28,6 +29,17 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 class Row(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class WithDefaults(Row):
+    """A row whose settings have their defaults in defaults.yaml; `table`: its block there."""
+
+    table: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults(cls, row: Any) -> Any:
+        return {**defaults.of(cls.table, row.get("task")), **row} if isinstance(row, dict) else row
 
 
 def named(table: Mapping[str, Value], name: str, what: str) -> Value:

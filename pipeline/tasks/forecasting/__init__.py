@@ -1,1 +1,1 @@
-"""Forecasting: the values some steps ahead, from the series so far."""
+"""Forecasting: predict the values of a series some steps ahead."""

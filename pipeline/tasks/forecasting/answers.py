@@ -1,4 +1,4 @@
-"""Answers to raw input."""
+"""Answers of forecasting: the next steps of a raw series, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,21 +13,25 @@ from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_STEPS, NO_VALUES, Answer, number, warned
 from pipeline.tasks.forecasting.score import widths
 
-TOO_LARGE = 1e30  # the network counts in float32
+TOO_LARGE = 1e30  # the network computes in float32
 ENDS = ("values", "lower", "upper")
 FAR = 10.0  # standard deviations from the mean of the training part
 
 
 def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
-    """The next `steps` values after item["values"], whose first stands at item["start"]; an empty item: after the
-    latest values that the model knows; with `lower` and `upper` ends of their interval of `level`.
+    """Forecast the next `steps` values after item["values"], whose first one is of the time item["start"].
 
-    At the model's horizons stand the forecasts that were evaluated, made from the past alone. Between them, and after
-    the last, the one-step forecast is fed back, moved to meet them: by as much as it misses them there, linearly
-    between two, as at the last behind it. Without a one-step horizon the line goes straight from one to the next.
+    An empty item continues the latest values that the model knows. `lower` and `upper` are the ends of an interval of
+    `level`.
 
-    item["covariates"] has {name: [numbers]} from the first value on, and may go on into the future. Each is held at
-    its last number from where it ends; without any, at the last one that the model knows. The answer says what is held.
+    At the model's horizons, the result is the forecast that was evaluated, made from the past alone. At other steps it
+    is the one-step forecast, fed back, plus a correction that makes both agree at the horizons. The correction is
+    linear between horizons and constant after the last. Without a one-step horizon, the forecast itself is linear
+    between them.
+
+    item["covariates"] is {name: [numbers]} from the first value on, and may extend into the future. After its end, a
+    column is held at its last number; a column that is missing is held at the last one that the model knows. The
+    answer's `held` lists both. Raises DataError for input that the model cannot use.
     """
     from pipeline.tasks.forecasting.network import time_of_step
 
@@ -35,7 +39,7 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     past, first = _past(encoder, item)
     if item and "extras" in item:
         raise DataError("extras: is now called covariates")
-    covariates, held = _beside(encoder, item, len(past), len(past) + steps)
+    covariates, held = _with_covariates(encoder, item, len(past), len(past) + steps)
     values, half = _ahead(loaded.model, network, encoder, past, first, steps, covariates), widths(encoder, steps)
     answer = {
         **{name: row.tolist() for name, row in zip(ENDS, (values, values - half, values + half), strict=True)},
@@ -49,11 +53,11 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
         answer,
         {
             NO_VALUES: not item,
-            "the values are all the same; the model learnt from a series that changes": bool(np.ptp(read) == 0),
-            "some values are far from all that the model learnt from": bool(
+            "the values are all the same; the model learned from a series that changes": bool(np.ptp(read) == 0),
+            "some values are far from all values that the model learned from": bool(
                 np.max(np.abs(read - encoder["mean"])) > FAR * encoder["sd"]
             ),
-            f"after step {longest}, the model's last, its forecast is repeated": (
+            f"after step {longest}, the model's last horizon, its forecast is repeated": (
                 1 not in encoder["horizons"] and steps > longest
             ),
         },
@@ -69,7 +73,7 @@ def _ahead(
     steps: int,
     covariates: NDArray[np.float64] | None,
 ) -> NDArray[np.float64]:
-    """float64 [steps]; see forecast. The value at a step does not depend on how many are asked for."""
+    """Return float64 [steps]; see forecast. The value at a step does not depend on the number of steps."""
     from pipeline.tasks.forecasting.network import roll_out
 
     horizons = encoder["horizons"]
@@ -80,15 +84,15 @@ def _ahead(
     values, direct = roll_out(model, network, encoder, past, first, rolled, covariates)
     if 1 not in horizons:
         values = np.full(length, past[-1])
-    missed = sorted((h, ahead - values[h - 1]) for h, ahead in zip(horizons, direct, strict=True) if h <= length)
-    at, by = np.array([(0, 0.0), *missed]).T
-    return np.asarray(values[:steps] + np.interp(np.arange(1, steps + 1), at, by))
+    misses = sorted((h, ahead - values[h - 1]) for h, ahead in zip(horizons, direct, strict=True) if h <= length)
+    at, correction = np.array([(0, 0.0), *misses]).T
+    return np.asarray(values[:steps] + np.interp(np.arange(1, steps + 1), at, correction))
 
 
-def _beside(
+def _with_covariates(
     encoder: Mapping[str, Any], item: Any, past: int, length: int
 ) -> tuple[NDArray[np.float64] | None, dict[str, float]]:
-    """(float64 [length, covariates] of the past and the steps to come; by name, what was held at its last value)."""
+    """Return float64 [length, covariates] of past and future steps or None, and {name: last value} of the held ones."""
     if not encoder.get("covariates"):
         return None, {}
     latest = np.array(encoder["latest"]["covariates"])
@@ -114,8 +118,8 @@ def _given_covariates(encoder: Mapping[str, Any], given: Any, past: int, length:
             column = np.array(np.nan)
         if column.ndim != 1 or not past <= len(column) <= length or not (np.abs(column) < TOO_LARGE).all():
             raise DataError(
-                f"covariates: {name!r} needs {past} numbers in a row, one beside each value, and at most "
-                f"{length - past} for the steps to come, all finite and below {TOO_LARGE:g}"
+                f"covariates: {name!r} needs {past} numbers in a row, one for each value, and at most "
+                f"{length - past} more for the steps to come, all finite and below {TOO_LARGE:g}"
             )
         columns[name] = column
     return columns
@@ -128,7 +132,9 @@ def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], i
     try:
         values = np.array(item["values"], np.float64)
     except (TypeError, KeyError, ValueError):
-        raise DataError('a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to go on') from None
+        raise DataError(
+            'a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to continue the training data'
+        ) from None
     if values.ndim != 1 or len(values) <= lookback(encoder) or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(
             f"values: found numbers of shape {list(values.shape)}; more than {lookback(encoder)} are needed, in one "
@@ -151,13 +157,13 @@ def _time(text: Any) -> Any:
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values, start, covariates} → {values, lower, upper, level}: the next steps; see forecast"""
+    """Forecast the next steps of each series: {values, start, covariates} → {values, lower, upper, level, …}."""
     steps = int(number(options, "steps", 96, 1, MAX_STEPS))
     return [forecast(loaded, item, steps) for item in inputs]
 
 
 def latest_input(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """Return as much of the latest series as the model needs for an answer."""
+    """Return as many of the latest values as the model needs for an answer."""
     latest, need = encoder["latest"], lookback(encoder) + 1
     covariates = {
         column["name"]: [row[i] for row in latest["covariates"][-need:]]

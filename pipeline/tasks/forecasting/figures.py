@@ -1,4 +1,4 @@
-"""Forecasting: ten days of forecasts over the truth for each horizon, and how the error grows with the horizon."""
+"""Report figures of forecasting: forecasts over the truth, error by horizon, and free-running forecasts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +20,7 @@ Forecasts = Mapping[str, NDArray[Any]]
 
 
 def figures(data: ReportData) -> list[Element]:
+    """Return ten days of forecasts over the truth, the error by horizon, and the free runs of all experiments."""
     ours = {row.name: row.test_predictions()[0] for row in data.experiments}
     best = data.best_baseline()
     rival = {f"{best[0]} (baseline)": best[1][0]} if best else {}
@@ -43,13 +44,13 @@ def _over_truth(data: ReportData, ours: Forecasts, rival: Forecasts) -> Picture:
         f"The first {span} of the test part: {name}",
         f"Forecasts of {', '.join(shown)} over the truth: {', '.join(title for title, _ in rows)}",
         charts.panels(rows, f"{'days' if step else 'steps'} from the start of the test part", encoder["unit"]),
-        "Gaps are values that are masked." if data.facts.get("masked") else "",
+        "Gaps are masked values." if data.facts.get("masked") else "",
         wide=True,
     )
 
 
 def _panel(data: ReportData, j: int, horizon: int, shown: Forecasts, rival: Forecasts) -> list[Line]:
-    """The truth and what was forecast for it `horizon` steps before."""
+    """Return a line of the truth and a line for each method that forecast it `horizon` steps before."""
     step = data.encoded.encoder["step_seconds"]
     origins, truth = targets(data.encoded, "test")
     at = origins + horizon - bounds(data.encoded, "test")[0]
@@ -64,7 +65,7 @@ def _by_horizon(data: ReportData, ours: Forecasts, rival: Forecasts) -> Picture:
     _, truth = targets(data.encoded, "test")
     groups = [ahead(horizon, encoder["step_seconds"]) for horizon in encoder["horizons"]]
     errors = {name: absolute_errors(truth, p) for name, p in {**ours, **rival}.items()}
-    said = "; ".join(
+    summary = "; ".join(
         f"{name} {', '.join(f'{plain(e)} at {group}' for e, group in zip(row, groups, strict=True))}"
         for name, row in errors.items()
     )
@@ -72,19 +73,19 @@ def _by_horizon(data: ReportData, ours: Forecasts, rival: Forecasts) -> Picture:
     return Picture(
         "error-by-horizon",
         "Error by horizon",
-        f"Mean absolute error: {said}",
+        f"Mean absolute error: {summary}",
         charts.bars(groups, errors, rival, "horizon", f"mean absolute error{unit}"),
         "The first network of each experiment.",
     )
 
 
 def absolute_errors(truth: NDArray[np.float64], predictions: NDArray[Any]) -> list[float]:
-    """The mean absolute error of each horizon; masked targets do not count."""
+    """Return the mean absolute error of each horizon, without masked targets; both inputs are [targets, horizons]."""
     return [float(e) for e in np.nanmean(np.abs(predictions - truth), axis=0)]
 
 
 def _free_run(data: ReportData, row: Experiment) -> Picture:
-    """The end of a long forecast that is fed with nothing but itself: there a drift shows."""
+    """Draw the end of a long forecast that is fed only its own values; a drift shows there."""
     forecast = row.predictions[member_key(0, "free_run")]
     start, _ = bounds(data.encoded, "test")
     truth = data.encoded.arrays["values"][start : start + len(forecast)]
@@ -102,7 +103,7 @@ def _free_run(data: ReportData, row: Experiment) -> Picture:
 
 
 def ahead(steps: int, step_seconds: int | None) -> str:
-    """A horizon in words: 4 steps of 900 s are "1 h"."""
+    """Return a horizon in words: 4 steps of 900 s are "1 h"."""
     if not step_seconds:
         return "1 step" if steps == 1 else f"{steps} steps"
     seconds = steps * step_seconds

@@ -1,7 +1,7 @@
-"""Forecasters: a recurrent layer over the inputs of each step, one output for each horizon.
+"""The network of forecasting: recurrent layers over the inputs of each step, one output for each horizon.
 
-Stateful: contiguous streams, the state carried from chunk to chunk. Stateless: the same chunks, shuffled, each from a
-zero state; and a forecast sees `time_steps` steps.
+A stateful network reads contiguous streams and carries its state from chunk to chunk. A stateless one reads the same
+chunks in random order, each from a zero state, and forecasts from the last `time_steps` steps.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,14 +24,14 @@ from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch, load, optimizer, trainable
 from pipeline.training.from_scratch import FromScratch
 
-CHUNK = 500
+CHUNK = 500  # steps that are read at once
 
 
 def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons].
+    """Build the model: inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons].
 
-    topology direct: one output for each horizon. decoder: at every step a second recurrent layer unrolls what the first
-    one knows over the horizons, one after another, and is told the seasons before each of them.
+    topology direct: one output for each horizon. topology decoder: at every step, a second recurrent layer turns the
+    output of the first into one forecast after another, and reads the seasonal values before each.
     """
     start = keras.Input((None, encoder["features"]), batch_size=batch, name="inputs")
     x = dropped(network, recurrent(network, start, sequences=True))
@@ -43,7 +43,7 @@ def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | 
 
 
 def _decoded(network: ForecastingNetwork, encoder: Mapping[str, Any], start: Any, x: Any) -> Any:
-    """x float32 [batch, time, units], the encoder's outputs → [batch, time, horizons]."""
+    """Decode x, the encoder's outputs: float32 [batch, time, units] → [batch, time, horizons]."""
     horizons = len(encoder["horizons"])
     steps = keras.layers.RepeatVector(horizons, name="repeat")(FoldSteps(name="fold")(x))
     columns = lag_columns(encoder)
@@ -57,7 +57,7 @@ def _decoded(network: ForecastingNetwork, encoder: Mapping[str, Any], start: Any
 
 
 def loss(network: ForecastingNetwork) -> Any:
-    """Mean absolute or squared error over the targets that are not NaN."""
+    """Return the mean absolute or squared error over the targets that are not NaN."""
     power = {"mae": keras.ops.abs, "mse": keras.ops.square}[network.loss]
 
     def masked(truth: Any, forecast: Any, sample_weight: Any = None) -> Any:
@@ -70,7 +70,7 @@ def loss(network: ForecastingNetwork) -> Any:
 
 
 def compiled(network: ForecastingNetwork, model: Any) -> Compiled:
-    """Trained by Keras, or by the same loss in NumPy."""
+    """Return the model compiled for the setting `engine`: Keras, or the same loss and its gradients in NumPy."""
     if network.engine == "numpy":
         by_hand = {"mae": mean_absolute, "mse": mean_squared}[network.loss]
         return FromScratch(model, network, by_hand, optimizer(network))
@@ -78,7 +78,7 @@ def compiled(network: ForecastingNetwork, model: Any) -> Compiled:
 
 
 class Chunks:
-    """`batch` chunks of `time_steps` at a time: of contiguous streams when stateful, else of shuffled places."""
+    """Batches of chunks of `time_steps` steps: of contiguous streams if stateful, otherwise from shuffled places."""
 
     def __init__(self, network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...]) -> None:
         self.network, self.inputs = network, encoded.arrays["inputs"]
@@ -95,8 +95,9 @@ class Chunks:
             )
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (inputs float32 [batch, time, features], targets float32 [batch, time, horizons])."""
         time, batch = self.network.time_steps, self.network.batch_size
-        first = self.first + rng.integers(self.stride)  # other chunk borders in each epoch
+        first = self.first + rng.integers(self.stride)  # different chunk borders in each epoch
         if self.network.stateful:
             starts = first + np.arange(batch) * self.length + np.arange(self.steps)[:, None] * time
         else:
@@ -110,7 +111,7 @@ class Chunks:
 
 
 def scaled_truth(encoded: Encoded, splits: tuple[str, ...]) -> NDArray[np.float32]:
-    """float32 [time up to the end of the splits, horizons]: what to learn at each step, NaN where nothing is known."""
+    """Return float32 [time up to the end of the splits, horizons]: scaled targets of each step, NaN where unknown."""
     parts = [targets(encoded, split) for split in splits]
     out = np.full((parts[-1][0][-1] + 1, len(encoded.encoder["horizons"])), np.nan)
     for origins, truth in parts:
@@ -119,24 +120,28 @@ def scaled_truth(encoded: Encoded, splits: tuple[str, ...]) -> NDArray[np.float3
 
 
 def feed(network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Chunks:
+    """Return the training batches of the splits."""
     return Chunks(network, encoded, splits)
 
 
 class Forecaster:
-    """Forecasts for the origins of a split: carried state, or windows of `time_steps`, as the network was trained."""
+    """Forecasts from the origins of a split, with a carried state or from windows, as the network was trained."""
 
     def __init__(self, model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> None:
         self.model, self.network, self.encoded = model, network, encoded
         batch = STREAMS if network.stateful else None
-        self.twin = Compiled(build(network, encoded.encoder, batch)) if network.stateful else model
+        self.inference_model = Compiled(build(network, encoded.encoder, batch)) if network.stateful else model
 
     def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
-        """float64 [targets, horizons], in the unit of the series."""
+        """Return float64 [targets, horizons], in the unit of the series."""
         scaled = self._carried(split) if self.network.stateful else self._windows(split)
         return np.asarray(scaled.astype(np.float64) * self.encoded.encoder["sd"] + self.encoded.encoder["mean"])
 
     def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
-        """free_run: float64 [steps] from the start of the test part, fed with nothing but itself; where asked for."""
+        """Return `free_run` float64 [steps]: a forecast from the start of the test part, fed only its own values.
+
+        The setting `free_run` is its number of steps, 0 for none.
+        """
         encoder, values = self.encoded.encoder, self.encoded.arrays["values"]
         if not encoder["free_run"]:
             return {}
@@ -149,14 +154,15 @@ class Forecaster:
         origins, _ = targets(self.encoded, split)
         back = window_steps(self.encoded, split, self.network.time_steps)
         rows = [origins[i : i + 1_000, None] + back for i in range(0, len(origins), 1_000)]
-        return np.concatenate([self.twin.predict(self.encoded.arrays["inputs"][at])[:, -1] for at in rows])
+        return np.concatenate([self.inference_model.predict(self.encoded.arrays["inputs"][at])[:, -1] for at in rows])
 
     def _carried(self, split: str) -> NDArray[np.float32]:
-        load(self.twin.model, trainable(self.model.model))
-        reset_states(self.twin.model)
+        load(self.inference_model.model, trainable(self.model.model))
+        reset_states(self.inference_model.model)
         at, warm = carried_steps(self.encoded, split)
         chunks = [
-            self.twin.predict(self.encoded.arrays["inputs"][at[:, i : i + CHUNK]]) for i in range(0, at.shape[1], CHUNK)
+            self.inference_model.predict(self.encoded.arrays["inputs"][at[:, i : i + CHUNK]])
+            for i in range(0, at.shape[1], CHUNK)
         ]
         scaled = np.concatenate(chunks, axis=1)[:, warm:]
         return np.asarray(scaled.reshape(-1, scaled.shape[-1])[: len(targets(self.encoded, split)[0])])
@@ -171,18 +177,19 @@ def roll_out(
     steps: int,
     covariates: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(float64 [steps] after `past`, whose first value is step `first` of the series: the one-step forecast, fed back;
-    float64 [horizons], the forecasts for each horizon from the end of `past` alone).
+    """Forecast `steps` values after `past`, float64 [time], whose first value is step `first` of the series.
 
-    `covariates`: float64 [past + steps, covariates], where the model has further columns.
+    Returns the one-step forecast, fed back, float64 [steps], and the forecasts for each horizon from `past` alone,
+    float64 [horizons]. covariates: float64 [past + steps, covariates], or None if the model has none.
 
-    A stateful model reads the past once and then a step at a time; a stateless one its last `time_steps` each time.
+    A stateful model reads the past once and then one step at a time; a stateless one reads its last `time_steps` steps
+    every time.
     """
     column = encoder["horizons"].index(1) if 1 in encoder["horizons"] else 0
     window = lookback(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
     tail = np.concatenate([past[-window:], np.empty(steps)])
     known = len(tail) - steps
-    beside = None if covariates is None else covariates[-len(tail) :]
+    columns = None if covariates is None else covariates[-len(tail) :]
     first += len(past) - known
     reset_states(model.model)
     fresh = known - lookback(encoder)  # rows that the model has not read yet
@@ -190,7 +197,7 @@ def roll_out(
     for t in range(known, len(tail)):
         part = slice(max(0, t - lookback(encoder) - fresh), t)
         clock = {**encoder, "start": time_of_step(encoder, first + part.start)}
-        rows = inputs(tail[part], clock, None if beside is None else beside[part])[-fresh:]
+        rows = inputs(tail[part], clock, None if columns is None else columns[part])[-fresh:]
         scaled = model.predict(rows[None].astype(np.float32))[0, -1]
         ahead = scaled * np.float64(encoder["sd"]) + encoder["mean"]
         direct = direct if len(direct) else ahead
@@ -200,13 +207,14 @@ def roll_out(
 
 
 def time_of_step(encoder: Mapping[str, Any], steps: int) -> str | None:
-    """The time of the series' step number `steps`."""
+    """Return the ISO time of the step number `steps` of the series, None for a series without a clock."""
     if encoder["start"] is None or encoder["step_seconds"] is None:
         return None
     return str(np.datetime64(encoder["start"], "s") + np.timedelta64(encoder["step_seconds"] * steps, "s"))
 
 
 def predictor(model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> Predictor:
+    """Return the predictions of Forecaster and its free run."""
     reader = Forecaster(model, network, encoded)
     return Predictor(reader.predict, reader.further_arrays)
 

@@ -1,7 +1,7 @@
-"""Forecasting: the values `horizons` steps ahead, from the series so far.
+"""Prepare a series for forecasting: splits by the time of the target, scaled inputs, and targets.
 
-Split by time of the target; scaling, and everything else that is fitted, from the training part only. Masked slots are
-filled for input, and never a target.
+Everything that is fitted, such as the scaling, comes from the training part alone. Masked values are filled for input,
+and are never targets.
 """
 
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from pipeline.errors import DataError
 
 MIN_TARGETS = 50
 STREAMS = 8
-WARM_UP = 1_500  # steps read before a forecast, so that a carried state has forgotten where it began
+WARM_UP = 1_500  # steps read before a forecast, so that a carried state no longer depends on its start
 Floats = NDArray[np.float64]
 
 
 def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
-    """Arrays: values float64 [time], in the unit of the series; valid bool [time]; inputs float32 [time, features],
-    what the network is given at each step, NaN where the past does not reach back far enough; covariates float64
-    [time, covariates], further columns without gaps, where the row names some.
+    """Return the arrays values float64 [time], in the unit of the series; valid bool [time]; inputs float32 [time,
+    features], the inputs of each step, NaN where the past is too short; and if the row names covariates, covariates
+    float64 [time, covariates] without gaps.
 
-    encoder["cuts"]: where validation and test begin.
+    encoder["cuts"]: the first step of validation and of test.
     """
     del seed  # the split is by time
     n = len(record.values)
@@ -67,14 +67,14 @@ def _check_length(source: str, n: int, cuts: list[int], encoder: Mapping[str, An
     smallest = min(cuts[0] - lookback(encoder), cuts[1] - cuts[0], n - cuts[1])
     if smallest < max(encoder["horizons"]) + MIN_TARGETS:
         raise DataError(
-            f"{source}: {n} points are too few: the past that a forecast looks at and the longest horizon need {need}"
+            f"{source}: {n} points are too few: the past that a forecast reads and the longest horizon need {need}"
             f" in the training part, and {max(encoder['horizons']) + MIN_TARGETS} in each other part; "
             "shorten seasonal_periods or horizons"
         )
 
 
 def filled(values: Floats, valid: NDArray[np.bool_], encoder: Mapping[str, Any]) -> Floats:
-    """float64 [time]: a masked value is replaced by the one a season before (the last one, where there is none)."""
+    """Replace each masked value by the one a season before, or by the last one if there is none; float64 [time]."""
     out = values.copy()
     season: int = (encoder["seasonal_periods"] or [1])[0]
     for i in np.flatnonzero(~valid):
@@ -83,12 +83,12 @@ def filled(values: Floats, valid: NDArray[np.bool_], encoder: Mapping[str, Any])
 
 
 def _naive_error(values: Floats, season: int) -> float:
-    """The in-sample mean absolute error of the seasonal naive forecast, the unit of MASE (Hyndman & Koehler 2006)."""
+    """Return the in-sample MAE of the seasonal naive forecast, which is the unit of MASE (Hyndman & Koehler 2006)."""
     return float(np.mean(np.abs(values[season:] - values[:-season])))
 
 
 def _check_changes(source: str, values: Floats, valid: NDArray[np.bool_], encoder: Mapping[str, Any]) -> None:
-    """DataError where a part leaves a naive forecast no error: it has no values, the same ones, or repeats exactly."""
+    """Raise DataError if a naive forecast makes no error on a part: it is empty, constant or repeats itself exactly."""
     edges = [0, *encoder["cuts"], len(values)]
     for name, start, end in zip(("training", *SPLITS[1:]), edges, edges[1:], strict=False):
         known = values[start:end][valid[start:end]]
@@ -98,7 +98,9 @@ def _check_changes(source: str, values: Floats, valid: NDArray[np.bool_], encode
             raise DataError(f"{source}: the series is constant on the {name} part; there is nothing to forecast")
         for lag in (*encoder["horizons"], *encoder["seasonal_periods"][:1]):
             if np.array_equal(values[max(start, lag) : end], values[max(start - lag, 0) : end - lag]):
-                raise DataError(f"{source}: the {name} part repeats itself every {lag} steps; nothing is to forecast")
+                raise DataError(
+                    f"{source}: the {name} part repeats itself every {lag} steps; there is nothing to forecast"
+                )
 
 
 def _extra_columns(record: Series, row: ForecastingData) -> dict[str, Floats]:
@@ -110,7 +112,7 @@ def _extra_columns(record: Series, row: ForecastingData) -> dict[str, Floats]:
 
 
 def _scaling(source: str, name: str, train: Floats) -> dict[str, Any]:
-    """The name of an extra column, and mean and standard deviation of its training part."""
+    """Return the name of a covariate, and the mean and sd of its training part, `train` float64 [time]."""
     known = train[~np.isnan(train)]
     if not len(known):
         raise DataError(f"{source}: covariates: {name!r} has no number in the training part")
@@ -118,15 +120,18 @@ def _scaling(source: str, name: str, train: Floats) -> dict[str, Any]:
 
 
 def carried(column: Floats, before: float) -> Floats:
-    """float64 [time]: each gap filled with the last value before it, and with `before` where there is none."""
+    """Fill each gap (NaN) with the last value before it, or with `before` if there is none; float64 [time]."""
     known = ~np.isnan(column)
     last = np.maximum.accumulate(np.where(known, np.arange(len(column)), -1))
     return np.where(last < 0, before, column[last])
 
 
 def inputs(values: Floats, encoder: Mapping[str, Any], covariates: Floats | None = None) -> Floats:
-    """float64 [time, features]: the scaled value, what stood a season before each target, the target's calendar, and
-    the `covariates` (float64 [time, covariates]) of the same step, scaled."""
+    """Return float64 [time, features]: the inputs of each step.
+
+    They are the scaled value, the values a season before each target, the calendar of the targets, and the scaled
+    `covariates` (float64 [time, covariates]) of the same step.
+    """
     scaled = (values - encoder["mean"]) / encoder["sd"]
     blocks = [scaled[:, None], lag_features(scaled, encoder)]
     if encoder["calendar"]:
@@ -138,7 +143,7 @@ def inputs(values: Floats, encoder: Mapping[str, Any], covariates: Floats | None
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder, and the latest values, from which a forecast starts when none are given."""
+    """Return the encoder with the latest values, which a forecast without input continues."""
     tail = max(4 * lookback(encoded.encoder), 2_001)
     values = encoded.arrays["values"]
     end: dict[str, Any] = {"first": max(0, len(values) - tail), "values": [float(v) for v in values[-tail:]]}
@@ -148,9 +153,9 @@ def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[
 
 
 def targets(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], Floats]:
-    """(origins int64 [targets], truth float64 [targets, horizons]): the value `horizon` steps after each origin.
+    """Return origins int64 [targets], and truth float64 [targets, horizons], the values after each origin.
 
-    NaN where the target stands outside the split or is masked, or where the past of the origin is too short.
+    The truth is NaN where the target is outside the split or masked. Origins whose past is too short are left out.
     """
     values, valid, horizons = encoded.arrays["values"], encoded.arrays["valid"], encoded.encoder["horizons"]
     start, end = bounds(encoded, split)
@@ -165,9 +170,11 @@ def targets(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], Floats]:
 
 
 def carried_steps(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], int]:
-    """(int64 [STREAMS, warm-up + steps], warm-up): what a network with a carried state reads to forecast from the
-    origins of a split, in STREAMS parts that are read in parallel, each after the WARM_UP steps before it (or as many
-    as there are)."""
+    """Return the steps that a stateful network reads to forecast from the origins of a split, and the warm-up.
+
+    The steps are int64 [STREAMS, warm-up + steps]: STREAMS parts that are read in parallel, each after the WARM_UP
+    steps before it, or as many as there are.
+    """
     origins, _ = targets(encoded, split)
     share = -(-len(origins) // STREAMS)
     warm = min(WARM_UP, int(origins[0]) - lookback(encoded.encoder))
@@ -176,14 +183,16 @@ def carried_steps(encoded: Encoded, split: str) -> tuple[NDArray[np.int64], int]
 
 
 def window_steps(encoded: Encoded, split: str, time_steps: int) -> NDArray[np.int64]:
-    """int64 [window]: what a network without a carried state reads to forecast from an origin of the split, counted
-    from there; shorter than `time_steps` for all where the first origin has less behind it."""
+    """Return int64 [window]: the steps that a stateless network reads to forecast from an origin, relative to it.
+
+    The window has `time_steps` steps, or fewer for all origins if the first one has a shorter past.
+    """
     origins, _ = targets(encoded, split)
     return np.arange(-min(time_steps - 1, int(origins[0]) - lookback(encoded.encoder)), 1)
 
 
 def bounds(encoded: Encoded, split: str) -> tuple[int, int]:
-    """First step of the split, and the one after its last."""
+    """Return the first step of the split, and the one after its last."""
     edges = [0, *encoded.encoder["cuts"], len(encoded.arrays["values"])]
     i = SPLITS.index(split)
     return edges[i], edges[i + 1]

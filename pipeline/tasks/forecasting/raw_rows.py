@@ -1,4 +1,4 @@
-"""Test examples as raw input, and which raw example each test loss belongs to."""
+"""Test origins of forecasting as raw input, and an id of each test origin."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,11 @@ from pipeline.encoding.series_features import lookback
 from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
 from pipeline.tasks.forecasting.prepare import carried_steps, targets, window_steps
 
-PAST = 8  # values that make a place in a series unlike others
+PAST = 8  # values up to an origin that tell it from other origins
 
 
 def row_ids(encoded: Encoded, fold: int) -> Ids:
+    """Return uint64 [test origins with a target]: a hash of the PAST values up to each origin and its targets."""
     origins, truth = targets(encoded, "test")
     used = ~np.isnan(truth).all(axis=1)
     values = encoded.arrays["values"]
@@ -25,8 +26,11 @@ def row_ids(encoded: Encoded, fold: int) -> Ids:
 
 
 def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
-    """The series up to an origin, as far back as evaluate had read it: with a carried state these are the first origins
-    of the streams, for a later one had read more than a served model ever does."""
+    """Return the series up to each of at most `rows` origins, as far back as evaluate read it.
+
+    For a carried state these are the first origins of the streams: at later ones evaluate had read more than a served
+    model reads. stored: float [targets, horizons], the predictions.
+    """
     encoder, values = encoded.encoder, encoded.arrays["values"]
     origins, _ = targets(encoded, "test")
     if network["stateful"]:

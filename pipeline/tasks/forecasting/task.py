@@ -1,4 +1,4 @@
-"""Forecasting: what the task says of itself."""
+"""The task forecasting: predict the values of a series at one or more horizons."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Part-of-speech tagging: a tag for each word of a sentence."""
+"""Part-of-speech tagging: predict a tag for each word of a sentence."""

@@ -1,4 +1,4 @@
-"""What naive methods score on the same test examples."""
+"""Baselines of pos_tagging: most frequent tags and an averaged perceptron on the same test sentences."""
 
 from collections import Counter, defaultdict
 
@@ -10,17 +10,17 @@ from pipeline.tasks.pos_tagging.score import score
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """Each word's most frequent tag, and NLTK's averaged perceptron (five passes)."""
+    """Score each word's most frequent tag, and NLTK's averaged perceptron (five passes)."""
     sentences = {name: _sentences(encoded, name) for name in SPLITS}
     before = sentences["train"] + sentences["validation"]
     test = [[word for word, _ in sentence] for sentence in sentences["test"]]
     methods = {"most frequent tag": _most_frequent, "averaged perceptron": _perceptron}
-    found = {}
+    scored = {}
     for name, method in methods.items():
         ids = {tag: i for i, tag in enumerate(encoded.encoder["tags"])}
         predictions = np.array([ids[tag] for tag in method(before, test)], np.int16)
-        found[name] = Baseline(score(encoded, "test", predictions), (predictions,))
-    return found
+        scored[name] = Baseline(score(encoded, "test", predictions), (predictions,))
+    return scored
 
 
 Tagged = list[list[tuple[str, str]]]
@@ -49,7 +49,7 @@ def _perceptron(before: Tagged, test: list[list[str]]) -> list[str]:
 
     from nltk.tag.perceptron import PerceptronTagger
 
-    random.seed(0)  # the tagger shuffles its training sentences with the module's own generator
+    random.seed(0)  # the tagger shuffles its training sentences with the global generator of `random`
     tagger = PerceptronTagger(load=False)
     tagger.train([list(sentence) for sentence in before], nr_iter=5)
     return [tag for sentence in test for _, tag in tagger.tag(sentence)]

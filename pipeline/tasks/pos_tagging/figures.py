@@ -1,5 +1,4 @@
-"""Part-of-speech tagging: accuracy by the length of the sentence, what a decoder attended to, the tags that are taken
-for each other, and the sentences with the most mistakes."""
+"""Report figures of pos_tagging: accuracy by sentence length, attention, confused tags, and the worst sentences."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,13 @@ from pipeline.reporting.formatting import count
 from pipeline.reporting.report_data import Experiment, ReportData
 from pipeline.tasks.pos_tagging.prepare import in_split, shown_sentences
 
-BORDERS = (11, 21, 31, 41)  # words at which a new group of lengths begins
+BORDERS = (11, 21, 31, 41)  # lengths, in words, at which a new group of sentences begins
 TAGS, SENTENCES, LONGEST = 12, 5, 60
 NOT_IN_TRAINING = "unseen tag"
 
 
 def figures(data: ReportData) -> list[Element]:
+    """Return accuracy by length and attention of all experiments, and the mistakes of the first one."""
     row = data.experiments[0]
     picked = row.test_predictions()[0].astype(np.int64)
     truth = data.encoded.arrays["tags"][in_split(data.encoded, "test")].astype(np.int64)
@@ -32,7 +32,10 @@ def figures(data: ReportData) -> list[Element]:
 def accuracy_by_length(
     lengths: NDArray[np.int64], right: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean length and percent of right words of the sentences between two BORDERS; `right`: bool [words]."""
+    """Return the mean length and the percentage of right words for each group of sentences between two BORDERS.
+
+    lengths: int64 [sentences]; right: bool [words]. Both results are float64 [groups that have sentences].
+    """
     group = np.digitize(lengths, BORDERS)
     of_word = np.repeat(group, lengths)
     used = np.unique(group)
@@ -48,13 +51,13 @@ def _by_length(data: ReportData, truth: NDArray[np.int64]) -> Picture:
     lines = [Line(name, *accuracy_by_length(lengths, tags == truth)) for name, tags in picked.items()]
     if best:
         lines.append(Line(best[0], *accuracy_by_length(lengths, best[1][0] == truth), rival=True))
-    said = "; ".join(f"{line.name} from {line.y[0]:.1f} to {line.y[-1]:.1f}" for line in lines)
+    summary = "; ".join(f"{line.name} from {line.y[0]:.1f} to {line.y[-1]:.1f}" for line in lines)
     return Picture(
         "accuracy-by-length",
         "Word accuracy by the length of the sentence",
-        f"Percent of words right, from short to long sentences: {said}",
+        f"Percent of words right, from short to long sentences: {summary}",
         charts.lines(lines, "words in the sentence", "words right (%)", whole=True),
-        "Test sentences in groups of similar length, at the mean length of each group.",
+        "Test sentences in groups of similar length, drawn at the mean length of each group.",
     )
 
 
@@ -70,14 +73,14 @@ def _attention(data: ReportData, row: Experiment) -> Picture:
         f"What {row.name} attends to",
         f"Attention weights in {len(maps)} sentences; a step gives {100 * own:.0f} % to its own word on average",
         charts.heat_maps(maps, "word that is read", "word that is tagged"),
-        "The first short sentences of the test. Each row is a step of the decoder, and its shades sum to 1; on the "
-        f"diagonal is the word whose tag is due, which gets {100 * own:.0f} % on average.",
+        "The first short test sentences. Each row is a step of the decoder, and its weights sum to 1. On the diagonal "
+        f"is the word that the step tags, which gets {100 * own:.0f} % on average.",
         wide=True,
     )
 
 
 def confused_tags(truth: NDArray[np.int64], picked: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """int [true, predicted] counts of mistakes; the diagonal is empty. Id -1 stands last."""
+    """Return int64 [true tags, predicted tags]: counts of mistakes, with an empty diagonal. Id -1 is the last one."""
     counts = np.zeros((size, size), np.int64)
     wrong = truth != picked
     np.add.at(counts, (truth[wrong], picked[wrong]), 1)
@@ -89,13 +92,13 @@ def _confused(row: Experiment, truth: NDArray[np.int64], picked: NDArray[np.int6
     involved = counts.sum(axis=0) + counts.sum(axis=1)
     most = np.argsort(-involved, kind="stable")[: min(TAGS, int(np.sum(involved > 0)))]
     pairs = [np.unravel_index(i, counts.shape) for i in np.argsort(-counts, axis=None, kind="stable")[:3]]
-    worst = "; ".join(f"{names[t]} taken for {names[p]} {counts[t, p]} times" for t, p in pairs if counts[t, p])
+    worst = "; ".join(f"{names[t]} mistaken for {names[p]} {counts[t, p]} times" for t, p in pairs if counts[t, p])
     return Picture(
         "confused-tags",
-        f"Tags that {row.name} takes for another",
+        f"Tags that {row.name} confuses",
         f"Matrix of the most confused tags: {worst}",
         charts.matrix(counts[np.ix_(most, most)], [names[i] for i in most], shares=False),
-        f"Mistakes only, {count(int(counts.sum()))} of {count(len(truth))} words; the tags with the most of them.",
+        f"Mistakes only, {count(int(counts.sum()))} of {count(len(truth))} words, for the tags with most mistakes.",
     )
 
 

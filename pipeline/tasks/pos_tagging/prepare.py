@@ -1,7 +1,7 @@
-"""Part-of-speech tagging: one tag for each word of a sentence.
+"""Prepare tagged sentences for pos_tagging: split by document, and a row of features for each word.
 
-Split by document, so that no text stands on both sides. Every word is described by a fixed row of features: itself, its
-ends, its beginnings, its shape. No padding and no trace ever counts in a figure.
+No document is in two parts. The features of a word are the word itself, its ends, its beginnings and its shape. Neither
+padding nor traces count in any figure.
 """
 
 import re
@@ -26,12 +26,12 @@ SLOTS = (
     "last part's suffix",
 )
 OPENING = ("``", "''", "-LRB-")
-SHOWN, SHOWN_SHORTEST, SHOWN_LONGEST = 3, 6, 20  # sentences whose attention is drawn, and how many words they have
+SHOWN, SHOWN_SHORTEST, SHOWN_LONGEST = 3, 6, 20  # sentences whose attention is drawn, and limits of their length
 FIRST_ID = 1 + len(SLOTS)  # 0 is padding, then each slot's own "unknown"
 
 
 def features(words: Sequence[str]) -> list[list[str]]:
-    """[words][slots] strings; "" where a word has nothing to say for a slot."""
+    """Return the features of each word as strings, [words][slots]; "" if a word has no feature for a slot."""
     first = 1 if words and words[0] in OPENING else 0
     return [_word_features(word, first=i <= first) for i, word in enumerate(words)]
 
@@ -48,12 +48,12 @@ def _word_features(word: str, *, first: bool) -> list[str]:
 
 
 def encode_words(words: Sequence[str], encoder: Mapping[str, Any]) -> NDArray[np.int32]:
-    """int32 [words, slots] of a raw sentence; an unlisted feature becomes its slot's unknown."""
+    """Return int32 [words, slots] for the words of a raw sentence; an unlisted feature becomes its slot's unknown."""
     return _look_up(features(words), encoder["ids"])
 
 
 def is_unknown(features: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """bool [words]: whether the word itself, whatever its ends, is none that is known; features: as encode_words."""
+    """Return bool [words]: whether the word itself, regardless of its ends, is unknown. features: from encode_words."""
     return np.asarray(features[:, 0] == 1)
 
 
@@ -66,9 +66,9 @@ def _look_up(rows: Sequence[Sequence[str]], ids: Mapping[str, int]) -> NDArray[n
 
 
 def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
-    """Arrays: features int32 [words, slots] with offsets int64 [sentences + 1], tags int16 [words],
-    split int8 [1, sentences], counts int32 [1, 2, vocabulary]: how often a feature stands in the training part, and in
-    training and validation part together.
+    """Return the arrays features int32 [words, slots] with offsets int64 [sentences + 1], tags int16 [words],
+    split int8 [1, sentences], and counts int32 [1, 2, vocabulary], the number of occurrences of a feature in the
+    training part, and in the training and validation parts together.
     """
     del seed  # the split is by the order of the documents
     split = _split(record.documents, row)
@@ -83,7 +83,7 @@ def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
     arrays = {
         "features": flat,
         "offsets": np.cumsum([0, *map(len, rows)]),
-        # A tag that only the test part has can never be right, and must not be: -1.
+        # -1 for a tag that only the test part has: no model can know it, so every answer is wrong.
         "tags": np.array([tag_ids.get(t, -1) for s in record.tags for t in s], np.int16),
         "split": split[None],
         "counts": counts,
@@ -97,14 +97,14 @@ def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
 
 
 def _split(documents: Sequence[str], row: PosTaggingData) -> NDArray[np.int8]:
-    """int8 [sentences]: 0 train, 1 validation, 2 test; the last documents are the test."""
+    """Return int8 [sentences]: 0 train, 1 validation, 2 test; the last documents are the test part."""
     names = list(dict.fromkeys(documents))
     if len(names) < 5:
         raise DataError(f"{row.source}: {len(names)} documents; splitting by document needs at least 5")
     tests, validations = (max(1, round(len(names) * share)) for share in (row.test, row.validation))
     if tests + validations >= len(names):
         raise DataError(
-            f"{row.source}: {len(names)} documents; test and validation take all of them, lower one of them"
+            f"{row.source}: {len(names)} documents; test and validation take all of them; lower one of the two"
         )
     first_test = len(names) - tests
     part = {n: 2 if i >= first_test else 1 if i >= first_test - validations else 0 for i, n in enumerate(names)}
@@ -112,7 +112,10 @@ def _split(documents: Sequence[str], row: PosTaggingData) -> NDArray[np.int8]:
 
 
 def _counts(flat: NDArray[np.int32], size: int, min_words: int) -> NDArray[np.int32]:
-    """int32 [vocabulary]: how often a feature stands in `flat`; 0 if fewer than `min_words` different words have it."""
+    """Return int32 [vocabulary]: occurrences of each feature in `flat`, int32 [words, slots].
+
+    A feature that fewer than `min_words` distinct words have gets 0; words themselves are always counted.
+    """
     counts = np.bincount(flat.ravel(), minlength=size).astype(np.int32)
     pairs = np.unique(
         np.stack([np.repeat(flat[:, :1], flat.shape[1] - 1, axis=1), flat[:, 1:]], axis=-1).reshape(-1, 2), axis=0
@@ -123,22 +126,22 @@ def _counts(flat: NDArray[np.int32], size: int, min_words: int) -> NDArray[np.in
 
 
 def known_counts(encoded: Encoded, fitted_on: Sequence[str]) -> NDArray[np.int32]:
-    """int32 [vocabulary]: how often each feature stands in the fitted sentences; 0 for what is no feature there."""
+    """Return int32 [vocabulary]: occurrences of each feature in the fitted sentences, 0 if it was not fitted."""
     return np.asarray(encoded.arrays["counts"][0, 1 if "validation" in fitted_on else 0])
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder with only the features that the model was fitted on."""
+    """Return the encoder with only the features that the model was fitted on."""
     counts = known_counts(encoded, fitted_on)
     return {**encoded.encoder, "ids": {s: i for s, i in encoded.encoder["ids"].items() if counts[i]}}
 
 
 def in_split(encoded: Encoded, split: str) -> NDArray[np.bool_]:
-    """bool [words]: whether the word stands in the split."""
+    """Return bool [words]: whether the word is in the split."""
     return np.repeat(encoded.arrays["split"][0] == SPLITS.index(split), np.diff(encoded.arrays["offsets"]))
 
 
 def shown_sentences(encoded: Encoded) -> NDArray[np.int64]:
-    """int64 [at most SHOWN]: the first sentences of the test that are short enough to draw and long enough to tell."""
+    """Return int64 [at most SHOWN]: the first test sentences of SHOWN_SHORTEST to SHOWN_LONGEST words."""
     lengths, test = np.diff(encoded.arrays["offsets"]), encoded.arrays["split"][0] == SPLITS.index("test")
     return np.flatnonzero(test & (lengths >= SHOWN_SHORTEST) & (lengths <= SHOWN_LONGEST))[:SHOWN]

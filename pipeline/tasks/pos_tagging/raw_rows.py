@@ -1,4 +1,4 @@
-"""Test examples as raw input, and which raw example each test loss belongs to."""
+"""Test sentences of pos_tagging as raw input, and an id of each tagged test sentence."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from pipeline.tasks.pos_tagging import prepare
 
 
 def row_ids(encoded: Encoded, fold: int) -> Ids:
-    """The same number for each word of a sentence."""
+    """Return uint64 [test words]: a hash of the words and tags of the sentence, the same for each of its words."""
     arrays, tags = encoded.arrays, [*encoded.encoder["tags"], ""]
     lengths = np.diff(arrays["offsets"])
     which = np.flatnonzero(arrays["split"][0] == TEST)
@@ -24,7 +24,10 @@ def row_ids(encoded: Encoded, fold: int) -> Ids:
 
 
 def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
-    """A word with white space inside cannot be sent: its sentence is left out."""
+    """Return at most `rows` test sentences, without those that have white space inside a word.
+
+    stored: int [test words], the predicted tag ids.
+    """
     arrays, ids = encoded.arrays, {tag: i for i, tag in enumerate(encoded.encoder["tags"])}
     tests = np.flatnonzero(arrays["split"][0] == TEST)
     starts = np.cumsum([0, *np.diff(arrays["offsets"])[tests]])

@@ -1,4 +1,4 @@
-"""Part-of-speech tagging: what the task says of itself."""
+"""The task pos_tagging: predict a tag for each word of a sentence."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Returns: the next day's return of daily prices."""
+"""Returns: forecast the next day's return from daily prices."""

@@ -1,4 +1,4 @@
-"""Answers to raw input."""
+"""Answers of returns: the next close after raw daily prices."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +13,11 @@ from pipeline.tasks.returns.prepare import COLUMNS, features
 
 
 def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
-    """The next close, with the ends of its interval, after item["values"], with item["high"], item["low"] and
-    item["volume"] of the same days; an empty item: after the latest days that the model knows."""
+    """Forecast the next close, with its interval, after item["values"].
+
+    item["high"], item["low"] and item["volume"] are of the same days. An empty item continues from the latest days that
+    the model knows. Raises DataError for columns that are missing, too short, of different lengths or impossible.
+    """
     from pipeline.tasks.returns.network import scaled
 
     encoder = loaded.encoder
@@ -57,10 +60,10 @@ def _columns(encoder: Mapping[str, Any], item: Any) -> dict[str, NDArray[np.floa
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """{values, high, low, volume} → {values, lower, upper, level}: the next close; see forecast"""
+    """Forecast the next close for each input: {values, high, low, volume} → {values, lower, upper, level}."""
     return [forecast(loaded, item) for item in inputs]
 
 
 def latest_input(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the latest days, which are as many as the model needs for an answer."""
+    """Return the latest days that the model knows, exactly as many as it needs for an answer."""
     return dict(encoder["latest"])

@@ -1,4 +1,4 @@
-"""What naive methods score on the same test examples."""
+"""Baselines of returns: three constant forecasts on the same test days."""
 
 import numpy as np
 
@@ -9,17 +9,17 @@ from pipeline.tasks.returns.score import score, score_origins
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """No change; the mean return before the test; the same size of return, but always up."""
+    """Score no change, the mean return before the test, and its absolute value, which is always up."""
     folds = range(encoded.summary["folds"])
     tests = [days(encoded, "test", fold) for fold in folds]
     means = [np.full(len(test), np.mean(encoded.arrays["returns"][1 : test[0]])) for test in tests]
-    found = {
+    forecasts = {
         "persistence": [np.zeros(len(test)) for test in tests],
         "drift": means,
         "always up": [np.abs(mean) for mean in means],
     }
     baselines = {}
-    for name, predictions in found.items():
+    for name, predictions in forecasts.items():
         scores = [score(encoded, "test", p, fold) for fold, p in enumerate(predictions)]
         metrics = {m: float(np.mean([s[m] for s in scores])) for m in scores[0]}
         baselines[name] = Baseline(metrics | score_origins(encoded, list(enumerate(predictions))), predictions)

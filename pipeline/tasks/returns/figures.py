@@ -1,4 +1,4 @@
-"""Returns: when the forecasts gained on "no change" and when they lost, and Theil's U from origin to origin."""
+"""Report figures of returns: the gain over "no change" in time, and Theil's U by origin."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,17 +16,20 @@ from pipeline.tasks.returns.score import score
 
 
 def figures(data: ReportData) -> list[Element]:
+    """Return the gain over "no change" in time, and Theil's U by origin, for all experiments."""
     return [_gain(data), _by_origin(data)]
 
 
 def _forecasts(data: ReportData) -> dict[str, list[NDArray[Any]]]:
-    """The test predictions of each experiment, the earliest origin first."""
+    """Return the test predictions of each experiment, the earliest origin first."""
     return {row.name: row.test_predictions()[::-1] for row in data.experiments}
 
 
 def _gain(data: ReportData) -> Picture:
-    """Cumulative squared error of "no change" less that of the forecasts (Goyal and Welch 2008): it rises while they
-    are better."""
+    """Draw the cumulative squared error of "no change" minus that of the forecasts (Goyal and Welch 2008).
+
+    It rises while the forecasts are better.
+    """
     at = np.concatenate([days(data.encoded, "test", fold) for fold in _folds(data)])
     truth, dates = data.encoded.arrays["returns"][at], data.encoded.arrays["dates"][at]
     gains = {name: gained(truth, np.concatenate(parts)) for name, parts in _forecasts(data).items()}
@@ -36,7 +39,7 @@ def _gain(data: ReportData) -> Picture:
     return Picture(
         "gain-over-time",
         "Gain over “no change” in the test part",
-        f"Cumulative squared error of no change less that of the forecasts, in percent of the whole: {ends}",
+        f"Cumulative squared error of no change minus that of the forecasts, in percent of the whole: {ends}",
         charts.lines(drawn, "day", "% of the squared error", wide=True),
         "Where a line rises, the forecasts gain on “no change”; where it falls, they lose.",
         wide=True,
@@ -44,7 +47,7 @@ def _gain(data: ReportData) -> Picture:
 
 
 def gained(truth: NDArray[np.float64], forecast: NDArray[Any]) -> NDArray[np.float64]:
-    """float64 [days]: the squared error saved up to each day, in percent of what "no change" makes over all of them."""
+    """Return float64 [days]: the squared error saved up to each day, in percent of the total error of "no change"."""
     saved: NDArray[np.float64] = np.cumsum(truth**2 - (forecast - truth) ** 2)
     return 100 * saved / np.sum(truth**2)
 
@@ -56,19 +59,19 @@ def _by_origin(data: ReportData) -> Picture:
         name: [score(data.encoded, "test", p, fold)["theil_u"] for p, fold in zip(parts, folds, strict=True)]
         for name, parts in _forecasts(data).items()
     }
-    said = "; ".join(f"{name} {', '.join(plain(u) for u in row)}" for name, row in errors.items())
+    summary = "; ".join(f"{name} {', '.join(plain(u) for u in row)}" for name, row in errors.items())
     x = range(1, len(folds) + 1)
     drawn = [Line(name, x, row) for name, row in errors.items()]
     drawn.append(Line("no change", x, [1.0] * len(folds), rival=True))
     return Picture(
         "theil-by-origin",
         "Theil's U by origin",
-        f"Theil's U of each origin, the earliest first: {said}",
+        f"Theil's U of each origin, the earliest first: {summary}",
         charts.lines(drawn, "origin", "Theil's U", whole=True),
         f"The origins' test blocks begin in {', '.join(first)}; below 1 is better than “no change”.",
     )
 
 
 def _folds(data: ReportData) -> Sequence[int]:
-    """The earliest origin first."""
+    """Return the folds, the earliest origin first."""
     return range(data.facts["folds"])[::-1]

@@ -1,4 +1,4 @@
-"""Forecasters of the next day's return: a window of days, a recurrent layer, one output that begins at "no change"."""
+"""The network of returns: a window of days, a recurrent layer, one output that starts at "no change"."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,11 +15,11 @@ from pipeline.tasks.returns.prepare import days
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
 
-CLIP = 5.0  # standard deviations: the days of a crash are days of a crash, and not a hundred others
+CLIP = 5.0  # standard deviations; otherwise one day of a crash would weigh as much as a hundred others
 
 
 def build(network: ReturnsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
-    """inputs float32 [batch, window, features] → scaled returns float32 [batch, 1], zero before any training."""
+    """Build the model: inputs float32 [batch, window, features] → scaled returns float32 [batch, 1], at first zero."""
     x = start = keras.Input((None, len(encoder["scalings"][0]["mean"])), batch_size=batch, name="inputs")
     if network.input_dropout:
         x = keras.layers.Dropout(network.input_dropout, name="input_dropout")(x)
@@ -28,6 +28,7 @@ def build(network: ReturnsNetwork, encoder: Mapping[str, Any], batch: int | None
 
 
 def loss(network: ReturnsNetwork) -> Any:
+    """Return the mean squared error."""
     return keras.losses.MeanSquaredError()
 
 
@@ -44,6 +45,7 @@ class Windows:
         self.steps = -(-len(self.days) // network.batch_size)
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield one epoch of (inputs float32 [batch, window, features], scaled returns float32 [batch, 1])."""
         order = rng.permutation(self.days)
         for i in range(0, len(order), self.batch):
             at = order[i : i + self.batch]
@@ -51,22 +53,25 @@ class Windows:
 
 
 def scaled(values: NDArray[np.float64], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
-    """float32 [time, features]: in standard deviations of the training part."""
+    """Return float32 [time, features] in standard deviations of the training part, clipped at ± CLIP."""
     return np.asarray(np.clip((values - scaling["mean"]) / scaling["sd"], -CLIP, CLIP), np.float32)
 
 
 def _window(at: NDArray[np.int64], window: int) -> NDArray[np.int64]:
-    """int64 [targets, window]: the days before each."""
+    """Return int64 [targets, window]: the days before each of `at`, int64 [targets]."""
     return at[:, None] + np.arange(-window, 0)
 
 
 def feed(network: ReturnsNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Windows:
+    """Return the training batches of the splits."""
     return Windows(network, encoded, splits, fold)
 
 
 def predictor(model: Compiled, network: ReturnsNetwork, encoded: Encoded) -> Predictor:
+    """Return the function that forecasts the days of a split."""
+
     def predict(split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
-        """float64 [targets of the split]: log returns."""
+        """Return float64 [targets of the split]: log returns."""
         scaling = encoded.encoder["scalings"][fold]
         inputs = scaled(encoded.arrays["features"], scaling)
         at = _window(days(encoded, split, fold), encoded.encoder["window"])

@@ -1,8 +1,8 @@
-"""Next-day log returns of a price, from the days before: what can be foreseen of a share, if anything.
+"""Prepare daily prices for returns: next-day log returns, features of the days before, and several test origins.
 
-Tested at several origins: the last part of the series in equal blocks, each forecast by a network that was trained on
-what lies before it. Between the parts as many days are left out as a window reads, so that none straddles two parts.
-Fold 0 is the latest origin, because the first model of an experiment is the one that is served.
+The last part of the series is split into equal blocks. Each block is forecast by a network that was trained on the days
+before it. Parts are separated by as many days as a window reads, so that no window straddles two parts. Fold 0 is the
+latest origin, because the first model of an experiment is the one that is served.
 """
 
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
 
 WEEK, MONTH = 5, 21  # in trading days
-COLUMNS = ("values", "high", "low", "volume")  # what a forecast is made from
-CALM = 1e-4  # the smallest daily move that is told from none, so that its logarithm stays small
+COLUMNS = ("values", "high", "low", "volume")  # the columns that a forecast needs
+CALM = 1e-4  # added to daily moves before the logarithm, which thus stays finite on calm days
 MIN_DAYS = 20
 Floats = NDArray[np.float64]
 
 
 def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
-    """Arrays: values float64 [time]; returns float64 [time], of each day over the day before (NaN on the first);
-    features float64 [time, features], known at the end of each day; dates datetime64[D] [time].
+    """Return the arrays values float64 [time], returns float64 [time] (of each day over the day before, at first NaN),
+    features float64 [time, features] (known at the end of each day), and dates datetime64[D] [time].
 
-    encoder["blocks"]: the first day of each test block and the end of the last; encoder["scalings"]: of each fold.
+    encoder["blocks"]: the first day of each test block, and the end of the last; encoder["scalings"]: of each fold.
     """
     del seed  # the split is by time
     columns, dates = _columns(record, row.source)
@@ -63,18 +63,20 @@ def _columns(record: Series, source: str) -> tuple[dict[str, Floats], NDArray[np
 
 
 def _check_length(row: ReturnsData, n: int, encoded: Encoded) -> None:
-    """The earliest origin has the least before it."""
+    """Raise DataError if the earliest origin, which has the fewest days before it, has too few."""
     fewest = min(len(days(encoded, split, row.origins - 1)) for split in ("train", "validation", "test"))
     if encoded.encoder["blocks"][0] <= encoded.encoder["first"] or fewest < MIN_DAYS:
         raise DataError(
-            f"{row.source}: {n} days are too few: the part of the first origin with the fewest days has {fewest}, and"
-            f" needs {MIN_DAYS}; lower window ({row.window}) or origins ({row.origins})"
+            f"{row.source}: {n} days are too few: the smallest part of the first origin has {fewest} days and needs"
+            f" {MIN_DAYS}; lower window ({row.window}) or origins ({row.origins})"
         )
 
 
 def features(columns: Mapping[str, Floats]) -> Floats:
-    """float64 [time, 5]: return, log volatility of the week and of the month, log change of volume, log range of the
-    day; each from that day and those before it, NaN where the past is too short."""
+    """Return float64 [time, 5]: return, log volatility of the week and of the month, log change of volume, log range.
+
+    Each is computed from its day and those before it, and NaN where the past is too short.
+    """
     returns = np.diff(np.log(columns["values"]), prepend=np.nan)
     volume = np.diff(np.log1p(columns["volume"]), prepend=np.nan)
     spread = np.log(CALM + np.log(columns["high"] / columns["low"]))
@@ -82,7 +84,7 @@ def features(columns: Mapping[str, Floats]) -> Floats:
 
 
 def _volatility(returns: Floats, length: int) -> Floats:
-    """float64 [time]: log of the root mean square of the last `length` returns."""
+    """Return float64 [time]: log of the root mean square of the last `length` returns."""
     out = np.full(len(returns), np.nan)
     if len(returns) >= length:
         out[length - 1 :] = np.log(CALM + np.sqrt(np.mean(sliding_window_view(returns, length) ** 2, axis=1)))
@@ -90,7 +92,7 @@ def _volatility(returns: Floats, length: int) -> Floats:
 
 
 def days(encoded: Encoded, split: str, fold: int) -> NDArray[np.int64]:
-    """int64 [targets]: the days whose return is forecast, each at the end of the day before."""
+    """Return int64 [targets]: the days whose returns are forecast, each at the end of the day before."""
     encoder = encoded.encoder
     first, window, blocks = encoder["first"], encoder["window"], encoder["blocks"][::-1]
     start, end = blocks[fold + 1], blocks[fold]
@@ -100,7 +102,7 @@ def days(encoded: Encoded, split: str, fold: int) -> NDArray[np.int64]:
 
 
 def _scaling(encoded: Encoded, fold: int) -> dict[str, Any]:
-    """Of the training part: `mean` and `sd` of the features, `spread`: the root mean square of the returns."""
+    """Return from the training part `mean` and `sd` of the features and `spread`, the root mean square of returns."""
     train = days(encoded, "train", fold)
     known = encoded.arrays["features"][: train[-1]]
     spread = float(np.sqrt(np.mean(encoded.arrays["returns"][train] ** 2)))
@@ -109,7 +111,7 @@ def _scaling(encoded: Encoded, fold: int) -> dict[str, Any]:
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
-    """The encoder with the scaling of the fold, and the latest days, after which to forecast when none are given."""
+    """Return the encoder with the scaling of the fold and the latest days, which a forecast without input continues."""
     kept = {name: value for name, value in encoded.encoder.items() if name != "scalings"}
     latest = {name: encoded.arrays[name][-encoded.encoder["first"] :].tolist() for name in COLUMNS}
     return {**kept, "scalings": [encoded.encoder["scalings"][fold]], "latest": latest}

@@ -1,4 +1,4 @@
-"""Test examples as raw input, and which raw example each test loss belongs to."""
+"""Test days of returns as raw input, and an id of each test day."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,15 +10,17 @@ from pipeline.encoding.records import Encoded
 from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
 from pipeline.tasks.returns.prepare import COLUMNS, days
 
-PAST = 8  # returns that tell one day from all others
+PAST = 8  # days before a day whose returns tell it from other days
 
 
 def row_ids(encoded: Encoded, fold: int) -> Ids:
+    """Return uint64 [test days of the fold]: a hash of each day's return and the PAST returns before it."""
     past = encoded.arrays["returns"]
     return hashed(past[max(0, day - PAST) : day + 1].tobytes() for day in days(encoded, "test", fold))
 
 
 def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
+    """Return the days before each of at most `rows` test days of fold 0. stored: float [test days], log returns."""
     need, at = encoded.encoder["first"], spread(len(stored), rows)
     tests = days(encoded, "test", 0)[at]
     inputs = [{name: encoded.arrays[name][day - need : day].tolist() for name in COLUMNS} for day in tests]

@@ -1,4 +1,4 @@
-"""Test figures, and the loss of each test example."""
+"""Figures of returns on a split, prediction intervals, and the loss of each test day."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,10 @@ BOOTSTRAP_BLOCK = 20
 
 
 def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """`predictions`: float [targets of the split], log returns.
+    """Return Theil's U, RMSE, MAE, the share of right directions, and R².
 
-    Theil's U: RMSE over that of the forecast "no change". A forecast of exactly zero counts as "not up". R² is about
-    the mean of the same returns.
+    predictions: float [targets of the split], log returns. Theil's U is the RMSE divided by that of the forecast
+    "no change". A forecast of exactly zero counts as "not up". R² is relative to the mean of the same returns.
     """
     truth = encoded.arrays["returns"][days(encoded, split, fold)]
     error = predictions - truth
@@ -35,24 +35,24 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
 
 
 def interval(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> dict[str, Any]:
-    """Half the `width`, in log returns, of an interval around a forecast: see base.conformal_width.
+    """Return the level and half the `width`, in log returns, of an interval around a forecast; see conformal_width.
 
-    `predictions`: float [targets] for the validation part, which the network had not been fitted on.
+    predictions: float [targets] of the validation part, made by a network that was not fitted on it.
     """
     truth = encoded.arrays["returns"][days(encoded, "validation", fold)]
     return {"level": LEVEL, "width": conformal_width(predictions - truth)}
 
 
 def coverage(encoded: Encoded, validation: NDArray[Any], predictions: NDArray[Any], fold: int = 0) -> dict[str, float]:
-    """Which share of the test days the interval holds that is made from the validation predictions."""
+    """Return the share of test days inside the interval that the validation predictions give."""
     error = np.abs(predictions - encoded.arrays["returns"][days(encoded, "test", fold)])
     return {"interval_coverage": float(np.mean(error <= interval(encoded, validation, fold)["width"]))}
 
 
 def score_origins(encoded: Encoded, members: Sequence[tuple[int, NDArray[Any]]]) -> dict[str, float]:
-    """Figures of the test rows of all origins together. members: (fold, test predictions) of each network.
+    """Return figures of the test days of all origins together. members: (fold, test predictions) of each network.
 
-    dm_p: how likely chance alone makes the squared errors as much smaller than those of "no change" (Diebold–Mariano).
+    dm_p is the one-sided p of the Diebold–Mariano test that the squared errors are smaller than those of "no change".
     """
     ours: dict[int, list[Floats]] = {}
     for fold, predictions in members:
@@ -65,8 +65,11 @@ def score_origins(encoded: Encoded, members: Sequence[tuple[int, NDArray[Any]]])
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats:
-    """What each test day adds to Theil's U, to first order: the mean over the days is U itself, and the spread of that
-    mean is the one of U by the delta method (U is the root of a mean, which no mean of the days' errors can be)."""
+    """Return float64 [test days]: what each day adds to Theil's U, to first order.
+
+    U is the root of a mean, and so not itself a mean of losses. These losses have U as their mean, and the standard
+    error of that mean is the one of U by the delta method.
+    """
     truth = encoded.arrays["returns"][days(encoded, "test", fold)]
     squared = (predictions - truth) ** 2
     rmse = np.sqrt(np.mean(squared))

@@ -1,4 +1,4 @@
-"""Returns of daily prices: what the task says of itself."""
+"""The task returns: forecast the next day's log return of a daily price."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from pipeline.tasks.returns.score import (
     score_origins,
 )
 
-THEIL_U = PRIMARY_METRIC.shown("Theil's U", digits=4)  # near 1: the third decimal is all there is
+THEIL_U = PRIMARY_METRIC.shown("Theil's U", digits=4)  # values are near 1 and differ in the third decimal
 DAYS = {"values": [1.0], "high": [1.0], "low": [1.0], "volume": [1.0]}
 RETURN = FORECAST | {"log_return": 0.1}
 

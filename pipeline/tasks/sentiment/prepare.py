@@ -109,7 +109,7 @@ def _check_classes(labels: NDArray[np.int32], names: Sequence[str], row: Sentime
     need = max(row.folds, 5)
     if counts.min() < need:
         sizes = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
-        raise DataError(f"{row.source}: too few texts of a class ({sizes}); each class needs at least {need}")
+        raise DataError(f"{row.source}: too few texts of a class ({sizes}); each needs at least {need}")
 
 
 def _splits(labels: NDArray[np.int32], row: SentimentData, seed: int) -> NDArray[np.int8]:

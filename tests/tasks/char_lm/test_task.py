@@ -11,8 +11,9 @@ from pipeline.encoding.records import Encoded, TextCorpus
 from pipeline.encoding.text_cleaning import prepare
 from pipeline.encoding.vocabulary import UNKNOWN
 from pipeline.errors import DataError
-from pipeline.tasks.char_lm import baselines, score
-from pipeline.tasks.char_lm import prepare as prepare_module
+from pipeline.tasks.char_lm.baselines import baselines
+from pipeline.tasks.char_lm.prepare import encode
+from pipeline.tasks.char_lm.score import losses, score
 
 
 def row(**changes: object) -> CharLmData:
@@ -75,15 +76,15 @@ def test_a_longer_context_helps_where_the_text_has_one() -> None:
 
 
 def test_bits_are_the_mean_over_the_characters() -> None:
-    encoded = prepare_module.encode(TextCorpus(text(2_000)), row(), 0)
+    encoded = encode(TextCorpus(text(2_000)), row(), 0)
     bits = np.linspace(0, 4, len(encoded.arrays["test"]))
-    assert score.score(encoded, "test", bits) == {"bits_per_char": pytest.approx(2.0)}
-    np.testing.assert_array_equal(score.losses(encoded, bits), bits)
+    assert score(encoded, "test", bits) == {"bits_per_char": pytest.approx(2.0)}
+    np.testing.assert_array_equal(losses(encoded, bits), bits)
 
 
 def test_the_split_is_contiguous_and_nothing_is_lost() -> None:
     content = text(3_000, "abcdefgh")
-    encoded = prepare_module.encode(TextCorpus(content), row(validation=0.2, test=0.1), 0)
+    encoded = encode(TextCorpus(content), row(validation=0.2, test=0.1), 0)
     symbols = encoded.encoder["symbols"]
     parts = ["".join(symbols[i] for i in encoded.arrays[split]) for split in ("train", "validation", "test")]
     assert "".join(parts) == content
@@ -92,7 +93,7 @@ def test_the_split_is_contiguous_and_nothing_is_lost() -> None:
 
 
 def test_symbols_come_from_the_training_part_alone() -> None:
-    encoded = prepare_module.encode(TextCorpus("ab" * 900 + "zz" * 100), row(), 0)
+    encoded = encode(TextCorpus("ab" * 900 + "zz" * 100), row(), 0)
     symbols = encoded.encoder["symbols"]
     assert "z" not in symbols
     assert set(encoded.arrays["test"]) == {symbols.index(UNKNOWN)}
@@ -108,9 +109,9 @@ def test_how_a_text_is_prepared() -> None:
 
 def test_a_text_that_is_too_short_is_refused() -> None:
     with pytest.raises(DataError, match=r"book: 999 usable characters; at least 1000 are needed$"):
-        prepare_module.encode(TextCorpus("a" * 999), row(), 0)
+        encode(TextCorpus("a" * 999), row(), 0)
     with pytest.raises(DataError, match="ascii_only: false keeps"):
-        prepare_module.encode(TextCorpus("ä" * 2_000), row(), 0)
+        encode(TextCorpus("ä" * 2_000), row(), 0)
 
 
 def encoded_from(train: np.ndarray, validation: np.ndarray, test: np.ndarray, size: int) -> Encoded:
@@ -120,10 +121,10 @@ def encoded_from(train: np.ndarray, validation: np.ndarray, test: np.ndarray, si
 
 def test_the_order_of_the_n_grams_is_chosen_without_the_test() -> None:
     train, validation, test = ids(3_000, 5, 5), ids(400, 5, 6), ids(400, 5, 7)
-    found = baselines.baselines(encoded_from(train, validation, test, 7))
+    found = baselines(encoded_from(train, validation, test, 7))
     shuffled = np.random.default_rng(8).permutation(test)
     (name,) = (name for name in found if name.endswith("-gram"))
-    assert name in baselines.baselines(encoded_from(train, validation, shuffled, 7))
+    assert name in baselines(encoded_from(train, validation, shuffled, 7))
     order = int(name.partition("-")[0])
     by_order = [witten_bell_bits(train, validation, 7, k).mean() for k in range(1, 9)]
     assert order == 1 + int(np.argmin(by_order))
@@ -134,7 +135,7 @@ def test_the_order_of_the_n_grams_is_chosen_without_the_test() -> None:
 
 def test_compressors_pay_for_the_test_alone() -> None:
     part = np.random.default_rng(9).integers(0, 256, 8_000).astype(np.int16)
-    found = baselines.baselines(encoded_from(part[:6_000], part[6_000:7_000], part[7_000:], 256))
+    found = baselines(encoded_from(part[:6_000], part[6_000:7_000], part[7_000:], 256))
     for name in ("bz2", "xz"):
         assert 7.5 < found[name].metrics["bits_per_char"] < 9.5, "random bytes cannot be compressed"
         assert not found[name].predictions
@@ -142,7 +143,7 @@ def test_compressors_pay_for_the_test_alone() -> None:
 
 def test_an_alphabet_of_thousands_of_symbols_bounds_the_order() -> None:
     many = np.arange(6_000, dtype=np.int16) % 3_000
-    found = baselines.baselines(encoded_from(many[:4_500], many[4_500:5_000], many[5_000:], 3_000))
+    found = baselines(encoded_from(many[:4_500], many[4_500:5_000], many[5_000:], 3_000))
     (order,) = (int(name.partition("-")[0]) for name in found if name.endswith("-gram"))
     assert 3_000**order < 2**63
     assert all(np.isfinite(b.metrics["bits_per_char"]) for b in found.values())

@@ -11,9 +11,9 @@ from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
 from pipeline.layers.cells import reset_states
-from pipeline.tasks.forecasting import prepare
 from pipeline.tasks.forecasting.answers import forecast
 from pipeline.tasks.forecasting.network import build
+from pipeline.tasks.forecasting.prepare import encode, fitted
 from pipeline.training.compiled import Compiled
 
 LENGTH = 600
@@ -27,7 +27,7 @@ def encoded() -> Encoded:
         VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, covariates={"sun": SUN, "rain": RAIN}
     )
     options = {"source": "s", "task": "forecasting", "lags": 3, "seasonal_periods": [24], "covariates": ["rain", "sun"]}
-    return prepare.encode(series, ForecastingData.model_validate(options), 0)
+    return encode(series, ForecastingData.model_validate(options), 0)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["stateless", "stateful"])
@@ -35,7 +35,7 @@ def served(request: pytest.FixtureRequest, encoded: Encoded) -> Any:
     """An untrained network that answers like one that was stored."""
     row = {"dataset": "s", "task": "forecasting", "units": 6, "time_steps": 10, "stateful": request.param}
     network = ForecastingNetwork.model_validate(row)
-    encoder = {**prepare.fitted(encoded, ("train",)), "interval": {"level": 0.9, "widths": [5.0]}}
+    encoder = {**fitted(encoded, ("train",)), "interval": {"level": 0.9, "widths": [5.0]}}
     model = Compiled(build(network, encoder, 1 if network.stateful else None))
     return SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model)
 
@@ -73,9 +73,9 @@ def test_beside_horizons_further_off_stand_the_extras_of_their_origin(encoded: E
     options = {"source": "s", "task": "forecasting", "lags": 3, "horizons": [4, 2], "covariates": ["rain", "sun"]}
     covariates = {"sun": SUN, "rain": RAIN}
     series = Series(VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, covariates=covariates)
-    far = prepare.encode(series, ForecastingData.model_validate(options), 0)
+    far = encode(series, ForecastingData.model_validate(options), 0)
     network = ForecastingNetwork.model_validate({"dataset": "s", "task": "forecasting", "units": 6, "time_steps": 10})
-    encoder = {**prepare.fitted(far, ("train",)), "interval": {"level": 0.9, "widths": [5.0, 4.0]}}
+    encoder = {**fitted(far, ("train",)), "interval": {"level": 0.9, "widths": [5.0, 4.0]}}
     model = Compiled(build(network, encoder))
     asked = {"values": VALUES.tolist(), "covariates": {name: column.tolist() for name, column in covariates.items()}}
     answer = forecast(SimpleNamespace(network=network, encoder=encoder, compiled=lambda batch: model), asked, 5)
@@ -90,7 +90,7 @@ WRONG = {
     "no names": ([1.0] * 200, r"expected {name: \[numbers\]} of rain, sun"),
     "too few": (
         {"rain": [1.0] * 199},
-        r"covariates: 'rain' needs 200 numbers in a row, one beside each value, and at most 3",
+        r"covariates: 'rain' needs 200 numbers in a row, one for each value, and at most 3",
     ),
     "too many": ({"rain": [1.0] * 204}, r"'rain' needs 200 numbers"),
     "a gap": ({"rain": [1.0] * 199 + [None]}, r"all finite"),

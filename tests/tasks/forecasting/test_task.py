@@ -12,8 +12,9 @@ from pipeline.encoding.records import Encoded, Series
 from pipeline.encoding.series_features import lag_features
 from pipeline.errors import DataError
 from pipeline.evaluation.statistics import conformal_width
-from pipeline.tasks.forecasting import baselines, prepare, score
-from pipeline.tasks.forecasting.prepare import targets
+from pipeline.tasks.forecasting.baselines import baselines
+from pipeline.tasks.forecasting.prepare import encode, filled, fitted, targets
+from pipeline.tasks.forecasting.score import coverage, interval, losses, score, score_free_run, widths
 
 VALUES = [1.0, 2, 4, 7, 11, 16, 22, 29, 37, 46]
 
@@ -47,14 +48,14 @@ def test_intervals_by_hand() -> None:
     encoded = hand_made()
     _, truth = targets(encoded, "validation")
     near = truth + np.array([[0.0, 1.0], [2.0, 3.0], [-5.0, 0.0]])
-    found = score.interval(encoded, near)
+    found = interval(encoded, near)
     # of two errors, rank ceil(3 × 0.9) = 3 is more than there are: the largest
     assert found == {"level": 0.9, "widths": [5.0, 3.0]}
     encoder = {"horizons": [4, 2], "interval": {"level": 0.9, "widths": [7.0, 3.0]}}
-    assert score.widths(encoder, 6).tolist() == [3.0, 3.0, 5.0, 7.0, 7.0, 7.0]
+    assert widths(encoder, 6).tolist() == [3.0, 3.0, 5.0, 7.0, 7.0, 7.0]
     _, truth = targets(encoded, "test")
     off = truth + np.array([[0.0, 4.0], [5.0, 2.0], [-6.0, 3.0], [5.0, -4.0], [9.0, 9.0]])
-    held = score.coverage(encoded, near, off)
+    held = coverage(encoded, near, off)
     # one step: 5, -6, 5, 9 against 5; two steps: 4, 2, 3, -4 against 3
     assert held == {"interval_coverage": 0.5, "interval_coverage_h1": 0.5, "interval_coverage_h2": 0.5}
 
@@ -80,7 +81,7 @@ def test_targets_by_hand() -> None:
 def test_figures_by_hand() -> None:
     encoded = hand_made()
     last = np.repeat(np.array(VALUES)[4:9, None], 2, axis=1)
-    found = score.score(encoded, "test", last)
+    found = score(encoded, "test", last)
     # one step: errors 6 7 8 9; two steps: 11 13 15 17
     assert found["mae_h1"] == pytest.approx(7.5)
     assert found["rmse_h1"] == pytest.approx(np.sqrt((36 + 49 + 64 + 81) / 4))
@@ -90,11 +91,11 @@ def test_figures_by_hand() -> None:
     assert found["mase"] == pytest.approx((3.75 + 7) / 2)
     assert found["theil_u_h1"] == found["theil_u_h2"] == pytest.approx(1), "it is the naive forecast itself"
     _, truth = targets(encoded, "test")
-    off = score.score(encoded, "test", truth + 3)
+    off = score(encoded, "test", truth + 3)
     assert off["rmse"] == off["mae"] == pytest.approx(3)
     assert off["theil_u_h2"] == pytest.approx(3 / np.sqrt((121 + 169 + 225 + 289) / 4))
-    np.testing.assert_allclose(score.losses(encoded, truth + 3), [1.5] * 5)
-    np.testing.assert_allclose(score.losses(encoded, last), [11 / 2, 19 / 4, 22 / 4, 25 / 4, 9 / 2])
+    np.testing.assert_allclose(losses(encoded, truth + 3), [1.5] * 5)
+    np.testing.assert_allclose(losses(encoded, last), [11 / 2, 19 / 4, 22 / 4, 25 / 4, 9 / 2])
 
 
 def test_masked_slots_are_never_scored() -> None:
@@ -102,28 +103,28 @@ def test_masked_slots_are_never_scored() -> None:
     _, truth = targets(encoded, "test")
     np.testing.assert_array_equal(truth[:, 0], [np.nan, 22, np.nan, 37, 46])
     right = np.nan_to_num(truth, nan=1e9)
-    found = score.score(encoded, "test", right)
+    found = score(encoded, "test", right)
     assert found["mae"] == found["rmse"] == 0
-    assert np.all(score.losses(encoded, right) == 0)
+    assert np.all(losses(encoded, right) == 0)
 
 
 def test_an_origin_without_any_target_has_no_loss() -> None:
     encoded = hand_made(masked=(7, 8))
     _, truth = targets(encoded, "test")
     assert np.isnan(truth[2]).all(), "from 6, both targets are masked"
-    assert len(score.losses(encoded, np.nan_to_num(truth))) == 4
+    assert len(losses(encoded, np.nan_to_num(truth))) == 4
 
 
 def test_masked_values_are_filled_from_a_season_before() -> None:
     values, valid = np.arange(10.0), np.ones(10, np.bool_)
     valid[[0, 2, 6, 9]] = False
-    assert prepare.filled(values, valid, {"seasonal_periods": [3]}).tolist() == [0, 1, 1, 3, 4, 5, 3, 7, 8, 3]
-    assert prepare.filled(values, valid, {"seasonal_periods": []}).tolist() == [0, 1, 1, 3, 4, 5, 5, 7, 8, 8]
+    assert filled(values, valid, {"seasonal_periods": [3]}).tolist() == [0, 1, 1, 3, 4, 5, 3, 7, 8, 3]
+    assert filled(values, valid, {"seasonal_periods": []}).tolist() == [0, 1, 1, 3, 4, 5, 5, 7, 8, 8]
 
 
 def test_mase_is_measured_against_the_training_part() -> None:
     series = wave()
-    encoded = prepare.encode(series, row(seasonal_periods=[24], lags=3), 0)
+    encoded = encode(series, row(seasonal_periods=[24], lags=3), 0)
     train = series.values[: encoded.encoder["cuts"][0]]
     assert encoded.encoder["cuts"] == [420, 480]
     assert encoded.encoder["scale"] == pytest.approx(np.mean(np.abs(train[24:] - train[:-24])))
@@ -131,8 +132,8 @@ def test_mase_is_measured_against_the_training_part() -> None:
 
 
 def test_last_value_and_season_against_plain_loops() -> None:
-    encoded = prepare.encode(wave(1_000, masked=0.02), row(horizons=[1, 5, 30], seasonal_periods=[24, 48], lags=3), 0)
-    found = baselines.baselines(encoded)
+    encoded = encode(wave(1_000, masked=0.02), row(horizons=[1, 5, 30], seasonal_periods=[24, 48], lags=3), 0)
+    found = baselines(encoded)
     values, (origins, truth) = encoded.arrays["values"], targets(encoded, "test")
     for season, name in ((0, "last value"), (24, "season 24"), (48, "season 48")):
         for j, horizon in enumerate((1, 5, 30)):
@@ -150,14 +151,14 @@ def test_last_value_and_season_against_plain_loops() -> None:
 def test_nothing_from_after_the_origin_reaches_a_forecast() -> None:
     series = wave()
     options = row(horizons=[1, 4], seasonal_periods=[24], seasonal_means=True, lags=3, calendar=True)
-    before = prepare.encode(series, options, 0)
+    before = encode(series, options, 0)
     changed = series.values.copy()
     cut = before.encoder["cuts"][1]
     changed[cut + 10 :] += 1000.0
-    after = prepare.encode(Series(changed, series.valid, "kW", series.start, 3600), options, 0)
+    after = encode(Series(changed, series.valid, "kW", series.start, 3600), options, 0)
     assert after.encoder == before.encoder
     np.testing.assert_array_equal(after.arrays["inputs"][: cut + 10], before.arrays["inputs"][: cut + 10])
-    first, second = baselines.baselines(before), baselines.baselines(after)
+    first, second = baselines(before), baselines(after)
     origins, _ = targets(before, "test")
     known = origins < cut + 10
     for name, baseline in first.items():
@@ -176,12 +177,12 @@ def test_lag_features_by_hand() -> None:
 
 def cosine(length: int = 2000) -> Encoded:
     series = Series(np.cos(np.arange(length)), np.ones(length, np.bool_), "")
-    return prepare.encode(series, row(lags=2, test=0.5, free_run=500), 0)
+    return encode(series, row(lags=2, test=0.5, free_run=500), 0)
 
 
 def test_a_linear_autoregression_is_exact_on_a_cosine() -> None:
     encoded = cosine()
-    found = baselines.baselines(encoded)["linear (least squares)"].metrics
+    found = baselines(encoded)["linear (least squares)"].metrics
     assert found["rmse"] < 1e-10
     assert found["free_run_max_error"] < 1e-6
     assert linear_free_run(encoded).shape == (500,)
@@ -191,7 +192,7 @@ def test_the_free_run_is_scored_by_its_largest_error() -> None:
     encoded = cosine()
     truth = encoded.arrays["values"][1000:1500].copy()
     truth[[3, 400]] += [0.25, -0.5]
-    assert score.score_free_run(encoded, truth) == {"free_run_max_error": pytest.approx(0.5)}
+    assert score_free_run(encoded, truth) == {"free_run_max_error": pytest.approx(0.5)}
 
 
 def test_the_l1_fit_beats_least_squares_where_noise_has_heavy_tails() -> None:
@@ -215,7 +216,7 @@ def test_masked_targets_are_not_fitted() -> None:
     values = series.values.copy()
     values[~series.valid] = 1e6
     clean, wild = (
-        prepare.encode(Series(v, series.valid, "kW", series.start, 3600), options, 0) for v in (series.values, values)
+        encode(Series(v, series.valid, "kW", series.start, 3600), options, 0) for v in (series.values, values)
     )
     assert clean.encoder["mean"] == wild.encoder["mean"]
     np.testing.assert_array_equal(clean.arrays["values"][1:], wild.arrays["values"][1:])
@@ -230,11 +231,11 @@ def beside(series: Series, **columns: Any) -> Series:
 
 def test_extras_are_inputs_of_their_own_step() -> None:
     series, rain = wave(), np.random.default_rng(5).normal(3, 2, 600)
-    plain = prepare.encode(series, row(lags=3, seasonal_periods=[24]), 0)
-    unlisted = prepare.encode(beside(series, rain=rain), row(lags=3, seasonal_periods=[24]), 0)
+    plain = encode(series, row(lags=3, seasonal_periods=[24]), 0)
+    unlisted = encode(beside(series, rain=rain), row(lags=3, seasonal_periods=[24]), 0)
     assert unlisted.encoder == plain.encoder and unlisted.arrays.keys() == plain.arrays.keys()
     assert all(unlisted.arrays[key].tobytes() == array.tobytes() for key, array in plain.arrays.items())
-    encoded = prepare.encode(
+    encoded = encode(
         beside(series, sun=rain * 2, rain=rain), row(lags=3, seasonal_periods=[24], covariates=["rain"]), 0
     )
     np.testing.assert_array_equal(encoded.arrays["inputs"][:, :-1], plain.arrays["inputs"])
@@ -243,14 +244,14 @@ def test_extras_are_inputs_of_their_own_step() -> None:
     np.testing.assert_allclose(encoded.arrays["inputs"][:, -1], scaled, rtol=1e-5, atol=1e-6)
     assert encoded.encoder["features"] == plain.encoder["features"] + 1
     assert encoded.encoder["covariates"] == [{"name": "rain", "mean": train.mean(), "sd": train.std()}]
-    (latest,) = zip(*prepare.fitted(encoded, ("train",))["latest"]["covariates"], strict=True)
+    (latest,) = zip(*fitted(encoded, ("train",))["latest"]["covariates"], strict=True)
     assert list(latest) == rain.tolist()
 
 
 def test_what_is_missing_of_extras_is_carried_forward_and_never_back() -> None:
     rain = np.arange(600.0)
     rain[[0, 1, 50, 51, 599]] = np.nan
-    encoded = prepare.encode(beside(wave(), rain=rain), row(lags=3, covariates=["rain"]), 0)
+    encoded = encode(beside(wave(), rain=rain), row(lags=3, covariates=["rain"]), 0)
     filled = encoded.arrays["covariates"][:, 0]
     mean = np.nanmean(rain[:420])
     assert filled[[0, 1, 2, 49, 50, 51, 52, 599]].tolist() == [mean, mean, 2, 49, 49, 49, 52, 598]
@@ -261,23 +262,21 @@ def test_nothing_from_after_the_origin_of_extras_reaches_a_forecast() -> None:
     rain = np.random.default_rng(5).normal(size=600)
     changed = rain.copy()
     options = row(horizons=[1, 4], lags=3, covariates=["rain"])
-    before = prepare.encode(beside(wave(), rain=rain), options, 0)
+    before = encode(beside(wave(), rain=rain), options, 0)
     cut = before.encoder["cuts"][1] + 10
     changed[cut:] += 1000.0
-    after = prepare.encode(beside(wave(), rain=changed), options, 0)
+    after = encode(beside(wave(), rain=changed), options, 0)
     np.testing.assert_array_equal(after.arrays["inputs"][:cut], before.arrays["inputs"][:cut])
     known = targets(before, "test")[0] < cut
-    for name, baseline in baselines.baselines(before).items():
-        np.testing.assert_array_equal(
-            baseline.predictions[0][known], baselines.baselines(after)[name].predictions[0][known]
-        )
+    for name, baseline in baselines(before).items():
+        np.testing.assert_array_equal(baseline.predictions[0][known], baselines(after)[name].predictions[0][known])
 
 
 def test_linear_baselines_learn_from_extras() -> None:
     rain = np.random.default_rng(5).normal(size=600)
     series = replace(wave(), values=50 + np.concatenate([[0.0], rain[:-1]]))  # what fell a step before
     found = [
-        baselines.baselines(prepare.encode(beside(series, rain=rain), row(lags=2, **covariates), 0))
+        baselines(encode(beside(series, rain=rain), row(lags=2, **covariates), 0))
         for covariates in ({}, {"covariates": ["rain"]})
     ]
     blind, told = (float(f["linear (least squares)"].metrics["rmse"]) for f in found)
@@ -294,21 +293,21 @@ def test_linear_baselines_learn_from_extras() -> None:
 )
 def test_extras_that_are_not_there_are_named(column: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        prepare.encode(beside(wave(), **column), row(covariates=["rain"]), 0)
+        encode(beside(wave(), **column), row(covariates=["rain"]), 0)
 
 
 def test_parts_that_leave_nothing_to_measure_are_refused() -> None:
     series = wave()
     still = replace(series, values=np.where(np.arange(600) >= 480, 5.0, series.values))
     with pytest.raises(DataError, match="s: the series is constant on the test part"):
-        prepare.encode(still, row(), 0)
+        encode(still, row(), 0)
     blind = replace(series, valid=np.arange(600) < 420)
     with pytest.raises(DataError, match="s: the validation part has no values"):
-        prepare.encode(blind, row(), 0)
+        encode(blind, row(), 0)
     periodic = replace(series, values=np.tile(np.arange(24.0), 25))
     with pytest.raises(DataError, match="s: the training part repeats itself every 24 steps"):
-        prepare.encode(periodic, row(seasonal_periods=[24]), 0)
-    prepare.encode(periodic, row(), 0)
+        encode(periodic, row(seasonal_periods=[24]), 0)
+    encode(periodic, row(), 0)
 
 
 @pytest.mark.parametrize(
@@ -317,9 +316,9 @@ def test_parts_that_leave_nothing_to_measure_are_refused() -> None:
 )
 def test_a_series_that_is_too_short_is_refused(changes: dict[str, Any], length: int) -> None:
     with pytest.raises(DataError, match=rf"s: {length} points are too few: .* shorten seasonal_periods or horizons"):
-        prepare.encode(wave(length), row(**changes), 0)
+        encode(wave(length), row(**changes), 0)
 
 
 def test_a_constant_series_is_refused() -> None:
     with pytest.raises(DataError, match="s: the series is constant on the training part"):
-        prepare.encode(Series(np.full(600, 5.0), np.ones(600, np.bool_), ""), row(), 0)
+        encode(Series(np.full(600, 5.0), np.ones(600, np.bool_), ""), row(), 0)

@@ -9,7 +9,9 @@ from pipeline.config import loading
 from pipeline.config.schema.datasets import ImageRowsData
 from pipeline.encoding.records import SPLITS, Encoded, Images
 from pipeline.sources import SOURCES
-from pipeline.tasks.image_rows import baselines, prepare, score
+from pipeline.tasks.image_rows.baselines import _fit, baselines, standardised
+from pipeline.tasks.image_rows.prepare import encode
+from pipeline.tasks.image_rows.score import losses, score
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,15 +31,15 @@ def images(count: int, classes: int = 4, published: bool = False, seed: int = 0)
 def test_figures_by_hand() -> None:
     encoded = Encoded({"test_y": np.array([0, 1, 2, 2], np.int32)}, {}, {}, {})
     p = np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.0, 1.0, 0.0]])
-    found = score.score(encoded, "test", p)
+    found = score(encoded, "test", p)
     assert found["top1_accuracy"] == 0.5
     assert found["log_loss"] == pytest.approx(-np.mean(np.log([0.7, 0.4, 0.7, 1e-7])))
-    np.testing.assert_array_equal(score.losses(encoded, p), [0, 1, 0, 1])
+    np.testing.assert_array_equal(losses(encoded, p), [0, 1, 0, 1])
 
 
 def test_parts_are_disjoint_whole_and_balanced() -> None:
     record = images(400)
-    encoded = prepare.encode(record, row(validation=0.1, test=0.25), 3)
+    encoded = encode(record, row(validation=0.1, test=0.25), 3)
     seen = [image.tobytes() for name in SPLITS for image in encoded.arrays[f"{name}_x"]]
     assert sorted(seen) == sorted(image.tobytes() for image in record.pixels)
     for label in range(4):
@@ -52,14 +54,14 @@ def test_parts_are_disjoint_whole_and_balanced() -> None:
 def test_labels_stay_with_their_images() -> None:
     record = images(100)
     label_of = {image.tobytes(): label for image, label in zip(record.pixels, record.labels, strict=True)}
-    arrays = prepare.encode(record, row(), 3).arrays
+    arrays = encode(record, row(), 3).arrays
     for name in SPLITS:
         assert [label_of[image.tobytes()] for image in arrays[f"{name}_x"]] == arrays[f"{name}_y"].tolist()
 
 
 def test_the_published_test_part_is_the_test() -> None:
     record = images(100, published=True)
-    encoded = prepare.encode(record, row(test=0.5), 3)
+    encoded = encode(record, row(test=0.5), 3)
     assert record.is_test is not None
     np.testing.assert_array_equal(encoded.arrays["test_x"], record.pixels[record.is_test])
     assert encoded.examples["validation"] == pytest.approx(8, abs=2)
@@ -68,28 +70,28 @@ def test_the_published_test_part_is_the_test() -> None:
 def test_repeats_across_the_parts_are_counted() -> None:
     record = images(100, published=True)
     record.pixels[-1] = record.pixels[-2] = record.pixels[0]
-    assert prepare.encode(record, row(), 3).summary["repeats_across_splits"] == 2
+    assert encode(record, row(), 3).summary["repeats_across_splits"] == 2
 
 
 def test_scaling_comes_from_the_training_part_alone() -> None:
     record = images(200, published=True)
-    encoded = prepare.encode(record, row(), 3)
+    encoded = encode(record, row(), 3)
     train = encoded.arrays["train_x"] / 255.0
     np.testing.assert_allclose(encoded.encoder["mean"], train.mean(axis=(0, 1, 2)), rtol=1e-12)
     np.testing.assert_allclose(encoded.encoder["sd"], train.std(axis=(0, 1, 2)), rtol=1e-12)
-    scaled = baselines.standardised(encoded.arrays["train_x"], encoded.encoder)
+    scaled = standardised(encoded.arrays["train_x"], encoded.encoder)
     np.testing.assert_allclose(scaled.mean(axis=(0, 1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), 1, rtol=1e-5)
     record.pixels[-40:] = 0
-    assert prepare.encode(record, row(), 3).encoder == encoded.encoder
+    assert encode(record, row(), 3).encoder == encoded.encoder
 
 
 def test_baselines_by_hand() -> None:
     record = images(120, classes=2)
     record.pixels[record.labels == 1, 0, 0] = 255
     record.pixels[record.labels == 0, 0, 0] = 0
-    encoded = prepare.encode(record, row(), 3)
-    found = baselines.baselines(encoded)
+    encoded = encode(record, row(), 3)
+    found = baselines(encoded)
     before = np.concatenate([encoded.arrays["train_y"], encoded.arrays["validation_y"]])
     most = np.bincount(before).argmax()
     assert found["majority"].metrics["top1_accuracy"] == pytest.approx(np.mean(encoded.arrays["test_y"] == most))
@@ -98,7 +100,7 @@ def test_baselines_by_hand() -> None:
 
 def test_a_chapter_watches_its_epochs_on_the_test_images() -> None:
     record = images(400, published=True)
-    encoded = prepare.encode(record, row(validation_is_test=True, protocol="textbook"), 3)
+    encoded = encode(record, row(validation_is_test=True, protocol="textbook"), 3)
     np.testing.assert_array_equal(encoded.arrays["validation_x"], encoded.arrays["test_x"])
     np.testing.assert_array_equal(encoded.arrays["test_x"], record.pixels[320:])
     np.testing.assert_array_equal(encoded.arrays["train_x"], record.pixels[:320])
@@ -110,12 +112,12 @@ def test_a_chapter_watches_its_epochs_on_the_test_images() -> None:
 
 def test_the_baselines_of_a_chapter_never_learn_the_test_images() -> None:
     record = images(400, published=True)
-    encoded = prepare.encode(record, row(validation_is_test=True), 3)
+    encoded = encode(record, row(validation_is_test=True), 3)
     flipped = dict(encoded.arrays) | {"validation_y": (encoded.arrays["validation_y"] + 1) % 4}
     other = Encoded(flipped, encoded.encoder, encoded.examples, encoded.summary)
-    for name, found in baselines.baselines(encoded).items():
-        np.testing.assert_array_equal(found.predictions[0], baselines.baselines(other)[name].predictions[0])
-    assert baselines.baselines(encoded)["logistic regression"].metrics["top1_accuracy"] < 0.5
+    for name, found in baselines(encoded).items():
+        np.testing.assert_array_equal(found.predictions[0], baselines(other)[name].predictions[0])
+    assert baselines(encoded)["logistic regression"].metrics["top1_accuracy"] < 0.5
 
 
 def test_the_numbers_of_the_chapter() -> None:
@@ -146,8 +148,8 @@ def test_logistic_regression_meets_every_class_though_images_stand_class_by_clas
     pixels[np.arange(200), labels] += 100  # a bright row for each class
     record = Images(pixels, labels, ("a", "b", "c", "d"), rng.random(200) < 0.2)
     chosen: list[int] = []
-    fit = baselines._fit
+    fit = _fit
     monkeypatch.setattr(baselines, "_fit", lambda x, y, c: chosen.append(len(np.unique(y))) or fit(x, y, c))
-    found = baselines.baselines(prepare.encode(record, row(**changes), 0))
+    found = baselines(encode(record, row(**changes), 0))
     assert chosen == [4, 4, 4, 4]
     assert found["logistic regression"].metrics["top1_accuracy"] > 0.95

@@ -6,8 +6,9 @@ import pytest
 from pipeline.config.schema.datasets import PosTaggingData
 from pipeline.encoding.records import SPLITS, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.tasks.pos_tagging import baselines, prepare, score
-from pipeline.tasks.pos_tagging.prepare import FIRST_ID, SLOTS
+from pipeline.tasks.pos_tagging.baselines import baselines
+from pipeline.tasks.pos_tagging.prepare import FIRST_ID, SLOTS, encode, encode_words, features, fitted, in_split
+from pipeline.tasks.pos_tagging.score import losses, score
 
 
 def row(**changes: object) -> PosTaggingData:
@@ -33,33 +34,33 @@ def small() -> TaggedSentences:
 
 
 def test_figures_by_hand() -> None:
-    encoded = prepare.encode(small(), row(), 0)
+    encoded = encode(small(), row(), 0)
     assert encoded.encoder["tags"] == ["D", "N", "P", "V"]
     # the test: "the man runs" (D N V) and "x it" (a tag that only the test has, P)
-    assert encoded.arrays["tags"][prepare.in_split(encoded, "test")].tolist() == [0, 1, 3, -1, 2]
-    found = score.score(encoded, "test", np.array([0, 1, 3, 1, 2], np.int16))
+    assert encoded.arrays["tags"][in_split(encoded, "test")].tolist() == [0, 1, 3, -1, 2]
+    found = score(encoded, "test", np.array([0, 1, 3, 1, 2], np.int16))
     assert found["token_accuracy"] == pytest.approx(4 / 5)
     assert found["sentence_accuracy"] == pytest.approx(1 / 2)
     assert found["oov_accuracy"] == pytest.approx(1 / 2), "man and x stand nowhere before; runs stands in validation"
-    worse = score.score(encoded, "test", np.array([0, 0, 3, 1, 0], np.int16))
+    worse = score(encoded, "test", np.array([0, 0, 3, 1, 0], np.int16))
     assert (worse["token_accuracy"], worse["oov_accuracy"], worse["sentence_accuracy"]) == (2 / 5, 0, 0)
-    np.testing.assert_array_equal(score.losses(encoded, np.array([0, 1, 3, 1, 2])), [0, 0, 0, 1, 0])
+    np.testing.assert_array_equal(losses(encoded, np.array([0, 1, 3, 1, 2])), [0, 0, 0, 1, 0])
 
 
 def test_unknown_words_of_the_validation_are_unknown_to_the_training_part() -> None:
-    encoded = prepare.encode(small(), row(), 0)
-    found = score.score(encoded, "validation", np.array([0, 1, 0], np.int16))  # "the cat runs"
+    encoded = encode(small(), row(), 0)
+    found = score(encoded, "validation", np.array([0, 1, 0], np.int16))  # "the cat runs"
     assert found["oov_accuracy"] == 0.0
     assert found["token_accuracy"] == pytest.approx(2 / 3)
 
 
 def test_a_tag_of_the_test_alone_is_never_right() -> None:
-    encoded = prepare.encode(small(), row(), 0)
+    encoded = encode(small(), row(), 0)
     for tag in range(-1, 4):
         guess = np.full(5, tag, np.int16)
-        right = np.sum(encoded.arrays["tags"][prepare.in_split(encoded, "test")] == tag)
+        right = np.sum(encoded.arrays["tags"][in_split(encoded, "test")] == tag)
         if tag >= 0:
-            assert score.score(encoded, "test", guess)["token_accuracy"] == pytest.approx(right / 5)
+            assert score(encoded, "test", guess)["token_accuracy"] == pytest.approx(right / 5)
 
 
 @pytest.mark.parametrize("documents", [5, 6, 9, 30, 199])
@@ -67,7 +68,7 @@ def test_a_tag_of_the_test_alone_is_never_right() -> None:
 def test_documents_stay_whole_and_in_order(documents: int, validation: float, test: float) -> None:
     names = tuple(f"d{i // 3:03d}" for i in range(3 * documents))
     words = tuple(("a",) for _ in names)
-    encoded = prepare.encode(TaggedSentences(words, words, names), row(validation=validation, test=test), 0)
+    encoded = encode(TaggedSentences(words, words, names), row(validation=validation, test=test), 0)
     (split,) = encoded.arrays["split"]
     assert list(split) == sorted(split)
     assert all(len(set(split[3 * i : 3 * i + 3])) == 1 for i in range(documents))
@@ -79,44 +80,44 @@ def test_too_few_documents_are_refused() -> None:
     record = small()
     four = TaggedSentences(record.words[:4], record.tags[:4], record.documents[:4])
     with pytest.raises(DataError, match="s: 4 documents; splitting by document needs at least 5"):
-        prepare.encode(four, row(), 0)
+        encode(four, row(), 0)
     with pytest.raises(DataError, match="5 documents; test and validation take all of them"):
-        prepare.encode(record, row(test=0.8, validation=0.15), 0)
+        encode(record, row(test=0.8, validation=0.15), 0)
 
 
 def test_features_of_a_word() -> None:
-    first, second = (dict(zip(SLOTS, word, strict=True)) for word in prepare.features(["Mid-1987", "ox"]))
+    first, second = (dict(zip(SLOTS, word, strict=True)) for word in features(["Mid-1987", "ox"]))
     said = {"word": "mid-0000", "suffix1": "0", "suffix4": "0000", "prefix2": "mi", "case": "first title digit dash"}
     assert said.items() <= first.items()
     assert {"word": "ox", "suffix2": "ox", "suffix3": "", "prefix3": "", "case": "lower"}.items() <= second.items()
 
 
 def test_raw_words_are_encoded_as_the_stored_ones() -> None:
-    encoded = prepare.encode(small(), row(), 0)
+    encoded = encode(small(), row(), 0)
     np.testing.assert_array_equal(
-        prepare.encode_words(["the", "dog", "barks"], encoded.encoder), encoded.arrays["features"][:3]
+        encode_words(["the", "dog", "barks"], encoded.encoder), encoded.arrays["features"][:3]
     )
-    unknown = prepare.encode_words(["ZZZZ-ZZ9"], encoded.encoder)[0]
+    unknown = encode_words(["ZZZZ-ZZ9"], encoded.encoder)[0]
     assert unknown.tolist() == list(range(1, FIRST_ID)), "each slot has its own unknown"
 
 
 def test_only_fitted_sentences_give_features() -> None:
-    encoded = prepare.encode(small(), row(), 0)
-    train = prepare.fitted(encoded, ("train",))["ids"]
-    both = prepare.fitted(encoded, ("train", "validation"))["ids"]
+    encoded = encode(small(), row(), 0)
+    train = fitted(encoded, ("train",))["ids"]
+    both = fitted(encoded, ("train", "validation"))["ids"]
     assert "word=dog" in train
     assert "word=runs" not in train
     assert "word=runs" in both
     assert "word=man" not in both
     assert "suffix1=g" in train
-    shared = prepare.fitted(prepare.encode(small(), row(min_words=2), 0), ("train",))["ids"]
+    shared = fitted(encode(small(), row(min_words=2), 0), ("train",))["ids"]
     assert {"word=dog", "suffix1=t"} <= shared.keys(), "cat and it end alike"
     assert "suffix1=g" not in shared, "only dog ends so"
 
 
 def test_the_most_frequent_tag_by_hand() -> None:
-    encoded = prepare.encode(small(), row(), 0)
-    found = baselines.baselines(encoded)["most frequent tag"]
+    encoded = encode(small(), row(), 0)
+    found = baselines(encoded)["most frequent tag"]
     # before the test D, N and V stand three times each; D comes first, and unknown words get it
     assert found.predictions[0].tolist() == [0, 0, 3, 0, 2]
     assert found.metrics["token_accuracy"] == pytest.approx(3 / 5)

@@ -10,8 +10,9 @@ from pipeline.config.schema.datasets import ReturnsData
 from pipeline.encoding.records import SPLITS, Encoded, Series
 from pipeline.errors import DataError
 from pipeline.evaluation.statistics import diebold_mariano
-from pipeline.tasks.returns import baselines, prepare, score
-from pipeline.tasks.returns.prepare import MONTH, WEEK, days, features
+from pipeline.tasks.returns.baselines import baselines
+from pipeline.tasks.returns.prepare import MONTH, WEEK, days, encode, features
+from pipeline.tasks.returns.score import losses, score, score_origins
 
 
 def row(**changes: object) -> ReturnsData:
@@ -34,7 +35,7 @@ def prices(n: int = 1_000, seed: int = 0, drift: float = 0.0) -> Series:
 
 
 def test_each_origin_tests_what_follows_its_training_and_no_window_straddles() -> None:
-    encoded = prepare.encode(prices(), row(window=20, origins=5), 0)
+    encoded = encode(prices(), row(window=20, origins=5), 0)
     assert encoded.summary["folds"] == 5
     tested = []
     for fold in range(5):
@@ -51,12 +52,12 @@ def test_each_origin_tests_what_follows_its_training_and_no_window_straddles() -
 
 def test_the_scaling_is_that_of_each_training_part() -> None:
     record = prices()
-    encoded = prepare.encode(record, row(), 0)
+    encoded = encode(record, row(), 0)
     for fold, scaling in enumerate(encoded.encoder["scalings"]):
         train = days(encoded, "train", fold)
         later = {name: np.where(np.arange(1_000) > train[-1], 2 * c, c) for name, c in record.covariates.items()}
         changed = Series(later["close"], record.valid, "USD", covariates=later, dates=record.dates)
-        assert prepare.encode(changed, row(), 0).encoder["scalings"][fold] == scaling
+        assert encode(changed, row(), 0).encoder["scalings"][fold] == scaling
         np.testing.assert_allclose(
             scaling["spread"], np.sqrt(np.mean(np.diff(np.log(record.values))[train - 1] ** 2)), rtol=1e-12
         )
@@ -94,7 +95,7 @@ def hand_made() -> Encoded:
 
 def test_figures_by_hand() -> None:
     encoded = hand_made()
-    found = score.score(encoded, "test", np.array([0.01, -0.01, -0.01, 0.0]))
+    found = score(encoded, "test", np.array([0.01, -0.01, -0.01, 0.0]))
     squared = (0.01**2 + 0 + 0.04**2 + 0.04**2) / 4
     naive = (0.02**2 + 0.01**2 + 0.03**2 + 0.04**2) / 4
     assert found == {
@@ -104,21 +105,19 @@ def test_figures_by_hand() -> None:
         "direction_accuracy": 0.75,
         "r2": pytest.approx(1 - squared / naive),
     }
-    assert score.score(encoded, "test", np.zeros(4))["theil_u"] == 1.0
+    assert score(encoded, "test", np.zeros(4))["theil_u"] == 1.0
 
 
 def test_losses_are_on_average_the_headline() -> None:
-    encoded = prepare.encode(prices(), row(), 0)
+    encoded = encode(prices(), row(), 0)
     forecast = np.random.default_rng(1).normal(0, 0.005, 40)
-    assert score.losses(encoded, forecast, 2).mean() == pytest.approx(
-        score.score(encoded, "test", forecast, 2)["theil_u"]
-    )
+    assert losses(encoded, forecast, 2).mean() == pytest.approx(score(encoded, "test", forecast, 2)["theil_u"])
 
 
 def test_baselines_by_hand() -> None:
     record = prices(drift=-0.002)
-    encoded = prepare.encode(record, row(), 0)
-    found = baselines.baselines(encoded)
+    encoded = encode(record, row(), 0)
+    found = baselines(encoded)
     daily = np.diff(np.log(record.values))
     for fold in range(5):
         start = days(encoded, "test", fold)[0]
@@ -130,24 +129,24 @@ def test_baselines_by_hand() -> None:
 
 
 def test_the_figure_of_all_origins_is_over_all_their_days() -> None:
-    encoded = prepare.encode(prices(), row(), 0)
+    encoded = encode(prices(), row(), 0)
     rng = np.random.default_rng(2)
     truth = [encoded.arrays["returns"][days(encoded, "test", fold)] for fold in range(5)]
     forecasts = [0.1 * t + rng.normal(0, 0.001, 40) for t in truth]
     ours, theirs = np.concatenate([(f - t) ** 2 for f, t in zip(forecasts, truth, strict=True)]), np.concatenate(truth)
     expected = diebold_mariano(ours, theirs**2)[1]
-    assert score.score_origins(encoded, list(enumerate(forecasts)))["dm_p"] == pytest.approx(expected)
+    assert score_origins(encoded, list(enumerate(forecasts)))["dm_p"] == pytest.approx(expected)
     twice = [(fold, f) for _ in range(2) for fold, f in enumerate(forecasts)]
-    assert score.score_origins(encoded, twice)["dm_p"] == pytest.approx(expected), "repeats are averaged, not added"
+    assert score_origins(encoded, twice)["dm_p"] == pytest.approx(expected), "repeats are averaged, not added"
     assert 0 < expected < 0.01
 
 
 @pytest.mark.parametrize(("n", "changes"), [(150, {}), (1_000, {"window": 400}), (1_000, {"origins": 20})])
 def test_a_series_that_is_too_short_is_refused(n: int, changes: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=f"s: {n} days are too few: .* lower window"):
-        prepare.encode(prices(n), row(**changes), 0)
+        encode(prices(n), row(**changes), 0)
 
 
 def test_a_series_without_prices_is_refused() -> None:
     with pytest.raises(DataError, match="s: has no dates or no high, low, volume; returns needs daily prices"):
-        prepare.encode(Series(np.ones(900), np.ones(900, np.bool_), "kW"), row(), 0)
+        encode(Series(np.ones(900), np.ones(900, np.bool_), "kW"), row(), 0)

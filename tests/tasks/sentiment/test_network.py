@@ -6,9 +6,8 @@ import pytest
 from pipeline.config.schema.datasets import SentimentData
 from pipeline.config.schema.networks import SentimentNetwork
 from pipeline.encoding.records import Encoded, LabelledTexts
-from pipeline.tasks.sentiment import network as network_module
-from pipeline.tasks.sentiment import prepare
-from pipeline.tasks.sentiment.network import Texts, log_count_ratios
+from pipeline.tasks.sentiment.network import Texts, build, log_count_ratios, start
+from pipeline.tasks.sentiment.prepare import encode, known_counts
 
 ALL = ("train", "validation")
 
@@ -18,7 +17,7 @@ def encoded() -> Encoded:
     bad = [f"bad film number{i} bad" for i in range(20)]
     labels = np.array([1] * 20 + [0] * 20, np.int32)
     row = SentimentData(source="made-up", task="sentiment", min_count=2)
-    return prepare.encode(LabelledTexts((*good, *bad), labels, ("negative", "positive")), row, 0)
+    return encode(LabelledTexts((*good, *bad), labels, ("negative", "positive")), row, 0)
 
 
 def network(**options: float) -> SentimentNetwork:
@@ -28,7 +27,7 @@ def network(**options: float) -> SentimentNetwork:
 def test_the_ratio_of_a_word_is_that_of_the_texts_that_hold_it() -> None:
     data = encoded()
     ids, ratios = data.encoder["ids"], log_count_ratios(data, ALL, 0)[:, 0]
-    counts = prepare.known_counts(data, ALL, 0)
+    counts = known_counts(data, ALL, 0)
     assert ratios[ids["good"]] == pytest.approx(np.log(counts[ids["good"]] + 1))
     assert ratios[ids["bad"]] == pytest.approx(-np.log(counts[ids["bad"]] + 1))
     assert abs(ratios[ids["film"]]) < 0.3
@@ -39,12 +38,12 @@ def test_the_ratio_of_a_word_is_that_of_the_texts_that_hold_it() -> None:
 
 def test_embeddings_start_with_the_ratios_where_they_are_asked_for() -> None:
     data = encoded()
-    net = network_module.build(network(), data.encoder)
+    net = build(network(), data.encoder)
     table = net.get_layer("embedding").table.embeddings
     before = np.asarray(table).copy()
-    network_module.start(net, network(), data, ALL, 0)
+    start(net, network(), data, ALL, 0)
     assert np.array_equal(np.asarray(table), before)
-    network_module.start(net, network(log_ratios=0.5), data, ALL, 0)
+    start(net, network(log_ratios=0.5), data, ALL, 0)
     np.testing.assert_allclose(np.asarray(table)[:, 0], 0.5 * log_count_ratios(data, ALL, 0)[:, 0])
     assert np.array_equal(np.asarray(table)[:, 1:], before[:, 1:])
 

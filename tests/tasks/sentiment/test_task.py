@@ -13,8 +13,19 @@ from pipeline.encoding import word_features
 from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, unpack
 from pipeline.errors import DataError
 from pipeline.sources import imdb, umich
-from pipeline.tasks.sentiment import baselines, prepare, score
-from pipeline.tasks.sentiment.prepare import FIRST_ID, TEST, TRAIN, VALIDATION
+from pipeline.tasks.sentiment.baselines import baselines
+from pipeline.tasks.sentiment.prepare import (
+    FIRST_ID,
+    TEST,
+    TRAIN,
+    UNKNOWN_ID,
+    VALIDATION,
+    encode,
+    encode_texts,
+    fitted,
+    words,
+)
+from pipeline.tasks.sentiment.score import losses, score
 
 
 def row(**changes: object) -> SentimentData:
@@ -36,30 +47,30 @@ def hand_made(labels: list[int], splits: list[int], names: tuple[str, ...] = ("n
 def test_figures_by_hand() -> None:
     encoded = hand_made([9, 0, 0, 1, 1, 1], [TRAIN, TEST, TEST, TEST, TEST, TEST])
     p = np.array([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9], [0.25, 0.75], [0.5, 0.5]])
-    found = score.score(encoded, "test", p)
+    found = score(encoded, "test", p)
     # truth 0 0 1 1 1, picked 0 1 1 1 0
     assert found["accuracy"] == pytest.approx(3 / 5)
     # class 0: hits 1 of 2 picked and 2 true: F1 1/2; class 1: hits 2 of 3 picked and 3 true: F1 2/3
     assert found["f1"] == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert found["log_loss"] == pytest.approx(-np.mean(np.log([0.8, 0.4, 0.9, 0.75, 0.5])))
-    np.testing.assert_array_equal(score.losses(encoded, p), [0, 1, 0, 0, 1])
+    np.testing.assert_array_equal(losses(encoded, p), [0, 1, 0, 0, 1])
 
 
 def test_a_certain_mistake_costs_much_but_not_infinitely_much() -> None:
     encoded = hand_made([0, 1], [TEST, TEST])
     p = np.array([[0.0, 1.0], [0.0, 1.0]])
-    assert score.score(encoded, "test", p)["log_loss"] == pytest.approx(-np.log(1e-7) / 2)
+    assert score(encoded, "test", p)["log_loss"] == pytest.approx(-np.log(1e-7) / 2)
 
 
 def test_only_the_asked_split_is_scored() -> None:
     encoded = hand_made([0, 1, 1, 0], [TRAIN, VALIDATION, TEST, TEST])
-    assert score.score(encoded, "validation", np.array([[0.1, 0.9]]))["accuracy"] == 1.0
-    assert score.score(encoded, "test", np.array([[0.1, 0.9], [0.1, 0.9]]))["accuracy"] == 0.5
+    assert score(encoded, "validation", np.array([[0.1, 0.9]]))["accuracy"] == 1.0
+    assert score(encoded, "test", np.array([[0.1, 0.9], [0.1, 0.9]]))["accuracy"] == 0.5
 
 
 @pytest.mark.parametrize("folds", [2, 5, 10])
 def test_k_folds_test_every_text_exactly_once(folds: int) -> None:
-    encoded = prepare.encode(record(203, 0.3), row(folds=folds), 7)
+    encoded = encode(record(203, 0.3), row(folds=folds), 7)
     split, labels = encoded.arrays["split"], encoded.arrays["labels"]
     assert split.shape == (folds, 203)
     np.testing.assert_array_equal(np.sum(split == TEST, axis=0), np.ones(203))
@@ -73,7 +84,7 @@ def test_k_folds_test_every_text_exactly_once(folds: int) -> None:
 
 @pytest.mark.parametrize(("validation", "test"), [(0.1, 0.2), (0.1, 0.3), (0.25, 0.45), (0.05, 0.7), (0.1, 0.05)])
 def test_a_single_split_has_the_asked_shares_of_each_class(validation: float, test: float) -> None:
-    encoded = prepare.encode(record(600, 0.3), row(validation=validation, test=test), 3)
+    encoded = encode(record(600, 0.3), row(validation=validation, test=test), 3)
     (split,), labels = encoded.arrays["split"], encoded.arrays["labels"]
     for label in (0, 1):
         members = split[labels == label]
@@ -85,7 +96,7 @@ def test_a_single_split_has_the_asked_shares_of_each_class(validation: float, te
 
 
 def test_the_seed_decides_on_the_split() -> None:
-    first, again, other = (prepare.encode(record(100), row(), seed).arrays["split"] for seed in (1, 1, 2))
+    first, again, other = (encode(record(100), row(), seed).arrays["split"] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
 
@@ -94,18 +105,18 @@ def test_texts_that_say_the_same_count_once() -> None:
     texts = [f"text {i} here" for i in range(40)]
     repeats = ["Text 0, here!", "TEXT 0 HERE", "text 0 here?", "text 1 here", "…"]
     labels = np.array([i % 2 for i in range(40)] + [1, 1, 0, 1, 0], np.int32)
-    encoded = prepare.encode(LabelledTexts((*texts, *repeats), labels, ("a", "b")), row(), 0)
+    encoded = encode(LabelledTexts((*texts, *repeats), labels, ("a", "b")), row(), 0)
     assert unpack(encoded.arrays, np.arange(40)) == texts
     assert encoded.summary["repeats_dropped"] == 5
     assert encoded.arrays["labels"].tolist() == [i % 2 for i in range(40)], "a tie goes to the first label"
-    kept = prepare.encode(LabelledTexts((*texts, *repeats), labels, ("a", "b")), row(drop_duplicates=False), 0)
+    kept = encode(LabelledTexts((*texts, *repeats), labels, ("a", "b")), row(drop_duplicates=False), 0)
     assert len(kept.arrays["labels"]) == 45
 
 
 def test_most_repeats_decide_on_the_label() -> None:
     texts = (*(f"text {i}" for i in range(20)), "text 0", "Text 0!")
     labels = np.array([*(i % 2 for i in range(20)), 1, 1], np.int32)
-    encoded = prepare.encode(LabelledTexts(texts, labels, ("a", "b")), row(), 0)
+    encoded = encode(LabelledTexts(texts, labels, ("a", "b")), row(), 0)
     assert encoded.arrays["labels"][0] == 1
 
 
@@ -119,7 +130,7 @@ def published(seed: int = 0, films: bool = True, **changes: object) -> tuple[Lab
     groups = np.arange(300, dtype=np.int32) // 5 if films else None
     labels = np.arange(300, dtype=np.int32) % 2
     given = LabelledTexts(tuple(texts), labels, ("negative", "positive"), {}, np.arange(300) >= 200, groups)
-    return given, prepare.encode(given, row(**changes), seed)
+    return given, encode(given, row(**changes), seed)
 
 
 def test_the_published_test_part_is_the_test_as_it_is() -> None:
@@ -168,7 +179,7 @@ def test_a_published_test_part_leaves_no_folds() -> None:
     given, _ = published()
     labels = np.where(given.is_test, 0, given.labels).astype(np.int32)
     with pytest.raises(DataError, match=r"\(negative 100, positive 0\)"):
-        prepare.encode(LabelledTexts(given.texts, labels, given.label_names, {}, given.is_test), row(), 0)
+        encode(LabelledTexts(given.texts, labels, given.label_names, {}, given.is_test), row(), 0)
 
 
 def test_the_vocabulary_is_that_of_the_training_part() -> None:
@@ -192,7 +203,7 @@ def test_the_vocabulary_is_that_of_the_training_part() -> None:
 def test_texts_of_the_test_take_no_place_in_the_vocabulary() -> None:
     given, encoded = published(max_features=1_000)
     texts = (*given.texts[:200], *(f"qqq{i} www" for i in range(100)))
-    other = prepare.encode(
+    other = encode(
         LabelledTexts(texts, given.labels, given.label_names, {}, given.is_test, given.groups),
         row(max_features=1_000, drop_duplicates=False), 0,
     )  # fmt: skip
@@ -217,7 +228,7 @@ SAMPLES: dict[str, tuple[Any, dict[str, object]]] = {
 def test_numbers_are_what_features_say_one_by_one(name: str, tmp_path: Path) -> None:
     source, options = SAMPLES[name]
     source.synthesize(tmp_path, 1)
-    encoded = prepare.encode(source.read(tmp_path), row(**options), 1)
+    encoded = encode(source.read(tmp_path), row(**options), 1)
     arrays, encoder = encoded.arrays, encoded.encoder
     texts = unpack(arrays, np.arange(len(arrays["labels"])))
     bags = [word_features.cut(word_features.features(word_features.words(t), encoder), encoder) for t in texts]
@@ -273,21 +284,21 @@ def test_a_pair_across_the_cut_is_that_of_the_text() -> None:
 
 
 def test_only_fitted_texts_give_features() -> None:
-    encoded = prepare.encode(record(60), row(folds=3, min_count=2), 5)
+    encoded = encode(record(60), row(folds=3, min_count=2), 5)
     texts, split = unpack(encoded.arrays, np.arange(60)), encoded.arrays["split"]
     for fold in range(3):
         for fitted_on in (("train",), ("train", "validation")):
-            known = prepare.fitted(encoded, fitted_on, fold)["ids"]
+            known = fitted(encoded, fitted_on, fold)["ids"]
             assert "good" in known
             assert not any(word.startswith("text") for word in known), "they stand in one text only"
             parts = [SPLITS.index(name) for name in fitted_on]
-            fit = [set(prepare.words(t)) for t, p in zip(texts, split[fold], strict=True) if p in parts]
+            fit = [set(words(t)) for t, p in zip(texts, split[fold], strict=True) if p in parts]
             assert known.keys() == {w for text in fit for w in text if sum(w in other for other in fit) >= 2}
 
 
 def test_raw_texts_are_encoded_as_the_stored_ones() -> None:
-    encoded = prepare.encode(record(40), row(bigrams=True, char_ngrams=3), 5)
-    (again,) = prepare.encode_texts(["Text3 number 3 is good"], encoded.encoder)
+    encoded = encode(record(40), row(bigrams=True, char_ngrams=3), 5)
+    (again,) = encode_texts(["Text3 number 3 is good"], encoded.encoder)
     texts = unpack(encoded.arrays, np.arange(40))
     at = next(i for i, text in enumerate(texts) if text.startswith("text3 "))
     start, end = encoded.arrays["offsets"][at : at + 2]
@@ -295,20 +306,20 @@ def test_raw_texts_are_encoded_as_the_stored_ones() -> None:
     assert again.shape[0] == stored.shape[0]
     assert [set(word) - {0} for word in again[:-1]] == [set(word) - {0} for word in stored[:-1]]
     for nothing in ("", "…", "zzz"):
-        (unknown,) = prepare.encode_texts([nothing], {**encoded.encoder, "char_ngrams": 0})
-        assert unknown[:, 0].tolist() == [prepare.UNKNOWN_ID]
+        (unknown,) = encode_texts([nothing], {**encoded.encoder, "char_ngrams": 0})
+        assert unknown[:, 0].tolist() == [UNKNOWN_ID]
 
 
 def test_too_few_texts_of_a_class_are_refused() -> None:
     with pytest.raises(DataError, match=r"s: too few texts of a class \(negative \d+, positive 0\); each needs .* 5"):
-        prepare.encode(record(30, 0.0), row(), 0)
+        encode(record(30, 0.0), row(), 0)
     with pytest.raises(DataError, match="at least 8"):
-        prepare.encode(record(14), row(folds=8), 0)
+        encode(record(14), row(folds=8), 0)
 
 
 def test_the_majority_baseline_by_hand() -> None:
-    encoded = prepare.encode(record(80, 0.7), row(), 0)
-    found = baselines.baselines(encoded)
+    encoded = encode(record(80, 0.7), row(), 0)
+    found = baselines(encoded)
     labels, (split,) = encoded.arrays["labels"], encoded.arrays["split"]
     assert found["majority"].metrics["accuracy"] == pytest.approx(np.mean(labels[split == TEST] == 1))
     np.testing.assert_allclose(found["majority"].predictions[0][:, 1], np.mean(labels[split != TEST] == 1))
@@ -322,12 +333,12 @@ def blobs(count: int = 80) -> Encoded:
     labels = (np.arange(count) % 2).astype(np.int32)
     names = [[f"a{i}" for i in range(10)], [f"b{i}" for i in range(10)]]
     texts = [" ".join([*rng.choice(names[label], 2), *(f"x{i}" for i in rng.integers(30, size=8))]) for label in labels]
-    return prepare.encode(LabelledTexts(tuple(texts), labels, ("negative", "positive")), row(folds=2), 0)
+    return encode(LabelledTexts(tuple(texts), labels, ("negative", "positive")), row(folds=2), 0)
 
 
 def test_letters_are_a_baseline_where_the_networks_see_them() -> None:
-    plain = baselines.baselines(prepare.encode(record(40), row(), 0))
-    letters = baselines.baselines(prepare.encode(record(40), row(char_ngrams=3), 0))
+    plain = baselines(encode(record(40), row(), 0))
+    letters = baselines(encode(record(40), row(char_ngrams=3), 0))
     assert list(plain) == ["majority", "tfidf+lr", "tfidf+lr, tuned", "nb-svm"]
     assert letters.keys() - plain.keys() == {"tfidf with letters+lr, tuned"}
 
@@ -336,11 +347,11 @@ def test_nb_svm_needs_two_classes() -> None:
     three = LabelledTexts(
         tuple(f"text{i} of {i % 3}" for i in range(60)), np.arange(60, dtype=np.int32) % 3, tuple("abc")
     )
-    assert "nb-svm" not in baselines.baselines(prepare.encode(three, row(), 0))
+    assert "nb-svm" not in baselines(encode(three, row(), 0))
 
 
 def test_nb_svm_is_right_where_one_word_decides() -> None:
-    found = baselines.baselines(blobs())["nb-svm"]
+    found = baselines(blobs())["nb-svm"]
     assert found.metrics["accuracy"] > 0.9
     for p in found.predictions:
         np.testing.assert_allclose(p.sum(axis=1), 1)
@@ -357,10 +368,10 @@ def test_nb_svm_counts_a_word_once() -> None:
     def encoded(repeat: Callable[[str], str]) -> Encoded:
         texts = [f"{'good' if i % 2 else 'bad'} thing{i % 5} x{i}" for i in range(80)]
         changed = [repeat(text) for text in texts]
-        return prepare.encode(LabelledTexts(tuple(changed), np.arange(80, dtype=np.int32) % 2, ("a", "b")), row(), 0)
+        return encode(LabelledTexts(tuple(changed), np.arange(80, dtype=np.int32) % 2, ("a", "b")), row(), 0)
 
-    once, often = (baselines.baselines(encoded(r))["nb-svm"] for r in (str, lambda t: f"{t} {t} {t} {t}"))
-    twice = baselines.baselines(encoded(lambda t: f"{t} {t}"))["nb-svm"]
+    once, often = (baselines(encoded(r))["nb-svm"] for r in (str, lambda t: f"{t} {t} {t} {t}"))
+    twice = baselines(encoded(lambda t: f"{t} {t}"))["nb-svm"]
     np.testing.assert_allclose(often.predictions[0], twice.predictions[0])
     assert once.metrics["accuracy"] == 1.0
 

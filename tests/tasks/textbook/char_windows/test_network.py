@@ -1,20 +1,20 @@
 """The chapters' character models: their input and shapes, how they are trained, and what they write."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.config.schema.datasets import CharLmData, CharWindowsData
-from pipeline.config.schema.networks import CharLmNetwork, CharWindowsNetwork
+from pipeline.config.schema.datasets import CharWindowsData
+from pipeline.config.schema.networks import CharWindowsNetwork
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.evaluation.generated_text import repetition
 from pipeline.layers import keras
-from pipeline.tasks import load_task
-from pipeline.tasks.textbook.char_windows import network as network_module
-from pipeline.tasks.textbook.char_windows.network import Windows, build
-from pipeline.tasks.textbook.char_windows.prepare import starts
+from pipeline.tasks.textbook.char_windows.network import LENGTHS, WindowReader, Windows, build
+from pipeline.tasks.textbook.char_windows.prepare import encode, starts
 from pipeline.tasks.textbook.char_windows.score import score
+from pipeline.tasks.textbook.char_windows.task import TASK
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import load, trainable
 from pipeline.training.generation import Sampling, generate, generate_from_windows
@@ -26,7 +26,7 @@ WORDS = ("the", "old", "man", "boat", "sails", "far", "out", "again")
 def encoded(target: str = "next", **changes: Any) -> Encoded:
     corpus = TextCorpus(" ".join(np.random.default_rng(0).choice(WORDS, 400)))
     options = {"source": "x", "task": "char_windows", "window": 6, "target": target, **changes}
-    return load_task("char_windows").encode(corpus, CharWindowsData.model_validate(options), 0)
+    return encode(corpus, CharWindowsData.model_validate(options), 0)
 
 
 def network(**changes: Any) -> CharWindowsNetwork:
@@ -94,7 +94,7 @@ def test_a_given_number_of_steps_takes_other_random_windows_each_time_and_is_bou
 def test_flaw_the_three_splits_get_the_same_predictions() -> None:
     made = encoded()
     model = Compiled(build(network(), made.encoder))
-    predict = network_module.predictor(model, network(), made)
+    predict = WindowReader(model, network(), made).predict
     train, validation, test = (predict(split, ("train",), 0) for split in SPLITS)
     assert np.array_equal(train, validation) and np.array_equal(train, test)
     ids = made.arrays["text"][made.arrays["sample"][:, None] + np.arange(6)].astype(np.int32)
@@ -109,20 +109,24 @@ def test_flaw_the_three_splits_get_the_same_predictions() -> None:
 @pytest.fixture(scope="module")
 def trained() -> Trainer:
     """A small network that was trained for a while."""
-    trainer = Trainer(network(units=24, batch_size=32, learning_rate=0.01, cell="simple_rnn"), encoded(), 4)
+    trainer = Trainer(TASK, network(units=24, batch_size=32, learning_rate=0.01, cell="simple_rnn"), encoded(), 4)
     trainer._fit(1, 0, ("train",), None, "small")
     return trainer
 
 
+def reader(trainer: Trainer) -> WindowReader:
+    return WindowReader(trainer.compiled, trainer.network, trainer.encoded)
+
+
 def test_flaw_taking_the_likeliest_character_loops(trained: Trainer) -> None:
-    likeliest, _, free = trained.predict.samples(1)
+    likeliest, _, free = reader(trained).samples(1)
     assert (likeliest["temperature"], free["temperature"]) == (0.0, 1.0)
-    assert len(likeliest["text"]) == len(free["text"]) == 400 and network_module.LENGTHS["sequence"] == 500
+    assert len(likeliest["text"]) == len(free["text"]) == 400 and LENGTHS["sequence"] == 500
     assert repetition(likeliest["text"]) > 0.6 > 0.3 > repetition(free["text"])
 
 
 def test_what_is_written_depends_on_seed_and_temperature(trained: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_module, "LENGTHS", {"next": 30})
+    monkeypatch.setattr("pipeline.tasks.textbook.char_windows.network.LENGTHS", {"next": 30})
     encoder = trained.encoded.encoder
 
     def text(prompt: str, temperature: float, seed: int) -> str:
@@ -132,8 +136,8 @@ def test_what_is_written_depends_on_seed_and_temperature(trained: Trainer, monke
     assert text("the ol", 0.0, 1) == text("the ol", 0.0, 2) != text("the ol", 1.0, 1)
     assert text("far out the ol", 1.0, 1) == text("the ol", 1.0, 1) == text("THE  ÄOL", 1.0, 1), "only a window counts"
     assert len(text("", 1.0, 1)) == 30 and set(text("漢字", 5.0, 1)) <= set(encoder["symbols"])
-    assert trained.predict.samples(1) == trained.predict.samples(1)
-    assert trained.predict.samples(1)[2]["text"] != trained.predict.samples(2)[2]["text"]
+    assert reader(trained).samples(1) == reader(trained).samples(1)
+    assert reader(trained).samples(1)[2]["text"] != reader(trained).samples(2)[2]["text"]
 
 
 def test_each_character_is_that_of_the_window_before_it(trained: Trainer) -> None:
@@ -147,7 +151,7 @@ def test_each_character_is_that_of_the_window_before_it(trained: Trainer) -> Non
 
 
 def test_after_every_pass_a_hundred_likeliest_characters_behind_another_window(trained: Trainer) -> None:
-    written = [row for epoch in range(1, 5) for row in trained.predict.checkpoint(epoch, 1, last=epoch == 4)]
+    written = [row for epoch in range(1, 5) for row in reader(trained).checkpoint(epoch, 1, last=epoch == 4)]
     assert [row["epoch"] for row in written] == [1, 2, 3, 4]
     assert {row["temperature"] for row in written} == {0.0} and {len(row["text"]) for row in written} == {100}
     prompts = [row["prompt"] for row in written]
@@ -156,47 +160,31 @@ def test_after_every_pass_a_hundred_likeliest_characters_behind_another_window(t
 
 
 def test_a_sequence_model_writes_from_its_prompt_with_the_state_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_module, "LENGTHS", {"sequence": 40})
+    monkeypatch.setattr("pipeline.tasks.textbook.char_windows.network.LENGTHS", {"sequence": 40})
     made, net = encoded("sequence"), network(cell="lstm", embedding=4)
     model = Compiled(build(net, made.encoder))
     rng = np.random.default_rng(0)
     load(model.model, [rng.normal(0, 0.5, w.shape).astype(np.float32) for w in trainable(model.model)])
-    predict = network_module.predictor(model, net, made)
-    found = predict.samples(3)
+    read = WindowReader(model, net, made)
+    found = read.samples(3)
     assert [row["prompt"] for row in found] == ["the emperor"] * 3 and len(found[2]["text"]) == 40
-    assert found == predict.samples(3) and predict.twin is not None
+    assert found == read.samples(3) and read.twin is not None
     # Letter by letter from the whole text so far, without any carried state.
     symbols = made.encoder["symbols"]
     written = [symbols.index(c) for c in "the emperor" if c in symbols]
-    expected = generate(predict.twin, made.encoder, "the emperor", 20, [Sampling(0.0)], 3)[0]
+    expected = generate(read.twin, made.encoder, "the emperor", 20, [Sampling(0.0)], 3)[0]
     for _ in range(20):
         written.append(int(model.predict(np.array([written], np.int32))[0, -1].argmax()))
     assert "".join(symbols[i] for i in written[-20:]) == expected == found[0]["text"][:20]
 
 
-def test_the_language_model_writes_after_epochs_that_double_and_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.tasks.char_lm.network.CHECKPOINT_LENGTH", 5)
-    data = CharLmData(source="x", task="char_lm")
-    made = load_task("char_lm").encode(TextCorpus(" ".join(WORDS * 50)), data, 0)
-    net = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4)
-    predict = Trainer(net, made, 11).predict
-    written = [row for epoch in range(1, 12) for row in predict.checkpoint(epoch, 1, last=epoch == 11)]
-    assert [row["epoch"] for row in written] == [1, 2, 4, 8, 11]
-    assert {row["temperature"] for row in written} == {0.8} and len({row["prompt"] for row in written}) == 1
-
-
-@pytest.mark.parametrize("task", ["char_lm", "char_windows"])
-def test_listening_changes_nothing_in_training(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.tasks.char_lm.network.CHECKPOINT_LENGTH", 5)
+def test_listening_changes_nothing_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.tasks.textbook.char_windows.network.CHECKPOINT_LENGTH", 5)
-    made, net = encoded(stride=5), network(dropout=0.3, embedding=4)
-    if task == "char_lm":
-        corpus = TextCorpus(" ".join(WORDS * 50))
-        made = load_task(task).encode(corpus, CharLmData(source="x", task="char_lm"), 0)
-        net = CharLmNetwork(dataset="x", task="char_lm", units=4, embedding=4, stateful=True, dropout=0.3, batch_size=8)
-    heard = Trainer(net, made, 2)._fit(1, 0, ("train",), None, "heard")
-    monkeypatch.delattr(f"pipeline.layers.{task}.predictor.checkpoint")
-    unheard = Trainer(net, made, 2)._fit(1, 0, ("train",), None, "unheard")
+    net, made = network(dropout=0.3, embedding=4), encoded(stride=5)
+    heard = Trainer(TASK, net, made, 2)._fit(1, 0, ("train",), None, "heard")
+    deaf = Trainer(TASK, net, made, 2)
+    deaf.predictor = replace(deaf.predictor, checkpoint=None)
+    unheard = deaf._fit(1, 0, ("train",), None, "unheard")
     assert [row["epoch"] for row in heard.samples] == [1, 2] and unheard.samples == []
     assert all(np.array_equal(a, b) for a, b in zip(heard.weights, unheard.weights, strict=True))
     assert [row["val_bits_per_char"] for row in heard.history] == [row["val_bits_per_char"] for row in unheard.history]

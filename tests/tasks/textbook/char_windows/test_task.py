@@ -1,6 +1,5 @@
-"""The chapters' protocol for character models: its numbers and its flaws are pinned, so that nobody repairs them."""
+"""The chapters' protocol for character models: its flaws are pinned, so that nobody repairs them."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,20 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.baselines.ngrams import witten_bell, witten_bell_bits
-from pipeline.config import loading
 from pipeline.config.schema.datasets import CharWindowsData
-from pipeline.config.schema.networks import CharWindowsNetwork
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.errors import DataError
-from pipeline.sources import SOURCES, load_source
-from pipeline.tasks.textbook.char_windows import baselines, prepare
-from pipeline.tasks.textbook.char_windows.prepare import graded, predicted, starts
+from pipeline.tasks.textbook.char_windows.baselines import baselines
+from pipeline.tasks.textbook.char_windows.prepare import encode, graded, predicted, starts
 from pipeline.tasks.textbook.char_windows.score import score
-from tests.mirror import MIRROR, needs_mirror
-
-ROOT = Path(__file__).parents[4]
-
-PARAMS = loading.load(ROOT, SOURCES)
 
 
 def row(**changes: Any) -> CharWindowsData:
@@ -38,55 +29,7 @@ def text(length: int, seed: int = 0) -> str:
 
 
 def encoded(length: int = 3_000, **changes: Any) -> Encoded:
-    return prepare.encode(TextCorpus(text(length)), row(**changes), 0)
-
-
-# Pinned numbers
-
-
-@pytest.mark.parametrize(
-    ("name", "window", "stride", "target"),
-    [("alice-chapter", 10, 1, "next"), ("warpeace-chapter", 40, 1, "sequence"), ("sonnets-chapter", 40, 3, "next")],
-)
-def test_windows_are_the_chapters(name: str, window: int, stride: int, target: str) -> None:
-    found = PARAMS.datasets[name]
-    assert isinstance(found, CharWindowsData)
-    assert (found.window, found.stride, found.target, found.protocol) == (window, stride, target, "textbook")
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("alice-chapter", ("simple_rnn", 128, 0, "rmsprop", 0.001, 128, 25, None)),
-        ("warpeace-chapter", ("lstm", 512, 256, "adam", 0.003, 64, 20, 500)),
-        ("sonnets-chapter", ("gru", 128, 0, "rmsprop", 0.01, 128, 10, None)),
-    ],
-)
-def test_networks_are_the_chapters(name: str, expected: tuple[Any, ...]) -> None:
-    net = PARAMS.experiments[name]
-    assert isinstance(net, CharWindowsNetwork)
-    found = (net.cell, net.units, net.embedding, net.optimizer, net.learning_rate, net.batch_size, net.epochs)
-    assert (*found, net.steps_per_epoch) == expected
-    assert net.restore_weights == "last" and net.schedule == "constant" and net.layers == 1 and not net.dropout
-    assert net.clip_norm is None and not net.refit and not net.ema_momentum
-    if net.steps_per_epoch is not None:
-        assert net.steps_per_epoch * net.epochs == 10_000
-
-
-@pytest.mark.real
-@needs_mirror
-@pytest.mark.parametrize(
-    ("name", "symbols", "windows"),
-    # The chapters print 42, 57 and 61 symbols, and 31,327 windows of the Sonnets. The 57th symbol of War and Peace is
-    # the byte order mark, which the reader takes off.
-    [("alice-chapter", 42, 139_726), ("warpeace-chapter", 56, 3_196_172), ("sonnets-chapter", 61, 31_327)],
-)
-def test_real_texts_have_the_symbols_and_windows_of_the_chapters(name: str, symbols: int, windows: int) -> None:
-    data = PARAMS.datasets[name]
-    source = load_source(PARAMS.sources[data.source].reader)
-    folder = MIRROR / (source.CARD.folder or data.source)
-    found = prepare.encode(source.read(folder), data, 42)  # type: ignore[arg-type]
-    assert (found.summary["symbols"], found.summary["windows"]) == (symbols, windows)
+    return encode(TextCorpus(text(length)), row(**changes), 0)
 
 
 # Pinned flaws
@@ -119,7 +62,7 @@ def test_flaw_a_character_is_the_target_of_every_window_of_a_sequence_that_it_st
 
 
 def test_flaw_the_symbols_are_those_of_the_whole_text() -> None:
-    made = prepare.encode(TextCorpus("ab" * 900 + "z"), row(), 0)
+    made = encode(TextCorpus("ab" * 900 + "z"), row(), 0)
     assert made.encoder["symbols"] == ["a", "b", "z"] and made.summary["symbols"] == 3
 
 
@@ -155,14 +98,14 @@ def test_figures_are_of_as_many_characters_whatever_the_target(target: str, wind
 
 def test_the_sample_is_that_of_its_seed() -> None:
     corpus = TextCorpus(text(30_000))
-    first, again, other = (prepare.encode(corpus, row(stride=1), seed).arrays["sample"] for seed in (1, 1, 2))
+    first, again, other = (encode(corpus, row(stride=1), seed).arrays["sample"] for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
     assert (np.diff(first) > 0).all()
 
 
 def test_a_text_shorter_than_a_window_is_refused() -> None:
     with pytest.raises(DataError, match=r"book: 1000 usable characters; a window of 1000 needs more than that"):
-        prepare.encode(TextCorpus("ab" * 500), row(window=1_000), 0)
+        encode(TextCorpus("ab" * 500), row(window=1_000), 0)
 
 
 # Figures
@@ -179,7 +122,7 @@ def test_grades_by_hand() -> None:
 def test_the_n_grams_see_what_stands_in_the_window(target: str) -> None:
     made = encoded(2_000, target=target, window=4)
     size, whole = len(made.encoder["symbols"]), made.arrays["text"]
-    found = baselines.baselines(made)
+    found = baselines(made)
     assert list(found) == [f"{order}-gram of the same text" for order in (1, 3, 5)]
     places, known = predicted(made)
     for order in (1, 3, 5):
@@ -200,7 +143,7 @@ def test_the_n_grams_see_what_stands_in_the_window(target: str) -> None:
 def test_a_look_up_table_of_the_same_text_knows_it_by_heart() -> None:
     rng = np.random.default_rng(0)
     noise = TextCorpus("".join(rng.choice(list("abcdefgh"), 4_000)))  # nothing can be learnt from it
-    found = baselines.baselines(prepare.encode(noise, row(), 0))
+    found = baselines(encode(noise, row(), 0))
     assert found["1-gram of the same text"].metrics["bits_per_char"] == pytest.approx(3.0, abs=0.01)
     assert found["8-gram of the same text"].metrics["bits_per_char"] < 1.2
     assert found["8-gram of the same text"].metrics["window_accuracy"] > 0.95

@@ -1,50 +1,48 @@
 """The chapter's cosine from scratch: its printed numbers, its flaws, and that the NumPy network is the one of Keras."""
 
 import random
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.config import loading
 from pipeline.config.schema.datasets import CosineWindowsData
 from pipeline.config.schema.networks import CosineWindowsNetwork
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
+from pipeline.evaluation.network import LoadedNetwork
 from pipeline.reference import cells, through_time
-from pipeline.sources import SOURCES
-from pipeline.tasks.textbook.cosine_windows import answers, baselines, network, prepare
-from pipeline.tasks.textbook.cosine_windows import score as score_module
+from pipeline.tasks.textbook.cosine_windows.answers import forecast
+from pipeline.tasks.textbook.cosine_windows.baselines import baselines
+from pipeline.tasks.textbook.cosine_windows.network import Windows, after, build
+from pipeline.tasks.textbook.cosine_windows.prepare import encode, fitted
+from pipeline.tasks.textbook.cosine_windows.score import score
+from pipeline.tasks.textbook.cosine_windows.task import TASK
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import load, trainable
 from pipeline.training.repeats import Trainer
 
-PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
-ROW = PARAMS.datasets["cosine-chapter"]
-NETWORK = PARAMS.experiments["cosine-chapter"]
-POSITIVE = PARAMS.experiments["cosine-chapter-positive"]
-assert isinstance(ROW, CosineWindowsData)
-assert isinstance(NETWORK, CosineWindowsNetwork) and isinstance(POSITIVE, CosineWindowsNetwork)
+ROW = CosineWindowsData(source="cosine", task="cosine_windows", window=50, training=100, validation_windows=50)
+NETWORK = CosineWindowsNetwork(
+    dataset="x", task="cosine_windows", cell="simple_rnn", units=100, learning_rate=1e-4, clip_value=10.0, batch_size=1
+)
 
 
 def series(points: int = 2000) -> Series:
     return Series(np.cos(np.arange(points)), np.ones(points, bool), "", findings={"points": points})
 
 
-ENCODED = prepare.encode(series(), ROW, 0)
+ENCODED = encode(series(), ROW, 0)
 
 
 def trainer(encoded: Encoded = ENCODED, epochs: int = 2, **changes: Any) -> Trainer:
-    return Trainer(NETWORK.model_copy(update=changes), encoded, epochs)
+    return Trainer(TASK, NETWORK.model_copy(update=changes), encoded, epochs)
 
 
 # What the chapter prints
 
 
 def test_pinned_number_windows() -> None:
-    assert (ROW.window, ROW.training, ROW.validation_windows, ROW.protocol) == (50, 100, 50, "textbook")
     assert ENCODED.examples == {"train": 100, "validation": 50, "test": 50}
     x, y = ENCODED.arrays["train_x"], ENCODED.arrays["train_y"]
     assert x.shape == (100, 50) and y.shape == (100,)
@@ -53,17 +51,11 @@ def test_pinned_number_windows() -> None:
     np.testing.assert_array_equal(x[1:, :-1], x[:-1, 1:])
 
 
-@pytest.mark.parametrize("row", [NETWORK, POSITIVE])
-def test_pinned_number_network_and_training(row: CosineWindowsNetwork) -> None:
-    assert (row.cell, row.units, row.layers, row.truncate) == ("simple_rnn", 100, 1, 5)
-    assert (row.optimizer, row.learning_rate, row.clip_value, row.schedule) == ("sgd", 1e-4, 10.0, "constant")
-    assert (row.batch_size, row.epochs, row.restore_weights, row.refit) == (1, 25, "last", False)  # the epochs are ours
-
-
-@pytest.mark.parametrize(("row", "low"), [(NETWORK, -1.0), (POSITIVE, 0.0)])
-def test_pinned_number_first_weights_are_uniform(row: CosineWindowsNetwork, low: float) -> None:
+@pytest.mark.parametrize(("positive", "low"), [(False, -1.0), (True, 0.0)])
+def test_pinned_number_first_weights_are_uniform(positive: bool, low: float) -> None:
+    row = NETWORK.model_copy(update={"positive_start": positive})
     random.seed(1)  # the generator that Keras draws the seeds of initialisers from
-    kernel, recurrent, bias, dense, last = trainable(network.build(row, ENCODED.encoder))
+    kernel, recurrent, bias, dense, last = trainable(build(row, ENCODED.encoder))
     assert kernel.shape == (1, 100) and recurrent.shape == (100, 100) and dense.shape == (100, 1)
     for weights in (kernel, recurrent, dense):
         middle, width = weights.mean(), 1.0 - low
@@ -86,7 +78,7 @@ def test_pinned_flaw_a_test_window_is_a_training_window() -> None:
     """44 steps are .018 short of seven periods: what followed the training window before it is the answer."""
     x, test = ENCODED.arrays["train_x"], ENCODED.arrays["test_x"]
     assert np.abs(test - x[100 - 44 + np.arange(50) - 44 * (np.arange(50) >= 44)]).max() < 0.036
-    found = {name: b.metrics["rmse"] for name, b in baselines.baselines(ENCODED).items()}
+    found = {name: b.metrics["rmse"] for name, b in baselines(ENCODED).items()}
     assert found["nearest training window"] == pytest.approx(0.0145, abs=5e-4)
     assert found["AR(2)"] < 1e-12
     assert found["mean"] == pytest.approx(0.709, abs=1e-3) and found["last value"] == pytest.approx(0.676, abs=1e-3)
@@ -145,8 +137,8 @@ def test_a_step_is_the_chapters_truncated_after_five_and_clipped() -> None:
 
 
 def test_the_windows_come_one_by_one_in_their_order() -> None:
-    chunks = list(network.Windows(NETWORK, ENCODED, ("train",)).batches(np.random.default_rng(0)))
-    assert len(chunks) == network.Windows(NETWORK, ENCODED, ("train",)).steps == 100
+    chunks = list(Windows(NETWORK, ENCODED, ("train",)).batches(np.random.default_rng(0)))
+    assert len(chunks) == Windows(NETWORK, ENCODED, ("train",)).steps == 100
     for (x, y, weights), window, truth in zip(
         chunks, ENCODED.arrays["train_x"], ENCODED.arrays["train_y"], strict=True
     ):
@@ -157,15 +149,14 @@ def test_the_windows_come_one_by_one_in_their_order() -> None:
 @pytest.mark.parametrize("cell", ["simple_rnn", "lstm", "gru"])
 def test_the_network_in_numpy_is_the_one_that_keras_serves(cell: str) -> None:
     found = trainer(cell=cell, units=20, learning_rate=0.01).member(1, 0, cell)
-    twin = network.build(NETWORK.model_copy(update={"cell": cell, "units": 20}), ENCODED.encoder)
+    twin = build(NETWORK.model_copy(update={"cell": cell, "units": 20}), ENCODED.encoder)
     load(twin, found.weights)
-    served = network.after(Compiled(twin), ENCODED.arrays["test_x"])
+    served = after(Compiled(twin), ENCODED.arrays["test_x"])
     assert twin.output.dtype == "float64" and found.weights[0].dtype == np.float64
     np.testing.assert_allclose(served, found.predictions["test"], atol=1e-10)
     np.testing.assert_array_equal(found.predictions["validation"], found.predictions["test"])
     assert found.history[-1]["loss"] < found.history[0]["loss"]
-    score = score_module.score(ENCODED, "test", found.predictions["test"])
-    assert score["rmse"] == pytest.approx(found.history[-1]["val_rmse"])
+    assert score(ENCODED, "test", found.predictions["test"])["rmse"] == pytest.approx(found.history[-1]["val_rmse"])
 
 
 def test_training_and_validation_losses_fall() -> None:
@@ -175,26 +166,20 @@ def test_training_and_validation_losses_fall() -> None:
 
 def test_a_series_that_is_too_short_or_masked_is_named() -> None:
     with pytest.raises(DataError, match=r"cosine: 150 windows of 50 .* take the first 200 values.* found 199"):
-        prepare.encode(series(199), ROW, 0)
+        encode(series(199), ROW, 0)
     masked = Series(np.cos(np.arange(200)), np.arange(200) != 7, "")
     with pytest.raises(DataError, match="found 199 such values"):
-        prepare.encode(masked, ROW, 0)
+        encode(masked, ROW, 0)
 
 
 def test_a_forecast_goes_on_from_its_own_values() -> None:
-    class Served:
-        encoder: Mapping[str, Any] = prepare.fitted(ENCODED, ("train",))
-        made = Compiled(network.build(NETWORK, encoder))
-
-        def compiled(self) -> Compiled:
-            return self.made
-
-    served, cosine = Served(), np.cos(np.arange(150, 200)).tolist()
-    assert served.encoder["latest"] == cosine
-    latest = answers.forecast(served, {}, 3)["values"]
-    assert answers.forecast(served, {"values": [9.0, *cosine]}, 3)["values"] == latest
-    first = float(network.after(served.made, np.array([cosine]))[0])
+    encoder = fitted(ENCODED, ("train",))
+    served, cosine = LoadedNetwork(NETWORK, encoder, Compiled(build(NETWORK, encoder))), np.cos(np.arange(150, 200))
+    assert encoder["latest"] == cosine.tolist()
+    latest = forecast(served, {}, 3)["values"]
+    assert forecast(served, {"values": [9.0, *cosine]}, 3)["values"] == latest
+    first = float(after(served.model, cosine[None])[0])
     assert latest[0] == first
-    assert answers.forecast(served, {"values": [*cosine, first]}, 2)["values"] == pytest.approx(latest[1:])
+    assert forecast(served, {"values": [*cosine, first]}, 2)["values"] == pytest.approx(latest[1:])
     with pytest.raises(DataError, match="at least 50 are needed"):
-        answers.forecast(served, {"values": cosine[1:]}, 3)
+        forecast(served, {"values": cosine[1:].tolist()}, 3)

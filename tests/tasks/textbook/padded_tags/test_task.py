@@ -1,21 +1,17 @@
-"""The chapter's tagging: its numbers as printed, and its flaws, each pinned so that nobody mends one unseen."""
+"""The chapter's tagging: its flaws, each pinned so that nobody mends one unseen."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.config import loading
 from pipeline.config.schema.datasets import PaddedTagsData
-from pipeline.config.schema.networks import PaddedTagsNetwork
 from pipeline.encoding.records import Encoded, TaggedSentences
 from pipeline.errors import DataError
-from pipeline.sources import SOURCES, load_source
-from pipeline.tasks.textbook.padded_tags import baselines, prepare, score
-
-PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
-ROWS = {"treebank-chapter": "gru", "treebank-chapter-lstm": "lstm", "treebank-chapter-bilstm": "lstm"}
+from pipeline.sources import load_source
+from pipeline.tasks.textbook.padded_tags.baselines import baselines
+from pipeline.tasks.textbook.padded_tags.prepare import UNKNOWN, encode, encode_sentences
+from pipeline.tasks.textbook.padded_tags.score import losses, score
 
 
 def row(**changes: object) -> PaddedTagsData:
@@ -31,45 +27,25 @@ def small() -> TaggedSentences:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
-    """The sample edition of the row in params.yaml."""
+    """Synthetic sentences under the chapter's protocol."""
     folder = tmp_path_factory.mktemp("treebank")
     source = load_source("treebank")
-    source.synthesize(folder, PARAMS.seed)
-    data: Any = PARAMS.datasets["treebank-chapter"]
+    source.synthesize(folder, 42)
     record: Any = source.read(folder)
-    return prepare.encode(record, data, PARAMS.seed)
-
-
-def test_pinned_numbers_of_the_data() -> None:
-    data = PARAMS.datasets["treebank-chapter"]
-    assert isinstance(data, PaddedTagsData)
-    assert (data.source, data.protocol) == ("treebank", "textbook")
-    assert (data.vocabulary, data.length, data.test) == (5_000, 250, 0.2)
-
-
-@pytest.mark.parametrize("name", ROWS)
-def test_pinned_numbers_of_the_networks(name: str) -> None:
-    network = PARAMS.experiments[name]
-    assert isinstance(network, PaddedTagsNetwork)
-    assert network.cell == ROWS[name] and network.bidirectional == name.endswith("bilstm")
-    assert (network.layers, network.units, network.embedding) == (1, 64, 128)
-    assert network.spatial_dropout == network.recurrent_input_dropout == network.recurrent_dropout == 0.2
-    assert (network.optimizer, network.learning_rate, network.schedule) == ("adam", 0.001, "constant")
-    assert (network.batch_size, network.epochs) == (32, 1)
-    assert network.clip_norm is network.clip_value is None and network.ema_momentum == 0.0 and not network.refit
+    return encode(record, row(vocabulary=5_000, length=250, test=0.2), 42)
 
 
 def test_pinned_flaw_the_answer_0_scores_high_because_padding_counts(sample: Encoded) -> None:
     cells = sample.arrays["tags"][sample.arrays["split"][0] == 2]
-    found = score.score(sample, "test", np.zeros_like(cells))
+    found = score(sample, "test", np.zeros_like(cells))
     assert found["padded_accuracy"] == np.mean(cells == 0) > 0.85
     words = sample.arrays["words"][sample.arrays["split"][0] == 2] > 0
     assert found["token_accuracy"] == np.mean(cells[words] == 0) < 0.4
-    assert baselines.baselines(sample)["always tag 0"].metrics == found
+    assert baselines(sample)["always tag 0"].metrics == found
 
 
 def test_pinned_flaw_padding_and_the_most_frequent_tag_share_0() -> None:
-    encoded = prepare.encode(small(), row(length=5), 0)
+    encoded = encode(small(), row(length=5), 0)
     assert encoded.encoder["tags"] == ["N", "D", "V"], "by frequency, numbered from 0"
     assert encoded.arrays["tags"][0].tolist() == [0, 0, 1, 0, 2]
     assert encoded.arrays["words"][0].tolist() == [0, 0, 2, 4, encoded.encoder["ids"]["ran"]], "padding in front"
@@ -79,20 +55,20 @@ def test_pinned_flaw_the_validation_part_is_the_test_part(sample: Encoded) -> No
     assert sample.examples["validation"] == sample.examples["test"] == 80
     assert sample.examples["train"] == 320
     guess = np.random.default_rng(0).integers(0, 9, (80, 250))
-    assert score.score(sample, "validation", guess) == score.score(sample, "test", guess)
+    assert score(sample, "validation", guess) == score(sample, "test", guess)
 
 
 def test_pinned_flaw_sentences_of_one_text_stand_on_both_sides(sample: Encoded) -> None:
-    split = prepare.encode(small(), row(test=0.5), 0).arrays["split"][0]
+    split = encode(small(), row(test=0.5), 0).arrays["split"][0]
     assert np.sum(split == 2) == 5
     assert any(split[i] != split[i + 1] for i in range(0, 10, 2))
-    assert not np.array_equal(split, prepare.encode(small(), row(test=0.5), 1).arrays["split"][0])
+    assert not np.array_equal(split, encode(small(), row(test=0.5), 1).arrays["split"][0])
 
 
 def test_pinned_flaw_the_words_are_those_of_all_sentences() -> None:
-    encoded = prepare.encode(small(), row(), 0)
+    encoded = encode(small(), row(), 0)
     assert len(encoded.encoder["ids"]) == len({w.lower() for s in small().words for w in s})
-    assert (encoded.arrays["words"] != prepare.UNKNOWN).all()
+    assert (encoded.arrays["words"] != UNKNOWN).all()
 
 
 def test_flaws_are_counted(sample: Encoded) -> None:
@@ -103,17 +79,15 @@ def test_flaws_are_counted(sample: Encoded) -> None:
 
 
 def test_all_but_the_most_frequent_words_are_one() -> None:
-    encoded = prepare.encode(small(), row(vocabulary=3, length=4), 0)
+    encoded = encode(small(), row(vocabulary=3, length=4), 0)
     assert encoded.encoder["ids"] == {"the": 2, "cat": 3, "dog": 4}
-    assert encoded.arrays["words"][0].tolist() == [0, 2, 4, prepare.UNKNOWN]
-    np.testing.assert_array_equal(
-        prepare.encode_sentences([["THE", "zebra"]], encoded.encoder), [[0, 0, 2, prepare.UNKNOWN]]
-    )
+    assert encoded.arrays["words"][0].tolist() == [0, 2, 4, UNKNOWN]
+    np.testing.assert_array_equal(encode_sentences([["THE", "zebra"]], encoded.encoder), [[0, 0, 2, UNKNOWN]])
 
 
 def test_the_most_frequent_tag_by_hand() -> None:
-    encoded = prepare.encode(small(), row(length=3), 0)
-    picked = baselines.baselines(encoded)["most frequent tag"].predictions[0]
+    encoded = encode(small(), row(length=3), 0)
+    picked = baselines(encoded)["most frequent tag"].predictions[0]
     words = encoded.arrays["words"][encoded.arrays["split"][0] == 2]
     assert (picked[words == encoded.encoder["ids"]["the"]] == 1).all()
     assert (picked[words == 0] == 0).all()
@@ -121,13 +95,13 @@ def test_the_most_frequent_tag_by_hand() -> None:
 
 def test_losses_are_the_shares_of_wrong_cells(sample: Encoded) -> None:
     guess = np.random.default_rng(0).integers(0, 3, (80, 250))
-    losses = score.losses(sample, guess)
-    assert losses.shape == (80,)
-    assert 1 - losses.mean() == pytest.approx(score.score(sample, "test", guess)["padded_accuracy"])
+    shares = losses(sample, guess)
+    assert shares.shape == (80,)
+    assert 1 - shares.mean() == pytest.approx(score(sample, "test", guess)["padded_accuracy"])
 
 
 def test_a_sentence_that_does_not_fit_is_refused() -> None:
     with pytest.raises(DataError, match="s: a sentence of 3 words; length is 2, raise it"):
-        prepare.encode(small(), row(length=2), 0)
+        encode(small(), row(length=2), 0)
     with pytest.raises(DataError, match=r"s: 10 sentences; test 0\.01 leaves nothing"):
-        prepare.encode(small(), row(test=0.01), 0)
+        encode(small(), row(test=0.01), 0)

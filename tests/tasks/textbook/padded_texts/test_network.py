@@ -1,25 +1,20 @@
 """The chapters' text classifiers: what padding does to them, their sizes, and that they answer as they were tested."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.config import loading
 from pipeline.config.schema.datasets import PaddedTextsData
 from pipeline.config.schema.networks import PaddedTextsNetwork
-from pipeline.encoding.records import Encoded, LabelledTexts
+from pipeline.encoding.records import Encoded, LabelledTexts, unpack
 from pipeline.layers import keras
-from pipeline.sources import SOURCES
-from pipeline.tasks.textbook.padded_texts import network as network_module
-from pipeline.tasks.textbook.padded_texts import prepare
+from pipeline.tasks.textbook.padded_texts.network import build, feed, padded, probabilities
+from pipeline.tasks.textbook.padded_texts.prepare import encode, encode_texts, ids_of, positions
+from pipeline.tasks.textbook.padded_texts.task import TASK
 from pipeline.training import repeats
 from pipeline.training.compiled import Compiled
-from pipeline.training.fit import Batch, fit, optimizer
 
-PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
 IDS = np.array([[5, 3, 9, 2, 7]], np.int32)
 
 
@@ -30,14 +25,14 @@ def network(**changes: Any) -> PaddedTextsNetwork:
 
 def model_for(length: int | None, **changes: Any) -> Any:
     keras.utils.set_random_seed(1)
-    return network_module.build(network(**changes), {"size": 12, "length": length})
+    return build(network(**changes), {"size": 12, "length": length})
 
 
 def encoded_of(length: int | None) -> Encoded:
     texts = tuple(f"{'word ' * (i % 9)}{'good' if i % 2 else 'bad'} number{i}" for i in range(80))
     record = LabelledTexts(texts, np.arange(80, dtype=np.int32) % 2, ("negative", "positive"))
     row = PaddedTextsData(source="s", task="padded_texts", tokens="words", length=length)
-    return prepare.encode(record, row, 0)
+    return encode(record, row, 0)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
@@ -56,18 +51,20 @@ def test_padding_on_the_right_never_reaches_a_state(options: dict[str, Any]) -> 
 
 def test_a_fixed_length_cuts_the_beginning_and_pads_before_it() -> None:
     texts = [np.array([1, 2, 3, 4, 5], np.int32), np.array([6], np.int32)]
-    assert network_module.padded(texts, 3).tolist() == [[3, 4, 5], [0, 0, 6]]
-    assert network_module.padded(texts, None).tolist() == [[1, 2, 3, 4, 5, 0, 0, 0], [6, 0, 0, 0, 0, 0, 0, 0]]
+    assert padded(texts, 3).tolist() == [[3, 4, 5], [0, 0, 6]]
+    assert padded(texts, None).tolist() == [[1, 2, 3, 4, 5, 0, 0, 0], [6, 0, 0, 0, 0, 0, 0, 0]]
+
+
+CHAPTER = {"cell": "lstm", "embedding": 128, "units": 64, "recurrent_input_dropout": 0.2, "recurrent_dropout": 0.2}
 
 
 def test_pinned_number_of_parameters_of_umich() -> None:
-    row: Any = PARAMS.experiments["umich-chapter"]
-    model = network_module.build(row, {"size": 2002, "length": 40})
+    model = build(network(**CHAPTER), {"size": 2002, "length": 40})
     assert model.count_params() == 2002 * 128 + 4 * 64 * (128 + 64 + 1) + 64 + 1
 
 
 def test_dropout_is_where_the_chapter_has_it() -> None:
-    model = network_module.build(PARAMS.experiments["umich-chapter"], {"size": 2002, "length": 40})  # type: ignore[arg-type]
+    model = build(network(**CHAPTER, spatial_dropout=0.2), {"size": 2002, "length": 40})
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["InputLayer", "Embedding", "SpatialDropout1D", "LSTM", "Dense"]
     assert model.layers[2].rate == model.layers[3].dropout == model.layers[3].recurrent_dropout == 0.2
@@ -76,12 +73,12 @@ def test_dropout_is_where_the_chapter_has_it() -> None:
 @pytest.mark.parametrize("length", [6, None])
 def test_raw_texts_get_the_answers_that_were_evaluated(length: int | None) -> None:
     encoded = encoded_of(length)
-    (member,) = repeats.train(network(learning_rate=0.02), encoded, seed=1, epochs=2, label="x")
-    model = network_module.build(network(), encoded.encoder)
+    (member,) = repeats.train(TASK, network(learning_rate=0.02), encoded, seed=1, epochs=2, label="x")
+    model = build(network(), encoded.encoder)
     for variable, value in zip(model.trainable_variables, member.weights, strict=True):
         variable.assign(value)
-    texts = prepare.unpack(encoded.arrays, prepare.positions(encoded, "test"))
-    p = network_module.probabilities(Compiled(model), prepare.encode_texts(texts, encoded.encoder), length)
+    texts = unpack(encoded.arrays, positions(encoded, "test"))
+    p = probabilities(Compiled(model), encode_texts(texts, encoded.encoder), length)
     np.testing.assert_allclose(p, member.predictions["test"], atol=1e-6)
     np.testing.assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
     assert p[:, 1].std() > 1e-3
@@ -89,38 +86,7 @@ def test_raw_texts_get_the_answers_that_were_evaluated(length: int | None) -> No
 
 def test_what_serves_as_validation_is_never_trained_on() -> None:
     encoded = encoded_of(None)
-    tests = {tuple(text) for text in prepare.ids_of(encoded, prepare.positions(encoded, "test"))}
-    feed = network_module.feed(network(), encoded, ("train", "validation"), 0)
-    trained = [tuple(row[row > 0]) for x, _, _ in feed.batches(np.random.default_rng(0)) for row in x]
+    tests = {tuple(text) for text in ids_of(encoded, positions(encoded, "test"))}
+    given = feed(network(), encoded, ("train", "validation"), 0)
+    trained = [tuple(row[row > 0]) for x, _, _ in given.batches(np.random.default_rng(0)) for row in x]
     assert len(trained) == encoded.examples["train"] and not tests & set(trained)
-
-
-class Counted:
-    """Three batches of 8, 8 and 4 texts."""
-
-    steps = 3
-
-    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        for size in (8, 8, 4):
-            yield np.repeat(IDS, size, axis=0), np.ones((size, 1), np.float32), None
-
-
-def test_the_speed_is_that_of_training_without_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr("pipeline.models.blocks.fit.time.monotonic", lambda: clock[0])
-    row = network()
-    compiled = Compiled(model_for(5), network_module.loss(row), optimizer(row))
-    step = compiled.train
-
-    def two_seconds(x: Any, y: Any, weights: Any) -> float:
-        clock[0] += 2.0
-        return step(x, y, weights)
-
-    def ten_seconds() -> dict[str, float]:
-        clock[0] += 10.0
-        return {"accuracy": 0.5}
-
-    monkeypatch.setattr(compiled, "train", two_seconds)
-    fitted = fit(compiled, Counted(), row, seed=1, epochs=2, validate=ten_seconds, monitor="accuracy", label="x")
-    assert [epoch["examples_per_second"] for epoch in fitted.history] == [20 / 6, 20 / 6]
-    assert [epoch["seconds"] for epoch in fitted.history] == [16.0, 16.0]

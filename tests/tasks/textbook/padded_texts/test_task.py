@@ -1,28 +1,29 @@
-"""The chapters' sentiment protocol: its numbers as printed, its flaws as they are, figures by hand."""
+"""The chapters' sentiment protocol: its flaws as they are, figures by hand."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.config import loading
 from pipeline.config.schema.datasets import PaddedTextsData
 from pipeline.encoding.records import Encoded, LabelledTexts, unpack
 from pipeline.errors import DataError
-from pipeline.sources import SOURCES, load_source
-from pipeline.tasks.textbook.padded_texts import baselines, prepare, score
+from pipeline.sources import load_source
+from pipeline.tasks.textbook.padded_texts.baselines import baselines
 from pipeline.tasks.textbook.padded_texts.prepare import (
     FIRST_ID,
     TEST,
     TRAIN,
     UNKNOWN_ID,
     VALIDATION,
+    encode,
+    encode_texts,
     positions,
     tokenizer,
 )
+from pipeline.tasks.textbook.padded_texts.score import losses, score
 
-PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
+CHAPTER = {"tokens": "nltk", "vocabulary": 2000, "length": 40, "test": 0.2, "validation": 0.0}
 
 
 def row(**changes: Any) -> PaddedTextsData:
@@ -37,7 +38,7 @@ def record(count: int = 100, repeats: int = 1, is_test: Any = None) -> LabelledT
 
 @pytest.fixture(scope="module")
 def opinions(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
-    """umich's sample, in which most lines are repeats, as in the real file."""
+    """The synthetic edition of umich, in which most lines are repeats, as in the real file."""
     folder = tmp_path_factory.mktemp("umich")
     source = load_source("umich")
     source.synthesize(folder, 1)
@@ -48,77 +49,8 @@ def opinions(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
 
 @pytest.fixture(scope="module")
 def umich(opinions: LabelledTexts) -> Encoded:
-    """The sample under the chapter's own protocol."""
-    return prepare.encode(opinions, PARAMS.datasets["umich-chapter"], PARAMS.seed)  # type: ignore[arg-type]
-
-
-# Numbers as printed
-
-
-def pinned(table: str, name: str, *keys: str) -> dict[str, Any]:
-    found = getattr(PARAMS, table)[name].model_dump()
-    return {key: found[key] for key in keys}
-
-
-def test_pinned_numbers_of_umich() -> None:
-    assert pinned("datasets", "umich-chapter", "tokens", "vocabulary", "length", "test", "validation", "protocol") == {
-        "tokens": "nltk", "vocabulary": 2000, "length": 40, "test": 0.2, "validation": 0.0, "protocol": "textbook",
-    }  # fmt: skip
-    training = pinned(
-        "experiments", "umich-chapter", "optimizer", "learning_rate", "batch_size", "epochs", "restore_weights"
-    )
-    assert training == {
-        "optimizer": "adam",
-        "learning_rate": 0.001,
-        "batch_size": 32,
-        "epochs": 10,
-        "restore_weights": "last",
-    }
-    network = pinned(
-        "experiments", "umich-chapter", "cell", "embedding", "spatial_dropout", "units", "recurrent_input_dropout",
-        "recurrent_dropout", "dense", "layers", "bidirectional",
-    )  # fmt: skip
-    assert network == {
-        "cell": "lstm", "embedding": 128, "spatial_dropout": 0.2, "units": 64, "recurrent_input_dropout": 0.2,
-        "recurrent_dropout": 0.2, "dense": None, "layers": 1, "bidirectional": False,
-    }  # fmt: skip
-
-
-SPLIT = ("tokens", "vocabulary", "length", "validation", "protocol")
-TRAINING = (
-    "cell",
-    "embedding",
-    "units",
-    "dense",
-    "optimizer",
-    "learning_rate",
-    "batch_size",
-    "epochs",
-    "restore_weights",
-)
-TURNED = ("layers", "bidirectional", "spatial_dropout", "recurrent_input_dropout", "recurrent_dropout", "dropout")
-PLAIN = {"layers": 1, "bidirectional": False, **dict.fromkeys(TURNED[2:], 0.0)}
-
-
-@pytest.mark.parametrize(
-    ("variant", "turned"), [("", {}), ("-stacked", {"layers": 2}), ("-bidirectional", {"bidirectional": True})]
-)
-def test_pinned_numbers_of_imdb_with_lstm(variant: str, turned: dict[str, Any]) -> None:
-    name = f"imdb-chapter-lstm{variant}"
-    assert PARAMS.experiments[name].dataset == "imdb-chapter"
-    assert list(pinned("datasets", "imdb-chapter", *SPLIT).values()) == ["emoticons", None, None, 0.2, "textbook"]
-    assert list(pinned("experiments", name, *TRAINING).values()) == ["lstm", 32, 50, 32, "adam", 0.003, 32, 10, "last"]
-    assert pinned("experiments", name, *TURNED) == {**PLAIN, **turned}
-
-
-@pytest.mark.parametrize("cell", ["gru", "simple_rnn"])
-def test_pinned_numbers_of_imdb_in_500_words(cell: str) -> None:
-    name = f"imdb-chapter-{cell.replace('_', '-')}"
-    assert PARAMS.experiments[name].dataset == "imdb-chapter-500"
-    assert list(pinned("datasets", "imdb-chapter-500", *SPLIT).values()) == ["words", 10000, 500, 0.2, "textbook"]
-    training = pinned("experiments", name, *TRAINING)
-    assert list(training.values()) == [cell, 32, 32, None, "rmsprop", 0.001, 128, 10, "best"]
-    assert pinned("experiments", name, *TURNED) == PLAIN
+    """The synthetic opinions under a chapter's protocol."""
+    return encode(opinions, row(**CHAPTER), 42)
 
 
 # Flaws
@@ -129,7 +61,7 @@ def test_pinned_flaw_the_test_is_the_validation(umich: Encoded) -> None:
     assert umich.examples["validation"] == umich.examples["test"] == len(positions(umich, "test")) > 0
     assert not np.any(umich.arrays["split"] == VALIDATION)
     p = np.random.default_rng(0).dirichlet([1, 1], umich.examples["test"])
-    assert score.score(umich, "validation", p) == score.score(umich, "test", p)
+    assert score(umich, "validation", p) == score(umich, "test", p)
     assert any("test part is the validation part" in flaw for flaw in umich.summary["flaws"])
 
 
@@ -145,14 +77,14 @@ def test_pinned_flaw_repeats_stand_on_both_sides(umich: Encoded, opinions: Label
 
 
 def test_a_look_up_table_gives_the_flaw_away(umich: Encoded) -> None:
-    found = baselines.baselines(umich)
+    found = baselines(umich)
     table, majority = found["look-up table"].metrics, found["majority"].metrics
     assert table["accuracy"] > majority["accuracy"] + 0.2
     assert table["accuracy_unseen"] == majority["accuracy_unseen"], "of a new text it knows nothing"
 
 
 def test_pinned_flaw_words_are_counted_before_the_split() -> None:
-    encoded = prepare.encode(record(), PARAMS.datasets["umich-chapter"], 0)  # type: ignore[arg-type]
+    encoded = encode(record(), row(**CHAPTER), 0)
     train = {word for text in unpack(encoded.arrays, positions(encoded, "train")) for word in text.split()}
     lost = encoded.encoder["ids"].keys() - train
     assert len(lost) == 20, "each text has a word of its own"
@@ -163,7 +95,7 @@ def test_pinned_flaw_a_text_may_stand_in_both_published_halves() -> None:
     half, order = record(60), [*range(40), 0, 1, 2, *range(40, 60)]
     texts = tuple(half.texts[i] for i in order)
     found = LabelledTexts(texts, half.labels[order], half.label_names, {}, np.arange(63) >= 40)
-    encoded = prepare.encode(found, row(validation=0.2), 0)
+    encoded = encode(found, row(validation=0.2), 0)
     np.testing.assert_array_equal(encoded.arrays["split"][0] == TEST, found.is_test)
     assert "; 3 distinct texts stand in both published halves." in encoded.summary["flaws"][0]
     assert encoded.examples == {"train": 32, "validation": 8, "test": 23}
@@ -172,21 +104,21 @@ def test_pinned_flaw_a_text_may_stand_in_both_published_halves() -> None:
 def test_a_protocol_without_these_flaws_names_none() -> None:
     texts = tuple(f"{'good' if i % 2 else 'bad'} {'very ' * (i // 2)}" for i in range(100))
     found = LabelledTexts(texts, np.arange(100, dtype=np.int32) % 2, ("a", "b"), {}, np.arange(100) >= 80)
-    assert prepare.encode(found, row(validation=0.2), 0).summary["flaws"] == []
+    assert encode(found, row(validation=0.2), 0).summary["flaws"] == []
 
 
 # The rest
 
 
 def test_a_random_split_has_the_asked_shares() -> None:
-    (split,) = prepare.encode(record(1000), row(test=0.2, validation=0.1), 3).arrays["split"]
+    (split,) = encode(record(1000), row(test=0.2, validation=0.1), 3).arrays["split"]
     assert np.bincount(split).tolist() == [720, 80, 200]
-    (other,) = prepare.encode(record(1000), row(test=0.2, validation=0.1), 4).arrays["split"]
+    (other,) = encode(record(1000), row(test=0.2, validation=0.1), 4).arrays["split"]
     assert np.any(split != other)
 
 
 def test_the_vocabulary_is_the_most_frequent_words_and_two_more() -> None:
-    encoded = prepare.encode(record(100, repeats=2), row(vocabulary=5), 0)
+    encoded = encode(record(100, repeats=2), row(vocabulary=5), 0)
     assert encoded.encoder["size"] == 5 + FIRST_ID
     assert list(encoded.encoder["ids"]) == ["is", "bad", "good", "text0", "text1"], "frequent first, then by letters"
     assert list(encoded.encoder["ids"].values()) == [2, 3, 4, 5, 6]
@@ -194,11 +126,11 @@ def test_the_vocabulary_is_the_most_frequent_words_and_two_more() -> None:
     assert first.tolist() == [5, 2, 3]
     last = encoded.arrays["ids"][encoded.arrays["offsets"][-2] :]
     assert last.tolist() == [UNKNOWN_ID, 2, 4]
-    assert prepare.encode(record(100, repeats=2), row(), 0).encoder["size"] == 53 + FIRST_ID
+    assert encode(record(100, repeats=2), row(), 0).encoder["size"] == 53 + FIRST_ID
 
 
 def test_words_of_the_published_test_are_not_counted() -> None:
-    encoded = prepare.encode(record(100, is_test=np.arange(100) >= 50), row(validation=0.2), 0)
+    encoded = encode(record(100, is_test=np.arange(100) >= 50), row(validation=0.2), 0)
     assert "text49" in encoded.encoder["ids"] and "text50" not in encoded.encoder["ids"]
 
 
@@ -218,11 +150,11 @@ def test_words_by_hand(name: str) -> None:
 
 @pytest.mark.parametrize("name", WORDS)
 def test_raw_texts_are_encoded_as_the_stored_ones(name: str) -> None:
-    encoded = prepare.encode(record(), row(tokens=name, vocabulary=30), 0)
-    for i, ids in enumerate(prepare.encode_texts(record().texts, encoded.encoder)):
+    encoded = encode(record(), row(tokens=name, vocabulary=30), 0)
+    for i, ids in enumerate(encode_texts(record().texts, encoded.encoder)):
         start, end = encoded.arrays["offsets"][i : i + 2]
         np.testing.assert_array_equal(ids, encoded.arrays["ids"][start:end])
-    (nothing,) = prepare.encode_texts([""], encoded.encoder)
+    (nothing,) = encode_texts([""], encoded.encoder)
     assert nothing.tolist() == [UNKNOWN_ID]
 
 
@@ -235,7 +167,7 @@ def test_figures_by_hand() -> None:
     p = np.array([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9], [0.25, 0.75], [0.5, 0.5]])
     encoded = Encoded(arrays, {}, {}, {})
     # truth 0 0 1 1 1, picked 0 1 1 1 0; new are the second, third and fifth
-    assert score.score(encoded, "test", p) == pytest.approx(
+    assert score(encoded, "test", p) == pytest.approx(
         {
             "accuracy": 3 / 5,
             "accuracy_unseen": 1 / 3,
@@ -243,22 +175,22 @@ def test_figures_by_hand() -> None:
             "log_loss": -np.mean(np.log([0.8, 0.4, 0.9, 0.75, 0.5])),
         }
     )
-    np.testing.assert_array_equal(score.losses(encoded, p), [0, 1, 0, 0, 1])
+    np.testing.assert_array_equal(losses(encoded, p), [0, 1, 0, 0, 1])
     all_seen = Encoded({**arrays, "seen": np.ones(6, np.bool_)}, {}, {}, {})
-    assert "accuracy_unseen" not in score.score(all_seen, "test", p)
+    assert "accuracy_unseen" not in score(all_seen, "test", p)
 
 
 def test_the_look_up_table_by_hand() -> None:
     texts = ("a", "a", "a", "b", "c", "c", "b", "b", "c", "b", *"xyxyxyxy", "a", "b", "new")
     labels = np.array([1, 1, 0, 0, 1, 1, 0, 0, 1, 0, *[0, 1] * 4, 0, 0, 1], np.int32)
     found = LabelledTexts(texts, labels, ("negative", "positive"), {}, np.arange(21) >= 18)
-    table = baselines.baselines(prepare.encode(found, row(), 0))["look-up table"]
+    table = baselines(encode(found, row(), 0))["look-up table"]
     np.testing.assert_allclose(table.predictions[0], [[1 / 3, 2 / 3], [1, 0], [0.5, 0.5]])
 
 
 def test_two_classes_with_enough_texts_each_are_needed() -> None:
     with pytest.raises(DataError, match=r"s: too few texts of a class \(negative 4, positive 3\); each needs .* 5"):
-        prepare.encode(record(7), row(), 0)
+        encode(record(7), row(), 0)
     three = LabelledTexts(("x",) * 9, np.arange(9, dtype=np.int32) % 3, ("a", "b", "c"))
     with pytest.raises(DataError, match=r"s: found 3 classes \(a 3, b 3, c 3\); padded_texts tells two apart"):
-        prepare.encode(three, row(), 0)
+        encode(three, row(), 0)

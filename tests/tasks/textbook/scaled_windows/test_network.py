@@ -10,9 +10,8 @@ from pipeline.config.schema.datasets import ScaledWindowsData
 from pipeline.config.schema.networks import ScaledWindowsNetwork
 from pipeline.encoding.records import Encoded, Series
 from pipeline.layers.cells import reset_states
-from pipeline.tasks.textbook.scaled_windows import prepare
 from pipeline.tasks.textbook.scaled_windows.network import Rows, build, predictor
-from pipeline.tasks.textbook.scaled_windows.prepare import targets
+from pipeline.tasks.textbook.scaled_windows.prepare import encode, targets
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import load, trainable
 
@@ -33,7 +32,7 @@ def network(**changes: Any) -> ScaledWindowsNetwork:
 
 @pytest.fixture(scope="module")
 def encoded() -> Encoded:
-    return prepare.encode(Series(np.arange(N, dtype=np.float64), np.ones(N, np.bool_), ""), DATA, 0)
+    return encode(Series(np.arange(N, dtype=np.float64), np.ones(N, np.bool_), ""), DATA, 0)
 
 
 def places(encoded: Encoded, options: Any) -> list[Any]:

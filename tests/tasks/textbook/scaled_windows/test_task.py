@@ -13,8 +13,9 @@ from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import load_task
-from pipeline.tasks.textbook.scaled_windows import baselines, prepare, score
-from pipeline.tasks.textbook.scaled_windows.prepare import bounds, last_values, targets, windows
+from pipeline.tasks.textbook.scaled_windows.baselines import baselines
+from pipeline.tasks.textbook.scaled_windows.prepare import bounds, encode, last_values, targets, windows
+from pipeline.tasks.textbook.scaled_windows.score import losses, score
 
 PARAMS = loading.load(Path(__file__).parents[4], SOURCES)
 POINTS = 140_256  # of the published electricity series
@@ -41,7 +42,7 @@ def prices(n: int = 800, first: str = "2020-06-01") -> Series:
 
 @pytest.fixture(scope="module")
 def electricity() -> Encoded:
-    return prepare.encode(ramp(POINTS), row("electricity-chapter"), 0)
+    return encode(ramp(POINTS), row("electricity-chapter"), 0)
 
 
 def rows_of(encoded: Encoded, split: str) -> Any:
@@ -55,7 +56,7 @@ def test_flaw_the_scaling_sees_the_test_part(electricity: Encoded) -> None:
     assert electricity.arrays["inputs"].min() == 0.0 and electricity.arrays["inputs"].max() == 1.0
     changed = ramp(POINTS)
     changed.values[-1] *= 2
-    after = prepare.encode(changed, row("electricity-chapter"), 0)
+    after = encode(changed, row("electricity-chapter"), 0)
     assert after.encoder["spread"][0] == 2 * electricity.encoder["spread"][0]
     assert after.arrays["inputs"][0:1000].max() < electricity.arrays["inputs"][0:1000].max()
     assert "The scaling saw all 140,256 values: 42,077 of the test part lie outside" in flaws(electricity)
@@ -92,10 +93,10 @@ def test_flaw_values_known_to_be_wrong_are_not_masked(electricity: Encoded) -> N
 
 
 def test_flaw_a_share_is_forecast_by_its_price() -> None:
-    encoded = prepare.encode(prices(), row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30")), 0)
+    encoded = encode(prices(), row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30")), 0)
     close = prices().covariates["close"]
     assert np.isin(targets(encoded, "test"), close).all(), "neither returns nor scaled"
-    naive = score.score(encoded, "test", last_values(encoded, "test"))
+    naive = score(encoded, "test", last_values(encoded, "test"))
     assert f"an R² of {naive['r2']:.4f}" in flaws(encoded) and "The price itself is the target" in flaws(encoded)
     assert naive["r2"] > 0.8, "a random walk"
 
@@ -117,7 +118,7 @@ def test_numbers_of_the_electricity_chapter(electricity: Encoded) -> None:
 
 def test_numbers_of_the_msft_chapter() -> None:
     record = prices(1_509)
-    encoded = prepare.encode(record, row("msft-chapter"), 0)
+    encoded = encode(record, row("msft-chapter"), 0)
     assert encoded.examples == {"train": 1_056 - 1, "validation": 453 - 1, "test": 453 - 1}
     mean = record.covariates["close"] - 0.5  # of close − 1, + 2, − 3 and itself
     np.testing.assert_allclose(encoded.arrays["values"], mean)
@@ -151,7 +152,7 @@ def test_the_test_part_of_the_djia_chapter_is_119_rows_of_124_days() -> None:
     dates = prices(800).dates
     assert dates is not None
     first = dates[-130]
-    encoded = prepare.encode(prices(), row("djia-chapter", days=("2020-06-01", str(first), str(dates[-7]))), 0)
+    encoded = encode(prices(), row("djia-chapter", days=("2020-06-01", str(first), str(dates[-7]))), 0)
     close = prices().covariates["close"]
     assert encoded.examples["test"] == 119
     assert targets(encoded, "test").tolist() == close[-130 + 4 : -7].tolist(), (
@@ -164,7 +165,7 @@ def test_the_test_part_of_the_djia_chapter_is_119_rows_of_124_days() -> None:
 
 def test_features_of_a_day_are_known_the_evening_before() -> None:
     data = row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30"))
-    encoded, record = prepare.encode(prices(), data, 0), prices()
+    encoded, record = encode(prices(), data, 0), prices()
     known = price_features(record.covariates)[252:]
     rows = np.arange(100, 110)
     unscaled = windows(encoded, rows) * encoded.encoder["spread"] + encoded.encoder["shift"]
@@ -176,11 +177,11 @@ def test_features_of_a_day_are_known_the_evening_before() -> None:
 
 def test_features_are_scaled_by_the_training_part() -> None:
     record, data = prices(), row("djia-chapter", days=("2020-06-01", "2022-12-01", "2023-06-30"))
-    before = prepare.encode(record, data, 0)
+    before = encode(record, data, 0)
     assert record.dates is not None
     late = record.dates >= np.datetime64("2022-12-01")
     later = {name: np.where(late, 2 * column, column) for name, column in record.covariates.items()}
-    after = prepare.encode(Series(record.values, record.valid, "", covariates=later, dates=record.dates), data, 0)
+    after = encode(Series(record.values, record.valid, "", covariates=later, dates=record.dates), data, 0)
     assert (after.encoder["shift"], after.encoder["spread"]) == (before.encoder["shift"], before.encoder["spread"])
 
 
@@ -204,7 +205,7 @@ def test_price_features_by_hand() -> None:
 
 
 def test_baselines_and_figures_by_hand(electricity: Encoded) -> None:
-    found = baselines.baselines(electricity)
+    found = baselines(electricity)
     assert set(found) == {"last value", "mean", "season 96"}
     # on a ramp the last known value is 2 behind and the day before 96, but in the 21 rows of zeros they are right too
     share = (42_077 - 21) / 42_077
@@ -212,11 +213,11 @@ def test_baselines_and_figures_by_hand(electricity: Encoded) -> None:
     assert found["season 96"].metrics["rmse"] == pytest.approx(np.sqrt(share * 96**2))
     assert found["last value"].metrics["scaled_rmse"] == pytest.approx(np.sqrt(share * 2**2) / (POINTS - 1))
     truth = targets(electricity, "test")
-    off = score.score(electricity, "test", truth + 3)
+    off = score(electricity, "test", truth + 3)
     assert off["rmse"] == pytest.approx(3) and off["r2"] == pytest.approx(1 - 9 / truth.var())
     rng = np.random.default_rng(0)
     guess = truth + rng.normal(0, 5, len(truth))
-    assert score.losses(electricity, guess).mean() == pytest.approx(score.score(electricity, "test", guess)["rmse"])
+    assert losses(electricity, guess).mean() == pytest.approx(score(electricity, "test", guess)["rmse"])
 
 
 def test_windows_are_made_when_they_are_needed(electricity: Encoded) -> None:
@@ -226,14 +227,14 @@ def test_windows_are_made_when_they_are_needed(electricity: Encoded) -> None:
 @pytest.mark.parametrize(("n", "name"), [(60, "electricity-chapter"), (300, "djia-chapter")])
 def test_a_series_that_is_too_short_is_refused(n: int, name: str) -> None:
     with pytest.raises(DataError, match=r"steps, \d+ of them the test part, are too few for windows of"):
-        prepare.encode(prices(n, "2022-06-01"), row(name), 0)
+        encode(prices(n, "2022-06-01"), row(name), 0)
 
 
 def test_a_series_without_prices_is_refused() -> None:
     with pytest.raises(
         DataError, match="djia: has no dates or no open, high, low, close, volume; inputs: price_features"
     ):
-        prepare.encode(ramp(500), row("djia-chapter"), 0)
+        encode(ramp(500), row("djia-chapter"), 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""params.yaml and textbook/params.yaml as one: tables united, each experiment with the settings of its recipe."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.config import defaults
+from pipeline.config.files import MAIN, TEXTBOOK, Files, Table
+from pipeline.config.messages import Mistake
+
+SHARED = ("sources", "recipes", "datasets", "experiments")  # the tables that both files may have
+OF_ROWS = ("dataset", "task", "recipe")  # what dvc.yaml looks up in an experiment's row
+
+
+def merged(files: Files) -> Table:
+    """One set of tables, in which an experiment has its recipe's settings, and tasks have their short names."""
+    both = dict(files.raw[MAIN])
+    for table in SHARED:
+        ours, theirs = both.get(table), files.rows(TEXTBOOK, table)
+        if isinstance(ours, dict) or (ours is None and theirs):
+            both[table] = {**theirs, **(ours or {})}
+    for table in ("datasets", "experiments"):
+        if isinstance(both.get(table), dict):
+            both[table] = {name: _merged_row(files, table, name, row) for name, row in both[table].items()}
+    return both
+
+
+def _merged_row(files: Files, table: str, name: str, row: Any) -> Any:
+    if not isinstance(row, dict):
+        return row
+    shorts = {folder: task for task, folder in defaults.folders().items()}
+    if isinstance(row.get("task"), str):
+        row = {**row, "task": shorts.get(row["task"], row["task"])}
+    if table != "experiments":
+        return row
+    recipe = _recipe(files, name)
+    return {**recipe, **{key: value for key, value in row.items() if key != "recipe"}}
+
+
+def _recipe(files: Files, experiment: str) -> Table:
+    name, recipes = files.recipe_of(experiment), files.rows(files.file_of("experiments", experiment), "recipes")
+    recipe = recipes.get(name) if isinstance(name, str) else None
+    return recipe if isinstance(recipe, dict) else {}
+
+
+def placed(files: Files, mistake: Mistake) -> Mistake:
+    """The mistake with the place at which the setting is written: its file, and its row or that of the recipe."""
+    if len(mistake.where) < 2 or mistake.file:
+        return mistake
+    table, name, *settings = mistake.where
+    file = files.file_of(table, name)
+    row = files.row(table, name)
+    if table == "experiments" and settings and settings[0] not in (row if isinstance(row, dict) else {}):
+        if settings[0] in _recipe(files, name):
+            table, name = "recipes", str(files.recipe_of(name))
+    return Mistake((table, name, *settings), mistake.what, file)
+
+
+def mistakes(files: Files, *, with_dvc: bool) -> Iterator[Mistake]:
+    """What is wrong with the files as such; with_dvc: whether dvc.yaml looks things up in them."""
+    for name in files.raw.get(TEXTBOOK, {}):
+        if name not in SHARED:
+            yield Mistake((str(name),), f"belongs in {MAIN}, whose value holds for both files", TEXTBOOK)
+    for table in SHARED:
+        for name in files.rows(TEXTBOOK, table).keys() & files.rows(MAIN, table).keys():
+            yield Mistake((table, str(name)), f"the name is taken in {MAIN}; choose another", TEXTBOOK)
+    for file in files.raw:
+        yield from _of_recipes(files, file, with_dvc=with_dvc)
+        if with_dvc:
+            yield from _of_tasks(files, file)
+
+
+def _of_recipes(files: Files, file: str, *, with_dvc: bool) -> Iterator[Mistake]:
+    recipes, experiments = files.rows(file, "recipes"), files.rows(file, "experiments")
+    known = ", ".join(sorted(map(str, recipes))) or "none"
+    used = {name: row.get("recipe") for name, row in experiments.items() if isinstance(row, dict)}
+    for name, recipe in used.items():
+        if recipe is None and with_dvc:
+            yield Mistake(("experiments", str(name), "recipe"), f"missing; known: {known}", file)
+        if recipe is not None and recipe not in [*recipes]:
+            yield Mistake(("experiments", str(name), "recipe"), f"found {recipe!r}; known: {known}", file)
+    for name, row in recipes.items():
+        if row and name not in used.values():
+            yield Mistake(("recipes", str(name)), "no experiment uses it; add one, or remove the row", file)
+        for key in OF_ROWS:
+            if isinstance(row, dict) and key in row:
+                yield Mistake(("recipes", str(name), key), "belongs in the rows of experiments", file)
+
+
+def _of_tasks(files: Files, file: str) -> Iterator[Mistake]:
+    for table in ("datasets", "experiments"):
+        for name, row in files.rows(file, table).items():
+            task = row.get("task") if isinstance(row, dict) else None
+            folder = defaults.folders().get(task) if isinstance(task, str) else None
+            if folder not in (None, task):
+                what = f"found {task!r}; write {folder!r}, its folder in pipeline/tasks"
+                yield Mistake((table, str(name), "task"), what, file)
