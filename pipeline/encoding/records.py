@@ -22,11 +22,14 @@ class TextCorpus:
     """One running text, with ``\\n`` line ends and otherwise unchanged.
 
     optimum: float64 [characters], the bits of each character given all characters before it.
+    agreements: int32 [agreements, 2], where the verbs of a known process agree with their subjects: the position of the
+    subject's ending, and that of the character that decides the verb's.
     """
 
     text: str
     findings: Findings = field(default_factory=dict)
     optimum: NDArray[np.float64] | None = None
+    agreements: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ def carried(values: NDArray[np.float64], text: str, encoder: Mapping[str, Any]) 
     return np.diff(total[np.concatenate([[0], ends])])
 
 
+def carried_positions(positions: NDArray[np.integer[Any]], text: str, encoder: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Return where characters of `text` are after `prepare`; of those that are left out, the next one that is kept."""
+    return np.searchsorted(_kept(text, encoder), positions)
+
+
 def _kept(text: str, encoder: Mapping[str, Any]) -> NDArray[np.int64]:
     """Return int64 [prepared characters]: the position in `text` of each character that `prepare` keeps."""
     at = [i for i, c in enumerate(text) if c.isascii() or not encoder["ascii_only"]]

@@ -11,7 +11,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.download.fetch import fetch
-from pipeline.sources import load_source
+from pipeline.sources import load_source, optimum
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
 
@@ -26,7 +26,8 @@ def run(project: Project, name: str) -> None:
     folder = project.raw(name)
     if params.edition == "published" and not source.GENERATED:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)
+        for stale in (MANIFEST, optimum.FILE):
+            (folder / stale).unlink(missing_ok=True)
         files = fetch(row.reader, card, folder, os.environ.get("PIPELINE_MIRROR"))
         edition = "published"
     else:
