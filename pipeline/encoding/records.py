@@ -1,7 +1,8 @@
 """Define the data passed between stages: a frozen record for each kind of raw data, and the encoded data set.
 
 A record holds the content of a file before any split, vocabulary or scaling. Its `findings` count what the reader
-noticed (duplicate lines, masked slots …), so that a report can show them.
+noticed (duplicate lines, masked slots …), so that a report can show them. Its `optimum` is what the best possible
+predictor says of each example: synthetic data are drawn from a known process, published data have None.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +19,17 @@ TEST = SPLITS.index("test")
 
 @dataclass(frozen=True)
 class TextCorpus:
-    """One running text, with ``\\n`` line ends and otherwise unchanged."""
+    """One running text, with ``\\n`` line ends and otherwise unchanged.
+
+    optimum: float64 [characters], the bits of each character given all characters before it.
+    agreements: int32 [agreements, 2], where the verbs of a known process agree with their subjects: the position of the
+    subject's ending, and that of the character that decides the verb's.
+    """
 
     text: str
     findings: Findings = field(default_factory=dict)
+    optimum: NDArray[np.float64] | None = None
+    agreements: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class LabelledTexts:
     labels: int32 [examples], indices into `label_names`.
     is_test: bool [examples], the published test part, or None if there is no published split.
     groups: int32 [examples], equal for texts that belong on the same side of a split (reviews of one film), or None.
+    optimum: float32 [examples, classes], the probability of each class given the text.
     """
 
     texts: tuple[str, ...]
@@ -39,16 +48,22 @@ class LabelledTexts:
     findings: Findings = field(default_factory=dict)
     is_test: NDArray[np.bool_] | None = None
     groups: NDArray[np.int32] | None = None
+    optimum: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
 class TaggedSentences:
-    """Sentences of words with a tag each. documents: the name of each sentence's document."""
+    """Sentences of words with a tag each.
+
+    documents: the name of each sentence's document.
+    optimum: the likeliest tag of each word given its whole sentence.
+    """
 
     words: tuple[tuple[str, ...], ...]
     tags: tuple[tuple[str, ...], ...]
     documents: tuple[str, ...]
     findings: Findings = field(default_factory=dict)
+    optimum: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,7 @@ class Series:
     start, step_seconds: ISO time of values[0] and the spacing, both None for a series without times or even steps.
     covariates: other columns by name, float64 [time] each.
     dates: datetime64[D] [time] of a series that is not evenly spaced, such as trading days, or None.
+    optimum: float64 [time, steps], the conditional median of the value 1, 2, … steps ahead, given the past.
     """
 
     values: NDArray[np.float64]
@@ -70,6 +86,7 @@ class Series:
     findings: Findings = field(default_factory=dict)
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     dates: NDArray[np.datetime64] | None = None
+    optimum: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,7 @@ class Images:
     pixels: uint8 [examples, height, width, channels].
     labels: int32 [examples], indices into `label_names`.
     is_test: bool [examples], the published test part, or None if there is no published split.
+    optimum: float32 [examples, classes], the probability of each class given the image.
     """
 
     pixels: NDArray[np.uint8]
@@ -86,6 +104,7 @@ class Images:
     label_names: tuple[str, ...]
     is_test: NDArray[np.bool_] | None
     findings: Findings = field(default_factory=dict)
+    optimum: NDArray[np.float32] | None = None
 
 
 Record = TextCorpus | LabelledTexts | TaggedSentences | Series | Images

@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.config.schema.datasets import RunningText
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
@@ -19,6 +22,44 @@ def cleaned(record: TextCorpus, row: RunningText) -> tuple[str, dict[str, Any]]:
         hint = "; ascii_only: false keeps letters beyond ASCII" if row.ascii_only and not record.text.isascii() else ""
         raise DataError(f"{row.source}: {len(text)} usable characters; at least {MIN_CHARACTERS} are needed{hint}")
     return text, options
+
+
+def carried(values: NDArray[np.float64], text: str, encoder: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return float64 [prepared characters]: numbers of the characters of `text`, carried through `prepare`.
+
+    The numbers of characters that are left out are added to the next character that is kept, so that sums hold.
+    """
+    kept = _kept(text, encoder)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    ends = kept + 1
+    ends[-1] = len(text)
+    return np.diff(total[np.concatenate([[0], ends])])
+
+
+def carried_positions(positions: NDArray[np.integer[Any]], text: str, encoder: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Return where characters of `text` are after `prepare`; of those that are left out, the next one that is kept."""
+    return np.searchsorted(_kept(text, encoder), positions)
+
+
+def _kept(text: str, encoder: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Return int64 [prepared characters]: the position in `text` of each character that `prepare` keeps."""
+    at = [i for i, c in enumerate(text) if c.isascii() or not encoder["ascii_only"]]
+    if encoder["line_ends"] != "space":
+        return np.array(at, np.int64)
+    lines, line = [], list[int]()
+    for i in [*at, len(text)]:
+        if i == len(text) or text[i] == "\n":
+            while line and text[line[0]].isspace():
+                del line[0]
+            while line and text[line[-1]].isspace():
+                del line[-1]
+            lines.append((i, line))
+            line = []
+        else:
+            line.append(i)
+    filled = [(end, line) for end, line in lines if line]
+    kept = [i for end, line in filled for i in (*line, end)]
+    return np.array(kept[:-1], np.int64)
 
 
 def prepare(text: str, encoder: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ only characters beyond ASCII are curly quotes. Two marker lines enclose the book
 """
 
 import re
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,24 @@ import numpy as np
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
 from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.sources.plain_text import BOM, corpus, write
+from pipeline.sources.sentence_grammar import Grammar, Opening, Writer, at_random
+from pipeline.sources.sentence_themes import FARM, GARDEN, KITCHEN, MARKET, MUSIC, SCHOOL, SEA, WOOD
 
 GENERATED = False
 FILE = "11-0.txt"
-BOM = b"\xef\xbb\xbf"
+SYNTHETIC_CHARACTERS = 120_000
+TELLERS = (
+    ("Cook", KITCHEN),
+    ("Gardener", GARDEN),
+    ("Teacher", SCHOOL),
+    ("Sailor", SEA),
+    ("Miller", FARM),
+    ("Owl", WOOD),
+    ("Singer", MUSIC),
+    ("Grocer", MARKET),
+)
+GRAMMAR = Grammar(tuple(Opening(f"“Don’t laugh,” said the {name}, “", theme, ".”") for name, theme in TELLERS))
 START = re.compile(r"^\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG EBOOK\b.*$", re.MULTILINE)
 END = re.compile(r"^\*\*\* ?END OF (?:THIS|THE) PROJECT GUTENBERG EBOOK\b.*$", re.MULTILINE)
 
@@ -68,62 +81,20 @@ def read(folder: Path) -> TextCorpus:
     book = text[start.end() : end.start()].strip("\n") + "\n"
     if not book.strip():
         raise DataError(f"{path}: nothing between the START and END lines, expected the text of the book")
-    findings = {
-        "characters": len(book),
-        "lines": book.count("\n"),
-        "non_ascii_characters": sum(not character.isascii() for character in book),
-    }
-    return TextCorpus(book, findings)
-
-
-NAMES = ("Nelly", "the gardener", "the old pike", "the Baker", "the grey goose", "Mr. Thimble", "the lamplighter")
-PLACES = ("by the river", "under the stairs", "in the orchard", "at the mill", "behind the church", "on the roof")
-THINGS = ("kettle", "umbrella", "lantern", "mirror", "basket", "clock", "ladder", "teapot", "boot", "whistle")
-KINDS = ("small", "curious", "golden", "rusty", "crooked", "very large", "quiet", "painted", "broken")
-DEEDS = ("looked for", "sat down beside", "wondered about", "ran away with", "had forgotten", "talked to", "painted")
-SAYINGS = ("said", "cried", "whispered", "replied", "remarked")
-MANNERS = ("sadly", "in a low voice", "at once", "without looking up", "rather crossly", "with a sigh")
-QUESTIONS = ("Have you seen", "Who has taken", "What is the use of", "Why should I want", "Where did you put")
-TIMES = ("That evening", "After a while", "The next morning", "Just then", "Once more", "At last")
+    return corpus(book, folder)
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write 11-0.txt: about 30 kB of invented tales in seven chapters, in the format of a Project Gutenberg file."""
-    random = np.random.default_rng(seed)
+    """Write 11-0.txt: about 120 kB of tales in seven chapters, drawn from a grammar, as a Project Gutenberg file."""
+    writer = Writer(at_random(np.random.default_rng(seed)), wrap=64)
+    for i, number in enumerate(("I", "II", "III", "IV", "V", "VI", "VII"), 1):
+        writer.put(f"CHAPTER {number}.\n\n")
+        while len(writer.bits) < SYNTHETIC_CHARACTERS * i / 7:
+            GRAMMAR.passage(writer)
+            writer.put("\n\n")
+    writer.put("THE END\n")
     title = "*** {} OF THIS PROJECT GUTENBERG EBOOK NELLY’S EVENINGS BY THE RIVER ***"
-    blocks = ["Synthetic: invented tales in the format of a Project Gutenberg file.", "Character set encoding: UTF-8"]
-    blocks += [title.format("START")]
-    for number in ("I", "II", "III", "IV", "V", "VI", "VII"):
-        blocks += [f"CHAPTER {number}.", *(_paragraph(random) for _ in range(15))]
-    blocks += ["THE END", title.format("END"), "*** START: FULL LICENSE ***", "None is needed for synthetic data."]
-    text = "\n\n".join(textwrap.fill(block, 72) if len(block) > 90 else block for block in blocks) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_bytes(BOM + text.replace("\n", "\r\n").encode("utf-8"))
-
-
-def _paragraph(random: np.random.Generator) -> str:
-    kinds = (_speech, _tale, _tale)
-    return " ".join(kinds[int(random.integers(3))](random) for _ in range(int(random.integers(2, 6))))
-
-
-def _pick(random: np.random.Generator, words: tuple[str, ...]) -> str:
-    return words[int(random.integers(len(words)))]
-
-
-def _object(random: np.random.Generator) -> str:
-    return f"the {_pick(random, KINDS)} {_pick(random, THINGS)}"
-
-
-def _tale(random: np.random.Generator) -> str:
-    who, other = _pick(random, NAMES), _pick(random, NAMES)
-    first = f"{_pick(random, TIMES)} {who} {_pick(random, DEEDS)} {_object(random)} {_pick(random, PLACES)}"
-    if random.random() < 0.5:
-        return f"{first}, for {other} {_pick(random, DEEDS)} it {_pick(random, MANNERS)}."
-    return f"{first}."
-
-
-def _speech(random: np.random.Generator) -> str:
-    who = f"{_pick(random, SAYINGS)} {_pick(random, NAMES)}"
-    if random.random() < 0.5:
-        return f"“{_pick(random, QUESTIONS)} {_object(random)}?” {who} {_pick(random, MANNERS)}."
-    return f"“I don’t like {_object(random)},” {who}, “and it isn’t {_pick(random, PLACES)}!”"
+    blocks = ("Synthetic tales in the format of a Project Gutenberg file.", "Character set encoding: UTF-8")
+    licence = ("*** START: FULL LICENSE ***", "None is needed for synthetic data.\n")
+    text = "\n\n".join((*blocks, title.format("START"), writer.text, title.format("END"), *licence))
+    write(folder / FILE, BOM + text.replace("\n", "\r\n").encode("utf-8"), writer)

@@ -1,19 +1,13 @@
-"""Read the sources of running text, and invent words for their synthetic files."""
+"""Read the sources of running text, and write their synthetic files."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
+from pipeline.sources import optimum
+from pipeline.sources.sentence_grammar import Writer
 
 BOM = b"\xef\xbb\xbf"
-ONSETS = ("b", "br", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "st", "t", "th", "v", "w")
-VOWELS = ("a", "e", "i", "o", "u", "ea", "ou")
-CODAS = ("", "", "n", "r", "s", "t", "ll", "nd", "st")
-SMALL = ("the", "and", "of", "to", "a", "in", "he", "her", "that", "was", "with", "not", "as", "his", "for", "my")
-WORDS = 400
 
 
 def read_corpus(path: Path) -> TextCorpus:
@@ -25,28 +19,30 @@ def read_corpus(path: Path) -> TextCorpus:
         byte = error.object[error.start]
         raise DataError(f"{path}: byte {byte:#04x} at offset {error.start:,} is not UTF-8, expected UTF-8") from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return corpus(text, path.parent)
+
+
+def corpus(text: str, folder: Path) -> TextCorpus:
+    """Make a record of a text, with what is known of its process if `folder` holds synthetic files.
+
+    Raises DataError if the optimum in the folder is of another text.
+    """
     findings = {
         "characters": len(text),
         "lines": text.count("\n"),
         "non_ascii_characters": sum(not character.isascii() for character in text),
     }
-    return TextCorpus(text, findings)
+    known = optimum.load(folder)
+    if known and len(known["bits"]) != len(text):
+        raise DataError(
+            f"{folder / optimum.FILE}: bits of {len(known['bits']):,} characters, the text has {len(text):,}; run the "
+            "download again"
+        )
+    return TextCorpus(text, findings, known.get("bits"), known.get("agreements"))
 
 
-def invented_words(random: np.random.Generator) -> Iterator[str]:
-    """Yield words endlessly: common short words, and invented ones of one to three syllables, most of them rare."""
-    syllables = [
-        [f"{random.choice(ONSETS)}{random.choice(VOWELS)}{random.choice(CODAS)}" for _ in range(random.integers(1, 4))]
-        for _ in range(WORDS)
-    ]
-    lexicon = [*SMALL, *("".join(parts) for parts in syllables)]
-    shares = 1.0 / (np.arange(len(lexicon)) + 2.0)
-    shares /= shares.sum()
-    while True:
-        yield from (lexicon[i] for i in random.choice(len(lexicon), size=500, p=shares))
-
-
-def invented_line(words: Iterator[str], length: int, end: str) -> str:
-    """Join `length` words into a line that begins with a capital and ends with `end`."""
-    text = " ".join(next(words) for _ in range(length))
-    return f"{text[0].upper()}{text[1:]}{end}"
+def write(path: Path, content: bytes, writer: Writer) -> None:
+    """Write a synthetic file, and next to it the optimum of the text in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    optimum.save(path.parent, **writer.arrays())

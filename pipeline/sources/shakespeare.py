@@ -13,12 +13,28 @@ import numpy as np
 
 from pipeline.encoding.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
-from pipeline.sources.plain_text import invented_line, invented_words, read_corpus
+from pipeline.sources.plain_text import read_corpus, write
+from pipeline.sources.sentence_grammar import Grammar, Opening, Writer, at_random
+from pipeline.sources.sentence_themes import BATTLE, COURT, FARM, MARKET, MUSIC, ROAD, SEA, WOOD
 
 GENERATED = False
 FILE = "input.txt"
-SPEAKERS = ("First Miller", "Old Piper", "BRANDO", "LADY MARLE", "Second Watchman", "DUKE OF FENN")
-SAMPLE_SPEECHES = 260
+SYNTHETIC_CHARACTERS = 120_000
+GRAMMAR = Grammar(
+    (
+        Opening("First Sailor:\n", SEA),  # the file begins with "First"
+        Opening("Second Soldier:\n", BATTLE),
+        Opening("DUKE OF FENN:\n", COURT),
+        Opening("Old Miller:\n", FARM),
+        Opening("Merchant:\n", MARKET, "?"),
+        Opening("LADY MARLE:\n", MUSIC),
+        Opening("BRANDO:\n", ROAD, "?"),
+        Opening("Hunter:\n", WOOD),
+    ),
+    relative=0.65,
+    another=0.6,
+    line_end="\n",
+)
 
 CARD = Card(
     title="Tiny Shakespeare",
@@ -46,13 +62,11 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write input.txt: about 40 kB of invented speeches."""
-    random = np.random.default_rng(seed)
-    words = invented_words(random)
-    speeches = []
-    for i in range(SAMPLE_SPEECHES):
-        speaker = SPEAKERS[0] if i == 0 else str(random.choice(SPEAKERS))
-        lines = [invented_line(words, int(random.integers(5, 9)), ",") for _ in range(random.integers(1, 6))]
-        speeches.append("\n".join([f"{speaker}:", *lines])[:-1] + ("." if random.random() < 0.7 else "?"))
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_bytes(("\n\n".join(speeches) + "\n").encode("ascii"))
+    """Write input.txt: about 120 kB of speeches, drawn from a grammar. The speaker names the theme."""
+    writer = Writer(at_random(np.random.default_rng(seed)), capitals=True)
+    GRAMMAR.passage(writer, opening=GRAMMAR.openings[0])
+    while len(writer.bits) < SYNTHETIC_CHARACTERS:
+        writer.put("\n\n")
+        GRAMMAR.passage(writer)
+    writer.put("\n")
+    write(folder / FILE, writer.text.encode("ascii"), writer)

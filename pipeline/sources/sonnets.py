@@ -13,11 +13,27 @@ import numpy as np
 
 from pipeline.encoding.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
-from pipeline.sources.plain_text import invented_line, invented_words, read_corpus
+from pipeline.sources.plain_text import read_corpus, write
+from pipeline.sources.sentence_grammar import Grammar, Opening, Writer, at_random
+from pipeline.sources.sentence_themes import COURT, FARM, GARDEN, MUSIC, SEA, SKY, WINTER, WOOD
 
 GENERATED = False
 FILE = "shakespeare_poems.txt"
-SAMPLE_POEMS = 60
+SYNTHETIC_CHARACTERS = 120_000
+POEM_LINES = 14
+GRAMMAR = Grammar(
+    (
+        Opening("At sea, ", SEA),
+        Opening("At court, ", COURT),
+        Opening("In gardens, ", GARDEN),
+        Opening("In forests, ", WOOD),
+        Opening("In winter, ", WINTER),
+        Opening("In music, ", MUSIC),
+        Opening("Above us, ", SKY),
+        Opening("On the farm, ", FARM),
+    ),
+    line_end="\n",
+)
 
 CARD = Card(
     title="Shakespeare’s Sonnets",
@@ -49,13 +65,13 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write shakespeare_poems.txt: about 35 kB of invented poems of fourteen lines."""
-    random = np.random.default_rng(seed)
-    words = invented_words(random)
-    poems = []
-    for _ in range(SAMPLE_POEMS):
-        ends = [",", ",", ":", "."] * 3 + [",", "."]
-        poems.append("\n".join(invented_line(words, int(random.integers(6, 9)), end) for end in ends))
-    text = "\nTHE SONNETS\n\nsample data, invented\n\n" + "\n\n".join(poems) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_bytes(text.replace("\n", "\r\n").encode("ascii"))
+    """Write shakespeare_poems.txt: about 130 kB of poems of fourteen lines, drawn from a grammar."""
+    writer = Writer(at_random(np.random.default_rng(seed)), capitals=True)
+    writer.put("\nTHE SONNETS\n\nsynthetic, drawn from a grammar\n")
+    while len(writer.bits) < SYNTHETIC_CHARACTERS:
+        writer.put("\n")
+        left = POEM_LINES
+        while left:
+            left -= GRAMMAR.passage(writer, lines=left)
+            writer.put("\n")
+    write(folder / FILE, writer.text.replace("\n", "\r\n").encode("ascii"), writer)

@@ -6,19 +6,33 @@ with a byte order mark, CRLF line ends, no Project Gutenberg header; the only le
     "Well, Prince, so Genoa and Lucca are now just family estates of the
 """
 
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.encoding.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
-from pipeline.sources.plain_text import BOM, invented_line, invented_words, read_corpus
+from pipeline.sources.plain_text import BOM, read_corpus, write
+from pipeline.sources.sentence_grammar import Grammar, Opening, Writer, at_random
+from pipeline.sources.sentence_themes import BALLROOM, BATTLE, COURT, FARM, MARKET, MUSIC, ROAD, WINTER
 
 GENERATED = False
 FILE = "warpeace_input.txt"
-SAMPLE_PARAGRAPHS = 120
+SYNTHETIC_CHARACTERS = 120_000
+GRAMMAR = Grammar(
+    (
+        Opening("On the battlefield ", BATTLE),
+        Opening("At the ball ", BALLROOM),
+        Opening('"Well, Prince, ', COURT, '."'),
+        Opening("On the estate ", FARM),
+        Opening("At the fair ", MARKET),
+        Opening('"Listen, mon chéri, ', MUSIC, '."'),
+        Opening("Along the road ", ROAD),
+        Opening("In January ", WINTER),
+    ),
+    adjective=0.5,
+    adverb=0.5,
+)
 
 CARD = Card(
     title="War and Peace",
@@ -46,19 +60,9 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write warpeace_input.txt: about 45 kB of invented prose in short paragraphs, some of them speech."""
-    random = np.random.default_rng(seed)
-    words = invented_words(random)
-    paragraphs = []
-    for _ in range(SAMPLE_PARAGRAPHS):
-        sentences = [_sentence(words, random) for _ in range(random.integers(3, 9))]
-        speech = random.random() < 0.3
-        paragraphs.append(textwrap.fill(f'"{" ".join(sentences)}"' if speech else " ".join(sentences), 72))
-    text = "\n\n".join(paragraphs) + "\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_bytes(BOM + text.replace("\n", "\r\n").encode("utf-8"))
-
-
-def _sentence(words: Iterator[str], random: np.random.Generator) -> str:
-    end = ("." if random.random() < 0.8 else "!") if random.random() < 0.95 else ", mon chéri."
-    return invented_line(words, int(random.integers(5, 16)), end)
+    """Write warpeace_input.txt: about 120 kB of short paragraphs, some of them speech, drawn from a grammar."""
+    writer = Writer(at_random(np.random.default_rng(seed)), wrap=64)
+    while len(writer.bits) < SYNTHETIC_CHARACTERS:
+        GRAMMAR.passage(writer)
+        writer.put("\n\n")
+    write(folder / FILE, BOM + writer.text.replace("\n", "\r\n").encode("utf-8"), writer)

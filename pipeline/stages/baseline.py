@@ -4,6 +4,8 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import network_key
+from pipeline.evaluation.optimum import NAME as OPTIMUM
+from pipeline.evaluation.optimum import best_possible
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 
@@ -15,8 +17,14 @@ def run(project: Project, name: str) -> None:
     encoded = artifacts.load_encoded(project.prepared(name))
     baselines = task.baselines(encoded)
     predictions = {network_key(key, fold): p for key, b in baselines.items() for fold, p in enumerate(b.predictions)}
+    best = best_possible(task, encoded)
+    if best is not None:
+        predictions |= {network_key(OPTIMUM, fold): p for fold, p in enumerate(best.predictions)}
     with artifacts.new_folder(project.baselines(name)) as fresh:
+        artifacts.save_json(fresh / "optimum.json", dict(best.metrics) if best else {})
         artifacts.save_json(fresh / "metrics.json", {key: dict(b.metrics) for key, b in baselines.items()})
         artifacts.save_arrays(fresh / "predictions.npz", predictions)
     for key, b in baselines.items():
         print(f"{name}: {key}: {task.primary_metric.name} {b.metrics[task.primary_metric.name]:.4f}")
+    if best is not None:
+        print(f"{name}: best possible: {task.primary_metric.name} {best.metrics[task.primary_metric.name]:.4f}")

@@ -14,7 +14,7 @@ from pipeline import artifacts, sources
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.download.fetch import fetch
-from pipeline.sources import load_source
+from pipeline.sources import load_source, optimum
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
 
@@ -32,7 +32,7 @@ def run(project: Project, name: str) -> None:
     folder = project.raw(name)
     if params.edition == "published" and not source.GENERATED:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in (folder / MANIFEST, project.reader(name)):
+        for path in (folder / MANIFEST, folder / optimum.FILE, project.reader(name)):
             path.unlink(missing_ok=True)
         files = fetch(row.reader, card, folder, os.environ.get("PIPELINE_MIRROR"))
         edition = "published"

@@ -3,6 +3,8 @@
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.evaluation import scoring
+from pipeline.evaluation.optimum import NAME as OPTIMUM
+from pipeline.evaluation.optimum import against_optimum, refuse_a_leak
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 from pipeline.tracking import build
@@ -24,9 +26,14 @@ def run(project: Project, name: str) -> None:
         fitted_on = ("train", "validation") if row.refit else ("train",)
         figures["generated"] = task.generated(encoded, samples, fitted_on)
     losses = scoring.test_losses(task, encoded, fit["networks"], predictions)
-    against = scoring.against_baselines(
-        task, encoded, figures["test"], losses, baselines, artifacts.load_arrays(rival / "predictions.npz")
-    )
+    rivals = artifacts.load_arrays(rival / "predictions.npz")
+    against = scoring.against_baselines(task, encoded, figures["test"], losses, baselines, rivals)
+    best = artifacts.load_json(rival / "optimum.json")
+    if best:
+        theirs = scoring.baseline_losses(task, encoded, OPTIMUM, rivals)
+        assert theirs is not None
+        figures["against_optimum"] = against_optimum(task, losses, theirs, against, best)
+        refuse_a_leak(name, figures["against_optimum"])
     identity = build.Run.of(record)
     ids = {"run_id": record["run_id"], "model_id": record["model_id"], "run": identity.identity}
     metrics = {**fit, **figures, "baselines": baselines, "against_baseline": against, **ids}

@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 from pipeline.config.schema.datasets import CharLmData
 from pipeline.encoding import vocabulary
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
-from pipeline.encoding.text_cleaning import cleaned
+from pipeline.encoding.text_cleaning import carried, carried_positions, cleaned
 
 STREAMS = 8
 WARM_UP = 500  # characters read before a split, so that its first characters have a context
 
 
 def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
-    """Return the arrays train, validation and test: int16 [characters], contiguous and in the order of the text."""
+    """Return the arrays train, validation and test: int16 [characters], contiguous and in the order of the text.
+
+    Of synthetic texts also optimum: float32 [test characters], the bits of each character under the known process; and
+    agreements: int32 [agreements, 2], the position in the test part of a character that decides the ending of a verb,
+    and its distance in characters from the ending of the subject.
+    """
     del seed  # the split is by position
     text, options = cleaned(record, row)
     cuts = [round(len(text) * (1 - row.validation - row.test)), round(len(text) * (1 - row.test))]
@@ -26,6 +31,12 @@ def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
     symbols = vocabulary.build(parts["train"])
     encoder = {**options, "symbols": list(symbols.symbols)}
     arrays = {name: symbols.encode(part).astype(np.int16) for name, part in parts.items()}
+    if record.optimum is not None:
+        arrays["optimum"] = carried(record.optimum, record.text, options)[cuts[1] :].astype(np.float32)
+    if record.agreements is not None:
+        ending, deciding = carried_positions(record.agreements, record.text, options).T
+        pairs = np.stack([deciding - cuts[1], deciding - ending], axis=1)
+        arrays["agreements"] = pairs[deciding >= cuts[1]].astype(np.int32)
     summary = {
         "characters": len(text),
         "symbols": len(symbols) - 2,

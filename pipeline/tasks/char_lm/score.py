@@ -35,3 +35,8 @@ def generated(
     """Return figures of the texts of a model that was fitted on those splits; see evaluation.generated_text."""
     source = np.concatenate([encoded.arrays[split] for split in fitted_on])
     return generated_text.figures(samples, source, encoded.encoder["symbols"])
+
+
+def optimum(encoded: Encoded, fold: int = 0) -> NDArray[Any] | None:
+    """Return float [characters]: the bits of each test character under the process that wrote the text, if known."""
+    return encoded.arrays.get("optimum")

@@ -9,7 +9,7 @@ from pipeline.raw_input import WARNING
 from pipeline.tasks.char_lm.baselines import baselines
 from pipeline.tasks.char_lm.prepare import encode, fitted
 from pipeline.tasks.char_lm.raw_rows import raw_rows, row_ids
-from pipeline.tasks.char_lm.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, generated, losses, score
+from pipeline.tasks.char_lm.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, generated, losses, optimum, score
 from pipeline.training.continuations import GENERATION, SCORED, continuations
 
 BITS = PRIMARY_METRIC.shown("bits per character", digits=3)
@@ -51,4 +51,5 @@ TASK = Task(
     comparison="bootstrap of blocks",
     row_ids=row_ids,
     raw_rows=raw_rows,
+    optimum=optimum,
 )

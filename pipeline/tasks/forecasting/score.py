@@ -79,3 +79,10 @@ def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats
     _, truth = targets(encoded, "test")
     error = np.abs(predictions - truth) / encoded.encoder["scale"]
     return np.asarray(np.nanmean(error[~np.isnan(truth).all(axis=1)], axis=1), np.float64)
+
+
+def optimum(encoded: Encoded, fold: int = 0) -> NDArray[Any] | None:
+    """Return float64 [targets, horizons]: the conditional median at each test origin, if the process is known."""
+    if "optimum" not in encoded.arrays:
+        return None
+    return encoded.arrays["optimum"][targets(encoded, "test")[0]]

@@ -17,6 +17,7 @@ from pipeline.tasks.forecasting.score import (
     coverage,
     interval,
     losses,
+    optimum,
     score,
     score_free_run,
 )
@@ -71,4 +72,5 @@ TASK = Task(
     comparison="Diebold–Mariano",
     row_ids=row_ids,
     raw_rows=raw_rows,
+    optimum=optimum,
 )

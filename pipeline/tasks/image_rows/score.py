@@ -26,3 +26,8 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
     """Return float64 [test images]: 1 where the predicted class is wrong, 0 where it is right."""
     return np.asarray(predictions.argmax(axis=1) != encoded.arrays["test_y"], np.float64)
+
+
+def optimum(encoded: Encoded, fold: int = 0) -> NDArray[Any] | None:
+    """Return float32 [test images, classes]: the probability of each class given the image, if the process is known."""
+    return encoded.arrays.get("optimum")

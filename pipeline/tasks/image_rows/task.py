@@ -11,7 +11,7 @@ from pipeline.tasks.image_rows.answers import answer
 from pipeline.tasks.image_rows.baselines import baselines
 from pipeline.tasks.image_rows.prepare import encode, fitted
 from pipeline.tasks.image_rows.raw_rows import raw_rows, row_ids
-from pipeline.tasks.image_rows.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, losses, score
+from pipeline.tasks.image_rows.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, losses, optimum, score
 
 ACCURACY = PRIMARY_METRIC.shown("accuracy", unit="%")
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
@@ -53,4 +53,5 @@ TASK = Task(
     comparison="McNemar",
     row_ids=row_ids,
     raw_rows=raw_rows,
+    optimum=optimum,
 )

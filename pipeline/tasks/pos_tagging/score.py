@@ -39,3 +39,10 @@ def _unknown(encoded: Encoded, split: str) -> NDArray[np.bool_]:
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:
     """Return float64 [test words]: 1 where the predicted tag is wrong, 0 where it is right."""
     return np.asarray(predictions != encoded.arrays["tags"][in_split(encoded, "test")], np.float64)
+
+
+def optimum(encoded: Encoded, fold: int = 0) -> NDArray[Any] | None:
+    """Return int16 [test words]: the likeliest tag of each word given its sentence, if the process is known."""
+    if "optimum" not in encoded.arrays:
+        return None
+    return encoded.arrays["optimum"][in_split(encoded, "test")]

@@ -11,7 +11,7 @@ from pipeline.tasks.pos_tagging.answers import answer
 from pipeline.tasks.pos_tagging.baselines import baselines
 from pipeline.tasks.pos_tagging.prepare import encode, fitted
 from pipeline.tasks.pos_tagging.raw_rows import raw_rows, row_ids
-from pipeline.tasks.pos_tagging.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, losses, score
+from pipeline.tasks.pos_tagging.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, losses, optimum, score
 
 ACCURACY = PRIMARY_METRIC.shown("word accuracy", unit="%")
 TAGS = {"words": ["The"], "tags": ["DT"]}
@@ -54,4 +54,5 @@ TASK = Task(
     comparison="bootstrap of sentences",
     row_ids=row_ids,
     raw_rows=raw_rows,
+    optimum=optimum,
 )

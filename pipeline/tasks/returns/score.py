@@ -75,3 +75,8 @@ def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> Floats
     rmse = np.sqrt(np.mean(squared))
     naive = np.sqrt(np.mean(truth**2))
     return np.asarray((rmse + squared / max(rmse, np.finfo(np.float64).tiny)) / 2 / naive, np.float64)
+
+
+def optimum(encoded: Encoded, fold: int = 0) -> NDArray[Any] | None:
+    """Return float64 [test days]: the conditional mean of the return, which is zero if the process is a martingale."""
+    return np.zeros(len(days(encoded, "test", fold))) if encoded.summary.get("martingale") else None

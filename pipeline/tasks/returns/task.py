@@ -17,6 +17,7 @@ from pipeline.tasks.returns.score import (
     coverage,
     interval,
     losses,
+    optimum,
     score,
     score_origins,
 )
@@ -69,4 +70,5 @@ TASK = Task(
     comparison="Diebold–Mariano",
     row_ids=row_ids,
     raw_rows=raw_rows,
+    optimum=optimum,
 )

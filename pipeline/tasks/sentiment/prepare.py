@@ -61,6 +61,8 @@ def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:
         "counts": np.pad(counts.take(numbers, axis=2), ((0, 0), (0, 0), (FIRST_ID, 0))),
         **pack([record.texts[i] for i in chosen]),
     }
+    if record.optimum is not None:
+        arrays["optimum"] = record.optimum[chosen]
     summary = {"folds": row.folds, "texts": len(chosen), **dropped, "findings": dict(record.findings)}
     examples = {name: int(np.sum(split[0] == part)) for part, name in enumerate(SPLITS)}
     return Encoded(arrays, encoder, examples, summary)

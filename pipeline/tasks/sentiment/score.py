@@ -33,3 +33,10 @@ def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArra
     """Return float64 [test texts]: 1 where the predicted class is wrong, 0 where it is right."""
     truth = encoded.arrays["labels"][encoded.arrays["split"][fold] == TEST]
     return np.asarray(predictions.argmax(axis=1) != truth, np.float64)
+
+
+def optimum(encoded: Encoded, fold: int = 0) -> NDArray[Any] | None:
+    """Return float32 [test texts, classes]: the probability of each class given the text, if the process is known."""
+    if "optimum" not in encoded.arrays:
+        return None
+    return np.asarray(encoded.arrays["optimum"][encoded.arrays["split"][fold] == TEST])

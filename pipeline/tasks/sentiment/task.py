@@ -11,7 +11,7 @@ from pipeline.tasks.sentiment.answers import answer
 from pipeline.tasks.sentiment.baselines import baselines
 from pipeline.tasks.sentiment.prepare import encode, fitted
 from pipeline.tasks.sentiment.raw_rows import raw_rows, row_ids
-from pipeline.tasks.sentiment.score import BOOTSTRAP_BLOCK, MONITOR, PRIMARY_METRIC, losses, score
+from pipeline.tasks.sentiment.score import BOOTSTRAP_BLOCK, MONITOR, PRIMARY_METRIC, losses, optimum, score
 
 ACCURACY = PRIMARY_METRIC.shown("accuracy", unit="%")
 LOG_LOSS = MONITOR.shown("log loss")
@@ -54,4 +54,5 @@ TASK = Task(
     comparison="McNemar",
     row_ids=row_ids,
     raw_rows=raw_rows,
+    optimum=optimum,
 )
