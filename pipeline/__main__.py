@@ -55,6 +55,12 @@ def _sync(project: Project, arguments: argparse.Namespace) -> None:
     print(f"{sync(project)} journals sent to MLflow")
 
 
+def _repro(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.reproduce import repro
+
+    repro.run(project)
+
+
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.download import probe
 
@@ -189,6 +195,7 @@ def _answers(
 
 
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
+    "repro": (_repro, "run all stages that are new or changed; make repro"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
