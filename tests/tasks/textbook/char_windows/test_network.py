@@ -182,7 +182,7 @@ def test_a_sequence_model_writes_from_its_prompt_with_the_state_passed_on(monkey
 
 def test_listening_changes_nothing_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.tasks.textbook.char_windows.network.CHECKPOINT_LENGTH", 5)
-    net, made = network(dropout=0.3, embedding=4), encoded(stride=5)
+    net, made = network(dropout=0.3, embedding=4, epochs=2), encoded(stride=5)
     heard = Trainer(TASK, net, made)._fit(1, 0, ("train",), None, "heard")
     deaf = Trainer(TASK, net, made)
     deaf.predictor = replace(deaf.predictor, checkpoint=None)
