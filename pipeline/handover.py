@@ -180,6 +180,7 @@ def _passing_signals_on(connection: socket.socket) -> Iterator[None]:
 def _end_like(code: int) -> int:
     """Return the exit code, or die of the signal that ended the stage, as DVC would have seen it."""
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # nobody can handle SIGKILL
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code

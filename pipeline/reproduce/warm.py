@@ -9,34 +9,21 @@ operation and must not connect to MLflow: threads and connections do not survive
 import contextlib
 import ctypes
 import gc
-import importlib
 import io
 import os
-import pkgutil
 import selectors
 import signal
 import socket
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.handover import FORKED, ROOT, VARIABLE, address, peer, receive, send
 
-LATE = (  # what stages import inside functions
-    "nltk.tag.perceptron",
-    "nltk.tokenize",
-    "scipy.special",
-    "sklearn.datasets",
-    "sklearn.feature_extraction.text",
-    "sklearn.linear_model",
-    "sklearn.pipeline",
-    "sklearn.svm",
-)
-OF_NO_STAGE = ("__main__", "promotion", "reproduce", "serving")
 VARIES = ("DVC_STAGE", "OLDPWD", "PWD", "SHLVL", "_")  # variables that differ from stage to stage
 PR_SET_PDEATHSIG = 1
 ORDER_SECONDS = 5.0  # to receive an order
@@ -74,7 +61,11 @@ def main(argv: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     before = fingerprint(ROOT)
     with _ending_with(watch):
+        from pipeline.reproduce.preload import preload
+
         preload()
+    gc.collect()
+    gc.freeze()  # the collector would write to the memory that the stages share
     listener.listen()
     order = Server(listener, watch, before).serve()
     if order is not None:
@@ -114,24 +105,6 @@ def fingerprint(root: Path) -> dict[str, tuple[int, int, int]]:
                 status = entry.stat()
                 found[entry.path] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return found
-
-
-def preload() -> None:
-    """Import the modules of all stages, and what they import: TensorFlow, Keras, MLflow, scikit-learn and others."""
-    import pipeline
-    from pipeline.tracking.store import import_mlflow
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in LATE:
-            importlib.import_module(name)
-        for module in pkgutil.walk_packages(pipeline.__path__, "pipeline."):
-            if module.name.split(".")[1] not in OF_NO_STAGE:
-                importlib.import_module(module.name)
-        import_mlflow()
-        importlib.import_module("mlflow.pyfunc")
-    gc.collect()
-    gc.freeze()  # the collector would write to the memory that the stages share
 
 
 @dataclass
@@ -261,9 +234,15 @@ def _kill(stage: Stage) -> None:
             kill(stage.pid, signal.SIGKILL)
 
 
-def settings(environment: dict[str, str]) -> dict[str, str]:
-    """The environment without what differs from stage to stage and changes nothing."""
-    return {name: value for name, value in environment.items() if name not in VARIES}
+def settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what differs from stage to stage and changes nothing.
+
+    Each Python of .venv adds its folder to PATH once more: of equal folders, the first counts.
+    """
+    kept = {name: value for name, value in environment.items() if name not in VARIES}
+    if "PATH" in kept:
+        kept["PATH"] = os.pathsep.join(dict.fromkeys(kept["PATH"].split(os.pathsep)))
+    return kept
 
 
 def run(order: Order) -> Any:
