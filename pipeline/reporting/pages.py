@@ -57,25 +57,6 @@ def index(
     )
 
 
-def summary(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return the figures that `dvc metrics` and `dvc exp show` print, by experiment.
-
-    There is no skill against an exact baseline. results: the metrics of each experiment.
-    """
-    return {metrics["experiment"]: {k: v for k, v in _compact(metrics).items() if v is not None} for metrics in results}
-
-
-def _compact(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    against = metrics["against_baseline"]
-    return {
-        "score": against["score"],
-        "baseline": against["baseline_score"],
-        "skill": against["skill"],
-        "parameters": metrics["parameters"],
-        "train_seconds": metrics["train_seconds"],
-    }
-
-
 def tally(results: Sequence[Result]) -> str:
     """Count the verdicts on all experiments, in one sentence."""
     verdicts = Counter(against_baseline(result).verdict for result in results)

@@ -38,6 +38,7 @@ def run(project: Project, name: str) -> None:
     ids = {"run_id": record["run_id"], "model_id": record["model_id"], "run": identity.identity}
     metrics = {**fit, **figures, "baselines": baselines, "against_baseline": against, **ids}
     artifacts.save_json(project.metrics(row.dataset, name), metrics)
+    artifacts.save_json(project.scores(name), scoring.columns(metrics))
     spool(build.evaluation(identity, metrics), project)
     gain = "" if against["skill"] is None else f"; skill {against['skill']:+.1%}"
     print(

@@ -1,4 +1,4 @@
-"""index [textbook]: one page over all data sets of a file of settings, and the numbers that DVC's tables print."""
+"""index [textbook]: one page over all data sets of a file of settings."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,6 @@ def _main(project: Project, params: Params) -> None:
     shown = [result for rows in results.values() for result in rows]
     sections = {dataset: _section(project, dataset, textbook=False) for dataset in results}
     link = project.textbook_index.name if params.datasets_of(TEXTBOOK) else None
-    artifacts.save_json(project.summary, pages.summary([result.metrics for result in shown]))
     artifacts.save_text(project.index, pages.index(shown, sections, link=link))
     print(f"reports/index.html: {len(shown)} experiments on {len(results)} data sets")
 
@@ -47,7 +46,6 @@ def _textbook(project: Project, params: Params) -> None:
     both = [*shown, *(result for rows in held_out.values() for result in rows)]
     table = printed.table({result.metrics["experiment"]: result for result in both})
     sections = {dataset: _section(project, dataset, textbook=True) for dataset in results}
-    artifacts.save_json(project.textbook_summary, pages.summary([result.metrics for result in shown]))
     artifacts.save_text(project.textbook_index, pages.index(shown, sections, textbook=table, link=project.index.name))
     artifacts.save_text(project.textbook_table, tables.markdown(table))
     print(f"reports/textbook.html: {len(shown)} experiments on {len(results)} data sets")
