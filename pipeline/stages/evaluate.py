@@ -8,7 +8,7 @@ from pipeline.evaluation.optimum import against_optimum, refuse_a_leak
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 from pipeline.tracking import build
-from pipeline.tracking.delivery import spool
+from pipeline.tracking.delivery import spool, waiting
 
 
 def run(project: Project, name: str) -> None:
@@ -47,3 +47,4 @@ def run(project: Project, name: str) -> None:
         + gain
         + (" (synthetic data)" if fit["edition"] == "synthetic" else "")
     )
+    print(waiting(project))

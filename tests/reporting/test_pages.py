@@ -161,7 +161,10 @@ def test_a_page_of_one_data_set_of_ones_own(project: Project) -> None:
 def test_synthetic_data_is_named_on_top_and_in_every_row_that_shows_it(
     page: Page, shown: dict[str, Mapping[str, Any]], finished: Project
 ) -> None:
-    assert "Synthetic data: small files, drawn from known processes. The figures say nothing about the published data" in page.text
+    assert (
+        "Synthetic data: small files, drawn from known processes. The figures say nothing about the published data"
+        in page.text
+    )
     for name, metrics in shown.items():
         assert ("synthetic data" in row_of(page, name)) == (metrics["edition"] == "synthetic"), name
     assert "synthetic data" in (finished.report("umich") / "table.md").read_text()
@@ -246,6 +249,17 @@ def test_a_removed_experiment_is_shown_nowhere(project: Project) -> None:
     shown = project.index.read_text() + (project.report("digits") / "table.md").read_text()
     assert "digits-lstm" not in shown
     assert "digits" in shown
+
+
+def test_a_section_with_a_removed_experiment_says_so(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    index.run(project)
+    assert "rows were removed" not in project.index.read_text() and "prune" not in capsys.readouterr().err
+    params = "\n".join(line for line in PARAMS.splitlines() if "digits-lstm" not in line)
+    (project.root / "params.yaml").write_text(params)
+    index.run(project)
+    assert "This part still shows digits-lstm, whose rows were removed" in Page(project.index.read_text()).text
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "prune" in line)
+    assert line.startswith("The page still shows digits-lstm, without a row; `python -m pipeline prune`")
 
 
 @pytest.mark.parametrize("kind", ["metrics", "curves"])

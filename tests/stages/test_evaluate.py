@@ -126,9 +126,7 @@ def test_baselines_stand_beside_the_figures(task: str, trained: Project, experim
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_dvc_prints_a_few_columns_of_each_experiment(
-    task: str, trained: Project, experiments: dict[str, str]
-) -> None:
+def test_dvc_prints_a_few_columns_of_each_experiment(task: str, trained: Project, experiments: dict[str, str]) -> None:
     name, metric = experiments[task], TASKS[task].primary_metric.name
     found, columns = metrics_of(trained, name), artifacts.load_json(trained.scores(name))
     against = found["against_baseline"]
