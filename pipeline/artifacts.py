@@ -77,6 +77,11 @@ class Project:
         return self.root / "reports" / ("textbook" if textbook else "sections") / dataset
 
     @property
+    def plots(self) -> Path:
+        """Return the file that tells DVC what `dvc plots` draws."""
+        return self.root / "reports" / "dvc.yaml"
+
+    @property
     def index(self) -> Path:
         return self.root / "reports" / "index.html"
 

@@ -13,7 +13,8 @@ from pipeline.reporting import pages, tables
 from pipeline.reporting import textbook as printed
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
-from pipeline.tasks import task_named
+from pipeline.tasks import primary_metrics, task_named
+from pipeline.tracking import plots
 from pipeline.tracking.delivery import sync
 
 Results = Mapping[str, Sequence[Result]]  # by data set
@@ -26,6 +27,7 @@ def run(project: Project, page: str | None = None) -> None:
         _main(project, params)
     else:
         _textbook(project, params)
+    plots.write(project, params, primary_metrics())
     _send(project)
 
 

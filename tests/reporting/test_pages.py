@@ -1,6 +1,5 @@
 """The page and its sections, as the person who opens them sees them."""
 
-import json
 import re
 import shutil
 import time
