@@ -20,7 +20,7 @@ EXTRA = "electricity-day"
 EXTRA_DATASET = {"source": "electricity", "task": "forecasting", "horizons": [8, 4], "seasonal_periods": [96]}
 EXTRA_EXPERIMENT = {
     "dataset": EXTRA, "task": "forecasting", "cell": "gru", "units": 4, "stateful": True, "time_steps": 24,
-    "batch_size": 32, "synthetic_epochs": 1, "learning_rate": 0.01,
+    "batch_size": 32, "epochs": 1, "learning_rate": 0.01,
 }  # fmt: skip
 
 

@@ -215,7 +215,7 @@ experiments:
     recipe: none
     cell: simple_rnn
     units: 4
-    synthetic_epochs: 1
+    epochs: 1
 """
 
 

@@ -19,7 +19,7 @@ sources: {}
 own:
   diary: {path: my/diary.txt, reader: own_text}
 recipes:
-  small: {units: 8, embedding: 4, batch_size: 4, time_steps: 25, epochs: 2, synthetic_epochs: 2}
+  small: {units: 8, embedding: 4, batch_size: 4, time_steps: 25, epochs: 2}
 datasets:
   diary: {source: diary, task: char_lm}
 experiments:

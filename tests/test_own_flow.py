@@ -29,10 +29,9 @@ SMALL: dict[str, dict[str, Any]] = {
         "batch_size": 4,
         "learning_rate": 0.02,
         "epochs": 10,
-        "synthetic_epochs": 10,
     },
-    "diary": {"units": 8, "embedding": 8, "learning_rate": 0.02, "epochs": 4, "synthetic_epochs": 4},
-    "meter": {"units": 8, "batch_size": 4, "time_steps": 12, "epochs": 2, "synthetic_epochs": 2},
+    "diary": {"units": 8, "embedding": 8, "learning_rate": 0.02, "epochs": 4},
+    "meter": {"units": 8, "batch_size": 4, "time_steps": 12, "epochs": 2},
 }
 WORDS = {
     "bad": ["awful", "broken", "late"],
@@ -60,7 +59,7 @@ def params(small: bool) -> str:
             assert rows.keys() == {name}
             merged.setdefault(table, {}).update(rows)
         if small:
-            merged["experiments"][name] |= {"epochs": 1, "synthetic_epochs": 1} | SMALL[name]
+            merged["experiments"][name] |= {"epochs": 1} | SMALL[name]
     if small:
         merged["datasets"]["reviews"] |= {"folds": 1, "test": 0.3, "char_ngrams": 0}
         merged["datasets"]["meter"] |= {"horizons": [1, 4], "seasonal_periods": [24]}

@@ -47,7 +47,7 @@ own: {}
 datasets:
   cosine: {source: cosine, task: cosine_windows}
 experiments:
-  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 8, learning_rate: 0.01, synthetic_epochs: 2}
+  cosine: {dataset: cosine, task: cosine_windows, cell: simple_rnn, units: 8, learning_rate: 0.01, epochs: 2}
 """
 PASSWORDS = {who: secrets.token_hex(16) for who in ("postgres", "mlflow", "admin", "ann", "bob", "carl")}
 

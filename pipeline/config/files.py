@@ -6,6 +6,7 @@ from typing import Any
 
 MAIN = "params.yaml"
 TEXTBOOK = "textbook/params.yaml"  # may be missing
+SYNTHETIC = "synthetic"  # the block of settings that replace others in the edition of that name
 TEXTBOOK_STAGES = "textbook/dvc.yaml"
 Table = dict[str, Any]
 
@@ -32,4 +33,21 @@ class Files:
     def recipe_of(self, experiment: str) -> str | None:
         """The recipe that the experiment names."""
         row = self.row("experiments", experiment)
-        return row.get("recipe") if isinstance(row, dict) else None
+        name = row.get("recipe") if isinstance(row, dict) else None
+        return name if isinstance(name, str) else None
+
+    def recipe(self, experiment: str) -> Table:
+        """The settings of the recipe that the experiment names, or none."""
+        name = self.recipe_of(experiment)
+        recipe = self.rows(self.file_of("experiments", experiment), "recipes").get(name) if name else None
+        return recipe if isinstance(recipe, dict) else {}
+
+    def synthetic(self, experiment: str) -> Table:
+        """The settings that replace others in the synthetic edition: those of the recipe's block, then of the row's."""
+        return {**block(self.recipe(experiment)), **block(self.row("experiments", experiment))}
+
+
+def block(row: Any) -> Table:
+    """The block `synthetic` of a row, or none."""
+    written = row.get(SYNTHETIC) if isinstance(row, dict) else None
+    return written if isinstance(written, dict) else {}

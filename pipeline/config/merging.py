@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.config import defaults
-from pipeline.config.files import MAIN, TEXTBOOK, Files, Table
+from pipeline.config.files import MAIN, SYNTHETIC, TEXTBOOK, Files, Table, block
 from pipeline.config.messages import Mistake
 
 SHARED = ("sources", "recipes", "datasets", "experiments")  # the tables that both files may have
 OF_ROWS = ("dataset", "task", "recipe")  # what dvc.yaml looks up in an experiment's row
 
 
-def merged(files: Files) -> Table:
-    """One set of tables, in which an experiment has its recipe's settings, and tasks have their short names."""
+def merged(files: Files, edition: Any) -> Table:
+    """One set of tables, in which an experiment has its recipe's settings, and tasks have their short names.
+
+    In the edition "synthetic", the settings of the blocks `synthetic` replace the others.
+    """
     both = dict(files.raw[MAIN])
     for table in SHARED:
         ours, theirs = both.get(table), files.rows(TEXTBOOK, table)
@@ -20,11 +23,11 @@ def merged(files: Files) -> Table:
             both[table] = {**theirs, **(ours or {})}
     for table in ("datasets", "experiments"):
         if isinstance(both.get(table), dict):
-            both[table] = {name: _merged_row(files, table, name, row) for name, row in both[table].items()}
-    return both
+            both[table] = {name: _merged_row(files, table, name, row, edition) for name, row in both[table].items()}
+    return {**both, "edition": edition} if "edition" in both else both
 
 
-def _merged_row(files: Files, table: str, name: str, row: Any) -> Any:
+def _merged_row(files: Files, table: str, name: str, row: Any, edition: Any) -> Any:
     if not isinstance(row, dict):
         return row
     shorts = {folder: task for task, folder in defaults.folders().items()}
@@ -32,26 +35,27 @@ def _merged_row(files: Files, table: str, name: str, row: Any) -> Any:
         row = {**row, "task": shorts.get(row["task"], row["task"])}
     if table != "experiments":
         return row
-    recipe = _recipe(files, name)
-    return {**recipe, **{key: value for key, value in row.items() if key != "recipe"}}
+    settings = {**files.recipe(name), **row, **(files.synthetic(name) if edition == SYNTHETIC else {})}
+    return {key: value for key, value in settings.items() if key not in ("recipe", SYNTHETIC)}
 
 
-def _recipe(files: Files, experiment: str) -> Table:
-    name, recipes = files.recipe_of(experiment), files.rows(files.file_of("experiments", experiment), "recipes")
-    recipe = recipes.get(name) if isinstance(name, str) else None
-    return recipe if isinstance(recipe, dict) else {}
+def placed(files: Files, mistake: Mistake, edition: Any) -> Mistake:
+    """The mistake with the place at which the setting is written: its file, its row or that of the recipe, its block.
 
-
-def placed(files: Files, mistake: Mistake) -> Mistake:
-    """The mistake with the place at which the setting is written: its file, and its row or that of the recipe."""
+    edition: the one for which the tables were merged.
+    """
     if len(mistake.where) < 2 or mistake.file:
         return mistake
     table, name, *settings = mistake.where
     key, file = (table, name), files.file_of(table, name)
     row = files.row(*key)
     own = row if isinstance(row, dict) else {}
-    if table == "experiments" and settings and settings[0] in _recipe(files, name).keys() - own.keys():
-        table, name = "recipes", str(files.recipe_of(name))
+    if table == "experiments" and settings:
+        recipe, setting = files.recipe(name), settings[0]
+        if edition == SYNTHETIC and setting in files.synthetic(name):
+            own, recipe, settings = block(own), block(recipe), [SYNTHETIC, *settings]
+        if setting in recipe.keys() - own.keys():
+            table, name = "recipes", str(files.recipe_of(name))
     return Mistake((table, name, *settings), mistake.what, file)
 
 
@@ -65,6 +69,7 @@ def mistakes(files: Files, *, with_dvc: bool) -> Iterator[Mistake]:
             yield Mistake((table, str(name)), f"the name is taken in {MAIN}; choose another", TEXTBOOK)
     for file in files.raw:
         yield from _of_recipes(files, file, with_dvc=with_dvc)
+        yield from _of_blocks(files, file)
         if with_dvc:
             yield from _of_tasks(files, file)
 
@@ -85,6 +90,19 @@ def _of_recipes(files: Files, file: str, *, with_dvc: bool) -> Iterator[Mistake]
         for key in OF_ROWS:
             if isinstance(row, dict) and key in row:
                 yield Mistake(("recipes", str(name), key), "belongs in the rows of experiments", file)
+
+
+def _of_blocks(files: Files, file: str) -> Iterator[Mistake]:
+    for table in ("recipes", "experiments"):
+        for name, row in files.rows(file, table).items():
+            written = row.get(SYNTHETIC, {}) if isinstance(row, dict) else {}
+            where = (table, str(name), SYNTHETIC)
+            if not isinstance(written, dict):
+                yield Mistake(where, f"found {written!r}; a block of settings, such as {{epochs: 5}}", file)
+                continue
+            for key in (*OF_ROWS, SYNTHETIC):
+                if key in written:
+                    yield Mistake((*where, key), "holds in both editions; write it outside the block", file)
 
 
 def _of_tasks(files: Files, file: str) -> Iterator[Mistake]:

@@ -6,12 +6,13 @@ from typing import Any
 from pipeline.config.schema.values import FORMER_EDITIONS
 
 _COVARIATES = {"extras": "covariates"}
+_IN_BLOCK = ("sample_epochs", "synthetic_epochs")
 SETTINGS: dict[str, dict[str, str]] = {
     "own": _COVARIATES,
     "datasets": {**_COVARIATES, "seasons": "seasonal_periods", "season_means": "seasonal_means"},
     "experiments": {
         "batch": "batch_size",
-        "sample_epochs": "synthetic_epochs",
+        **dict.fromkeys(_IN_BLOCK, "epochs, in the block synthetic"),
         "average": "ema_momentum",
         "keep": "restore_weights",
     },
@@ -48,8 +49,9 @@ def value(name: str, former: object) -> str | None:
 
 def current(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a stored network (network.json) by the present names of its settings."""
+    row = {name: v for name, v in row.items() if name not in _IN_BLOCK}
     if "batch" not in row:
-        return dict(row)
+        return row
     renamed = {**SETTINGS["experiments"], **_DROPOUT.get(row["task"], {})}
     return {renamed.get(name, name): v for name, v in row.items() if name != "input_dropout" or name in renamed}
 

@@ -22,7 +22,7 @@ from PIL import Image
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)), (0, (1, 2)))
 HATCHES = ("//", "..", "xx", "--")
-RIVAL, TRUTH = "#777777", "#222222"
+RIVAL, TRUTH, BEST = "#777777", "#222222", "#2E7D32"
 NARROW, WIDE = 5.0, 10.2
 STYLE: Any = {
     "font.size": 9,
@@ -116,8 +116,11 @@ def _draw_lines(axes: Any, curves: Sequence[Line], marker: str = "") -> None:
         axes.plot(line.x, line.y, label=line.name, marker=marker, markersize=3, **style)
 
 
-def ranking(rows: Sequence[tuple[str, float, float, str, bool]], x_label: str) -> bytes:
-    """Draw a dot for each (name, value, standard deviation or 0, value in words, is an experiment), from the top."""
+def ranking(rows: Sequence[tuple[str, float, float, str, bool]], x_label: str, optimum: float | None = None) -> bytes:
+    """Draw a dot for each (name, value, standard deviation or 0, value in words, is an experiment), from the top.
+
+    optimum: the best possible value, drawn as a vertical line.
+    """
     with canvas(NARROW, 0.75 + 0.3 * len(rows)) as (figure, png):
         axes = figure.subplots()
         for i, (_, value, spread, words, ours) in enumerate(rows):
@@ -126,6 +129,8 @@ def ranking(rows: Sequence[tuple[str, float, float, str, bool]], x_label: str) -
             )
             axes.errorbar(value, i, xerr=spread or None, markersize=6, capsize=3, **look)
             axes.annotate(words, (value, i), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+        if optimum is not None:
+            axes.axvline(optimum, color=BEST, linewidth=1.2, zorder=0)
         axes.set_yticks(range(len(rows)), [row[0] for row in rows])
         for text, row in zip(axes.get_yticklabels(), rows, strict=True):
             text.set_fontweight("bold" if row[4] else "normal")

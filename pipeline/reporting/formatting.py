@@ -54,6 +54,11 @@ def skill(number: float | None) -> str:
     return "< −999 %" if number < -9.99 else f"{_with_sign(100 * number, 1 if abs(number) < 0.1 else 0)} %"
 
 
+def share(number: float | None) -> str:
+    """Return a share of the way to the optimum in percent; a dash if there is no way to go."""
+    return "–" if number is None else skill(number) if number < 0 else f"{100 * number:.0f} %"
+
+
 def plain(number: float) -> str:
     """Return the number without a unit, with three digits or a few more; in powers of ten only below 0.001."""
     if 0 < abs(number) < 0.001:

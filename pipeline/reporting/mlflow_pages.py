@@ -48,6 +48,7 @@ def run(data: ReportData, experiment: Experiment) -> str:
         ("data", _data(data, metrics)),
         ("measure", f"test {metric.label}, {_better(metric)}"),
         ("skill", _skill(against)),
+        *([("optimum", _optimum(result))] if result.against_optimum else []),
         ("cost", _cost(metrics)),
         ("reproduce", "`{tag:remake}`"),
     )
@@ -119,6 +120,12 @@ def _skill(against: Mapping[str, Any]) -> str:
         return "none: the baseline makes no error"
     meaning = " of the baseline's error is gone" if skill >= 0 else ": the error is larger than the baseline's"
     return f"{formatting.skill(skill)}{meaning}"
+
+
+def _optimum(result: Result) -> str:
+    limit = result.against_optimum
+    assert limit is not None
+    return f"{formatting.value(result.metric, limit['score'])} is the best possible on these data; {tables.way(limit)}"
 
 
 def _chance(comparison: Comparison) -> str:

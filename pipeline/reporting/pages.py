@@ -14,7 +14,7 @@ from pipeline.reporting import formatting
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, against_baseline
 from pipeline.reporting.elements import Element, Table
 from pipeline.reporting.report_data import ReportData, Result
-from pipeline.reporting.tables import badge, interval, overall, ranked
+from pipeline.reporting.tables import badge, interval, overall, ranked, way
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -93,9 +93,12 @@ def story(data: ReportData) -> str:
     cell = result.metrics["cell"]
     ahead = "" if len(data.experiments) == 1 else f"Best of {len(data.experiments)} experiments: "
     ours, theirs = (formatting.value(metric, against[key]) for key in ("score", "baseline_score"))
+    limit = result.against_optimum
+    optimum = f" Best possible: {formatting.value(metric, limit['score'])}, {way(limit)}." if limit else ""
     return (
         f"{ahead}{best} ({formatting.CELLS.get(cell, cell)}), {metric.label} {ours}. "
         f"Best baseline: {against['baseline']}, {theirs}. {_sentence(comparison.verdict)}: {interval(comparison)}."
+        f"{optimum}"
     )
 
 

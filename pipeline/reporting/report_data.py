@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ class Result:
         against: Mapping[str, Any] = self.metrics["against_baseline"]
         return against
 
+    @property
+    def against_optimum(self) -> Mapping[str, Any] | None:
+        """Return the comparison with the best possible predictor; None for data from an unknown process."""
+        return self.metrics.get("against_optimum")
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -68,7 +73,11 @@ class Experiment:
 
 @dataclass(frozen=True)
 class ReportData:
-    """A data set and all its results. `experiments`: at least one, in the order of params.yaml."""
+    """A data set and all its results.
+
+    `experiments`: at least one, in the order of params.yaml. `optimum`: the test figures of the best possible
+    predictor, empty for data from an unknown process.
+    """
 
     dataset: str
     task: Task
@@ -76,6 +85,7 @@ class ReportData:
     experiments: Sequence[Experiment]
     baselines: Mapping[str, Mapping[str, float]]
     baseline_predictions: Predictions
+    optimum: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -110,6 +120,7 @@ def load(project: Project, task: Task, dataset: str, names: Sequence[str]) -> Re
         experiments,
         artifacts.load_json(baselines / "metrics.json"),
         artifacts.load_arrays(baselines / "predictions.npz"),
+        artifacts.load_json(baselines / "optimum.json"),
     )
 
 

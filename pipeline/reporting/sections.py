@@ -48,12 +48,19 @@ def _ranking(data: ReportData) -> Picture:
             )
         )
     label = f"{metric.label}{' (%)' if formatting.scale(metric) > 1 else ''}"
+    best = data.optimum.get(metric.name)
+    ranking = ", ".join(f"{name} {words}" for name, _, _, words, _ in rows)
+    caption = "Dots: experiments, ± one standard deviation over networks. Grey diamonds: baselines."
+    if best is not None:
+        shown = formatting.value(metric, best)
+        ranking += f"; optimum {shown}"
+        caption += f" Green line: the best possible score on these data, {shown}."
     return Picture(
         "scores",
         f"Test {metric.label}",
-        f"{metric.label}, best first: " + ", ".join(f"{name} {words}" for name, _, _, words, _ in rows),
-        charts.ranking(rows, label),
-        "Dots: experiments, ± one standard deviation over networks. Grey diamonds: baselines.",
+        f"{metric.label}, best first: {ranking}",
+        charts.ranking(rows, label, None if best is None else best * formatting.scale(metric)),
+        caption,
     )
 
 

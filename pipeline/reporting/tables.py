@@ -13,18 +13,21 @@ from pipeline.reporting.report_data import ReportData, Result
 
 NBSP = "\N{NO-BREAK SPACE}"
 MARKS = {BETTER: "good", WORSE: "bad", UNCLEAR: "even", "": ""}
+OPTIMUM = "optimum"
 OVERALL = (
-    "experiment", "data set", "cell", "test score", "best baseline", "skill", "against the baseline", "parameters",
-    "training", "epochs",
+    "experiment", "data set", "cell", "test score", "best baseline", OPTIMUM, "skill", "against the baseline",
+    "parameters", "training", "epochs",
 )  # fmt: skip
 
 
 def overall(results: Sequence[Result]) -> Table:
-    """Return a row for each experiment of every data set."""
-    return Table("All experiments", OVERALL, [_overall_row(result) for result in results])
+    """Return a row for each experiment of every data set; with a column for the optimum if one is known."""
+    known = any(result.against_optimum for result in results)
+    header = [name for name in OVERALL if known or name != OPTIMUM]
+    return Table("All experiments", header, [_overall_row(result, known=known) for result in results])
 
 
-def _overall_row(result: Result) -> list[Cell]:
+def _overall_row(result: Result, *, known: bool) -> list[Cell]:
     metrics, against, metric = result.metrics, result.against, result.metric
     return [
         Cell(metrics["experiment"], badge=badge(metrics)),
@@ -32,12 +35,26 @@ def _overall_row(result: Result) -> list[Cell]:
         Cell(formatting.CELLS.get(metrics["cell"], metrics["cell"])),
         Cell(score(result), number=True, note=f"{metric.label} {formatting.direction(metric)}"),
         Cell(formatting.value(metric, against["baseline_score"]), number=True, note=against["baseline"]),
+        *([_optimum(result)] if known else []),
         Cell(formatting.skill(against["skill"]), number=True),
         verdict(against_baseline(result)),
         Cell(formatting.count(metrics["parameters"]), number=True),
         Cell(formatting.duration(metrics["train_seconds"]), number=True),
         Cell(formatting.count(metrics["epochs"]), number=True, note=networks(metrics)),
     ]
+
+
+def _optimum(result: Result) -> Cell:
+    best = result.against_optimum
+    if best is None:
+        return Cell("–", number=True)
+    return Cell(formatting.value(result.metric, best["score"]), number=True, note=way(best))
+
+
+def way(against_optimum: Mapping[str, Any]) -> str:
+    """Return how far a network came from the best baseline to the optimum, in words."""
+    share = against_optimum["share"]
+    return "reached by the baseline" if share is None else f"{formatting.share(share)} of the way"
 
 
 def score(result: Result) -> str:
@@ -99,16 +116,22 @@ def _by_horizon(data: ReportData) -> Table:
             coverage = f"{100 * figures[inside]:.1f} %" if inside in figures else ""
             shown = formatting.value(data.task.metric(mae), figures[mae], spread)
             cells.append(Cell(shown, number=True, note=coverage))
+        if data.optimum:
+            cells.insert(1, Cell(formatting.value(data.task.metric(mae), data.optimum[mae]), number=True))
         rows.append(cells)
     unit = f" in {encoder['unit']}" if encoder["unit"] else ""
     caption = f"Mean absolute error{unit} ↓, and the share of test values inside the 90 % interval."
-    return Table("Scores by horizon", ("steps ahead", *(name for name, _ in order)), rows, caption, key="horizons")
+    header = ("steps ahead", *([OPTIMUM] if data.optimum else []), *(name for name, _ in order))
+    return Table("Scores by horizon", header, rows, caption, key="horizons")
 
 
 def _scores(data: ReportData, metrics: Sequence[Metric]) -> Table:
     ours = {experiment.name: experiment.metrics for experiment in data.experiments}
     order = ranked(data)
     rows = []
+    if data.optimum:
+        best = [formatting.value(m, data.optimum[m.name]) if m.name in data.optimum else "–" for m in metrics]
+        rows.append([Cell(OPTIMUM, note="the best possible"), *(Cell(text, number=True) for text in best)])
     for name, is_ours in order:
         figures = ours[name]["test"] if is_ours else data.baselines[name]
         spread = ours[name].get("test_sd", {}) if is_ours else {}
@@ -119,7 +142,7 @@ def _scores(data: ReportData, metrics: Sequence[Metric]) -> Table:
         rows.append([first, *(Cell(text, number=True) for text in shown)])
     header = ("test scores", *(f"{m.label} {formatting.direction(m)}" for m in metrics))
     caption = _scores_caption(data)
-    strong = frozenset(i for i, (_, is_ours) in enumerate(order) if is_ours)
+    strong = frozenset(i for i, (_, is_ours) in enumerate(order, bool(data.optimum)) if is_ours)
     return Table("Scores", header, rows, caption, strong, key="scores")
 
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.config import plain_yaml
 from pipeline.config.schema.networks import ExperimentRows
+from pipeline.config.schema.params import Params
 from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import TrainingError
 from pipeline.evaluation.task import Task
@@ -30,7 +32,8 @@ def run(project: Project, name: str) -> None:
     row = params.experiment(name)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     task = task_named(row.task)
-    epochs = min(row.epochs, row.synthetic_epochs) if params.edition == "synthetic" else row.epochs
+    if params.reduced(name):
+        print(f"{name}: on synthetic data with {plain_yaml.flow(params.reduced(name))}")
     record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
     os.environ["KERAS_BACKEND"] = row.backend
     if row.precision == "bfloat16":
@@ -40,14 +43,14 @@ def run(project: Project, name: str) -> None:
 
     try:
         with SystemMonitor() as monitor:
-            trained = repeats.train(task, row, encoded, seed=params.seed, epochs=epochs, label=name)
+            trained = repeats.train(task, row, encoded, seed=params.seed, label=name)
     except TrainingError:
         failed = record.journal("train")
         failed.params(row.model_dump(mode="json"))
         failed.finish("FAILED")
         deliver(failed, project)
         raise
-    facts = _facts(name, row, encoded, params.seed, epochs, trained)
+    facts = _facts(params, name, encoded, trained)
     history = repeats.mean_history(trained)
     with artifacts.new_folder(project.predictions(row.dataset, name)) as folder:
         predictions = {network_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
@@ -84,9 +87,7 @@ def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded,
     artifacts.save_json(folder / "encoder.json", encoder)
 
 
-def _facts(
-    name: str, row: ExperimentRows, encoded: Encoded, seed: int, epochs: int, trained: list[Any]
-) -> dict[str, Any]:
+def _facts(params: Params, name: str, encoded: Encoded, trained: list[Any]) -> dict[str, Any]:
     """Return the facts on the training for reports/metrics/<dataset>/<experiment>.json.
 
     The times of an epoch are medians over the runs with validation.
@@ -95,9 +96,9 @@ def _facts(
     return {
         "experiment": name,
         **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
-        "edition": "synthetic" if epochs < row.epochs else encoded.summary["edition"],
-        "cell": row.cell,
-        "seed": seed,
+        "edition": "synthetic" if params.reduced(name) else encoded.summary["edition"],
+        "cell": params.experiment(name).cell,
+        "seed": params.seed,
         "parameters": trained[0].parameters,
         "train_seconds": round(sum(m.seconds for m in trained), 3),
         "epochs": max(m.epochs for m in trained),

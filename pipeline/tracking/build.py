@@ -22,7 +22,7 @@ AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags that hold JSO
 # The saved view: MLflow puts columns of one kind under one heading, in this order. Widths are in pixels.
 COLUMNS = (
     ("tags", ("measure",)),
-    ("metrics", ("score", "baseline_score", "skill")),
+    ("metrics", ("score", "baseline_score", "skill", "optimum_share")),
     ("tags", ("verdict",)),
     ("params", ("cell", "units")),
     ("metrics", ("parameters", "train_seconds")),
@@ -125,8 +125,9 @@ def requirements() -> list[str]:
 def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
     """Build the journal of the evaluate stage: figures of the model on its data, figures of the baselines, the skill.
 
-    `score`, `baseline_score` and `skill` are those of the primary metric, under the same names for every task. They are
-    rounded to four significant digits, since MLflow's table shows all digits.
+    `score`, `baseline_score` and `skill` are those of the primary metric, under the same names for every task; on data
+    from a known process also `optimum`, the best possible score, and `optimum_share`, the share of the way from the
+    best baseline to it. They are rounded to four significant digits, since MLflow's table shows all digits.
     """
     journal, on, against = run.journal("evaluate"), metrics["dataset"], metrics["against_baseline"]
     journal.metrics({f"test_{name}": value for name, value in metrics["test"].items()}, dataset=on)
@@ -135,6 +136,9 @@ def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:
         journal.metrics({f"test baselines/{plain(baseline)}/{name}": value for name, value in figures.items()})
     journal.metrics(in_short({"score": against["score"], "skill": against["skill"]}), dataset=on)
     journal.metrics(in_short({"baseline_score": against["baseline_score"]}))
+    best = metrics.get("against_optimum")
+    if best:
+        journal.metrics(in_short({"optimum": best["score"], "optimum_share": best["share"]}), dataset=on)
     return journal
 
 

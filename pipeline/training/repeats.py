@@ -38,12 +38,10 @@ class TrainedNetwork:
     samples: list[dict[str, Any]]
 
 
-def train(
-    task: Task, network: ExperimentRows, encoded: Encoded, *, seed: int, epochs: int, label: str
-) -> list[TrainedNetwork]:
+def train(task: Task, network: ExperimentRows, encoded: Encoded, *, seed: int, label: str) -> list[TrainedNetwork]:
     """Train a network for each of `network.repeats` seeds and, within a seed, for each fold of the data set."""
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
-    trainer = Trainer(task, network, encoded, epochs)
+    trainer = Trainer(task, network, encoded)
     names = [label if len(runs) == 1 else f"{label} [{i}/{len(runs)}]" for i in range(1, len(runs) + 1)]
     return [trainer.trained(s, fold, name) for (s, fold), name in zip(runs, names, strict=True)]
 
@@ -51,8 +49,8 @@ def train(
 class Trainer:
     """One compiled model, in which networks are trained one after another, each as if it were the only one."""
 
-    def __init__(self, task: Task, network: ExperimentRows, encoded: Encoded, epochs: int) -> None:
-        self.network, self.encoded, self.epochs = network, encoded, epochs
+    def __init__(self, task: Task, network: ExperimentRows, encoded: Encoded) -> None:
+        self.network, self.encoded = network, encoded
         self.task, self.module = task, task.network()
         self.compiled = self._compiled(self._build())
         self.predictor = self.module.predictor(self.compiled, network, encoded)
@@ -100,7 +98,7 @@ class Trainer:
             # Checkpoints use generators of their own, so that the training is the same with and without them.
             if self.predictor.checkpoint is not None:
                 epoch = next(epochs)
-                written.extend(self.predictor.checkpoint(epoch, seed, epoch == self.epochs))
+                written.extend(self.predictor.checkpoint(epoch, seed, epoch == self.network.epochs))
             return self.task.score(self.encoded, "validation", self.predictor.predict("validation", splits, fold), fold)
 
         fitted = fit(
@@ -108,7 +106,7 @@ class Trainer:
             self.module.feed(self.network, self.encoded, splits, fold),
             self.network,
             seed=seed,
-            epochs=self.epochs,
+            epochs=self.network.epochs,
             stop=refit,
             validate=validate if refit is None else None,
             monitor=self.task.monitor,

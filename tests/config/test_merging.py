@@ -11,7 +11,7 @@ from pipeline.config import defaults, loading, plain_yaml
 from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import ExperimentRows
-from pipeline.config.schema.values import WithDefaults
+from pipeline.config.schema.values import Edition, WithDefaults
 from pipeline.errors import ConfigError
 from pipeline.sources import SOURCES
 
@@ -125,6 +125,31 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
     ),
     "a recipe that is no name": (("experiments", "alice", "recipe"), ["small"], "experiments.alice.recipe: found ['sm"),
     "a recipe that nobody uses": (("recipes", "large"), {"units": 9}, "recipes.large: no experiment uses it; add one"),
+    "a setting in a recipe's synthetic block": (
+        ("recipes", "small", "synthetic"),
+        {"units": 0},
+        "recipes.small.synthetic.units: found 0 (int); input should be great",
+    ),
+    "a key in a row's synthetic block": (
+        ("experiments", "longer", "synthetic"),
+        {"epoch": 3},
+        "experiments.longer.synthetic.epoch: unknown key; did you mean epochs?",
+    ),
+    "a synthetic block that is none": (
+        ("recipes", "small", "synthetic"),
+        5,
+        "recipes.small.synthetic: found 5; a block of settings, such as {epochs: 5}",
+    ),
+    "what cannot differ by edition": (
+        ("recipes", "small", "synthetic"),
+        {"task": "char_lm"},
+        "recipes.small.synthetic.task: holds in both editions; write it outside the block",
+    ),
+    "the setting before blocks": (
+        ("recipes", "small", "synthetic_epochs"),
+        3,
+        "recipes.small.synthetic_epochs: is now called epochs, in the block synthetic",
+    ),
     "a recipe that is no row": (("recipes", "small"), 3, "recipes.small: found 3 (int)"),
     "recipes that are no table": (("recipes",), [1], "recipes: found [1] (list)"),
     "what dvc.yaml looks up": (
@@ -140,13 +165,37 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any, str]] = {
 }
 
 
+@pytest.mark.parametrize("edition", get_args(Edition))
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_named_where_it_is_written(name: str, tmp_path: Path) -> None:
+def test_a_mistake_is_named_where_it_is_written(name: str, edition: str, tmp_path: Path) -> None:
     place, value, sentence = MISTAKES[name]
-    message = refused(tmp_path, changed(ROWS, *place, to=value))
+    message = refused(tmp_path, changed({**ROWS, "edition": edition}, *place, to=value))
     assert message.startswith("params.yaml: ")
     lines = [line for line in message.splitlines() if line.startswith(f"  {sentence}")]
     assert len(lines) == 1, message
+
+
+def test_the_synthetic_edition_replaces_settings_of_recipe_and_row(tmp_path: Path) -> None:
+    rows = changed(ROWS, "recipes", "small", "synthetic", to={"units": 3, "epochs": 1})
+    rows = changed(rows, "experiments", "longer", "synthetic", to={"epochs": 7, "dropout": 0.5})
+    seen = {}
+    for edition in get_args(Edition):
+        (tmp_path / edition).mkdir()
+        params = loading.load(project(tmp_path / edition, {**rows, "edition": edition}), SOURCES)
+        experiments: dict[str, Any] = dict(params.experiments)
+        seen[edition] = [(row.units, row.epochs, row.dropout) for row in experiments.values()]
+        reduced = {"units": 3, "epochs": 7, "dropout": 0.5} if edition == "synthetic" else {}
+        assert params.reduced("longer") == reduced
+    assert seen == {"synthetic": [(3, 1, 0.0), (3, 7, 0.5)], "published": [(8, 2, 0.0), (8, 5, 0.0)]}
+
+
+def test_a_mistake_in_both_editions_is_said_once(tmp_path: Path) -> None:
+    rows = changed(ROWS, "experiments", "longer", "units", to=0)
+    message = refused(tmp_path, changed(rows, "recipes", "small", "synthetic", to={"epochs": 0}))
+    assert [line.split(":")[0] for line in message.splitlines()[1:]] == [
+        "  experiments.longer.units",
+        "  recipes.small.synthetic.epochs",
+    ]
 
 
 def test_a_recipe_that_shares_nothing_may_be_unused(tmp_path: Path) -> None:

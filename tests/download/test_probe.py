@@ -355,7 +355,7 @@ recipes:
   none: {}            # shares nothing
 
   text:               # character models; this comment goes on until the line has more than eighty characters
-    synthetic_epochs: 1
+    epochs: 1
     clip_norm: null
 
 datasets:

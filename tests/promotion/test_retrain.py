@@ -37,7 +37,7 @@ experiments:
     cell: simple_rnn
     units: 8
     epochs: 3
-    synthetic_epochs: 3
+    epochs: 3
     learning_rate: 0.01
 gate:
   margin: 0.9
@@ -120,7 +120,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
 
     # With better parameters in another clone only training and later stages run; the rest comes from the remote.
     second.run("git", "pull", "--quiet", "origin", "main")
-    second.edit(cell="gru", units=32, epochs=12, synthetic_epochs=12)
+    second.edit(cell="gru", units=32, epochs=12)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
     assert re.search(ROW.format("promoted", 2, "version 1", "McNemar on"), summary)
@@ -131,7 +131,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     better = second.run_json()
 
     # With worse parameters the champion stays.
-    second.edit(cell="simple_rnn", units=2, epochs=1, synthetic_epochs=1)
+    second.edit(cell="simple_rnn", units=2, epochs=1)
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
     assert re.search(ROW.format("not better", 3, "version 2", "McNemar on"), summary)

@@ -51,6 +51,10 @@ def test_the_note_says_score_baseline_chance_and_cost(made: tuple[Any, Mapping[s
         for value in (metrics["test"][metric.name], against["baseline_score"]):
             assert formatting.value(metric, value).partition(" ")[0] in note
         assert against["baseline"] in note and formatting.skill(against["skill"]) in note
+        best = metrics.get("against_optimum")
+        assert ("| optimum |" in note) == bool(best)
+        if best:
+            assert f"| optimum | {formatting.value(metric, best['score'])} is the best possible" in note
         assert f"**{run.data.tags['verdict'].capitalize()}**" in note.partition("\n")[0]
         assert "12,345 parameters, 12 s of training, 3 epochs" in note
         assert ("Synthetic data" in note) == (metrics["edition"] == "synthetic")

@@ -163,7 +163,7 @@ def test_a_page_of_one_data_set_of_ones_own(project: Project) -> None:
 def test_synthetic_data_is_named_on_top_and_in_every_row_that_shows_it(
     page: Page, shown: dict[str, Mapping[str, Any]], finished: Project
 ) -> None:
-    assert "Synthetic data: small generated files. The figures say nothing about the published data" in page.text
+    assert "Synthetic data: small files, drawn from known processes. The figures say nothing about the published data" in page.text
     for name, metrics in shown.items():
         assert ("synthetic data" in row_of(page, name)) == (metrics["edition"] == "synthetic"), name
     assert "synthetic data" in (finished.report("umich") / "table.md").read_text()
@@ -192,6 +192,25 @@ def test_the_style_fetches_nothing(html: str) -> None:
     assert "prefers-color-scheme: dark" in css[1]
     assert "url(" not in css[1]
     assert "@import" not in css[1]
+
+
+def test_the_optimum_of_a_known_process_is_in_the_tables_and_in_words(
+    page: Page, shown: dict[str, Mapping[str, Any]], file: str
+) -> None:
+    known = {name: metrics["against_optimum"] for name, metrics in shown.items() if "against_optimum" in metrics}
+    assert bool(known) == (file == MAIN)
+    header = next(row for row in page.rows if row[0] == "experiment")
+    assert ("optimum" in header) == bool(known)
+    for name, best in known.items():
+        metric = task_named(shown[name]["task"]).primary_metric
+        limit = formatting.value(metric, best["score"])
+        cell = row_of(page, name).split(" | ")[header.index("optimum")]
+        assert cell.startswith(limit) and f"{100 * best['share']:.0f} % of the way" in cell.replace("\u2212", "-")
+        assert any(row[0].startswith("optimum") and limit in row for row in page.rows)
+        assert f"Best possible: {limit}, " in page.text
+        assert f"the best possible score on these data, {limit}" in page.text
+    for name in shown.keys() - known.keys() if known else ():
+        assert row_of(page, name).split(" | ")[header.index("optimum")] == "–"
 
 
 def test_every_picture_says_what_it_shows(page: Page, shown: dict[str, Mapping[str, Any]]) -> None:

@@ -133,7 +133,9 @@ def test_errors_stand_in_the_order_of_their_horizons_beside_every_baseline(finis
     row, *others = (r.metrics for r in found.experiments)
     _, table = tables.scores(found)
     names = {row["experiment"], *(r["experiment"] for r in others), *row["baselines"]}
-    assert table.header[0] == "steps ahead" and set(table.header[1:]) == names
+    assert table.header[:2] == ("steps ahead", "optimum") and set(table.header[2:]) == names
+    best = [formatting.value(MAE, found.optimum[f"mae_h{h}"]) for h in found.encoded.encoder["horizons"]]
+    assert [line[1].text for line in table.rows] == best
     horizons = found.encoded.encoder["horizons"]
     assert [line[0].text for line in table.rows] == [str(h) for h in sorted(horizons)]
     column = table.header.index(row["experiment"])

@@ -68,6 +68,12 @@ def test_figures_on_the_data_belong_to_the_model_and_those_of_baselines_do_not()
         "skill": (0.1235, "umich"),
         "baseline_score": (0.5, ""),
     }
+    known = {**metrics("b" * 32, 1, 0.5), "against_optimum": {"score": 0.95432, "share": None}}
+    drawn = {metric.key: metric.value for metric in build.evaluation(RUN, known).content.metrics}
+    assert drawn["optimum"] == 0.9543 and "optimum_share" not in drawn
+    known["against_optimum"]["share"] = 0.87654
+    drawn = {metric.key: metric.value for metric in build.evaluation(RUN, known).content.metrics}
+    assert drawn["optimum_share"] == 0.8765
     exact = metrics("b" * 32, 1, 0.5)
     exact["against_baseline"]["skill"] = None
     assert "skill" not in {metric.key for metric in build.evaluation(RUN, exact).content.metrics}

@@ -37,7 +37,7 @@ def test_the_weights_are_those_that_keras_trains(cell: str, options: dict[str, o
     )  # fmt: skip
     found = {}
     for engine, kind in {"keras": Compiled, "numpy": FromScratch}.items():
-        trainer = Trainer(TASK, network.model_copy(update={"engine": engine}), encoded, epochs=4)
+        trainer = Trainer(TASK, network.model_copy(update={"engine": engine, "epochs": 4}), encoded)
         assert type(trainer.compiled) is kind
         found[engine] = trainer.trained(1, 0, engine)
     keras, numpy = found["keras"], found["numpy"]

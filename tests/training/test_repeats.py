@@ -34,7 +34,7 @@ def twice(request: pytest.FixtureRequest) -> tuple[list[TrainedNetwork], list[Tr
         patch.setattr("pipeline.tasks.char_lm.network.SAMPLE_LENGTH", 20)
         patch.setattr("pipeline.tasks.textbook.char_windows.network.LENGTHS", {"next": 20})
         for seeds in ((1, 2), (2, 1)):
-            trainer = Trainer(case.task, case.network_row(), case.encoded(), epochs=2)
+            trainer = Trainer(case.task, case.network_row(epochs=2), case.encoded())
             found.append([trainer.trained(seed, 0, case.task.name) for seed in seeds])
     return found[0], found[1]
 
@@ -62,7 +62,7 @@ def test_a_repeat_equals_a_training_alone(
 def test_repeats_and_folds_each_get_their_own_seed_and_part() -> None:
     case = CASES["sentiment"]
     encoded = case.encoded(folds=2)
-    found = repeats.train(case.task, case.network_row(repeats=2), encoded, seed=5, epochs=1, label="x")
+    found = repeats.train(case.task, case.network_row(repeats=2, epochs=1), encoded, seed=5, label="x")
     assert [(m.seed, m.fold) for m in found] == [(5, 0), (5, 1), (6, 0), (6, 1)]
     for m in found:
         assert len(m.predictions["test"]) == np.sum(encoded.arrays["split"][m.fold] == 2)
@@ -73,11 +73,11 @@ def test_refit_trains_on_train_and_validation_for_as_many_epochs_as_were_best(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     case = CASES["char_lm"]
-    encoded, network = case.encoded(), case.network_row(refit=True, restore_weights="best")
+    encoded, network = case.encoded(), case.network_row(refit=True, restore_weights="best", epochs=3)
     bits = iter([3.0, 1.0, 2.0])
     monkeypatch.setattr("pipeline.tasks.char_lm.network.SAMPLE_LENGTH", 20)
     task = replace(case.task, score=lambda *_: {"bits_per_char": next(bits)})
-    trainer = Trainer(task, network, encoded, epochs=3)
+    trainer = Trainer(task, network, encoded)
     refitted = trainer.trained(1, 0, "refitted")
     assert refitted.epochs == 2 and len(refitted.history) == 3
     # By hand: two epochs from the same seed on a text that is train and validation in one.

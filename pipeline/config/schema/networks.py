@@ -31,7 +31,6 @@ class Network(WithDefaults):
     ema_momentum: Rate
     batch_size: Count
     epochs: Annotated[int, Field(ge=1, le=100_000)]
-    synthetic_epochs: Annotated[int, Field(ge=1, le=100_000)]
     restore_weights: Literal["best", "last"]
     patience: Count | None
     refit: bool

@@ -51,6 +51,10 @@ class Params(Row):
         unknown = by_hand(row) and self.cell not in BY_HAND
         return row if self.cell is None or unknown else row.model_copy(update={"cell": self.cell})
 
+    def reduced(self, name: str) -> dict[str, Any]:
+        """The settings of the experiment that the synthetic edition replaced; none in the published one."""
+        return self.files.synthetic(name) if self.edition == "synthetic" else {}
+
     def experiments_on(self, dataset: str) -> list[str]:
         return [name for name, row in self.experiments.items() if row.dataset == dataset]
 

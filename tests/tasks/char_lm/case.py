@@ -48,7 +48,7 @@ CASE = Case(
             "units": 24,
             "embedding": 8,
             "stateful": True,
-            "synthetic_epochs": 1,
+            "epochs": 1,
             "learning_rate": 0.01,
             "refit": True,
         },

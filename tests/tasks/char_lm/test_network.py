@@ -34,8 +34,8 @@ def test_streams_of_a_text_go_on_where_they_stopped() -> None:
 
 
 def test_states_are_carried_through_an_epoch_and_zero_at_its_start() -> None:
-    network, encoded = CASE.network_row(), CASE.encoded()
-    trainer = Trainer(TASK, network, encoded, epochs=2)
+    network, encoded = CASE.network_row(epochs=2), CASE.encoded()
+    trainer = Trainer(TASK, network, encoded)
     layer = next(layer for layer in trainer.compiled.model.layers if getattr(layer, "stateful", False))
     states = []
 
@@ -76,8 +76,8 @@ def test_it_writes_after_epochs_that_double_and_the_last(monkeypatch: pytest.Mon
 def test_listening_changes_nothing_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.tasks.char_lm.network.CHECKPOINT_LENGTH", 5)
     encoded = CASE.encoded()
-    heard = Trainer(TASK, CASE.network_row(), encoded, 2)._fit(1, 0, ("train",), None, "heard")
-    deaf = Trainer(TASK, CASE.network_row(), encoded, 2)
+    heard = Trainer(TASK, CASE.network_row(epochs=2), encoded)._fit(1, 0, ("train",), None, "heard")
+    deaf = Trainer(TASK, CASE.network_row(epochs=2), encoded)
     deaf.predictor = replace(deaf.predictor, checkpoint=None)
     unheard = deaf._fit(1, 0, ("train",), None, "unheard")
     assert [row["epoch"] for row in heard.samples] == [1, 2] and unheard.samples == []

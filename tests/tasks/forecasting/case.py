@@ -71,7 +71,7 @@ CASE = Case(
             "units": 6,
             "time_steps": 12,
             "batch_size": 64,
-            "synthetic_epochs": 1,
+            "epochs": 1,
             "learning_rate": 0.01,
             "repeats": 2,
         },

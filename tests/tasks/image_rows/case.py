@@ -59,7 +59,7 @@ CASE = Case(
         name="digits",
         source="digits",
         dataset={},
-        experiment={"units": 8, "augment": True, "synthetic_epochs": 1, "learning_rate": 0.01},
+        experiment={"units": 8, "augment": True, "epochs": 1, "learning_rate": 0.01},
         figures=frozenset({"top1_accuracy"}),
         baselines=frozenset({"majority", "logistic regression"}),
         fine="iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==",

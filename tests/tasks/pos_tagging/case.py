@@ -47,7 +47,7 @@ CASE = Case(
             "units": 8,
             "embedding": 8,
             "bidirectional": True,
-            "synthetic_epochs": 2,
+            "epochs": 2,
             "learning_rate": 0.02,
         },
         figures=frozenset({"token_accuracy", "oov_accuracy", "sentence_accuracy"}),

@@ -25,5 +25,5 @@ def test_an_epoch_of_returns_holds_each_day_once_with_the_window_before_it(split
 
 
 def test_a_forecaster_of_returns_starts_at_no_change() -> None:
-    trainer = Trainer(TASK, CASE.network_row(), CASE.encoded(), epochs=1)
+    trainer = Trainer(TASK, CASE.network_row(epochs=1), CASE.encoded())
     assert not trainer.predictor.predict("test", ("train",), 0).any()

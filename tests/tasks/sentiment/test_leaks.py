@@ -96,13 +96,15 @@ def sample_opinions(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
 def test_labels_that_mean_nothing_are_learnt_to_about_chance(sample_opinions: LabelledTexts) -> None:
     data = SENTIMENT.model_copy(update={"folds": 2})
     encoded = encode(sample_opinions, data, 1)
-    network = SentimentNetwork(dataset="x", task="sentiment", units=8, embedding=8, learning_rate=0.02, batch_size=32)
+    network = SentimentNetwork(
+        dataset="x", task="sentiment", units=8, embedding=8, learning_rate=0.02, batch_size=32, epochs=4
+    )
     labels = encoded.arrays["labels"]
     shuffled = np.random.default_rng(1).permutation(labels)
     accuracy = {}
     for name, truth in {"true": labels, "shuffled": shuffled}.items():
         made = Encoded({**encoded.arrays, "labels": truth}, encoded.encoder, encoded.examples, encoded.summary)
-        found = repeats.train(TASK, network, made, seed=1, epochs=4, label=name)
+        found = repeats.train(TASK, network, made, seed=1, label=name)
         hits = np.concatenate([1 - losses(made, m.predictions["test"], m.fold) for m in found])
         assert len(hits) == len(labels)
         accuracy[name] = hits.mean()

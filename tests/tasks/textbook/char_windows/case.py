@@ -37,7 +37,7 @@ CASE = Case(
         experiment={
             "cell": "simple_rnn",
             "units": 16,
-            "synthetic_epochs": 2,
+            "epochs": 2,
             "learning_rate": 0.01,
             "restore_weights": "last",
         },

@@ -109,7 +109,9 @@ def test_flaw_the_three_splits_get_the_same_predictions() -> None:
 @pytest.fixture(scope="module")
 def trained() -> Trainer:
     """A small network that was trained for a while."""
-    trainer = Trainer(TASK, network(units=24, batch_size=32, learning_rate=0.01, cell="simple_rnn"), encoded(), 4)
+    trainer = Trainer(
+        TASK, network(units=24, batch_size=32, learning_rate=0.01, cell="simple_rnn", epochs=4), encoded()
+    )
     trainer._fit(1, 0, ("train",), None, "small")
     return trainer
 
@@ -180,9 +182,9 @@ def test_a_sequence_model_writes_from_its_prompt_with_the_state_passed_on(monkey
 
 def test_listening_changes_nothing_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.tasks.textbook.char_windows.network.CHECKPOINT_LENGTH", 5)
-    net, made = network(dropout=0.3, embedding=4), encoded(stride=5)
-    heard = Trainer(TASK, net, made, 2)._fit(1, 0, ("train",), None, "heard")
-    deaf = Trainer(TASK, net, made, 2)
+    net, made = network(dropout=0.3, embedding=4, epochs=2), encoded(stride=5)
+    heard = Trainer(TASK, net, made)._fit(1, 0, ("train",), None, "heard")
+    deaf = Trainer(TASK, net, made)
     deaf.predictor = replace(deaf.predictor, checkpoint=None)
     unheard = deaf._fit(1, 0, ("train",), None, "unheard")
     assert [row["epoch"] for row in heard.samples] == [1, 2] and unheard.samples == []

@@ -37,7 +37,7 @@ ENCODED = encode(series(), ROW, 0)
 
 
 def trainer(encoded: Encoded = ENCODED, epochs: int = 2, **changes: Any) -> Trainer:
-    return Trainer(TASK, NETWORK.model_copy(update=changes), encoded, epochs)
+    return Trainer(TASK, NETWORK.model_copy(update={**changes, "epochs": epochs}), encoded)
 
 
 # What the chapter prints

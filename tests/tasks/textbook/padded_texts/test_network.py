@@ -73,7 +73,7 @@ def test_dropout_is_where_the_chapter_has_it() -> None:
 @pytest.mark.parametrize("length", [6, None])
 def test_raw_texts_get_the_answers_that_were_evaluated(length: int | None) -> None:
     encoded = encoded_of(length)
-    (member,) = repeats.train(TASK, network(learning_rate=0.02), encoded, seed=1, epochs=2, label="x")
+    (member,) = repeats.train(TASK, network(learning_rate=0.02, epochs=2), encoded, seed=1, label="x")
     model = build(network(), encoded.encoder)
     for variable, value in zip(model.trainable_variables, member.weights, strict=True):
         variable.assign(value)
