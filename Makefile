@@ -49,8 +49,8 @@ pathlib.Path(sysconfig.get_path("purelib"), "bin_on_path.pth").write_text(line)
 endef
 export ON_PATH
 
-check: $(CHECKED) ## Check params.yaml and report all mistakes at once
-	@:
+check: $(STAMP) ## Check params.yaml: all mistakes at once, what differs from the last commit, results of removed rows
+	@$(BIN)/python -m pipeline check
 
 $(CHECKED): params.yaml $(wildcard textbook/params.yaml) $(wildcard pipeline/config/*.* pipeline/config/schema/*.py) pipeline/sources/__init__.py $(STAMP)
 	@$(BIN)/python -m pipeline check
@@ -66,16 +66,16 @@ elif [ ! -e .dvc/config.local ]; then \
 fi
 endef
 
-repro: setup check ## Run what is new or changed, from raw data to report, on the edition that params.yaml sets (default: synthetic)
+repro: setup $(CHECKED) ## Run what is new or changed, from raw data to report, on the edition that params.yaml sets (default: synthetic)
 	@$(PREPARE)
-	@$(BIN)/dvc repro --all-pipelines
+	@$(BIN)/python -m pipeline repro
 	@echo; echo 'Report:      reports/index.html (open it in a browser)'
 	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
 
-full: setup check ## Run the same on the published data (PIPELINE_MIRROR: a folder or address to try first)
+full: setup $(CHECKED) ## Run the same on the published data (PIPELINE_MIRROR: a folder or address to try first)
 	@$(BIN)/dvc exp run --all-pipelines -S edition=published
 
-retrain: setup check ## Reproduce what changed, run the gate, and write reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
+retrain: setup $(CHECKED) ## Reproduce what changed, run the gate, and write reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
 	@$(PREPARE)
 	@$(BIN)/python -m pipeline retrain $${EXPERIMENTS:-} $${CELL:+--cell "$$CELL"} $${EDITION:+--edition "$$EDITION"} \
 	    $${BASE:+--base "$$BASE"}

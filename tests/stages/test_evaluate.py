@@ -126,6 +126,17 @@ def test_baselines_stand_beside_the_figures(task: str, trained: Project, experim
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_dvc_prints_a_few_columns_of_each_experiment(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    name, metric = experiments[task], TASKS[task].primary_metric.name
+    found, columns = metrics_of(trained, name), artifacts.load_json(trained.scores(name))
+    against = found["against_baseline"]
+    expected = {"measure": metric, "score": found["test"][metric], "baseline": against["baseline_score"]}
+    expected |= {"skill": against["skill"], "optimum_share": found.get("against_optimum", {}).get("share")}
+    expected |= {"parameters": found["parameters"], "seconds": found["train_seconds"]}
+    assert columns == {key: value for key, value in expected.items() if value is not None}
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_a_task_keeps_its_contract(task: str, trained: Project, experiments: dict[str, str]) -> None:
     """The mean loss of the test examples is the primary metric, for the experiment and for its baselines."""
     contract, name = TASKS[task], experiments[task]
