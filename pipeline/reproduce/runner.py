@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.reproduce.commands import Commands
 
 AT_ONCE = 2
-WRITE_EVERY = 20.0  # seconds between two writings of dvc.lock
+WRITE_EVERY = 60.0  # seconds between two writings of dvc.lock
 READS_LOCK = "train"  # its stages note the hashes of their data, which are in dvc.lock
 
 
