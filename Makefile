@@ -68,7 +68,7 @@ endef
 
 repro: setup $(CHECKED) ## Run what is new or changed, from raw data to report, on the edition that params.yaml sets (default: synthetic)
 	@$(PREPARE)
-	@$(BIN)/dvc repro --all-pipelines
+	@$(BIN)/python -m pipeline repro
 	@echo; echo 'Report:      reports/index.html (open it in a browser)'
 	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import artifacts
+from pipeline import artifacts, handover
 from pipeline.artifacts import Project
 from pipeline.config import plain_yaml
 from pipeline.config.schema.networks import ExperimentRows
@@ -30,6 +30,8 @@ def run(project: Project, name: str) -> None:
     """
     params = parameters(project)
     row = params.experiment(name)
+    if row.backend != "tensorflow" or row.precision == "bfloat16":
+        handover.run_alone()  # what these settings change is read when TensorFlow is imported
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     task = task_named(row.task)
     if params.reduced(name):

@@ -37,7 +37,6 @@ experiments:
     cell: simple_rnn
     units: 8
     epochs: 3
-    epochs: 3
     learning_rate: 0.01
 gate:
   margin: 0.9
