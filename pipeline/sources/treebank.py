@@ -21,10 +21,10 @@ import numpy as np
 
 from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
-from pipeline.sources import optimum
 from pipeline.sources.archive import open_zip, read_zip_member
 from pipeline.sources.card import Card, RawFile, find_file
-from pipeline.sources.tagged_grammar import END, TRACE, Phrase, Rule, TagGrammar
+from pipeline.synthesis import optimum
+from pipeline.synthesis.tagged_grammar import END, TRACE, Phrase, Rule, TagGrammar
 
 GENERATED = False
 FILE = "treebank.zip"
