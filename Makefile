@@ -69,8 +69,6 @@ endef
 repro: setup $(CHECKED) ## Run what is new or changed, from raw data to report, on the edition that params.yaml sets (default: synthetic)
 	@$(PREPARE)
 	@$(BIN)/python -m pipeline repro
-	@echo; echo 'Report:      reports/index.html (open it in a browser)'
-	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
 
 full: setup $(CHECKED) ## Run the same on the published data (PIPELINE_MIRROR: a folder or address to try first)
 	@$(BIN)/dvc exp run --all-pipelines -S edition=published

@@ -1,7 +1,8 @@
 """Draw tagged sentences from a grammar that gives the exact probability of every tag.
 
-A sentence is a row of phrases. A node has rules; each rule writes a phrase, a row of symbols, and says with which shares
-which nodes follow. A symbol has a tag and a class of words, from which its word is drawn. A trace has no word.
+A sentence is a row of phrases. A node has rules; each rule writes a phrase, which is a row of symbols, and says with
+which shares which nodes follow. A symbol has a tag and a class of words, from which its word is drawn. A trace has no
+word.
 
 **Why the best tags are exact.** A place in the phrase of a rule is a state. Which state comes next depends on the
 present one alone, and the word on its own state alone: sentences come from a hidden Markov model. The forward-backward
