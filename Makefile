@@ -95,9 +95,9 @@ format: setup ## Sort imports and format the code
 	@$(BIN)/ruff format
 
 ui: setup ## Start the MLflow UI on this machine (PORT=5000)
-	@echo 'http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning'
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
-	    $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
+	@echo 'http://127.0.0.1:$(PORT)/start'
+	@PYTHONPATH=deploy/ui MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
+	    $(BIN)/mlflow ui --app-name start_page --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
 
 server: setup ## Start MLflow for a team, on PostgreSQL, with passwords; see docs/teams.md (BACKEND, ARTIFACTS, HOST, PORT)
 	@$(BIN)/python deploy/server.py
