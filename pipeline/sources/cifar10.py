@@ -204,7 +204,7 @@ def _drawn(order: int, random: np.random.Generator) -> NDArray[np.uint8]:
     bands = np.repeat(start + np.arange(len(heights)), heights)[:SIDE] % len(HUES)
     rows = np.array(HUES, np.float64)[np.array(ORDERS[order])[bands]]
     image = rows[:, np.newaxis] + random.normal(0, NOISE, (SIDE, SIDE, 3))
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
