@@ -26,7 +26,7 @@ STAGES = {
     "evaluate": ("pipeline.stages.evaluate", "run", "an experiment", "score an experiment and its best baseline"),
     "report": ("pipeline.stages.report", "run", "a data set", "write the report on a data set"),
     "index": ("pipeline.stages.index", "run", None, "write the report's index page"),
-    "check": ("pipeline.stages.check", "run", None, "check params.yaml, and delete the results of removed rows"),
+    "check": ("pipeline.stages.check", "run", None, "check params.yaml, and show what differs from the last commit"),
 }
 
 
@@ -47,6 +47,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.code
     return 0
+
+
+def _prune(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.stages import prune
+
+    prune.run(project, confirmed=arguments.yes)
 
 
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
@@ -196,6 +202,7 @@ def _answers(
 
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
     "repro": (_repro, "run all stages that are new or changed; make repro"),
+    "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
@@ -238,6 +245,7 @@ def _sentence(text: str) -> str:
 
 
 def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    parsers["prune"].add_argument("--yes", action="store_true", help="delete without asking")
     one = parsers["probe"]
     one.add_argument("source", nargs="*", help="sources to check (default: all)")
     one.add_argument("--accept", action="store_true", help="update the pins in params.yaml to the files offered now")

@@ -53,7 +53,7 @@ COVERS = {
         "sources/own_tagged",
         "sources/own_text",
     ),
-    "sources/test_source_contract.py": ("sources/__init__", "sources/optimum"),
+    "sources/test_source_contract.py": ("sources/__init__", "synthesis/optimum"),
     "sources/test_texts.py": (
         "sources/alice",
         "sources/plain_text",

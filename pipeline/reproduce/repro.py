@@ -1,6 +1,7 @@
 """`make repro`: all pipelines, from raw data to the pages, in few lines; DVC's own lines go into a log."""
 
 import contextlib
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ from collections.abc import Iterator
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import StageFailed
+from pipeline.reproduce.closing import closing
 from pipeline.reproduce.lines import Lines
 from pipeline.reproduce.runner import run_all
+from pipeline.stages import parameters
 
 TAIL = 15  # lines of a failed stage that are printed
 FAILED = 255  # exit code of `dvc repro` when a stage fails
@@ -22,6 +25,7 @@ def run(project: Project) -> None:
     log, times = folder / "repro.log", folder / "repro.json"
     folder.mkdir(parents=True, exist_ok=True)
     lines = Lines(artifacts.load_json(times) if times.is_file() else {})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with log.open("w", encoding="utf-8") as file, _live(lines):
             done = run_all(lines, file, folder / "repro")
@@ -36,6 +40,7 @@ def run(project: Project) -> None:
         raise _stopped(f"{_reason(done.failure.error)}\nall output: {log}", FAILED)
     if lines.up_to_date():
         print(f"{lines.up_to_date()} stages up to date")
+    print("\n".join(["", *closing(project, parameters(project))]))
 
 
 def _reason(error: BaseException) -> str:

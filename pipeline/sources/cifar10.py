@@ -23,9 +23,9 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.encoding.records import Images
 from pipeline.errors import DataError
-from pipeline.sources import optimum
 from pipeline.sources.archive import stream_tar
 from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.synthesis import optimum
 
 GENERATED = False
 JPEGS = "CIFAR-10-images.tar.xz"

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.sources import heated_house, optimum
 from pipeline.sources.archive import open_zip, stream_zip_member
 from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.synthesis import heated_house, optimum
 
 GENERATED = False
 FILES = ("LD_250.npy", "LD2011_2014.txt.zip")

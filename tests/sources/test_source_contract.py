@@ -11,7 +11,8 @@ import pytest
 import pipeline.sources
 from pipeline.encoding.records import Images, LabelledTexts, Record, Series, TaggedSentences, TextCorpus
 from pipeline.errors import ConfigError, DataError
-from pipeline.sources import OWN_READERS, SOURCES, load_own_reader, load_source, optimum
+from pipeline.sources import OWN_READERS, SOURCES, load_own_reader, load_source
+from pipeline.synthesis import optimum
 
 RECORDS = {
     "cosine": Series,

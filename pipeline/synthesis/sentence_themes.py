@@ -1,6 +1,6 @@
 """Themes of synthetic texts: English words with a regular -s, so that a reader sees each agreement and each mistake."""
 
-from pipeline.sources.sentence_grammar import Theme
+from pipeline.synthesis.sentence_grammar import Theme
 
 
 def _theme(nouns: str, verbs: str, adjectives: str, adverbs: str) -> Theme:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipeline.sources import heated_house as house
+from pipeline.synthesis import heated_house as house
 
 QUANTUM = 0.5
 State = tuple[int, int, int]  # weather of today and of the next day, step of the heater
