@@ -36,7 +36,7 @@ FLIPPED = 0.15  # of the labels
 
 
 def walk() -> Series:
-    """4,000 values, each the one before turned around, plus noise; two steps ahead, the median is KEPT² of the value."""
+    """4,000 values, each the one before turned around, plus noise. Two steps ahead, the median is KEPT² of a value."""
     values = np.zeros(4000)
     for i, noise in enumerate(np.random.default_rng(1).normal(size=len(values) - 1), 1):
         values[i] = KEPT * values[i - 1] + noise
