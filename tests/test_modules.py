@@ -84,8 +84,6 @@ COVERS_OF_TASKS = {
     "tasks/{task}/test_task.py": ("tasks/{task}/baselines", "tasks/{task}/prepare", "tasks/{task}/score"),
     "tasks/test_contract.py": ("tasks/{task}/network",),
     "reporting/test_task_figures.py": ("tasks/{task}/figures",),
-    "reproduce/test_repro.py": ("reproduce/commands", "reproduce/runner", "reproduce/unchanged"),
-    "reproduce/test_warm.py": ("handover", "reproduce/preload"),
     "serving/test_served.py": ("tasks/{task}/answers",),
     "serving/test_skew.py": ("tasks/{task}/raw_rows",),
 }
