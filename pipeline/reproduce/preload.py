@@ -17,6 +17,11 @@ LATE = (  # what stages import inside functions
     "sklearn.pipeline",
     "sklearn.svm",
 )
+LATE_OF_MLFLOW = (
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.artifact.local_artifact_repo",
+)
 OF_NO_STAGE = ("__main__", "promotion", "reproduce", "serving")
 
 
@@ -30,4 +35,8 @@ def preload() -> None:
             if module.name.split(".")[1] not in OF_NO_STAGE:
                 importlib.import_module(module.name)
         import_mlflow()
-        importlib.import_module("mlflow.pyfunc")
+        for name in LATE_OF_MLFLOW:
+            importlib.import_module(name)
+        importlib.import_module("sqlalchemy.orm").configure_mappers()  # else each stage sets up MLflow's tables
+        packages = importlib.import_module("mlflow.utils.requirements_utils")
+        getattr(packages, "_init_modules_to_packages_map", bool)()  # else each stage reads what is installed

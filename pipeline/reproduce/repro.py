@@ -14,7 +14,7 @@ from pipeline.errors import StageFailed
 from pipeline.reproduce import unchanged
 from pipeline.reproduce.closing import closing
 from pipeline.reproduce.lines import Lines
-from pipeline.reproduce.runner import run_all
+from pipeline.reproduce.runner import Failure, run_all
 from pipeline.stages import parameters
 
 TAIL = 15  # lines of a failed stage that are printed
@@ -47,11 +47,15 @@ def _run(project: Project, folder: Path) -> int:
         raise _stopped(message, INTERRUPTED) from None
     artifacts.save_json(times, {**lines.earlier, **done.seconds})
     if done.failure is not None:
-        print(f"{done.failure.name} failed; the last lines of its output:\n", file=sys.stderr)
-        print("\n".join(f"    {line}" for line in done.failure.output.splitlines()[-TAIL:]), file=sys.stderr)
-        raise _stopped(f"{_reason(done.failure.error)}\nall output: {log}", FAILED)
+        raise _failed(done.failure, log)
     unchanged.remember(folder / "up-to-date.json", project.root, done.stages, before)
     return lines.up_to_date()
+
+
+def _failed(failure: Failure, log: Path) -> StageFailed:
+    shown = [f"    {line}" for line in failure.output.splitlines()[-TAIL:]]
+    print("\n".join([f"{failure.name} failed" + (", after it had printed:" if shown else ""), *shown]), file=sys.stderr)
+    return _stopped(f"{_reason(failure.error)}\nall output: {log}", FAILED)
 
 
 def _reason(error: BaseException) -> str:
