@@ -35,8 +35,8 @@ $(STAMP):
 	    else "$$python" -m venv --clear $(VENV); fi; \
 	fi; \
 	echo "Installing $(LOCK): $$(grep -c == $(LOCK)) packages, 3 GB, a few minutes"; \
-	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
-	else $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r $(LOCK); fi; \
+	if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(LOCK); fi; \
 	$(BIN)/python -c "$$ON_PATH"; \
 	rm -f $(VENV)/.installed-* $(CHECKED); \
 	touch $@
