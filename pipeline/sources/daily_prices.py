@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.sources import optimum
+from pipeline.synthesis import optimum
 
 MISSING = ("", "-", "null")  # how Yahoo and others mark a day without trades
 COLUMNS = ("open", "high", "low", "close", "volume")
