@@ -35,8 +35,8 @@ $(STAMP):
 	    else "$$python" -m venv --clear $(VENV); fi; \
 	fi; \
 	echo "Installing $(LOCK): $$(grep -c == $(LOCK)) packages, 3 GB, a few minutes"; \
-	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
-	else $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r $(LOCK); fi; \
+	if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(LOCK); fi; \
 	$(BIN)/python -c "$$ON_PATH"; \
 	rm -f $(VENV)/.installed-* $(CHECKED); \
 	touch $@
@@ -49,8 +49,8 @@ pathlib.Path(sysconfig.get_path("purelib"), "bin_on_path.pth").write_text(line)
 endef
 export ON_PATH
 
-check: $(CHECKED) ## Check params.yaml and report all mistakes at once
-	@:
+check: $(STAMP) ## Check params.yaml: all mistakes at once, what differs from the last commit, results of removed rows
+	@$(BIN)/python -m pipeline check
 
 $(CHECKED): params.yaml $(wildcard textbook/params.yaml) $(wildcard pipeline/config/*.* pipeline/config/schema/*.py) pipeline/sources/__init__.py $(STAMP)
 	@$(BIN)/python -m pipeline check
@@ -66,16 +66,14 @@ elif [ ! -e .dvc/config.local ]; then \
 fi
 endef
 
-repro: setup check ## Run what is new or changed, from raw data to report, on the edition that params.yaml sets (default: synthetic)
+repro: setup $(CHECKED) ## Run what is new or changed, from raw data to report, on the edition that params.yaml sets (default: synthetic)
 	@$(PREPARE)
-	@$(BIN)/dvc repro --all-pipelines
-	@echo; echo 'Report:      reports/index.html (open it in a browser)'
-	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
+	@$(BIN)/python -m pipeline repro
 
-full: setup check ## Run the same on the published data (PIPELINE_MIRROR: a folder or address to try first)
+full: setup $(CHECKED) ## Run the same on the published data (PIPELINE_MIRROR: a folder or address to try first)
 	@$(BIN)/dvc exp run --all-pipelines -S edition=published
 
-retrain: setup check ## Reproduce what changed, run the gate, and write reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
+retrain: setup $(CHECKED) ## Reproduce what changed, run the gate, and write reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
 	@$(PREPARE)
 	@$(BIN)/python -m pipeline retrain $${EXPERIMENTS:-} $${CELL:+--cell "$$CELL"} $${EDITION:+--edition "$$EDITION"} \
 	    $${BASE:+--base "$$BASE"}
@@ -97,9 +95,9 @@ format: setup ## Sort imports and format the code
 	@$(BIN)/ruff format
 
 ui: setup ## Start the MLflow UI on this machine (PORT=5000)
-	@echo 'http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning'
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
-	    $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
+	@echo 'http://127.0.0.1:$(PORT)/start'
+	@PYTHONPATH=deploy/ui MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
+	    $(BIN)/mlflow ui --app-name start_page --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
 
 server: setup ## Start MLflow for a team, on PostgreSQL, with passwords; see docs/teams.md (BACKEND, ARTIFACTS, HOST, PORT)
 	@$(BIN)/python deploy/server.py

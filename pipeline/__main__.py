@@ -1,16 +1,21 @@
 """Run a stage of the pipeline, or work with trained models."""
 
+# Stages are many short processes, and most of them only hand their work over: what takes time to import comes late.
+from __future__ import annotations
+
 import argparse
 import base64
 import importlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from pipeline.artifacts import Project, here
-from pipeline.config.schema.values import Edition
 from pipeline.errors import DataError, UserError
+from pipeline.handover import hand_over
+
+if TYPE_CHECKING:
+    from pipeline.artifacts import Project
 
 STAGES = {
     "download": ("pipeline.stages.download", "run", "a source", "download a source, or generate its synthetic data"),
@@ -21,12 +26,14 @@ STAGES = {
     "evaluate": ("pipeline.stages.evaluate", "run", "an experiment", "score an experiment and its best baseline"),
     "report": ("pipeline.stages.report", "run", "a data set", "write the report on a data set"),
     "index": ("pipeline.stages.index", "run", None, "write the report's index page"),
-    "check": ("pipeline.stages.check", "run", None, "check params.yaml, and delete the results of removed rows"),
+    "check": ("pipeline.stages.check", "run", None, "check params.yaml, and show what differs from the last commit"),
 }
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return 0, or an error's exit code after printing its message."""
+    from pipeline.artifacts import here
+
     arguments = _parser().parse_args(argv)
     try:
         if arguments.command in STAGES:
@@ -42,10 +49,22 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _prune(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.stages import prune
+
+    prune.run(project, confirmed=arguments.yes)
+
+
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.tracking.delivery import sync
 
     print(f"{sync(project)} journals sent to MLflow")
+
+
+def _repro(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.reproduce import repro
+
+    repro.run(project)
 
 
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
@@ -182,6 +201,8 @@ def _answers(
 
 
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
+    "repro": (_repro, "run all stages that are new or changed; make repro"),
+    "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
@@ -224,6 +245,7 @@ def _sentence(text: str) -> str:
 
 
 def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    parsers["prune"].add_argument("--yes", action="store_true", help="delete without asking")
     one = parsers["probe"]
     one.add_argument("source", nargs="*", help="sources to check (default: all)")
     one.add_argument("--accept", action="store_true", help="update the pins in params.yaml to the files offered now")
@@ -236,12 +258,14 @@ def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 def _add_promotion(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    from pipeline.config.schema.values import EDITIONS
+
     parsers["promote"].add_argument("experiment", nargs="+", help="trained experiments")
     parsers["rollback"].add_argument("model", help="a registered model, such as umich-sentiment")
     one = parsers["retrain"]
     one.add_argument("experiment", nargs="*", help="experiments to reproduce and judge (default: all)")
     one.add_argument("--cell", help="cell of every experiment")
-    one.add_argument("--edition", choices=get_args(Edition), help="edition of the data")
+    one.add_argument("--edition", choices=EDITIONS, help="edition of the data")
     one.add_argument("--base", default="", help="git revision to compare with (default: before the last change)")
 
 
@@ -265,4 +289,5 @@ def _add_models(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = hand_over(sys.argv[1:])
+    sys.exit(main() if ended is None else ended)

@@ -59,6 +59,10 @@ class Project:
     def metrics(self, dataset: str, experiment: str) -> Path:
         return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"
 
+    def scores(self, experiment: str) -> Path:
+        """Return the file of figures that `dvc metrics` and `dvc exp show` print."""
+        return self.root / "reports" / "scores" / f"{experiment}.json"
+
     def predictions(self, dataset: str, experiment: str) -> Path:
         return self.root / "data" / "predictions" / dataset / experiment
 
@@ -71,6 +75,11 @@ class Project:
     def section(self, dataset: str, *, textbook: bool = False) -> Path:
         """Return the folder of the data set's part of an index page: section.html and metrics.json."""
         return self.root / "reports" / ("textbook" if textbook else "sections") / dataset
+
+    @property
+    def plots(self) -> Path:
+        """Return the file that tells DVC what `dvc plots` draws."""
+        return self.root / "reports" / "dvc.yaml"
 
     @property
     def index(self) -> Path:
@@ -90,15 +99,6 @@ class Project:
     def probe(self) -> Path:
         """Return the result of the last probe of the publishers."""
         return self.root / "reports" / "probe.json"
-
-    @property
-    def summary(self) -> Path:
-        return self.root / "reports" / "summary.json"
-
-    @property
-    def textbook_summary(self) -> Path:
-        """Return the summary of the textbook's experiments."""
-        return self.root / "reports" / "textbook.json"
 
 
 def here() -> Project:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.clone import ROOT, changed, clone
 from tests.commands import environment
+from tests.forked import run_module
 
 pytestmark = pytest.mark.slow
 PLANTS = ROOT / "tests" / "adding"
@@ -130,10 +130,7 @@ class Clone:
         path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
     def run(self, *command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=self.root, env=environment(), capture_output=True, text=True, timeout=600, check=False,
-        )  # fmt: skip
+        done = run_module(self.root, *command, environment=environment())
         assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
         return done.stdout
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.clone import ROOT, clone
 from tests.commands import environment
+from tests.forked import run_module
 
 pytestmark = pytest.mark.slow
 PARAMS = """\
@@ -48,15 +49,22 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(root: Path, *command: str) -> str:
-    done = subprocess.run(
-        command, cwd=root, env=environment(), capture_output=True, text=True, timeout=900, check=False
+    return printed(
+        subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, timeout=900, check=False)
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+
+
+def run_python(root: Path, *command: str) -> str:
+    return printed(run_module(root, *command, environment=environment()))
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, f"{done.args}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
     return done.stdout
 
 
 def test_check_repro_and_report(theirs: Path) -> None:
-    run(theirs, sys.executable, "-m", "pipeline", "check")
+    run_python(theirs, "pipeline", "check")
     run(theirs, "dvc", "repro", "--all-pipelines")
     page = (theirs / "reports" / "index.html").read_text(encoding="utf-8")
     assert "diary-lstm" in page and "textbook.html" not in page and "alice" not in page.lower()
@@ -69,5 +77,5 @@ def test_lint(theirs: Path) -> None:
 
 
 def test_the_tests_that_read_the_project(theirs: Path) -> None:
-    out = run(theirs, sys.executable, "-m", "pytest", "-q", "-m", "not slow", *READ_THE_PROJECT)
+    out = run_python(theirs, "pytest", "-q", "-m", "not slow", *READ_THE_PROJECT)
     assert " passed" in out and "rows were removed from this project" in out

@@ -15,7 +15,7 @@ from pipeline.config.schema.sources import DELIMITERS, OwnTable
 STREAMS = ("char_lm", "forecasting", "scaled_windows")  # the tasks whose batches follow each other
 FORECASTS = ("char_lm", "char_windows", "forecasting")
 Key = tuple[str, str]
-FOLDERS = ("metrics", "curves", "sections", "textbook")  # of reports
+FOLDERS = ("curves", "decisions", "metrics", "plots", "scores", "sections", "textbook")  # of reports
 
 
 def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iterator[Mistake]:

@@ -118,6 +118,13 @@ def flow(value: Any) -> str:
     return stream.getvalue().strip().removesuffix("...").strip()
 
 
+def block(value: Any) -> str:
+    """YAML with a line for each value."""
+    stream = io.StringIO()
+    _writer().dump(value, stream)
+    return stream.getvalue()
+
+
 def _quoted(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _quoted(inner) for name, inner in value.items()}

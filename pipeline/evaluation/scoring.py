@@ -52,6 +52,25 @@ def _mean(rows: Sequence[Figures]) -> Figures:
     return {metric: float(np.mean([row[metric] for row in rows])) for metric in rows[0]}
 
 
+def columns(metrics: Mapping[str, Any]) -> dict[str, str | float]:
+    """Return the columns of `dvc metrics` and `dvc exp show`, those without a value left out.
+
+    metrics: of reports/metrics/<dataset>/<experiment>.json. There is no skill against a baseline without errors, and no
+    share of the way to the optimum on data from an unknown process.
+    """
+    against, optimum = metrics["against_baseline"], metrics.get("against_optimum", {})
+    values = {
+        "measure": against["metric"],
+        "score": against["score"],
+        "baseline": against["baseline_score"],
+        "skill": against["skill"],
+        "optimum_share": optimum.get("share"),
+        "parameters": metrics["parameters"],
+        "seconds": metrics["train_seconds"],
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def test_losses(
     task: Task, encoded: Encoded, networks: Sequence[Mapping[str, Any]], predictions: Predictions
 ) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from pipeline.reporting.report_data import ReportData, Result
 from pipeline.reporting.tables import badge, interval, overall, ranked, way
 
 TEMPLATES = Path(__file__).with_name("templates")
+WITHOUT_THEM = "`python -m pipeline prune` and `dvc repro -P` make it without them"
 
 
 def section(data: ReportData, elements: Sequence[Element]) -> str:
@@ -38,12 +39,17 @@ def section(data: ReportData, elements: Sequence[Element]) -> str:
 
 
 def index(
-    results: Sequence[Result], sections: Mapping[str, str], *, textbook: Table | None = None, link: str | None = None
+    results: Sequence[Result],
+    sections: Mapping[str, str],
+    *,
+    textbook: Table | None = None,
+    link: str | None = None,
+    outdated: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """Render an index page.
 
     sections: HTML by data set, from section(). textbook: from textbook.table(), if the page has it. link: the file name
-    of the other page.
+    of the other page. outdated: experiments by data set that its section shows although their rows were removed.
     """
     return _render(
         "index.html",
@@ -54,26 +60,9 @@ def index(
         link=link,
         tally=tally(results),
         sections={name: Markup(html) for name, html in sections.items()},
+        outdated={name: names for name, names in (outdated or {}).items() if names},
+        without_them=WITHOUT_THEM,
     )
-
-
-def summary(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return the figures that `dvc metrics` and `dvc exp show` print, by experiment.
-
-    There is no skill against an exact baseline. results: the metrics of each experiment.
-    """
-    return {metrics["experiment"]: {k: v for k, v in _compact(metrics).items() if v is not None} for metrics in results}
-
-
-def _compact(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    against = metrics["against_baseline"]
-    return {
-        "score": against["score"],
-        "baseline": against["baseline_score"],
-        "skill": against["skill"],
-        "parameters": metrics["parameters"],
-        "train_seconds": metrics["train_seconds"],
-    }
 
 
 def tally(results: Sequence[Result]) -> str:

@@ -18,8 +18,8 @@ from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.plain_text import BOM, corpus, write
-from pipeline.sources.sentence_grammar import Grammar, Opening, Writer, at_random
-from pipeline.sources.sentence_themes import GARDEN, KITCHEN, SCHOOL, SEA
+from pipeline.synthesis.sentence_grammar import Grammar, Opening, Writer, at_random
+from pipeline.synthesis.sentence_themes import GARDEN, KITCHEN, SCHOOL, SEA
 
 GENERATED = False
 FILE = "11-0.txt"

@@ -27,6 +27,8 @@ from pipeline.encoding.records import LabelledTexts
 from pipeline.errors import DataError
 from pipeline.sources.archive import stream_tar
 from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.synthesis import optimum
+from pipeline.synthesis.opinion_grammar import label, pick, probabilities, verdict
 
 GENERATED = False
 REPACKED = "aclImdb_v1_labelled.tar.bz2"
@@ -87,7 +89,8 @@ def read(folder: Path) -> LabelledTexts:
     labels = np.array([FOLDERS.index(kind) for _, kind, _ in keys], np.int32)
     is_test = np.array([part == "test" for part, _, _ in keys], np.bool_)
     films = _films(keys, members.urls)
-    return LabelledTexts(texts, labels, LABELS, _findings(texts, is_test, films), is_test, films)
+    best = optimum.of_rows(folder, "probabilities", len(labels))
+    return LabelledTexts(texts, labels, LABELS, _findings(texts, is_test, films), is_test, films, best)
 
 
 def _is_read(name: str) -> bool:
@@ -156,50 +159,76 @@ def _findings(texts: Sequence[str], is_test: NDArray[np.bool_], films: NDArray[n
     }
 
 
-EACH, FILMS, IN_BOTH = 100, 30, 3
+EACH, FILMS, IN_BOTH = 500, 120, 3
+AGREEING = 0.55  # share of the earlier verdicts, and of the emoticons, that agree with the last verdict
 OPENINGS = ("I saw this with my sister.", "What can I say?", "A friend lent me the tape.", "Well, where to begin…")
-SUBJECTS = ("The plot", "The music", "The leading man", "The ending", "Every second scene", "The camera work")
-PRAISE = ("is wonderful", "kept me awake with joy", "is a small miracle", "isn't bad at all", "deserves a prize")
-BLAME = ("is dreadful", "sent me to sleep", "is a waste of film", "isn't good at all", "deserves no prize")
-FILLERS = ("It runs for two hours.", "The story begins in a harbour town.", "They shot it in winter, I think.",
+SUBJECTS = ("The plot", "The music", "The leading man", "The ending", "The camera work")
+FILLERS = ("It's two hours long.", "The story begins in a harbour town.", "They shot it in winter, I think.",
            "The cast is the one of the first part.", "There are subtitles &amp; a trailer.")  # fmt: skip
-FACES = {0: (":(", ":-/"), 1: (":)", ";-)")}
+FACES = ((":(", ":-/"), (":)", ";-)"))
+
+Review = tuple[str, int]  # its text, and its class by the rule
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write aclImdb_v1_labelled.tar.bz2: 4 × 100 reviews of 30 to 120 words with mixed opinions, on 30 films per half.
+    """Write aclImdb_v1_labelled.tar.bz2: 4 × 500 reviews of 30 to 120 words with mixed verdicts, 120 films per half.
 
-    Five texts occur in both halves, and two occur twice in each half.
+    The last verdict of a review decides its class; see opinion_grammar for the labels. Five texts occur in both halves,
+    and two occur twice in each half.
     """
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
+    halves = {part: _half(random) for part in PARTS}
+    for kind, (train, test) in enumerate(zip(halves["train"], halves["test"], strict=True)):
+        train[1 : 1 + IN_BOTH - kind] = test[EACH // 2 : EACH // 2 + IN_BOTH - kind]
     with bz2.open(folder / REPACKED, "wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
-        kept: dict[int, list[str]] = {0: [], 1: []}
-        for part in reversed(PARTS):
-            for label, kind in enumerate(FOLDERS):
-                texts = [_review(label, random) for _ in range(EACH)]
-                texts[-1] = texts[0]
-                texts[1 : 1 + len(kept[label])] = kept[label]
-                kept[label] = texts[EACH // 2 : EACH // 2 + IN_BOTH - label]
-                for number, text in enumerate(texts):
-                    rating = int(random.integers(7, 11) if label else random.integers(1, 5))
-                    _put(archive, f"aclImdb/{part}/{kind}/{number}_{rating}.txt", text)
-                films = np.sort(random.integers(FILMS, size=EACH)) + 1000 * PARTS.index(part)
-                urls = [f"http://www.imdb.com/title/tt{film:07d}/usercomments\n" for film in films]
-                _put(archive, f"aclImdb/{part}/urls_{kind}.txt", "".join(urls))
+        for part, kind in product(reversed(PARTS), range(len(FOLDERS))):
+            _put_reviews(archive, part, kind, halves[part][kind], random)
+    classes = [positive for part in PARTS for reviews in halves[part] for _, positive in reviews]  # in read's order
+    optimum.save(folder, probabilities=probabilities(classes))
 
 
-def _review(label: int, random: np.random.Generator) -> str:
-    """Write one review: mostly opinions of its own class, some of the other, some line breaks and emoticons."""
-    sentences = [str(random.choice(OPENINGS))]
-    while len(" ".join(sentences).split()) < random.integers(30, 105):
-        agrees = random.random() < 0.8
-        verdict = random.choice(PRAISE if agrees == bool(label) else BLAME)
-        opinion = f"{random.choice(SUBJECTS)} {verdict}."
-        sentences.append(opinion if random.random() < 0.5 else str(random.choice(FILLERS)))
+def _half(random: np.random.Generator) -> tuple[list[Review], list[Review]]:
+    """Draw EACH reviews with the label negative, and EACH positive ones. The last of each repeats the first."""
+    half: tuple[list[Review], list[Review]] = ([], [])
+    while min(map(len, half)) < EACH - 1:
+        positive = int(random.integers(2))
+        half[label(random, positive)].append((_review(random, positive), positive))
+    for reviews in half:
+        reviews[EACH - 1 :] = reviews[:1]
+    return half
+
+
+def _review(random: np.random.Generator, positive: int) -> str:
+    """Write a review of a class: sentences, line breaks, the verdict that decides, some more sentences, an emoticon."""
+    length = min(88, 22 + random.exponential(20))
+    sentences = [pick(random, OPENINGS)]
+    while len(" ".join(sentences).split()) < length:
+        told = verdict(random, SUBJECTS, _agreeing(random, positive)) + "."
+        sentences.append(told if random.random() < 0.5 else pick(random, FILLERS))
         if random.random() < 0.15:
             sentences[-1] += "<br /><br />"
-    return " ".join(sentences) + (f" {random.choice(FACES[label])}" if random.random() < 0.2 else "")
+    sentences.append(verdict(random, SUBJECTS, positive) + ".")
+    sentences += [pick(random, FILLERS) for _ in range(int(random.integers(3)))]
+    face = f" {pick(random, FACES[_agreeing(random, positive)])}" if random.random() < 0.2 else ""
+    return " ".join(sentences) + face
+
+
+def _agreeing(random: np.random.Generator, positive: int) -> int:
+    """Draw a class that agrees with this one with probability AGREEING."""
+    return positive if random.random() < AGREEING else 1 - positive
+
+
+def _put_reviews(
+    archive: tarfile.TarFile, part: str, kind: int, reviews: Sequence[Review], random: np.random.Generator
+) -> None:
+    """Write the reviews of a folder with their ratings, and the addresses of their films."""
+    for number, (text, _) in enumerate(reviews):
+        rating = int(random.integers(7, 11) if kind else random.integers(1, 5))
+        _put(archive, f"aclImdb/{part}/{FOLDERS[kind]}/{number}_{rating}.txt", text)
+    films = np.sort(random.integers(FILMS, size=EACH)) + 1000 * PARTS.index(part)
+    urls = [f"http://www.imdb.com/title/tt{film:07d}/usercomments\n" for film in films]
+    _put(archive, f"aclImdb/{part}/urls_{FOLDERS[kind]}.txt", "".join(urls))
 
 
 def _put(archive: tarfile.TarFile, name: str, text: str) -> None:

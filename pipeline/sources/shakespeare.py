@@ -14,8 +14,8 @@ import numpy as np
 from pipeline.encoding.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.plain_text import read_corpus, write
-from pipeline.sources.sentence_grammar import Grammar, Opening, Writer, at_random
-from pipeline.sources.sentence_themes import BATTLE, COURT, MARKET, SEA
+from pipeline.synthesis.sentence_grammar import Grammar, Opening, Writer, at_random
+from pipeline.synthesis.sentence_themes import BATTLE, COURT, MARKET, SEA
 
 GENERATED = False
 FILE = "input.txt"

@@ -13,6 +13,8 @@ are `(tag word)`; the tag -NONE- marks traces, which are not words of the text. 
 import io
 import re
 import zipfile
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -21,12 +23,14 @@ from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
 from pipeline.sources.archive import open_zip, read_zip_member
 from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.synthesis import optimum
+from pipeline.synthesis.tagged_grammar import TRACE, Phrase
+from pipeline.synthesis.treebank_grammar import grammar
 
 GENERATED = False
 FILE = "treebank.zip"
 TREES = re.compile(r"treebank/combined/wsj_\d{4}\.mrg")
 TOKEN = re.compile(r"[()]|[^\s()]+")
-TRACE = "-NONE-"
 MEMBER_LIMIT = 10_000_000
 
 CARD = Card(
@@ -66,12 +70,23 @@ def read(folder: Path) -> TaggedSentences:
             documents += [PurePosixPath(name).name] * len(in_file)
     without_traces = [[pair for pair in sentence if pair[1] != TRACE] for sentence in sentences]
     kept = [i for i, sentence in enumerate(without_traces) if sentence]
+    words = tuple(tuple(word for word, _ in without_traces[i]) for i in kept)
     return TaggedSentences(
-        words=tuple(tuple(word for word, _ in without_traces[i]) for i in kept),
+        words=words,
         tags=tuple(tuple(tag for _, tag in without_traces[i]) for i in kept),
         documents=tuple(documents[i] for i in kept),
         findings=_findings(sentences, without_traces, len(names)),
+        optimum=_best_tags(folder, words),
     )
+
+
+def _best_tags(folder: Path, sentences: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...] | None:
+    """Return the likeliest tag of each word in synthetic sentences; None for published ones."""
+    ends = [0, *accumulate(map(len, sentences))]
+    tags = optimum.of_rows(folder, "tags", ends[-1])
+    if tags is None:
+        return None
+    return tuple(tuple(tags[start:end].tolist()) for start, end in pairwise(ends))
 
 
 def _findings(sentences: list[Pairs], without_traces: list[Pairs], files: int) -> dict[str, int]:
@@ -121,52 +136,24 @@ def parse_trees(text: str) -> list[Pairs]:
     return trees
 
 
-STEMS = ("blor", "trask", "fend", "mip", "gral", "sunt", "pavel", "dorm", "kest", "wib", "lant", "rusk", "tolv", "neb")
-LEXICON: dict[str, tuple[str, ...]] = {
-    "DT": ("the", "a", "this", "every"),
-    "IN": ("of", "in", "with", "by", "for"),
-    "CC": ("and", "or", "but"),
-    "PRP": ("he", "she", "it", "they"),
-    "MD": ("will", "may", "could"),
-    "CD": ("61", "two", "1,500", "3.5", "1989"),
-    "TO": ("to",),
-    ".": (".", ".", ".", "?"),
-    ",": (",",),
-}
-SUFFIXES = {
-    "NN": ["tion", "ness", "ment", "er"],
-    "NNS": ["tions", "ments", "ers"],
-    "JJ": ["ous", "able", "ive", "al"],
-    "RB": ["ly", "edly"],
-    "VB": ["ize", "ate"],
-    "VBD": ["ized", "ated"],
-    "VBZ": ["izes", "ates"],
-    "VBG": ["izing", "ating"],
-    "VBN": ["ized", "ated"],
-    "NNP": ["ville", "son", "burg"],
-    "JJR": ["ier"],
-}
-GRAMMAR: dict[str, tuple[str, ...]] = {
-    "S": ("NP-SBJ VP .", "NP-SBJ VP .", "PP , NP-SBJ VP .", "NP-SBJ VP , CC NP-SBJ VP ."),
-    "NP-SBJ": ("DT NN", "DT JJ NN", "NNP NNP", "PRP", "JJ NNS", "NNP"),
-    "NP": ("DT NN", "DT JJ NN", "NNP", "CD NNS", "NNS", "DT JJR NN", "DT NN PP"),
-    "VP": ("VBD NP", "VBZ NP PP", "MD VB NP", "VBD RB", "VBZ VBN PP", "VBD S-INF", "VBZ VBG NP", "RB VBD NP"),
-    "S-INF": ("-NONE- TO VB NP",),
-    "PP": ("IN NP",),
-}
+FILES, TREES_EACH = 60, 25
 README = "Synthetic data in the format of the Penn Treebank fragment: invented words, trees from a small grammar.\n"
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write treebank.zip: 30 files, 400 trees, 20 tags, traces, and invented words whose suffixes reveal the tag."""
-    random = np.random.default_rng(seed)
+    """Write treebank.zip: 60 files of 25 trees, 22 tags, traces, rare words whose endings reveal the tag."""
+    random, process = np.random.default_rng(seed), grammar()
     folder.mkdir(parents=True, exist_ok=True)
+    best: list[str] = []
     with zipfile.ZipFile(folder / FILE, "w", zipfile.ZIP_DEFLATED) as archive:
         _write(archive, "treebank/README", README)
         _write(archive, "treebank/combined/README", README)
-        for number in range(1, 31):
-            trees = [f"\n( {_tree('S', random, 1)} )" for _ in range(14 if number <= 10 else 13)]
-            _write(archive, f"treebank/combined/wsj_{number:04d}.mrg", "".join(trees) + "\n")
+        for number in range(1, FILES + 1):
+            sentences = [process.draw(random) for _ in range(TREES_EACH)]
+            _write(archive, f"treebank/combined/wsj_{number:04d}.mrg", "".join(map(_tree, sentences)) + "\n")
+            for phrases in sentences:
+                best += process.best_tags([word for _, pairs in phrases for tag, word in pairs if tag != TRACE])
+    optimum.save(folder, tags=np.array(best))
 
 
 def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:
@@ -177,22 +164,6 @@ def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:
         text_stream.write(text)
 
 
-def _tree(symbol: str, random: np.random.Generator, depth: int) -> str:
-    if symbol not in GRAMMAR:
-        return f"({symbol} {_word(symbol, random)})"
-    rules = GRAMMAR[symbol]
-    children = rules[int(random.integers(len(rules)))].split()
-    indent = "\n" + "  " * depth
-    return f"({symbol} {indent.join(_tree(child, random, depth + 1) for child in children)} )"
-
-
-def _word(tag: str, random: np.random.Generator) -> str:
-    if tag == TRACE:
-        return "*-1"
-    if tag in LEXICON:
-        return LEXICON[tag][int(random.integers(len(LEXICON[tag])))]
-    # Words with more syllables are rarer: some occur in one file only.
-    syllables = 1 + int(random.random() < 0.4)
-    stem = "".join(STEMS[int(random.integers(len(STEMS)))] for _ in range(syllables))
-    word = stem + SUFFIXES[tag][int(random.integers(len(SUFFIXES[tag])))]
-    return word.capitalize() if tag == "NNP" else word
+def _tree(phrases: Sequence[Phrase]) -> str:
+    parts = (f"({label} {' '.join(f'({tag} {word})' for tag, word in pairs)} )" for label, pairs in phrases)
+    return "\n( (S\n    " + "\n    ".join(parts) + " ))"

@@ -18,8 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.encoding.records import LabelledTexts
+from pipeline.encoding.word_features import words
 from pipeline.errors import DataError
 from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.synthesis import optimum
+from pipeline.synthesis.opinion_grammar import label, opinion, pick, probabilities
 
 GENERATED = False
 PUBLISHED = "training.txt"
@@ -81,7 +84,8 @@ def read(folder: Path) -> LabelledTexts:
         _add(rows, number, line.removesuffix(b"\r"), twice_encoded=path.name == TWICE_ENCODED)
     _refuse_many(path, rows.malformed, len(lines))
     labels = np.array(rows.labels, dtype=np.int32)
-    return LabelledTexts(tuple(rows.texts), labels, LABELS, _findings(rows, len(lines)))
+    best = optimum.of_rows(folder, "probabilities", len(labels))
+    return LabelledTexts(tuple(rows.texts), labels, LABELS, _findings(rows, len(lines)), optimum=best)
 
 
 def _add(rows: _Rows, number: int, line: bytes, *, twice_encoded: bool) -> None:
@@ -155,29 +159,29 @@ def _findings(rows: _Rows, lines: int) -> dict[str, int]:
     }
 
 
-OPENINGS = ("", "", "honestly , ", "Well ... ", "oh and ", "for me ", "I think that ", "as always ", "my mother says ")
-THINGS = ("the Copper Lantern book", "Night Ferry", "The Copper Lantern", "that Night Ferry film", "Paper Mountain")
-POSITIVE = ("is awesome", "was great", "made me smile", "is a beautiful story", "deserves its prize", "is not bad")
-NEGATIVE = ("is awful", "was boring", "made me yawn", "is a stupid story", "deserves no prize", "is not good")
-ENDINGS = (".", "!", "...", " , really .", " and I ’ m sure of it .", " \x85 you know .", " , like the first one .")
+DISTINCT, REPEATS = 1_000, 600
+OPENINGS = ("", "", "", "Well ... ", "oh and ", "I ’ d say ")
+THINGS = ("the plot", "the music", "the ending", "The Copper Lantern", "Night Ferry", "the book")
+ENDINGS = (".", "!", "...", " .", " \x85")
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write training.txt: 900 lines, 350 distinct sentences, one with both labels, 2 % with the wrong label."""
+    """Write training.txt: 1,601 lines of opinions, 1,000 distinct sentences, one of them with both labels."""
     random = np.random.default_rng(seed)
-    lines = ["1\tThe Copper Lantern book is awesome."]
-    seen: dict[str, int] = {}
-    while len(seen) < 350:
-        label = int(random.integers(2))
-        verdicts = POSITIVE if label else NEGATIVE
-        parts = [str(random.choice(words)) for words in (OPENINGS, THINGS, verdicts, ENDINGS)]
-        sentence = f"{parts[0]}{parts[1]} {parts[2]}{parts[3]}"
-        seen.setdefault(sentence, label ^ int(random.random() < 0.02))
-    distinct = [f"{label}\t{sentence}" for sentence, label in seen.items()]
+    drawn: dict[tuple[str, ...], tuple[int, str, int]] = {}  # label, sentence and class, by the words of the sentence
+    while len(drawn) < DISTINCT:
+        text, positive = opinion(random, THINGS)
+        sentence = f"{pick(random, OPENINGS)}{text}{pick(random, ENDINGS)}"
+        drawn.setdefault(tuple(words(sentence)), (label(random, positive), sentence, positive))
+    lines = list(drawn.values())
     # A few sentences are repeated many times and most hardly at all, as in the real file.
-    weights = 1 / np.arange(1, len(distinct) + 1)
-    repeats = random.choice(len(distinct), size=548, p=weights / weights.sum())
-    lines += distinct + [distinct[i] for i in repeats]
-    lines.append(f"{1 - seen[distinct[7][2:]]}\t{distinct[7][2:]}")
+    weights = 1 / np.arange(1, DISTINCT + 1)
+    lines += [lines[i] for i in random.choice(DISTINCT, size=REPEATS, p=weights / weights.sum())]
+    given, sentence, positive = lines[
+        0
+    ]  # the most frequent sentence, so that its own label stays the more frequent one
+    lines.append((1 - given, sentence, positive))
+    lines.sort(reverse=True)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / PUBLISHED).write_bytes(("\n".join(lines[:1] + sorted(lines[1:], reverse=True)) + "\n").encode("utf-8"))
+    (folder / PUBLISHED).write_bytes("".join(f"{given}\t{text}\n" for given, text, _ in lines).encode("utf-8"))
+    optimum.save(folder, probabilities=probabilities([positive for _, _, positive in lines]))

@@ -13,8 +13,8 @@ import numpy as np
 from pipeline.encoding.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.plain_text import BOM, read_corpus, write
-from pipeline.sources.sentence_grammar import Grammar, Opening, Writer, at_random
-from pipeline.sources.sentence_themes import BALLROOM, BATTLE, COURT, ROAD
+from pipeline.synthesis.sentence_grammar import Grammar, Opening, Writer, at_random
+from pipeline.synthesis.sentence_themes import BALLROOM, BATTLE, COURT, ROAD
 
 GENERATED = False
 FILE = "warpeace_input.txt"

@@ -1,8 +1,6 @@
-"""Before anything runs: check the settings as a whole, and delete stale outputs of removed rows."""
+"""check: check the settings as a whole, and show what the next run would surprise with. It changes nothing."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 from pipeline.artifacts import Project
 from pipeline.config.files import MAIN, TEXTBOOK
@@ -10,33 +8,47 @@ from pipeline.config.schema.params import Params
 from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
+from pipeline.stages.prune import stale
+from pipeline.tracking import provenance
+
+LINES = 20  # the longest list of changed settings
+SHOWN = 60  # characters of a value
 
 
 def run(project: Project) -> None:
-    """Delete the results of rows that are gone, which makes the reports on their folders run again. Trained models
-    stay."""
+    """Check all settings. Print changes since the last commit, and results of rows that are gone."""
     params = parameters(project)
     for name, row in params.sources.items():
         if row.pins:
             pinned(name, load_source(row.reader).CARD, row.pins)
-    for path in sorted(_stale(project, params)):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-        print(f"{path.relative_to(project.root)}: deleted, {MAIN} has no such row any more")
+    for line in [*_cell(params), *_changes(project), *_stale(project, params)]:
+        print(line)
 
 
-def _stale(project: Project, params: Params) -> Iterator[Path]:
-    root = project.root
-    for pattern in ("reports/metrics/*/*.json", "reports/curves/*/*.csv", "data/predictions/*/*"):
-        for path in root.glob(pattern):
-            row = params.experiments.get(path.stem)
-            if not path.name.startswith(".") and (row is None or row.dataset != path.parent.name):
-                yield path
-    for folder, file in (("sections", MAIN), ("textbook", TEXTBOOK)):
-        names = params.datasets_of(file)
-        yield from (path for path in root.glob(f"reports/{folder}/[!.]*") if path.name not in names)
-    if TEXTBOOK not in params.files.raw:
-        pages = (project.textbook_index, project.textbook_summary, project.textbook_table)
-        yield from (path for path in pages if path.exists())
+def _cell(params: Params) -> Iterator[str]:
+    if params.cell is not None:
+        yield f"cell: {params.cell} is set for all experiments; `cell: null` in {MAIN} undoes it"
+
+
+def _changes(project: Project) -> Iterator[str]:
+    """`dvc exp run -S` leaves its settings in the file, for every later run."""
+    for file in (MAIN, TEXTBOOK):
+        changes = provenance.since_commit(project, file)
+        if changes:
+            yield f"{file} differs from the last commit; `git restore {file}` undoes it:"
+        for key, (before, now) in list(changes.items())[:LINES]:
+            yield f"  {key}: {_short(now)} ({'new' if before is None else f'committed: {_short(before)}'})"
+        if len(changes) > LINES:
+            yield f"  … and {len(changes) - LINES} more"
+
+
+def _short(value: str | None) -> str:
+    text = "removed" if value is None else value
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _stale(project: Project, params: Params) -> Iterator[str]:
+    paths = stale(project, params)
+    if paths:
+        noun = "result belongs" if len(paths) == 1 else "results belong"
+        yield f"{len(paths)} {noun} to rows that are gone; `python -m pipeline prune` lists and deletes them"

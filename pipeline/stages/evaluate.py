@@ -8,7 +8,7 @@ from pipeline.evaluation.optimum import against_optimum, refuse_a_leak
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 from pipeline.tracking import build
-from pipeline.tracking.delivery import spool
+from pipeline.tracking.delivery import spool, waiting
 
 
 def run(project: Project, name: str) -> None:
@@ -38,6 +38,7 @@ def run(project: Project, name: str) -> None:
     ids = {"run_id": record["run_id"], "model_id": record["model_id"], "run": identity.identity}
     metrics = {**fit, **figures, "baselines": baselines, "against_baseline": against, **ids}
     artifacts.save_json(project.metrics(row.dataset, name), metrics)
+    artifacts.save_json(project.scores(name), scoring.columns(metrics))
     spool(build.evaluation(identity, metrics), project)
     gain = "" if against["skill"] is None else f"; skill {against['skill']:+.1%}"
     print(
@@ -46,3 +47,4 @@ def run(project: Project, name: str) -> None:
         + gain
         + (" (synthetic data)" if fit["edition"] == "synthetic" else "")
     )
+    print(waiting(project))

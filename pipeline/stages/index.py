@@ -1,7 +1,7 @@
-"""index [textbook]: one page over all data sets of a file of settings, and the numbers that DVC's tables print."""
+"""index [textbook]: one page over all data sets of a file of settings."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline import artifacts
@@ -13,7 +13,8 @@ from pipeline.reporting import pages, tables
 from pipeline.reporting import textbook as printed
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
-from pipeline.tasks import task_named
+from pipeline.tasks import primary_metrics, task_named
+from pipeline.tracking import plots
 from pipeline.tracking.delivery import sync
 
 Results = Mapping[str, Sequence[Result]]  # by data set
@@ -26,6 +27,7 @@ def run(project: Project, page: str | None = None) -> None:
         _main(project, params)
     else:
         _textbook(project, params)
+    plots.write(project, params, primary_metrics())
     _send(project)
 
 
@@ -34,8 +36,8 @@ def _main(project: Project, params: Params) -> None:
     shown = [result for rows in results.values() for result in rows]
     sections = {dataset: _section(project, dataset, textbook=False) for dataset in results}
     link = project.textbook_index.name if params.datasets_of(TEXTBOOK) else None
-    artifacts.save_json(project.summary, pages.summary([result.metrics for result in shown]))
-    artifacts.save_text(project.index, pages.index(shown, sections, link=link))
+    outdated = _outdated(project, params, results, textbook=False)
+    artifacts.save_text(project.index, pages.index(shown, sections, link=link, outdated=outdated))
     print(f"reports/index.html: {len(shown)} experiments on {len(results)} data sets")
 
 
@@ -47,8 +49,9 @@ def _textbook(project: Project, params: Params) -> None:
     both = [*shown, *(result for rows in held_out.values() for result in rows)]
     table = printed.table({result.metrics["experiment"]: result for result in both})
     sections = {dataset: _section(project, dataset, textbook=True) for dataset in results}
-    artifacts.save_json(project.textbook_summary, pages.summary([result.metrics for result in shown]))
-    artifacts.save_text(project.textbook_index, pages.index(shown, sections, textbook=table, link=project.index.name))
+    outdated = _outdated(project, params, results, textbook=True)
+    page = pages.index(shown, sections, textbook=table, link=project.index.name, outdated=outdated)
+    artifacts.save_text(project.textbook_index, page)
     artifacts.save_text(project.textbook_table, tables.markdown(table))
     print(f"reports/textbook.html: {len(shown)} experiments on {len(results)} data sets")
 
@@ -64,6 +67,21 @@ def _results(project: Project, params: Params, datasets: Sequence[str], *, textb
         metrics: dict[str, Any] = artifacts.load_json(path)
         results[dataset] = [Result(metrics[name], task) for name in params.experiments_on(dataset) if name in metrics]
     return results
+
+
+def _outdated(project: Project, params: Params, datasets: Iterable[str], *, textbook: bool) -> dict[str, list[str]]:
+    """Return {data set: removed experiments that its section still shows}.
+
+    DVC makes a section again when a result of one of its experiments is new, changed or deleted.
+    """
+    outdated = {}
+    for dataset in datasets:
+        there = artifacts.load_json(project.section(dataset, textbook=textbook) / "metrics.json")
+        outdated[dataset] = [name for name in there if name not in params.experiments_on(dataset)]
+    names = [name for gone in outdated.values() for name in gone]
+    if names:
+        print(f"The page still shows {', '.join(names)}, without a row; {pages.WITHOUT_THEM}", file=sys.stderr)
+    return outdated
 
 
 def _section(project: Project, dataset: str, *, textbook: bool) -> str:

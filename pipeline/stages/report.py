@@ -12,7 +12,7 @@ from pipeline.reporting.report_data import ReportData
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 from pipeline.tracking import build
-from pipeline.tracking.delivery import spool
+from pipeline.tracking.delivery import spool, waiting
 
 
 def run(project: Project, name: str) -> None:
@@ -33,6 +33,7 @@ def run(project: Project, name: str) -> None:
         artifacts.save_json(fresh / "metrics.json", {row.name: row.metrics for row in data.experiments})
     _leave_for_mlflow(project, data, pairs)
     print(f"{name}: reports/{name}, {len(experiments)} experiments")
+    print(waiting(project))
 
 
 def _leave_for_mlflow(project: Project, data: ReportData, pairs: Sequence[comparison.Pair]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import artifacts
+from pipeline import artifacts, handover
 from pipeline.artifacts import Project
 from pipeline.config import plain_yaml
 from pipeline.config.schema.networks import ExperimentRows
@@ -16,8 +16,8 @@ from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import TrainingError
 from pipeline.evaluation.task import Task
 from pipeline.stages import parameters
-from pipeline.tasks import task_named
-from pipeline.tracking import build, provenance
+from pipeline.tasks import primary_metrics, task_named
+from pipeline.tracking import build, plots, provenance
 from pipeline.tracking.delivery import deliver
 from pipeline.tracking.environment import SystemMonitor
 from pipeline.tracking.record import now
@@ -30,6 +30,8 @@ def run(project: Project, name: str) -> None:
     """
     params = parameters(project)
     row = params.experiment(name)
+    if row.backend != "tensorflow" or row.precision == "bfloat16":
+        handover.run_alone()  # what these settings change is read when TensorFlow is imported
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     task = task_named(row.task)
     if params.reduced(name):
@@ -57,6 +59,7 @@ def run(project: Project, name: str) -> None:
         artifacts.save_arrays(folder / "predictions.npz", predictions)
         artifacts.save_json(folder / "samples.json", trained[0].samples)
     artifacts.save_text(project.curves(row.dataset, name), _csv(history))
+    plots.write(project, params, primary_metrics())
     with artifacts.new_folder(project.model(name)) as folder:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)

@@ -1,6 +1,7 @@
 """The table of tasks. Each task is a folder that ends in one TASK."""
 
 from pipeline.config.schema.values import named
+from pipeline.evaluation.metric import Metric
 from pipeline.evaluation.task import Task
 from pipeline.tasks.char_lm.task import TASK as CHAR_LM
 from pipeline.tasks.forecasting.task import TASK as FORECASTING
@@ -30,6 +31,11 @@ TASKS: dict[str, Task] = {
         COSINE_WINDOWS,
     )
 }
+
+
+def primary_metrics() -> dict[str, Metric]:
+    """Return the primary metric of each task."""
+    return {name: task.primary_metric for name, task in TASKS.items()}
 
 
 def task_named(name: str) -> Task:

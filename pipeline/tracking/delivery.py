@@ -83,6 +83,13 @@ def spooled(project: Project, run_key: str = "") -> list[Path]:
     return sorted((entry for entry in entries if ENTRY.fullmatch(entry.name)), key=_number)
 
 
+def waiting(project: Project) -> str:
+    """Return a line that says how many journals wait, and what sends them."""
+    count = len(spooled(project))
+    noun = "journal waits" if count == 1 else "journals wait"
+    return f"tracking: {count} {noun} in data/spool; the stage index sends them to MLflow, or `python -m pipeline sync`"
+
+
 def _number(entry: Path) -> int:
     return int(entry.name.rpartition("-")[2])
 

@@ -4,12 +4,13 @@ commands that make it again."""
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import Project
 from pipeline.config import plain_yaml
-from pipeline.config.files import MAIN, TEXTBOOK, TEXTBOOK_STAGES
+from pipeline.config.files import MAIN, TEXTBOOK, TEXTBOOK_STAGES, Table
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.sources import with_reader
 
@@ -93,6 +94,37 @@ def _changes(project: Project, commit: str, settings: Mapping[str, Any]) -> Iter
         if isinstance(then, dict):
             for change in _of_file(own, then):
                 yield f"-S {_quoted(f'{before}{change}')}"
+
+
+def since_commit(project: Project, file: str) -> dict[str, tuple[str | None, str | None]]:
+    """Return {setting: (its value at the last commit, its value now)}, as YAML, for each that differs.
+
+    None stands for what is not there. Empty outside a git repository, and for a file that is not committed.
+    """
+    then = _params_at(project, "HEAD", file)
+    path = project.root / file
+    now = _plain(plain_yaml.recorded(path.read_bytes())) if path.is_file() else {}
+    if not isinstance(then, dict) or not isinstance(now, dict):
+        return {}
+    return dict(_differences(then, now))
+
+
+def _differences(then: Table, now: Table, above: str = "") -> Iterator[tuple[str, tuple[str | None, str | None]]]:
+    for name in {**now, **then}:
+        before, after = then.get(name), now.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from _differences(before, after, f"{above}{name}.")
+        elif before != after or (name in then) != (name in now):
+            values = (plain_yaml.flow(table[name]) if name in table else None for table in (then, now))
+            yield f"{above}{name}", (next(values), next(values))
+
+
+def tracked(project: Project, paths: Iterable[Path]) -> set[Path]:
+    """Return those of the files that git tracks, and the folders with such files."""
+    command = ["git", "ls-files", "-z", "--", *(str(path.relative_to(project.root)) for path in paths)]
+    done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
+    known = [project.root / name for name in done.stdout.split("\0") if name] if done.returncode == 0 else []
+    return {path for path in paths if any(file.is_relative_to(path) for file in known)}
 
 
 def _is_of(key: str, file: str) -> bool:

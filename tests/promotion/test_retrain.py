@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from tests.commands import environment
+from tests.forked import run_module
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,6 @@ experiments:
     cell: simple_rnn
     units: 8
     epochs: 3
-    epochs: 3
     learning_rate: 0.01
 gate:
   margin: 0.9
@@ -59,7 +58,9 @@ class Clone:
         return done.stdout + (done.stderr if code else "")
 
     def pipeline(self, *command: str, code: int = 0) -> str:
-        return self.run(sys.executable, "-m", "pipeline", *command, code=code)
+        done = run_module(self.root, "pipeline", *command, environment=self.environment)
+        assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + (done.stderr if code else "")
 
     def retrain(self, *arguments: str) -> tuple[list[str], str]:
         """Run `retrain`; return the stages that ran, and the summary."""

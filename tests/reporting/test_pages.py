@@ -1,6 +1,5 @@
 """The page and its sections, as the person who opens them sees them."""
 
-import json
 import re
 import shutil
 import time
@@ -143,10 +142,8 @@ def test_the_textbooks_page_has_its_table_with_held_out_figures_and_the_main_pag
 
 
 def test_without_the_textbook_there_is_no_link_to_its_page(project: Project) -> None:
-    of_main = metrics_of(project, MAIN).keys()
     (project.root / TEXTBOOK).unlink()
     index.run(project)
-    assert json.loads(project.summary.read_text()).keys() == of_main
     assert project.textbook_index.name not in project.index.read_text()
 
 
@@ -156,14 +153,17 @@ def test_a_page_of_one_data_set_of_ones_own(project: Project) -> None:
     (project.root / MAIN).write_text("\n".join(kept))
     report.run(project, "digits")
     index.run(project)
-    assert json.loads(project.summary.read_text()).keys() == {"digits"}
+    assert "digits" in project.index.read_text() and "umich" not in project.index.read_text()
     assert "textbook" not in project.index.read_text()
 
 
 def test_synthetic_data_is_named_on_top_and_in_every_row_that_shows_it(
     page: Page, shown: dict[str, Mapping[str, Any]], finished: Project
 ) -> None:
-    assert "Synthetic data: small files, drawn from known processes. The figures say nothing about the published data" in page.text
+    assert (
+        "Synthetic data: small files, drawn from known processes. The figures say nothing about the published data"
+        in page.text
+    )
     for name, metrics in shown.items():
         assert ("synthetic data" in row_of(page, name)) == (metrics["edition"] == "synthetic"), name
     assert "synthetic data" in (finished.report("umich") / "table.md").read_text()
@@ -232,19 +232,10 @@ def test_numbers_are_set_to_the_right(html: str, shown: dict[str, Mapping[str, A
     assert all("n" in classes.split() for classes, _ in cells)
 
 
-def test_the_summary_holds_what_dvc_prints(finished: Project, shown: dict[str, Mapping[str, Any]], file: str) -> None:
-    summary = json.loads((finished.summary if file == MAIN else finished.textbook_summary).read_text())
-    assert set(summary) == set(shown)
-    for name, metrics in shown.items():
-        assert set(summary[name]) == {"score", "baseline", "skill", "parameters", "train_seconds"}
-        assert summary[name]["score"] == metrics["test"][task_named(metrics["task"]).primary_metric.name]
-
-
 def test_an_exact_baseline_leaves_the_skill_open(project: Project) -> None:
     against = metrics_of(project)["umich"]["against_baseline"]
     change(project, "umich", "umich", against_baseline={**against, "skill": None})
     index.run(project)
-    assert "skill" not in json.loads(project.summary.read_text())["umich"]
     assert "| – |" in row_of(Page(project.index.read_text()), "umich")
 
 
@@ -254,11 +245,20 @@ def test_a_removed_experiment_is_shown_nowhere(project: Project) -> None:
     assert project.metrics("digits", "digits-lstm").exists()
     report.run(project, "digits")
     index.run(project)
-    shown = (
-        project.index.read_text() + (project.report("digits") / "table.md").read_text() + project.summary.read_text()
-    )
+    shown = project.index.read_text() + (project.report("digits") / "table.md").read_text()
     assert "digits-lstm" not in shown
     assert "digits" in shown
+
+
+def test_a_section_with_a_removed_experiment_says_so(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    index.run(project)
+    assert "rows were removed" not in project.index.read_text() and "prune" not in capsys.readouterr().err
+    params = "\n".join(line for line in PARAMS.splitlines() if "digits-lstm" not in line)
+    (project.root / "params.yaml").write_text(params)
+    index.run(project)
+    assert "This part still shows digits-lstm, whose rows were removed" in Page(project.index.read_text()).text
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "prune" in line)
+    assert line.startswith("The page still shows digits-lstm, without a row; `python -m pipeline prune`")
 
 
 @pytest.mark.parametrize("kind", ["metrics", "curves"])

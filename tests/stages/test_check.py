@@ -1,95 +1,82 @@
-"""Results of rows that are no longer in params.yaml are deleted, and nothing else."""
+"""check shows what a person has to know before a run, and changes nothing."""
 
-from pathlib import Path
+import subprocess
 
 import pytest
 
-from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import ConfigError
 from pipeline.stages import check
 
-PARAMS = """\
-seed: 1
-edition: synthetic
-cell: null
-sources:
-  digits: {reader: digits}
-own: {}
-datasets:
-  digits: {source: digits, task: image_rows}
-experiments:
-  rows: {dataset: digits, task: image_rows, units: 8}
-"""
-KEPT = [
-    "data/models/gone/run.json",
-    "data/predictions/digits/.rows.tmp/x",
-    "data/predictions/digits/rows/predictions.npz",
-    "params.yaml",
-    "reports/curves/digits/rows.csv",
-    "reports/metrics/digits/rows.json",
-    "reports/sections/digits/index.html",
-    "reports/summary.json",
-]
-DELETED = [
-    "data/predictions/digits/gone",
-    "reports/curves/digits/gone.csv",
-    "reports/metrics/digits/gone.json",
-    "reports/metrics/elsewhere/rows.json",  # of an experiment that is now on another data set
-    "reports/sections/gone",
-]
-FOLDERS = [name for name in DELETED if not Path(name).suffix]
+from .test_prune import GONE, KEPT, PARAMS, files, left_behind, project
+
+__all__ = ["project"]  # a fixture
 
 
-def files(root: Path) -> list[str]:
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+def said(project: Project, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    check.run(project)
+    return capsys.readouterr().out.splitlines()
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    for name in KEPT:
-        artifacts.save_text(tmp_path / name, "")
-    (tmp_path / "params.yaml").write_text(PARAMS)
-    return Project(tmp_path)
+def committed(project: Project) -> Project:
+    for command in (
+        ["init"],
+        ["add", "params.yaml"],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-m", "x"],
+    ):
+        subprocess.run(["git", *command], cwd=project.root, check=True, capture_output=True, timeout=60)
+    return project
 
 
-def test_files_of_removed_rows_are_deleted_and_named(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in DELETED:
-        artifacts.save_text(project.root / name / "x" if name in FOLDERS else project.root / name, "")
-    check.run(project)
-    assert files(project.root) == KEPT
-    assert not any((project.root / name).exists() for name in DELETED)
-    said = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in said] == DELETED
-    assert all("deleted" in line and "params.yaml" in line for line in said)
+def edit(project: Project, *changes: tuple[str, str]) -> None:
+    path = project.root / "params.yaml"
+    text = path.read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    path.write_text(text)
 
 
-def test_nothing_is_said_of_a_project_in_order(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    check.run(project)
-    assert capsys.readouterr().out == "" and files(project.root) == KEPT
+def test_nothing_is_said_of_a_project_in_order(committed: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(committed, capsys) == [] and set(files(committed.root)) >= set(KEPT)
 
 
-OF_TEXTBOOK = ["reports/textbook.html", "reports/textbook.json", "reports/textbook.md", "reports/textbook/ours/x"]
+def test_results_of_removed_rows_stay_and_the_command_that_deletes_them_is_named(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_behind(project)
+    before = files(project.root)
+    (line,) = said(project, capsys)
+    assert line.startswith(f"{len(GONE)} results belong to rows that are gone") and "python -m pipeline prune" in line
+    assert files(project.root) == before
 
 
-def test_the_textbooks_pages_stay_as_long_as_its_file(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in OF_TEXTBOOK:
-        artifacts.save_text(project.root / name, "")
-    params = project.root / "textbook" / "params.yaml"
-    row = "experiments:\n  ours: {dataset: ours, task: image_rows, units: 8}\n"
-    artifacts.save_text(params, "datasets:\n  ours: {source: digits, task: image_rows}\n" + row)
-    check.run(project)
-    assert capsys.readouterr().out == "" and set(OF_TEXTBOOK) < set(files(project.root))
-    params.unlink()
-    check.run(project)
-    assert files(project.root) == KEPT
-    said = capsys.readouterr().out.splitlines()
-    assert sorted(line.partition(":")[0] for line in said) == [*OF_TEXTBOOK[:3], "reports/textbook/ours"]
+def test_a_swapped_cell_and_how_to_undo_it_are_shown(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(project, ("cell: null", "cell: lstm"))
+    (line,) = said(project, capsys)
+    assert line == "cell: lstm is set for all experiments; `cell: null` in params.yaml undoes it"
 
 
-def test_a_mistake_in_params_deletes_nothing(project: Project) -> None:
-    artifacts.save_text(project.root / DELETED[1], "")
+def test_settings_that_differ_from_the_commit_are_shown(committed: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(committed, ("seed: 1", "seed: 2"), ("units: 8", "cell: lstm"))
+    assert said(committed, capsys) == [
+        "params.yaml differs from the last commit; `git restore params.yaml` undoes it:",
+        "  seed: 2 (committed: 1)",
+        "  experiments.rows.cell: lstm (new)",
+        "  experiments.rows.units: removed (committed: 8)",
+    ]
+
+
+def test_many_differences_are_cut(committed: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    row = "  r{}: {{dataset: digits, task: image_rows, units: 8}}\n"
+    edit(committed, ("experiments:\n", "experiments:\n" + "".join(row.format(i) for i in range(check.LINES + 5))))
+    lines = said(committed, capsys)
+    assert len(lines) == check.LINES + 2 and lines[-1] == "  … and 5 more"
+    assert lines[1] == "  experiments.r0: {dataset: digits, task: image_rows, units: 8} (new)"
+
+
+def test_a_mistake_in_params_is_an_error(project: Project) -> None:
     (project.root / "params.yaml").write_text(PARAMS.replace("units: 8", "units: many"))
     with pytest.raises(ConfigError, match=r"experiments\.rows\.units"):
         check.run(project)
-    assert (project.root / DELETED[1]).exists()

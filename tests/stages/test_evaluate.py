@@ -14,7 +14,7 @@ from pipeline.config import loading
 from pipeline.encoding.records import SPLITS, network_key
 from pipeline.evaluation import scoring
 from pipeline.evaluation.metric import Metric
-from pipeline.sources import SOURCES
+from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import TASKS, task_named
 from tests.tasks.case import CASES, in_textbook
 
@@ -72,7 +72,7 @@ def test_a_metrics_file_holds_what_is_promised(task: str, trained: Project, expe
     expected |= {
         "task": task,
         "protocol": "textbook" if in_textbook(TASKS[task]) else "held_out",
-        "edition": "synthetic",
+        "edition": "published" if load_source(CASES[task].trained.source).GENERATED else "synthetic",
     }
     assert {key: found[key] for key in expected} == expected
     weights = artifacts.load_arrays(trained.model(experiments[task]) / "model" / "weights" / "0.npz")
@@ -123,6 +123,17 @@ def test_baselines_stand_beside_the_figures(task: str, trained: Project, experim
         assert 0 <= pairs["p"] <= 1
     # No skill stands beside a baseline without an error, and every other one is worse than that.
     assert (interval["mean"] < 0) == ((against["skill"] or -1.0) > 0)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_dvc_prints_a_few_columns_of_each_experiment(task: str, trained: Project, experiments: dict[str, str]) -> None:
+    name, metric = experiments[task], TASKS[task].primary_metric.name
+    found, columns = metrics_of(trained, name), artifacts.load_json(trained.scores(name))
+    against = found["against_baseline"]
+    expected = {"measure": metric, "score": found["test"][metric], "baseline": against["baseline_score"]}
+    expected |= {"skill": against["skill"], "optimum_share": found.get("against_optimum", {}).get("share")}
+    expected |= {"parameters": found["parameters"], "seconds": found["train_seconds"]}
+    assert columns == {key: value for key, value in expected.items() if value is not None}
 
 
 @pytest.mark.parametrize("task", TASKS)

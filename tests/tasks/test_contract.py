@@ -90,7 +90,8 @@ def test_required_abilities_take_what_is_promised(case: Case) -> None:
 def test_optional_abilities_are_none_or_callable(case: Case) -> None:
     optional = {field.name for field in fields(Task) if field.default is None}
     assert optional == {
-        "intervals", "score_free_run", "score_origins", "generated", "comparison", "row_ids", "raw_rows"
+        "intervals", "score_free_run", "score_origins", "generated", "optimum", "comparison", "row_ids",
+        "raw_rows",
     }  # fmt: skip
     for name in optional - {"intervals", "comparison"}:
         assert getattr(case.task, name) is None or callable(getattr(case.task, name)), name

@@ -18,7 +18,7 @@ import pytest
 from pipeline.artifacts import Project
 from pipeline.errors import UserError
 from pipeline.tracking import store
-from pipeline.tracking.delivery import Delivered, deliver, spooled, sync
+from pipeline.tracking.delivery import Delivered, deliver, spool, spooled, sync, waiting
 
 from .conftest import assert_whole, client_of, interrupted, journal, runs_of, training
 
@@ -50,6 +50,13 @@ def test_delivery_is_whole_and_the_model_answers(tables: Project, capfd: pytest.
     assert signature.inputs and set(signature.outputs.input_names()) == {"label", "temperature"} and signature.params
     assert list(model.input_example) == ["good", "bad"]
     assert ("tensorflow" in sys.modules) == imported
+
+
+def test_what_waits_is_counted_with_the_command_that_sends_it(tables: Project) -> None:
+    spool(training(tables), tables)
+    assert waiting(tables).startswith("tracking: 1 journal waits in data/spool")
+    spool(training(tables), tables)
+    assert waiting(tables).startswith("tracking: 2 journals wait") and "`python -m pipeline sync`" in waiting(tables)
 
 
 def test_later_stages_log_into_the_same_run(tables: Project) -> None:

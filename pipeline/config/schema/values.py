@@ -12,6 +12,7 @@ Value = TypeVar("Value")
 Cell = Literal["simple_rnn", "lstm", "gru", "peephole_lstm", "coupled_lstm"]
 CELL_NAMES: tuple[str, ...] = get_args(Cell)
 Edition = Literal["synthetic", "published"]
+EDITIONS: tuple[str, ...] = get_args(Edition)
 Protocol = Literal["held_out", "textbook"]
 # What the editions were called before; tags of registered models may still say so.
 FORMER_EDITIONS: dict[str, Edition] = {"sample": "synthetic", "full": "published"}

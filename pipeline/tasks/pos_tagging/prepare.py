@@ -80,7 +80,7 @@ def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
     counts = np.stack([_counts(flat[part <= last], len(ids) + FIRST_ID, row.min_words) for last in (0, 1)])[None]
     tags = sorted({t for s, p in zip(record.tags, split, strict=True) for t in s if p <= 1})
     tag_ids = {tag: i for i, tag in enumerate(tags)}
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "features": flat,
         "offsets": np.cumsum([0, *map(len, rows)]),
         # -1 for a tag that only the test part has: no model can know it, so every answer is wrong.
@@ -89,6 +89,10 @@ def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
         "counts": counts,
         **pack([word for sentence in record.words for word in sentence]),
     }
+    if record.optimum is not None:
+        arrays["optimum"] = np.array(
+            [tag_ids.get(t, -2) for s in record.optimum for t in s], np.int16
+        )  # -2: never right
     encoder = {"ids": ids, "size": len(ids) + FIRST_ID, "tags": tags}
     examples = {name: int(np.sum(split == i)) for i, name in enumerate(SPLITS)}
     words = {f"{name}_words": int(np.sum(part == i)) for i, name in enumerate(SPLITS)}

@@ -1,6 +1,6 @@
 """Themes of synthetic texts: English words with regular endings, so that a reader sees each mistake."""
 
-from pipeline.sources.sentence_grammar import Theme
+from pipeline.synthesis.sentence_grammar import Theme
 
 
 def _theme(nouns: str, verbs: str, adjectives: str) -> Theme:

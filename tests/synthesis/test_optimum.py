@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.sources import optimum, sonnets
+from pipeline.sources import sonnets
+from pipeline.synthesis import optimum
 
 
 def test_arrays_come_back_and_equal_ones_give_equal_bytes(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from pipeline.sources import alice, sentence_themes, shakespeare, sonnets, warpeace
-from pipeline.sources.sentence_grammar import Grammar, Theme
+from pipeline.sources import alice, shakespeare, sonnets, warpeace
+from pipeline.synthesis import sentence_themes
+from pipeline.synthesis.sentence_grammar import Grammar, Theme
 
 THEMES = {name: theme for name, theme in vars(sentence_themes).items() if isinstance(theme, Theme)}
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import DataError
+
 FILE = "optimum.npz"
 
 
@@ -21,3 +23,13 @@ def load(folder: Path) -> dict[str, NDArray[Any]]:
         return {}
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
+
+
+def of_rows(folder: Path, name: str, rows: int) -> NDArray[Any] | None:
+    """Return the array `name` of optimum.npz, None for published data. DataError if it is not of `rows` rows."""
+    known = load(folder).get(name)
+    if known is not None and len(known) != rows:
+        raise DataError(
+            f"{folder / FILE}: {name} of {len(known):,} rows, the data have {rows:,}; run the download again"
+        )
+    return known

@@ -107,7 +107,7 @@ class Writer:
         return start, choice.options[i]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what sources.optimum stores: bits float64 [characters] and agreements int32 [agreements, 2]."""
+        """Return what optimum.save stores: bits float64 [characters] and agreements int32 [agreements, 2]."""
         return {"bits": np.array(self.bits), "agreements": np.array(self.agreements, np.int32).reshape(-1, 2)}
 
     def _write(self, text: str, bits: Sequence[float]) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.encoding import text_cleaning
-from pipeline.sources import load_source, sentence_grammar
-from pipeline.sources.sentence_grammar import Choice, Grammar, Opening, Option, Theme, Writer, at_random
+from pipeline.sources import load_source
+from pipeline.synthesis import sentence_grammar
+from pipeline.synthesis.sentence_grammar import Choice, Grammar, Opening, Option, Theme, Writer, at_random
 from tests.shipped import needs_rows, settings, shipped
 
 TEXTS = ("alice", "sonnets", "shakespeare", "warpeace")
