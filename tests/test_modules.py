@@ -43,6 +43,8 @@ COVERS = {
         "reporting/generated",
         "reporting/surprise",
     ),
+    "reproduce/test_repro.py": ("reproduce/commands", "reproduce/runner", "reproduce/unchanged"),
+    "reproduce/test_warm.py": ("handover", "reproduce/preload"),
     "serving/test_served.py": ("__main__", "raw_input", "training/continuations"),
     "sources/test_daily_prices.py": ("sources/djia", "sources/msft", "sources/nasdaq"),
     "sources/test_generated.py": ("sources/cosine", "sources/digits"),

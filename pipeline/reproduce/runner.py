@@ -62,12 +62,13 @@ class Run:
     pending: list[Any] = field(default_factory=list)  # stages that have run and are not in dvc.lock yet
     written: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict)  # of the commands that ran
+    stages: list[Any] = field(default_factory=list)
     failure: Failure | None = None
 
     def all_stages(self) -> None:
         """Run what has changed. Stops after the first failure, which is then in `failure`."""
         graph = self._graph()
-        order = in_levels(graph)
+        self.stages = order = in_levels(graph)
         self.listener.begins([stage.addressing for stage in order])
         waiting, running, done = list(order), dict[Future[None], Any](), set[Any]()
         with ThreadPoolExecutor(AT_ONCE) as threads:

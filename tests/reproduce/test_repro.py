@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.reproduce.unchanged import _of, unchanged
 from tests.commands import environment
 from tests.reproduce.test_warm import alive, until
 
@@ -219,3 +220,43 @@ def test_another_run_in_the_same_folder_is_named(fresh: Project) -> None:
         assert str(process.pid) in err and "Traceback" not in err
         os.kill(process.pid, signal.SIGINT)
         process.communicate(timeout=20)
+
+
+EDITS = {
+    "an input": lambda project: project.write("src.txt", "2\n"),
+    "an output": lambda project: project.write("train-a.txt", "2\n"),
+    "a removed output": lambda project: (project.root / "other.txt").unlink(),
+    "a stage": lambda project: project.write("dvc.yaml", STAGES.replace("cat train-a.txt train-b", "cat train-b")),
+    "a new pipeline": lambda project: project.write("mine/dvc.yaml", "stages: {mine: {cmd: echo 1 > x, outs: [x]}}"),
+    "a removed lock file": lambda project: (project.root / "other" / "dvc.lock").unlink(),
+}
+
+
+def test_nothing_new_is_told_without_dvc(finished: Project) -> None:
+    finished.repro()  # the paths of this copy
+    (finished.root / ".dvc" / "tmp" / "repro.log").unlink()
+    out, _ = finished.repro()
+    assert out.startswith("6 stages up to date\n")
+    assert not (finished.root / ".dvc" / "tmp" / "repro.log").exists()
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_any_change_is_left_to_dvc(edit: str, done: "tuple[Path, str]", tmp_path: Path) -> None:
+    project = Project(Path(shutil.copytree(done[0], tmp_path / "copy")))
+    file = tmp_path / "state.json"
+    text = project.read(".dvc/tmp/up-to-date.json").replace(str(done[0]), str(project.root))
+    file.write_text(text)
+    stored = json.loads(text)
+    stored["state"] = {path: _of(path) for path in stored["state"]}
+    file.write_text(json.dumps(stored))
+    assert unchanged(file, project.root) == 6
+    (project.root / "mine").mkdir()
+    EDITS[edit](project)
+    assert unchanged(file, project.root) is None
+
+
+def test_an_edit_during_a_run_is_not_forgotten(fresh: Project) -> None:
+    fresh.write("dvc.yaml", STAGES.replace("cat train-a.txt", "echo 2 > src.txt; cat train-a.txt"))
+    fresh.repro()
+    out, _ = fresh.repro()
+    assert {"first@a", "first@b"} <= {*stages(out)}
