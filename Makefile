@@ -35,8 +35,8 @@ $(STAMP):
 	    else "$$python" -m venv --clear $(VENV); fi; \
 	fi; \
 	echo "Installing $(LOCK): $$(grep -c == $(LOCK)) packages, 3 GB, a few minutes"; \
-	if command -v uv >/dev/null; then uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
-	else $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r $(LOCK); fi; \
+	if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(LOCK); fi; \
 	$(BIN)/python -c "$$ON_PATH"; \
 	rm -f $(VENV)/.installed-* $(CHECKED); \
 	touch $@
@@ -69,8 +69,6 @@ endef
 repro: setup $(CHECKED) ## Run what is new or changed, from raw data to report, on the edition that params.yaml sets (default: synthetic)
 	@$(PREPARE)
 	@$(BIN)/python -m pipeline repro
-	@echo; echo 'Report:      reports/index.html (open it in a browser)'
-	@echo 'Experiments: make ui, then http://127.0.0.1:$(PORT)'
 
 full: setup $(CHECKED) ## Run the same on the published data (PIPELINE_MIRROR: a folder or address to try first)
 	@$(BIN)/dvc exp run --all-pipelines -S edition=published
@@ -97,9 +95,9 @@ format: setup ## Sort imports and format the code
 	@$(BIN)/ruff format
 
 ui: setup ## Start the MLflow UI on this machine (PORT=5000)
-	@echo 'http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning'
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
-	    $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
+	@echo 'http://127.0.0.1:$(PORT)/start'
+	@PYTHONPATH=deploy/ui MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
+	    $(BIN)/mlflow ui --app-name start_page --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
 
 server: setup ## Start MLflow for a team, on PostgreSQL, with passwords; see docs/teams.md (BACKEND, ARTIFACTS, HOST, PORT)
 	@$(BIN)/python deploy/server.py

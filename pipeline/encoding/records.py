@@ -75,7 +75,8 @@ class Series:
     start, step_seconds: ISO time of values[0] and the spacing, both None for a series without times or even steps.
     covariates: other columns by name, float64 [time] each.
     dates: datetime64[D] [time] of a series that is not evenly spaced, such as trading days, or None.
-    optimum: float64 [time, steps], the conditional median of the value 1, 2, … steps ahead, given the past.
+    optimum: float64 [time, steps], the conditional median of the value some steps ahead, given the past.
+    optimum_steps: how many steps ahead the columns of `optimum` are.
     """
 
     values: NDArray[np.float64]
@@ -87,6 +88,7 @@ class Series:
     covariates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     dates: NDArray[np.datetime64] | None = None
     optimum: NDArray[np.float64] | None = None
+    optimum_steps: tuple[int, ...] = (1,)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,9 @@ class Lines:
         left = self.time_left()
         if left is None:
             return ""
-        return f", about {left / 60:.0f} min left" if left > 90 else f", about {max(10, round(left, -1)):.0f} s left"
+        if left > 90:
+            return f", about {left / 60:.0f} min left"
+        return f", about {round(left, -1):.0f} s left" if left > 15 else ", a few seconds left"
 
     def time_left(self) -> float | None:
         """The seconds until the end if all stages to come run; None if too little is known about them."""

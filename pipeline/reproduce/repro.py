@@ -1,15 +1,21 @@
 """`make repro`: all pipelines, from raw data to the pages, in few lines; DVC's own lines go into a log."""
 
 import contextlib
+import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import StageFailed
+from pipeline.reproduce import unchanged
+from pipeline.reproduce.closing import closing
 from pipeline.reproduce.lines import Lines
 from pipeline.reproduce.runner import run_all
+from pipeline.stages import parameters
 
 TAIL = 15  # lines of a failed stage that are printed
 FAILED = 255  # exit code of `dvc repro` when a stage fails
@@ -19,23 +25,33 @@ INTERRUPTED = 130
 def run(project: Project) -> None:
     """Run all stages that are new or changed, and say what came of it. Raises StageFailed."""
     folder = project.root / ".dvc" / "tmp"
-    log, times = folder / "repro.log", folder / "repro.json"
+    stages = unchanged.unchanged(folder / "up-to-date.json", project.root)
+    if stages is None:
+        stages = _run(project, folder)
+    if stages:
+        print(f"{stages} stages up to date")
+    print("\n".join(["", *closing(project, parameters(project))]))
+
+
+def _run(project: Project, folder: Path) -> int:
+    """Run what has changed, and return the number of stages that were up to date."""
+    log, times, before = folder / "repro.log", folder / "repro.json", time.time_ns()
     folder.mkdir(parents=True, exist_ok=True)
     lines = Lines(artifacts.load_json(times) if times.is_file() else {})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with log.open("w", encoding="utf-8") as file, _live(lines):
             done = run_all(lines, file, folder / "repro")
     except KeyboardInterrupt:
-        raise _stopped(
-            f"interrupted; finished stages are kept, `make repro` goes on (log: {log})", INTERRUPTED
-        ) from None
+        message = f"interrupted; finished stages are kept, `make repro` goes on (log: {log})"
+        raise _stopped(message, INTERRUPTED) from None
     artifacts.save_json(times, {**lines.earlier, **done.seconds})
     if done.failure is not None:
         print(f"{done.failure.name} failed; the last lines of its output:\n", file=sys.stderr)
         print("\n".join(f"    {line}" for line in done.failure.output.splitlines()[-TAIL:]), file=sys.stderr)
         raise _stopped(f"{_reason(done.failure.error)}\nall output: {log}", FAILED)
-    if lines.up_to_date():
-        print(f"{lines.up_to_date()} stages up to date")
+    unchanged.remember(folder / "up-to-date.json", project.root, done.stages, before)
+    return lines.up_to_date()
 
 
 def _reason(error: BaseException) -> str:

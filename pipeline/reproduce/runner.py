@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.reproduce.commands import Commands
 
 AT_ONCE = 2
-WRITE_EVERY = 20.0  # seconds between two writings of dvc.lock
+WRITE_EVERY = 60.0  # seconds between two writings of dvc.lock
 READS_LOCK = "train"  # its stages note the hashes of their data, which are in dvc.lock
 
 
@@ -62,12 +62,13 @@ class Run:
     pending: list[Any] = field(default_factory=list)  # stages that have run and are not in dvc.lock yet
     written: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict)  # of the commands that ran
+    stages: list[Any] = field(default_factory=list)
     failure: Failure | None = None
 
     def all_stages(self) -> None:
         """Run what has changed. Stops after the first failure, which is then in `failure`."""
         graph = self._graph()
-        order = in_levels(graph)
+        self.stages = order = in_levels(graph)
         self.listener.begins([stage.addressing for stage in order])
         waiting, running, done = list(order), dict[Future[None], Any](), set[Any]()
         with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -176,7 +177,7 @@ def in_levels(graph: Any) -> list[Any]:
 def run_all(listener: Listener, log: IO[str], folder: Path) -> Run:
     """Run all stages of the project in the current folder; `folder`: for the output of each stage.
 
-    Raises UserError if DVC cannot read the project, or another process works on it.
+    Raises UserError if DVC cannot read the project.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -185,7 +186,7 @@ def run_all(listener: Listener, log: IO[str], folder: Path) -> Run:
     try:
         with Repo() as repo, Commands.within(folder) as commands:
             run = Run(repo, commands, listener, log)
-            with _in_place_of_dvcs(run.command), repo.scm_context(quiet=True):
+            with _patched(run.command), repo.scm_context(quiet=True):
                 run.all_stages()
             return run
     except DvcException as error:
@@ -193,15 +194,33 @@ def run_all(listener: Listener, log: IO[str], folder: Path) -> Run:
 
 
 @contextlib.contextmanager
-def _in_place_of_dvcs(command: Any) -> Iterator[None]:
+def _patched(command: Any) -> Iterator[None]:
+    """Let DVC run `command` in place of its own way to run a command, and read a file of parameters once.
+
+    DVC reads all of params.yaml anew for each stage, several times.
+    """
+    from dvc.dependency import param
     from dvc.stage import run
 
-    original = run.cmd_run
-    run.cmd_run = command
+    original = run.cmd_run, param.load_path
+    run.cmd_run, param.load_path = command, _read_once(param.load_path)
     try:
         yield
     finally:
-        run.cmd_run = original
+        run.cmd_run, param.load_path = original
+
+
+def _read_once(load: Any) -> Any:
+    known: dict[tuple[str, int, int], Any] = {}
+
+    def read(path: str, fs: Any, **options: Any) -> Any:
+        status = os.stat(path)
+        key = (path, status.st_mtime_ns, status.st_size)
+        if key not in known:
+            known[key] = load(path, fs, **options)
+        return known[key]
+
+    return read
 
 
 def _log_to(log: IO[str]) -> None:

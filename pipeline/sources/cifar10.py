@@ -25,6 +25,7 @@ from pipeline.encoding.records import Images
 from pipeline.errors import DataError
 from pipeline.sources.archive import stream_tar
 from pipeline.sources.card import Card, RawFile, find_file
+from pipeline.synthesis import optimum
 
 GENERATED = False
 JPEGS = "CIFAR-10-images.tar.xz"
@@ -34,8 +35,17 @@ SIDE = 32
 JPEG_LIMIT = 100_000
 BATCH_LIMIT = 64_000_000
 BATCHES = (*(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)), "cifar-10-batches-py/test_batch")
-SAMPLE_EACH = {"test": 10, "train": 40}
-HUES = ((90, 150, 230), (200, 40, 40), (120, 200, 250), (150, 110, 70), (60, 120, 50))
+SAMPLE_EACH = {"test": 50, "train": 120}
+HUES = ((205, 55, 50), (70, 160, 70), (50, 70, 190), (225, 205, 70), (225, 225, 230))
+ORDERS = (  # of HUES, one for each class; every second one is the one before it the other way round
+    *((0, 1, 2, 3, 4), (0, 4, 3, 2, 1)),
+    *((1, 0, 3, 4, 2), (1, 2, 4, 3, 0)),
+    *((2, 0, 4, 1, 3), (2, 3, 1, 4, 0)),
+    *((3, 0, 1, 4, 2), (3, 2, 4, 1, 0)),
+    *((4, 0, 2, 1, 3), (4, 3, 1, 2, 0)),
+)
+HEIGHTS = (3, 6)  # rows of a band: at least the first, less than the second
+STARTS_FIRST, FLIPPED, NOISE = 0.2, 0.05, 12.0
 RECONSTRUCT = np.array(0).__reduce__()[0]  # NumPy's own function; its module has changed between versions
 ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
@@ -82,7 +92,13 @@ def read(folder: Path) -> Images:
         if missing:
             raise DataError(f"{path}: no {part} image of class {', '.join(CLASSES[i] for i in missing)}")
     findings = {"train_images": int((~is_test).sum()), "test_images": int(is_test.sum())}
-    return Images(pixels, labels, CLASSES, is_test, findings)
+    posterior = optimum.load(folder).get("posterior")
+    if posterior is not None and len(posterior) != len(labels):
+        raise DataError(
+            f"{folder / optimum.FILE}: probabilities of {len(posterior):,} images, {path.name} has {len(labels):,}; run"
+            " the download again"
+        )
+    return Images(pixels, labels, CLASSES, is_test, findings, posterior)
 
 
 Parts = tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.bool_]]
@@ -153,30 +169,42 @@ def _batch(path: Path, name: str, content: bytes) -> tuple[NDArray[np.uint8], ND
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write CIFAR-10-images.tar.xz with 40 train and 10 test JPEGs per class: noisy coloured discs and stripes."""
+    """Write CIFAR-10-images.tar.xz with 120 train and 50 test JPEGs per class, coloured bands, and the optimum.
+
+    Every class has its own order of the same five colours, which the bands of an image follow round and round from top
+    to bottom. An image shows every colour and what follows it, so its order is certain. With probability FLIPPED the
+    label is another one, each equally likely; that alone makes the best possible predictor wrong.
+    """
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
+    orders = []
     with lzma.open(folder / JPEGS, "wb", preset=1) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
         for part, each in SAMPLE_EACH.items():
             for label, name in enumerate(CLASSES):
                 for number in range(each):
-                    content = _jpeg(_drawn(label, random))
+                    flipped = random.random() < FLIPPED
+                    order = (label + int(random.integers(1, len(CLASSES))) * flipped) % len(CLASSES)
+                    content = _jpeg(_drawn(order, random))
                     member = tarfile.TarInfo(f"CIFAR-10-images/{part}/{name}/{number:04d}.jpg")
                     member.size = len(content)
                     archive.addfile(member, io.BytesIO(content))
+                    orders.append(order)
+    posterior = np.full((len(orders), len(CLASSES)), FLIPPED / (len(CLASSES) - 1), np.float32)
+    posterior[np.arange(len(orders)), orders] = 1 - FLIPPED
+    optimum.save(folder, posterior=posterior)
 
 
-def _drawn(label: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw one image, uint8 [32, 32, 3]: a disc (even labels) or diagonal stripes (odd labels) in one of five hues."""
-    rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float64)
-    shift = random.uniform(-5, 5, 2)
-    disc = (rows - 16 - shift[0]) ** 2 + (columns - 16 - shift[1]) ** 2 < random.uniform(7, 11) ** 2
-    stripes = np.sin((rows + columns + 4 * shift[0]) * random.uniform(0.6, 0.9)) > 0
-    figure = (stripes if label % 2 else disc)[..., np.newaxis]
-    hue = np.array(HUES[label // 2]) + random.normal(0, 18, 3)
-    ground = random.uniform(60, 190)
-    image = np.where(figure, hue, ground) + random.normal(0, 22, (SIDE, SIDE, 3))
-    return np.clip(image, 0, 255).astype(np.uint8)
+def _drawn(order: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw one image, uint8 [32, 32, 3]: bands in the colours of ORDERS[order], the topmost one at random.
+
+    It is most often the first colour of the order, so that single pixels tell a little about the class.
+    """
+    start = 0 if random.random() < STARTS_FIRST else int(random.integers(len(HUES)))
+    heights = random.integers(*HEIGHTS, size=SIDE // HEIGHTS[0] + 1)
+    bands = np.repeat(start + np.arange(len(heights)), heights)[:SIDE] % len(HUES)
+    rows = np.array(HUES, np.float64)[np.array(ORDERS[order])[bands]]
+    image = rows[:, np.newaxis] + random.normal(0, NOISE, (SIDE, SIDE, 3))
+    return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:

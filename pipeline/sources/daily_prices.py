@@ -1,4 +1,10 @@
-"""Read the tables of the sources of daily prices, and write random walks in the same format."""
+"""Read the tables of the sources of daily prices, and write random walks in the same format.
+
+The logarithm of a synthetic price is a martingale. Each change is the product of a spread and of noise, which is drawn
+from a symmetric distribution with heavy tails and independent of everything before, the spread included. So the return
+of the next day has mean and median zero, whatever the past. Rounding moves prices by less than a thousandth of a
+day's change.
+"""
 
 import csv
 import math
@@ -9,9 +15,11 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Series
 from pipeline.errors import DataError
+from pipeline.synthesis import optimum
 
 MISSING = ("", "-", "null")  # how Yahoo and others mark a day without trades
 COLUMNS = ("open", "high", "low", "close", "volume")
+TAILS = 5  # degrees of freedom of Student's t
 LONG_GAP = np.timedelta64(4, "D")  # a weekend with a holiday on either side is not a gap
 
 
@@ -43,7 +51,8 @@ def read_prices(path: Path, header: str, unit: str, *, ends_with_newline: bool =
         prices.append([_number(where, *pair) for pair in zip(names, cells[1:], strict=True)])
     if not prices:
         raise DataError(f"{path}: no day with prices below the header")
-    return _series(np.array(prices), np.array(dates), names, unit, missing)
+    martingale = bool(optimum.load(path.parent).get("martingale", False))
+    return _series(np.array(prices), np.array(dates), names, unit, missing, martingale=martingale)
 
 
 def _date(where: str, cell: str, before: list[np.datetime64]) -> np.datetime64:
@@ -72,9 +81,15 @@ def _number(where: str, name: str, cell: str) -> float:
 
 
 def _series(
-    table: NDArray[np.float64], dates: NDArray[np.datetime64], names: list[str], unit: str, missing: int
+    table: NDArray[np.float64],
+    dates: NDArray[np.datetime64],
+    names: list[str],
+    unit: str,
+    missing: int,
+    *,
+    martingale: bool,
 ) -> Series:
-    """Make the record of `table`, float64 [time, columns]."""
+    """Make the record of `table`, float64 [time, columns]; martingale: the best forecast of a price is the last one."""
     columns = {name.lower(): table[:, i] for i, name in enumerate(names)}
     values = columns.pop("adj close", columns["close"])
     findings = {
@@ -92,16 +107,20 @@ def _series(
         findings=findings,
         covariates={name: columns[name] for name in COLUMNS},
         dates=dates,
+        optimum=values[:, np.newaxis] if martingale else None,
     )
 
 
 def random_walk(seed: int, first: str, days: int, price: float) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
-    """Return `days` weekdays from `first` on and synthetic columns: volatility changes slowly, returns are random."""
+    """Return `days` weekdays from `first` on and synthetic columns: volatility changes slowly, returns are random.
+
+    The close is the martingale.
+    """
     random = np.random.default_rng(seed)
     start = np.busday_offset(np.datetime64(first, "D"), 0, roll="forward")
     dates = [str(np.busday_offset(start, i)) for i in range(days)]
     spread = 0.009 * np.exp(0.4 * np.sin(np.arange(days) / 40.0) + random.normal(0.0, 0.2, days))
-    close = price * np.exp(np.cumsum(0.0003 + spread * random.normal(size=days)))
+    close = price * np.exp(np.cumsum(spread * random.standard_t(TAILS, days) / np.sqrt(TAILS / (TAILS - 2))))
     before = np.concatenate([[price], close[:-1]])
     opened = before * np.exp(0.3 * spread * random.normal(size=days))
     high = np.maximum(opened, close) * np.exp(np.abs(0.4 * spread * random.normal(size=days)))
@@ -113,7 +132,10 @@ def random_walk(seed: int, first: str, days: int, price: float) -> tuple[list[st
 def write_prices(
     path: Path, header: str, dates: list[str], columns: dict[str, NDArray[np.float64]], digits: int
 ) -> None:
-    """Write the table with the columns of `header`: prices with `digits` decimals, volumes as whole numbers."""
+    """Write the table with the columns of `header`, and next to it that the prices are a martingale.
+
+    Prices have `digits` decimals, volumes are whole numbers.
+    """
     names = [name.lower() for name in header.split(",")[1:]]
     lines = [header]
     for i, date in enumerate(dates):
@@ -121,3 +143,4 @@ def write_prices(
         lines.append(",".join([date, *cells]))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(("\n".join(lines) + "\n").encode("ascii"))
+    optimum.save(path.parent, martingale=np.array(True))

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import LabelledTexts
 from pipeline.errors import DataError
-from pipeline.sources import optimum
 from pipeline.sources.archive import stream_tar
 from pipeline.sources.card import Card, RawFile, find_file
-from pipeline.sources.opinion_grammar import label, pick, probabilities, verdict
+from pipeline.synthesis import optimum
+from pipeline.synthesis.opinion_grammar import label, pick, probabilities, verdict
 
 GENERATED = False
 REPACKED = "aclImdb_v1_labelled.tar.bz2"

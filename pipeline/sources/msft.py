@@ -21,6 +21,7 @@ FILE = "MSFT_2012_2017.csv"
 HEADER = "Date,Open,High,Low,Close,Adj Close,Volume"
 SAMPLE_DAYS = 700
 DIVIDENDS = 0.15  # the share by which the adjustment lowers the oldest price
+QUARTER = 63  # days from one dividend to the next
 
 CARD = Card(
     title="Microsoft, daily",
@@ -50,7 +51,13 @@ def read(folder: Path) -> Series:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write MSFT_2012_2017.csv with 700 weekdays of a random walk."""
-    dates, columns = random_walk(seed, "2012-01-03", SAMPLE_DAYS, 27.0)
-    columns["adj close"] = columns["close"] * (1 - DIVIDENDS * np.linspace(1.0, 0.0, SAMPLE_DAYS))
+    """Write MSFT_2012_2017.csv with 700 weekdays; the adjusted close is a random walk, dividends are quarterly.
+
+    The prices as traded are those of the walk, divided by what the dividends still to come leave of them.
+    """
+    dates, walk = random_walk(seed, "2012-01-03", SAMPLE_DAYS, 23.0)
+    paid = np.arange(SAMPLE_DAYS) // QUARTER / ((SAMPLE_DAYS - 1) // QUARTER)
+    adjusted = 1 - DIVIDENDS * (1 - paid)
+    columns = {name: column if name == "volume" else column / adjusted for name, column in walk.items()}
+    columns["adj close"] = walk["close"]
     write_prices(folder / FILE, HEADER, dates, columns, 6)

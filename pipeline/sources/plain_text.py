@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
-from pipeline.sources import optimum
-from pipeline.sources.sentence_grammar import Writer
+from pipeline.synthesis import optimum
+from pipeline.synthesis.sentence_grammar import Writer
 
 BOM = b"\xef\xbb\xbf"
 

@@ -21,11 +21,11 @@ import numpy as np
 
 from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
-from pipeline.sources import optimum
 from pipeline.sources.archive import open_zip, read_zip_member
 from pipeline.sources.card import Card, RawFile, find_file
-from pipeline.sources.tagged_grammar import TRACE, Phrase
-from pipeline.sources.treebank_grammar import grammar
+from pipeline.synthesis import optimum
+from pipeline.synthesis.tagged_grammar import TRACE, Phrase
+from pipeline.synthesis.treebank_grammar import grammar
 
 GENERATED = False
 FILE = "treebank.zip"

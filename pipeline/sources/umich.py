@@ -20,9 +20,9 @@ import numpy as np
 from pipeline.encoding.records import LabelledTexts
 from pipeline.encoding.word_features import words
 from pipeline.errors import DataError
-from pipeline.sources import optimum
 from pipeline.sources.card import Card, RawFile, find_file
-from pipeline.sources.opinion_grammar import label, opinion, pick, probabilities
+from pipeline.synthesis import optimum
+from pipeline.synthesis.opinion_grammar import label, opinion, pick, probabilities
 
 GENERATED = False
 PUBLISHED = "training.txt"

@@ -1,13 +1,20 @@
 """baseline@<dataset>: score naive methods on the test rows of a data set."""
 
+import contextlib
+import importlib
+
+from threadpoolctl import threadpool_limits
+
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
-from pipeline.encoding.records import network_key
+from pipeline.encoding.records import Encoded, network_key
 from pipeline.evaluation.optimum import NAME as OPTIMUM
 from pipeline.evaluation.optimum import best_possible
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
+
+SMALL = 10_000_000  # numbers in a data set
 
 
 def run(project: Project, name: str) -> None:
@@ -15,7 +22,8 @@ def run(project: Project, name: str) -> None:
     row = named(parameters(project).datasets, name, "datasets")
     task = task_named(row.task)
     encoded = artifacts.load_encoded(project.prepared(name))
-    baselines = task.baselines(encoded)
+    with _threads(encoded):
+        baselines = task.baselines(encoded)
     predictions = {network_key(key, fold): p for key, b in baselines.items() for fold, p in enumerate(b.predictions)}
     best = best_possible(task, encoded)
     if best is not None:
@@ -28,3 +36,10 @@ def run(project: Project, name: str) -> None:
         print(f"{name}: {key}: {task.primary_metric.name} {b.metrics[task.primary_metric.name]:.4f}")
     if best is not None:
         print(f"{name}: best possible: {task.primary_metric.name} {best.metrics[task.primary_metric.name]:.4f}")
+
+
+def _threads(encoded: Encoded) -> contextlib.AbstractContextManager[object]:
+    """Let NumPy use one thread on small data: several wait for each other, at up to eight times the processor time."""
+    importlib.import_module("sklearn.linear_model")  # the limit holds for the libraries that are loaded
+    small = sum(array.size for array in encoded.arrays.values()) < SMALL
+    return threadpool_limits(1) if small else contextlib.nullcontext()

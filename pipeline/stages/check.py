@@ -8,7 +8,7 @@ from pipeline.config.schema.params import Params
 from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
-from pipeline.stages.prune import leftovers
+from pipeline.stages.prune import stale
 from pipeline.tracking import provenance
 
 LINES = 20  # the longest list of changed settings
@@ -21,7 +21,7 @@ def run(project: Project) -> None:
     for name, row in params.sources.items():
         if row.pins:
             pinned(name, load_source(row.reader).CARD, row.pins)
-    for line in [*_cell(params), *_changes(project), *_leftovers(project, params)]:
+    for line in [*_cell(params), *_changes(project), *_stale(project, params)]:
         print(line)
 
 
@@ -47,8 +47,8 @@ def _short(value: str | None) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _leftovers(project: Project, params: Params) -> Iterator[str]:
-    paths = leftovers(project, params)
+def _stale(project: Project, params: Params) -> Iterator[str]:
+    paths = stale(project, params)
     if paths:
         noun = "result belongs" if len(paths) == 1 else "results belong"
         yield f"{len(paths)} {noun} to rows that are gone; `python -m pipeline prune` lists and deletes them"

@@ -14,9 +14,10 @@ from pipeline import artifacts, sources
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.download.fetch import fetch
-from pipeline.sources import load_source, optimum
+from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
+from pipeline.synthesis import optimum
 
 MANIFEST = "download.json"
 FOLDER = Path(sources.__file__).parent

@@ -20,7 +20,7 @@ def run(project: Project, *, confirmed: bool) -> None:
 
     confirmed: delete without asking. Raises UserError if nobody can be asked.
     """
-    paths = leftovers(project, parameters(project))
+    paths = stale(project, parameters(project))
     tracked = provenance.tracked(project, paths)
     for path in paths:
         print(f"{path.relative_to(project.root)}{'  (git tracks it)' if path in tracked else ''}")
@@ -34,7 +34,7 @@ def run(project: Project, *, confirmed: bool) -> None:
         print("Nothing was deleted.")
 
 
-def leftovers(project: Project, params: Params) -> list[Path]:
+def stale(project: Project, params: Params) -> list[Path]:
     """Return the files and folders of results that belong to no row."""
     return sorted({*_of_experiments(project, params), *_of_datasets(project, params)})
 

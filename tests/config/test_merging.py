@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.config import defaults, loading, plain_yaml
-from pipeline.config.files import MAIN, TEXTBOOK
+from pipeline.config.files import MAIN, SYNTHETIC, TEXTBOOK, block
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.config.schema.values import Edition, WithDefaults
@@ -93,8 +93,8 @@ def test_every_setting_has_its_default_in_the_file_alone(row: type[WithDefaults]
 def test_the_blocks_of_the_defaults_are_the_tasks() -> None:
     blocks = plain_yaml.read(defaults.PATH, "defaults.yaml")[0]
     tasks = Path(defaults.PATH).parents[1] / "tasks"
-    for block in {*blocks["experiments"], *blocks["datasets"]} - {"common"}:
-        assert (tasks / block / "prepare.py").is_file()
+    for name in {*blocks["experiments"], *blocks["datasets"]} - {"common"}:
+        assert (tasks / name / "prepare.py").is_file()
     assert blocks["experiments"].keys() == blocks["datasets"].keys()
 
 
@@ -274,4 +274,6 @@ def test_pinned_the_recipes_of_this_project_share_what_they_say(tmp_path: Path) 
         content = YAML(typ="safe", pure=True).load(path)
         for name, recipe in (content.get("recipes") or {}).items():
             rows = [row for row in content["experiments"].values() if row["recipe"] == name]
-            assert not [key for key in recipe if rows and all(key in row for row in rows)], name
+            blocks = [block(row) for row in rows]
+            assert not [k for k in recipe if k != SYNTHETIC and rows and all(k in row for row in rows)], name
+            assert not [k for k in block(recipe) if rows and all(k in other for other in blocks)], name

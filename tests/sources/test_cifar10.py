@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import shutil
 import struct
 import tarfile
 from pathlib import Path
@@ -161,14 +162,78 @@ def test_a_class_without_images_is_named(tmp_path: Path) -> None:
         cifar10.read(_jpegs(tmp_path, *_everything()[:-1]))
 
 
-def test_synthetic_images_can_be_learned(tmp_path: Path) -> None:
-    cifar10.synthesize(tmp_path, 42)
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synthetic")
+    cifar10.synthesize(folder, 42)
+    return folder
+
+
+def _misfits(pixels: np.ndarray) -> np.ndarray:
+    """Return float64 [images, classes]: how far the rows are from the nearest bands in the order of each class.
+
+    The bands are fitted by dynamic programming: the least sum of squares over all bands of 3 to 5 rows that follow the
+    order from any colour on; the last one may be cut.
+    """
+    means = pixels.astype(np.float64).mean(axis=2)
+    gaps = ((means[:, :, None] - np.array(cifar10.HUES)) ** 2).sum(axis=3).transpose(1, 2, 0)  # [rows, hues, images]
+    out = []
+    for order in cifar10.ORDERS:
+        cost = gaps[:, list(order)]
+        fit = np.full((5, 5, len(pixels)), np.inf)  # [place in the order, rows of the band so far - 1, images]
+        fit[:, 0] = cost[0]
+        for row in range(1, 32):
+            after = np.full_like(fit, np.inf)
+            after[:, 1:] = fit[:, :-1]
+            after[:, 0] = np.roll(fit[:, 2:].min(axis=1), 1, axis=0)
+            fit = after + cost[row][:, None]
+        out.append(fit.min(axis=(0, 1)))
+    return np.stack(out, axis=1)
+
+
+def test_the_order_of_the_colours_is_certain_and_only_flipped_labels_differ(synthetic: Path) -> None:
+    record = cifar10.read(synthetic)
+    assert record.is_test is not None and record.optimum is not None
+    assert np.bincount(record.labels[~record.is_test]).tolist() == [120] * 10
+    assert np.bincount(record.labels[record.is_test]).tolist() == [50] * 10
+    misfits = _misfits(record.pixels)
+    orders, (best, second) = misfits.argmin(axis=1), np.sort(misfits, axis=1).T[:2]
+    assert (second > 1.5 * best).all()
+    assert np.array_equal(record.optimum.argmax(axis=1), orders), "what the rows show is what the optimum says"
+    assert record.optimum.sum(axis=1) == pytest.approx(1.0, abs=1e-6)
+    assert set(record.optimum.round(6).ravel().tolist()) == set(np.float32([0.95, 0.05 / 9]).round(6).tolist())
+    right = np.mean(orders == record.labels)
+    assert abs(right - 0.95) < 3 * np.sqrt(0.95 * 0.05 / len(orders))
+
+
+def test_flipped_labels_are_as_often_each_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar10, "FLIPPED", 0.9)  # all ten labels are then equally likely
+    monkeypatch.setattr(cifar10, "_jpeg", lambda pixels: _image())
+    cifar10.synthesize(tmp_path, 1)
     record = cifar10.read(tmp_path)
+    assert record.optimum is not None
+    shift = (record.optimum.argmin(axis=1) - record.labels) % 10  # the smallest probability is that of the order
+    counts = np.bincount(shift, minlength=10)
+    assert np.abs(counts - 170).max() < 4 * np.sqrt(170)
+
+
+def test_every_class_has_its_own_order_of_all_colours() -> None:
+    turned = {order[order.index(0) :] + order[: order.index(0)] for order in cifar10.ORDERS}
+    assert len(turned) == len(cifar10.CLASSES)
+    assert all(sorted(order) == [0, 1, 2, 3, 4] for order in turned)
+
+
+def test_colours_without_their_order_say_little_about_the_class(synthetic: Path) -> None:
+    record = cifar10.read(synthetic)
     assert record.is_test is not None
-    assert np.bincount(record.labels[~record.is_test]).tolist() == [40] * 10
-    assert np.bincount(record.labels[record.is_test]).tolist() == [10] * 10
-    flat = record.pixels.reshape(len(record.labels), -1).astype(np.float64)
-    train, labels = flat[~record.is_test], record.labels[~record.is_test]
+    colours = record.pixels.reshape(len(record.labels), -1, 3).astype(np.float64).mean(axis=1)
+    train, labels = colours[~record.is_test], record.labels[~record.is_test]
     centres = np.stack([train[labels == label].mean(axis=0) for label in range(10)])
-    distances = ((flat[record.is_test][:, None] - centres) ** 2).sum(axis=2)
-    assert (distances.argmin(axis=1) == record.labels[record.is_test]).mean() > 0.2
+    distances = ((colours[record.is_test][:, None] - centres) ** 2).sum(axis=2)
+    assert (distances.argmin(axis=1) == record.labels[record.is_test]).mean() < 0.25
+
+
+def test_the_optimum_of_other_images_is_refused(synthetic: Path, tmp_path: Path) -> None:
+    shutil.copy(synthetic / "optimum.npz", tmp_path)
+    with pytest.raises(DataError, match=r"of 1,700 images, CIFAR-10-images.tar.xz has 20; run the download"):
+        cifar10.read(_jpegs(tmp_path, *_everything()))

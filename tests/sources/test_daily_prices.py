@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.config.schema.datasets import ReturnsData
 from pipeline.encoding.records import Series
 from pipeline.errors import DataError
 from pipeline.sources import djia, load_source, msft, nasdaq
+from pipeline.sources.daily_prices import random_walk
+from pipeline.tasks.returns.prepare import encode, features
+from pipeline.tasks.returns.task import TASK
 
 GOOD = (
     "2012-01-03,26.5,27.0,26.4,26.8,22.7,64731500",
@@ -92,14 +96,68 @@ def test_synthetic_files_look_like_the_real_files(name: str, days: int, tmp_path
         "gaps_of_more_than_4_days": 0,
         "days_with_close_outside_low_and_high": 0,
     }
-    returns = np.diff(np.log(record.covariates["close"]))
+    returns = np.diff(np.log(record.values))
     assert 0.005 < returns.std() < 0.02
-    assert abs(np.corrcoef(returns[1:], returns[:-1])[0, 1]) < 3 / np.sqrt(days), "nothing to be foreseen"
     assert np.corrcoef(np.abs(returns[1:]), np.abs(returns[:-1]))[0, 1] > 0, "calm and wild months"
     if name == "msft":
         assert record.values[0] / record.covariates["close"][0] == pytest.approx(0.85, abs=1e-3)
+        factor = record.values / record.covariates["close"]
+        assert len(set(factor.round(6).tolist())) == 12, "dividends are paid once a quarter"
+        assert factor[-1] == pytest.approx(1.0, abs=1e-6)
     else:
         assert record.dates[0] < np.datetime64("2022-01-01") and record.dates[-1] > np.datetime64("2023-06-30")
+
+
+def test_the_past_says_nothing_about_the_next_return() -> None:
+    days = 50_000
+    _, columns = random_walk(3, "1900-01-01", days, 24_000.0)
+    returns = np.diff(np.log(columns["close"]))
+    after, noise = returns[21:], 4 / np.sqrt(days)
+    known = features({**columns, "values": columns["close"]})[21:-1]
+    known = np.column_stack([known, *(returns[21 - lag : -lag] for lag in range(2, 8)), columns["open"][21:-1]])
+    for column in known.T:
+        assert abs(np.corrcoef(column, after)[0, 1]) < noise
+        assert abs(np.corrcoef(column, np.sign(after))[0, 1]) < noise
+    assert abs(np.mean(after > 0) - 0.5) < noise / 2
+    assert abs(after.mean()) < noise * after.std()
+    z = after / after.std()
+    assert np.mean(z**4) > 4, "heavy tails"
+
+
+@pytest.mark.parametrize("name", ["djia", "nasdaq", "msft"])
+def test_no_change_is_the_best_forecast_of_synthetic_prices_alone(name: str, tmp_path: Path) -> None:
+    source = load_source(name)
+    source.synthesize(tmp_path, 42)
+    record = source.read(tmp_path)
+    assert isinstance(record, Series) and record.optimum is not None
+    assert np.array_equal(record.optimum, record.values[:, None]) and record.optimum_steps == (1,)
+    row = ReturnsData.model_validate({"source": name, "task": "returns"})
+    encoded = encode(record, row, 0)
+    for fold in range(5):
+        best = TASK.optimum(encoded, fold) if TASK.optimum else None
+        assert best is not None
+        figures = TASK.score(encoded, "test", best, fold)
+        assert figures["theil_u"] == 1.0
+    (tmp_path / "optimum.npz").unlink()
+    record = source.read(tmp_path)
+    assert isinstance(record, Series) and record.optimum is None
+    assert encode(record, row, 0).summary["martingale"] is False
+
+
+@pytest.mark.parametrize("name", ["djia", "nasdaq", "msft"])
+def test_rounding_moves_prices_by_less_than_a_thousandth_of_a_days_change(name: str, tmp_path: Path) -> None:
+    source = load_source(name)
+    source.synthesize(tmp_path, 42)
+    record = source.read(tmp_path)
+    assert isinstance(record, Series)
+    first, price, digits = {
+        "djia": ("2018-04-02", 24_000.0, 2),
+        "nasdaq": ("2018-04-02", 7_000.0, 6),
+        "msft": ("2012-01-03", 23.0, 6),
+    }[name]
+    _, walk = random_walk(42, first, len(record.values), price)
+    assert np.abs(record.values - walk["close"]).max() <= 0.51 * 10.0**-digits
+    assert np.abs(np.log(record.values / walk["close"])).max() < 1e-3 * np.diff(np.log(walk["close"])).std()
 
 
 def test_the_files_of_the_nasdaq_lie_with_those_of_the_dow_jones() -> None:

@@ -1,5 +1,6 @@
 """electricity: both forms give the same series, with the slots of clock changes masked."""
 
+import shutil
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,10 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.config.schema.datasets import ForecastingData
 from pipeline.errors import DataError
 from pipeline.sources import electricity
+from pipeline.tasks.forecasting.baselines import baselines
+from pipeline.tasks.forecasting.prepare import encode, targets
+from pipeline.tasks.forecasting.task import TASK
 
 START = datetime(2011, 1, 1, 0, 15)
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synthetic")
+    electricity.synthesize(folder, 42)
+    return folder
 
 
 def _line(index: int, value: str, stamp: datetime | None = None) -> str:
@@ -50,16 +62,42 @@ def test_clock_change_slots_are_those_of_the_calendar() -> None:
     ]  # fmt: skip
 
 
-def test_the_synthetic_file_has_daily_and_weekly_waves_and_the_floor_in_march(tmp_path: Path) -> None:
-    electricity.synthesize(tmp_path, 42)
-    record = electricity.read(tmp_path)
+def test_the_synthetic_file_has_daily_and_weekly_waves_and_the_floor_in_march(synthetic: Path) -> None:
+    record = electricity.read(synthetic)
     masked = record.values[~record.valid]
     assert masked.tolist() == [electricity.FLOOR] * 4
-    assert len(record.values) == 9_600
-    days = record.values[: 96 * 98]
-    for lag in (96, 672):
-        assert np.corrcoef(days[lag:], days[:-lag])[0, 1] > 0.6
-    assert np.corrcoef(days[48:], days[:-48])[0, 1] < 0
+    assert len(record.values) == 13_440
+    steps = (record.values - electricity.FLOOR) / electricity.QUANTUM
+    assert np.abs(steps - steps.round()).max() < 1e-9, "whole steps of the meter"
+    by_slot = record.values[record.valid][: 96 * 84].reshape(-1, 96).mean(axis=0)
+    assert np.ptp(by_slot) > 20, "kW between night and day"
+    weekend = np.arange(len(record.values)) // 96 % 7 < 2
+    assert record.values[weekend].mean() < record.values[~weekend].mean() - 3
+
+
+def test_the_stored_optimum_is_better_than_every_baseline(synthetic: Path) -> None:
+    record = electricity.read(synthetic)
+    assert record.optimum is not None
+    assert record.optimum.shape == (13_440, len(record.optimum_steps))
+    assert {1, 4, *range(8, 97, 8)} <= set(record.optimum_steps)
+    row = {"source": "electricity", "task": "forecasting", "horizons": [96, 1, 4], "seasonal_periods": [96, 672]}
+    encoded = encode(record, ForecastingData.model_validate({**row, "calendar": True}), 42)
+    best = TASK.optimum(encoded, 0) if TASK.optimum else None
+    assert best is not None
+    _, truth = targets(encoded, "test")
+    gaps = np.nanmean(np.abs(best - truth), axis=0)
+    for name, baseline in baselines(encoded).items():
+        theirs = TASK.losses(encoded, baseline.predictions[0], 0) - TASK.losses(encoded, best, 0)
+        days = theirs[: len(theirs) // 96 * 96].reshape(-1, 96).mean(axis=1)
+        assert theirs.mean() > 3 * days.std() / np.sqrt(len(days)), name
+        assert (np.nanmean(np.abs(baseline.predictions[0] - truth), axis=0) > 1.2 * gaps).all(), name
+
+
+def test_the_optimum_of_another_file_is_refused(synthetic: Path, tmp_path: Path) -> None:
+    shutil.copy(synthetic / "optimum.npz", tmp_path)
+    np.save(tmp_path / "LD_250.npy", np.ones(5))
+    with pytest.raises(DataError, match="medians at 13,440 steps, the series has 5; run the download again"):
+        electricity.read(tmp_path)
 
 
 @pytest.mark.parametrize(

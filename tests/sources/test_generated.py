@@ -18,6 +18,13 @@ def test_cosine_survives_the_file_bit_for_bit(tmp_path: Path) -> None:
     assert (record.start, record.step_seconds) == (None, None)
 
 
+def test_the_rule_of_the_cosine_is_exact(tmp_path: Path) -> None:
+    cosine.synthesize(tmp_path, 0)
+    record = cosine.read(tmp_path)
+    assert record.optimum is not None and record.optimum_steps == (1,)
+    assert np.abs(record.optimum[:, 0] - np.cos(np.arange(1, 2001))).max() < 1e-15
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -14,7 +14,7 @@ from pipeline.config import loading
 from pipeline.encoding.records import SPLITS, network_key
 from pipeline.evaluation import scoring
 from pipeline.evaluation.metric import Metric
-from pipeline.sources import SOURCES
+from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import TASKS, task_named
 from tests.tasks.case import CASES, in_textbook
 
@@ -72,7 +72,7 @@ def test_a_metrics_file_holds_what_is_promised(task: str, trained: Project, expe
     expected |= {
         "task": task,
         "protocol": "textbook" if in_textbook(TASKS[task]) else "held_out",
-        "edition": "synthetic",
+        "edition": "published" if load_source(CASES[task].trained.source).GENERATED else "synthetic",
     }
     assert {key: found[key] for key in expected} == expected
     weights = artifacts.load_arrays(trained.model(experiments[task]) / "model" / "weights" / "0.npz")

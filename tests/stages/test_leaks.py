@@ -31,12 +31,12 @@ experiments:
   walk: {dataset: walk, task: forecasting, units: 8, time_steps: 24, batch_size: 16, epochs: 12, learning_rate: 0.02}
   opinions: {dataset: opinions, task: sentiment, units: 4, embedding: 8, epochs: 6, learning_rate: 0.02}
 """
-KEPT = 0.8  # of a value at the next step
+KEPT = -0.8  # of a value at the next step
 FLIPPED = 0.15  # of the labels
 
 
 def walk() -> Series:
-    """4,000 values that each keep a share of the one before; two steps ahead, the median is KEPT² times the value."""
+    """4,000 values, each the one before turned around, plus noise. Two steps ahead, the median is KEPT² of a value."""
     values = np.zeros(4000)
     for i, noise in enumerate(np.random.default_rng(1).normal(size=len(values) - 1), 1):
         values[i] = KEPT * values[i - 1] + noise

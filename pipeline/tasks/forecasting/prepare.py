@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 
 def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
     """Return the arrays values float64 [time], in the unit of the series; valid bool [time]; inputs float32 [time,
-    features], the inputs of each step, NaN where the past is too short; and if the row names covariates, covariates
-    float64 [time, covariates] without gaps.
+    features], the inputs of each step, NaN where the past is too short; if the row names covariates, covariates float64
+    [time, covariates] without gaps; and if the process is known at all horizons, optimum float64 [time, horizons].
 
     encoder["cuts"]: the first step of validation and of test.
     """
@@ -55,6 +55,8 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
         encoder["covariates"] = [_scaling(row.source, name, column[: cuts[0]]) for name, column in columns.items()]
         means = [extra["mean"] for extra in encoder["covariates"]]
         arrays["covariates"] = np.column_stack([carried(*pair) for pair in zip(columns.values(), means, strict=True)])
+    if record.optimum is not None and set(row.horizons) <= set(record.optimum_steps):
+        arrays["optimum"] = record.optimum[:, [record.optimum_steps.index(h) for h in row.horizons]]
     arrays["inputs"] = inputs(values, encoder, arrays.get("covariates")).astype(np.float32)
     encoder["features"] = arrays["inputs"].shape[1]
     bounds = dict(zip(SPLITS, zip([0, *cuts], [*cuts, n], strict=True), strict=True))

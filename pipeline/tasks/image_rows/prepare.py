@@ -13,6 +13,8 @@ from pipeline.encoding.records import SPLITS, Encoded, Images
 def encode(record: Images, row: ImageRowsData, seed: int) -> Encoded:
     """Return the arrays <split>_x: uint8 [images, height, width, channels] and <split>_y: int32 [images].
 
+    Of synthetic images also optimum: float32 [test images, classes], the probability of each class given the image.
+
     The published test part is the test. Validation is a stratified share, and so is the test if none was published.
     """
     rng = np.random.default_rng(seed)
@@ -23,6 +25,8 @@ def encode(record: Images, row: ImageRowsData, seed: int) -> Encoded:
     arrays: dict[str, NDArray[Any]] = {}
     for name, chosen in where.items():
         arrays[f"{name}_x"], arrays[f"{name}_y"] = record.pixels[chosen], record.labels[chosen]
+    if record.optimum is not None:
+        arrays["optimum"] = record.optimum[where["test"]]
     mean, sd = _moments(arrays["train_x"])
     encoder = {
         "label_names": list(record.label_names),

@@ -27,6 +27,8 @@ def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
     """Return the arrays values float64 [time], returns float64 [time] (of each day over the day before, at first NaN),
     features float64 [time, features] (known at the end of each day), and dates datetime64[D] [time].
 
+    summary["martingale"]: whether the best possible forecast is "no change", as it is for synthetic prices.
+
     encoder["blocks"]: the first day of each test block, and the end of the last; encoder["scalings"]: of each fold.
     """
     del seed  # the split is by time
@@ -51,7 +53,8 @@ def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
     _check_length(row, n, encoded)
     encoder["scalings"] = [_scaling(encoded, fold) for fold in range(row.origins)]
     examples = {split: len(days(encoded, split, 0)) for split in ("train", "validation", "test")}
-    summary = {"folds": row.origins, "findings": dict(record.findings)}
+    martingale = record.optimum is not None and np.array_equal(record.optimum[:, 0], values)
+    summary = {"folds": row.origins, "findings": dict(record.findings), "martingale": martingale}
     return Encoded(arrays, encoder, examples, summary)
 
 

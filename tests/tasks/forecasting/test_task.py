@@ -14,7 +14,7 @@ from pipeline.errors import DataError
 from pipeline.evaluation.statistics import conformal_width
 from pipeline.tasks.forecasting.baselines import baselines
 from pipeline.tasks.forecasting.prepare import encode, filled, fitted, targets
-from pipeline.tasks.forecasting.score import coverage, interval, losses, score, score_free_run, widths
+from pipeline.tasks.forecasting.score import coverage, interval, losses, optimum, score, score_free_run, widths
 
 VALUES = [1.0, 2, 4, 7, 11, 16, 22, 29, 37, 46]
 
@@ -42,6 +42,17 @@ def wave(length: int = 600, seed: int = 0, masked: float = 0.0) -> Series:
     rng = np.random.default_rng(seed)
     values = 50 + 10 * np.sin(np.arange(length) * 2 * np.pi / 24) + rng.normal(size=length)
     return Series(values, rng.random(length) >= masked, "kW", "2026-01-01T00:00", 3600)
+
+
+def test_the_optimum_is_kept_if_it_is_known_at_every_horizon() -> None:
+    known = np.arange(1_800.0).reshape(600, 3)
+    series = replace(wave(), optimum=known, optimum_steps=(1, 2, 4))
+    encoded = encode(series, row(horizons=[4, 1]), 0)
+    origins, _ = targets(encoded, "test")
+    best = optimum(encoded)
+    assert best is not None and np.array_equal(best, known[origins][:, [2, 0]])
+    assert optimum(encode(series, row(horizons=[1, 3]), 0)) is None, "not known 3 steps ahead"
+    assert optimum(encode(wave(), row(horizons=[1]), 0)) is None, "an unknown process"
 
 
 def test_intervals_by_hand() -> None:

@@ -1,5 +1,6 @@
 """Images row by row: figures by hand, stratified parts, scaling from the training part."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from pipeline.config.schema.datasets import ImageRowsData
 from pipeline.encoding.records import SPLITS, Encoded, Images
 from pipeline.tasks.image_rows.baselines import _fit, baselines, standardised
 from pipeline.tasks.image_rows.prepare import encode
-from pipeline.tasks.image_rows.score import losses, score
+from pipeline.tasks.image_rows.score import losses, optimum, score
 
 
 def row(**changes: object) -> ImageRowsData:
@@ -31,6 +32,14 @@ def test_figures_by_hand() -> None:
     assert found["top1_accuracy"] == 0.5
     assert found["log_loss"] == pytest.approx(-np.mean(np.log([0.7, 0.4, 0.7, 1e-7])))
     np.testing.assert_array_equal(losses(encoded, p), [0, 1, 0, 1])
+
+
+def test_the_optimum_is_that_of_the_test_images() -> None:
+    known = np.random.default_rng(1).dirichlet(np.ones(4), 100).astype(np.float32)
+    record = replace(images(100, published=True), optimum=known)
+    best = optimum(encode(record, row(), 3))
+    assert best is not None and np.array_equal(best, known[80:])
+    assert optimum(encode(images(100), row(), 3)) is None, "an unknown process"
 
 
 def test_parts_are_disjoint_whole_and_balanced() -> None:

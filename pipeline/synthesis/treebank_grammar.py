@@ -13,7 +13,7 @@ or JJ. They keep the best possible accuracy below 100 %.
 from collections.abc import Sequence
 from itertools import product
 
-from pipeline.sources.tagged_grammar import END, Rule, TagGrammar
+from pipeline.synthesis.tagged_grammar import END, Rule, TagGrammar
 
 SYLLABLES = (
     "blor",
