@@ -15,7 +15,7 @@ from pipeline.errors import DataError
 from pipeline.sources import imdb
 from pipeline.tasks.sentiment.prepare import encode
 from pipeline.tasks.sentiment.score import optimum, score
-from tests.sources.test_opinion_grammar import PLAIN, class_of
+from tests.synthesis.test_opinion_grammar import PLAIN, class_of
 
 FILM = "http://www.imdb.com/title/tt{:07d}/usercomments"
 REVIEWS = {

@@ -9,7 +9,7 @@ from pipeline.config.schema.datasets import PosTaggingData
 from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
 from pipeline.sources import treebank
-from pipeline.sources.treebank_grammar import grammar
+from pipeline.synthesis.treebank_grammar import grammar
 from pipeline.tasks.pos_tagging.baselines import baselines
 from pipeline.tasks.pos_tagging.prepare import encode
 from pipeline.tasks.pos_tagging.score import optimum, score

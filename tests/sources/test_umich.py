@@ -13,7 +13,7 @@ from pipeline.errors import DataError
 from pipeline.sources import umich
 from pipeline.tasks.sentiment.prepare import encode
 from pipeline.tasks.sentiment.score import optimum, score
-from tests.sources.test_opinion_grammar import class_of
+from tests.synthesis.test_opinion_grammar import class_of
 
 GOOD = b"1\tI love it.\n0\tI hate it.\n" * 200  # 400 lines
 

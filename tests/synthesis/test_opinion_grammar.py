@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.encoding.word_features import words
-from pipeline.sources import opinion_grammar
-from pipeline.sources.opinion_grammar import NOISE
+from pipeline.synthesis import opinion_grammar
+from pipeline.synthesis.opinion_grammar import NOISE
 
 GOOD = {"superb": 1, "moving": 1, "clever": 1, "awful": -1, "boring": -1, "dull": -1}
 PLAIN = {"made me smile": 1, "won us over": 1, "earns a prize": 1}

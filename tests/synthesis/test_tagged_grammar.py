@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from pipeline.sources.tagged_grammar import END, Rule, TagGrammar
+from pipeline.synthesis.tagged_grammar import END, Rule, TagGrammar
 
 # "saw" is a noun or a verb, "old" an adjective or a noun, and both nodes can write "the old saw".
 CLASSES = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.sources.tagged_grammar import END, TRACE, TagGrammar
-from pipeline.sources.treebank_grammar import RULES, grammar
+from pipeline.synthesis.tagged_grammar import END, TRACE, TagGrammar
+from pipeline.synthesis.treebank_grammar import RULES, grammar
 
 
 @pytest.fixture(scope="module")
