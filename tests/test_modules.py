@@ -55,7 +55,7 @@ COVERS = {
         "sources/own_tagged",
         "sources/own_text",
     ),
-    "sources/test_source_contract.py": ("sources/__init__", "synthesis/optimum"),
+    "sources/test_source_contract.py": ("sources/__init__",),
     "sources/test_texts.py": (
         "sources/alice",
         "sources/plain_text",
@@ -64,7 +64,7 @@ COVERS = {
         "sources/warpeace",
     ),
     "stages/test_evaluate.py": ("evaluation/scoring", "stages/baseline", "stages/preprocess", "stages/train"),
-    "tasks/char_lm/test_task.py": ("baselines/ngrams", "encoding/text_cleaning", "encoding/vocabulary"),
+    "tasks/char_lm/test_task.py": ("baselines/ngrams", "encoding/vocabulary"),
     "tasks/forecasting/test_task.py": ("baselines/linear_series", "encoding/series_features"),
     "tasks/sentiment/test_task.py": ("baselines/linear_text", "encoding/word_features"),
     "tasks/test_contract.py": ("evaluation/network", "evaluation/task", "tasks/__init__"),

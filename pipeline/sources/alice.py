@@ -19,21 +19,12 @@ from pipeline.errors import DataError
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.plain_text import BOM, corpus, write
 from pipeline.synthesis.sentence_grammar import Grammar, Opening, Writer, at_random
-from pipeline.synthesis.sentence_themes import FARM, GARDEN, KITCHEN, MARKET, MUSIC, SCHOOL, SEA, WOOD
+from pipeline.synthesis.sentence_themes import GARDEN, KITCHEN, SCHOOL, SEA
 
 GENERATED = False
 FILE = "11-0.txt"
-SYNTHETIC_CHARACTERS = 120_000
-TELLERS = (
-    ("Cook", KITCHEN),
-    ("Gardener", GARDEN),
-    ("Teacher", SCHOOL),
-    ("Sailor", SEA),
-    ("Miller", FARM),
-    ("Owl", WOOD),
-    ("Singer", MUSIC),
-    ("Grocer", MARKET),
-)
+SYNTHETIC_CHARACTERS = 160_000
+TELLERS = (("Cook", KITCHEN), ("Gardener", GARDEN), ("Teacher", SCHOOL), ("Sailor", SEA))
 GRAMMAR = Grammar(tuple(Opening(f"“Don’t laugh,” said the {name}, “", theme, ".”") for name, theme in TELLERS))
 START = re.compile(r"^\*\*\* ?START OF (?:THIS|THE) PROJECT GUTENBERG EBOOK\b.*$", re.MULTILINE)
 END = re.compile(r"^\*\*\* ?END OF (?:THIS|THE) PROJECT GUTENBERG EBOOK\b.*$", re.MULTILINE)
@@ -85,7 +76,7 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write 11-0.txt: about 120 kB of tales in seven chapters, drawn from a grammar, as a Project Gutenberg file."""
+    """Write 11-0.txt: about 160 kB of tales in seven chapters, drawn from a grammar, as a Project Gutenberg file."""
     writer = Writer(at_random(np.random.default_rng(seed)), wrap=64)
     for i, number in enumerate(("I", "II", "III", "IV", "V", "VI", "VII"), 1):
         writer.put(f"CHAPTER {number}.\n\n")

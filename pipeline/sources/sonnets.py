@@ -15,22 +15,17 @@ from pipeline.encoding.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.plain_text import read_corpus, write
 from pipeline.synthesis.sentence_grammar import Grammar, Opening, Writer, at_random
-from pipeline.synthesis.sentence_themes import COURT, FARM, GARDEN, MUSIC, SEA, SKY, WINTER, WOOD
+from pipeline.synthesis.sentence_themes import COURT, GARDEN, MUSIC, SEA
 
 GENERATED = False
 FILE = "shakespeare_poems.txt"
-SYNTHETIC_CHARACTERS = 120_000
-POEM_LINES = 14
+SYNTHETIC_CHARACTERS = 160_000
 GRAMMAR = Grammar(
     (
         Opening("At sea, ", SEA),
         Opening("At court, ", COURT),
         Opening("In gardens, ", GARDEN),
-        Opening("In forests, ", WOOD),
-        Opening("In winter, ", WINTER),
         Opening("In music, ", MUSIC),
-        Opening("Above us, ", SKY),
-        Opening("On the farm, ", FARM),
     ),
     line_end="\n",
 )
@@ -65,13 +60,11 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write shakespeare_poems.txt: about 130 kB of poems of fourteen lines, drawn from a grammar."""
+    """Write shakespeare_poems.txt: about 160 kB of poems, drawn from a grammar."""
     writer = Writer(at_random(np.random.default_rng(seed)), capitals=True)
     writer.put("\nTHE SONNETS\n\nsynthetic, drawn from a grammar\n")
     while len(writer.bits) < SYNTHETIC_CHARACTERS:
         writer.put("\n")
-        left = POEM_LINES
-        while left:
-            left -= GRAMMAR.passage(writer, lines=left)
-            writer.put("\n")
+        GRAMMAR.passage(writer)
+        writer.put("\n")
     write(folder / FILE, writer.text.replace("\n", "\r\n").encode("ascii"), writer)

@@ -14,24 +14,18 @@ from pipeline.encoding.records import TextCorpus
 from pipeline.sources.card import Card, RawFile, find_file
 from pipeline.sources.plain_text import BOM, read_corpus, write
 from pipeline.synthesis.sentence_grammar import Grammar, Opening, Writer, at_random
-from pipeline.synthesis.sentence_themes import BALLROOM, BATTLE, COURT, FARM, MARKET, MUSIC, ROAD, WINTER
+from pipeline.synthesis.sentence_themes import BALLROOM, BATTLE, COURT, ROAD
 
 GENERATED = False
 FILE = "warpeace_input.txt"
-SYNTHETIC_CHARACTERS = 120_000
+SYNTHETIC_CHARACTERS = 160_000
 GRAMMAR = Grammar(
     (
         Opening("On the battlefield ", BATTLE),
         Opening("At the ball ", BALLROOM),
         Opening('"Well, Prince, ', COURT, '."'),
-        Opening("On the estate ", FARM),
-        Opening("At the fair ", MARKET),
-        Opening('"Listen, mon chéri, ', MUSIC, '."'),
         Opening("Along the road ", ROAD),
-        Opening("In January ", WINTER),
     ),
-    adjective=0.5,
-    adverb=0.5,
 )
 
 CARD = Card(
@@ -60,7 +54,7 @@ def read(folder: Path) -> TextCorpus:
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write warpeace_input.txt: about 120 kB of short paragraphs, some of them speech, drawn from a grammar."""
+    """Write warpeace_input.txt: about 160 kB of short paragraphs, some of them speech, drawn from a grammar."""
     writer = Writer(at_random(np.random.default_rng(seed)), wrap=64)
     while len(writer.bits) < SYNTHETIC_CHARACTERS:
         GRAMMAR.passage(writer)

@@ -1,10 +1,10 @@
 """Draw sentences from a grammar that gives the exact probability of every character.
 
-A text is a row of passages. A passage opens with words that name its theme, which decides the lexicon of all its
-clauses. A clause has a subject, a verb and an object. The subject may have a relative clause, and the verb agrees with
-the subject across it:
+A text is a row of passages. A passage opens with words that name its theme, which decides the nouns, verbs and
+adjectives of all its clauses. A clause has a subject, which may have a relative clause, an adverb or a place, then an
+auxiliary verb that agrees with the subject across them, and an object:
 
-    At sea, the old sailor that the waves lift slowly not far from the harbours greets the gull; the …
+    At sea, the sailors that the old wave lifted at dawn have greeted this gull; the …
 
 **The process.** Everything random is a choice between options: strings of which none is the beginning of another, each
 with its share. The options and shares of a choice depend on the text so far and on nothing else. Everything that is not
@@ -26,21 +26,26 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-PLACES = ("not far from the ", "on the other side of the ", "right in front of the ")
+RELATIVE = "that the "
+PLACES = ("near the ", "behind the ", "not far from the ")
+ADVERBS = ("slowly", "at dawn", "once more")
 
 
 class Option(NamedTuple):
     """An option of a choice.
 
-    stem: length of the stem of a noun or verb, 0 for other options. then: what follows the option in its clause, or
-    whether a clause follows or the passage ends.
+    stem: length of what the singular and the plural of a noun or an auxiliary share, 0 for other options. then: what
+    follows an option of an object.
     """
 
     text: str
     share: float
     stem: int = 0
     plural: bool = False
-    then: Literal["phrase", "clause", "end"] = "phrase"
+    then: Literal["noun", "adverb", "clause", "end"] = "noun"
+
+
+AUXILIARIES = (Option("has ", 1.0, stem=2), Option("have ", 1.0, stem=2, plural=True))
 
 
 class Choice:
@@ -75,10 +80,10 @@ def at_random(random: np.random.Generator) -> Draw:
 
 
 class Writer:
-    """A text in the making, with the bits of each character and the places where a verb agrees with its subject.
+    """A text in the making, with the bits of each character and the places where an auxiliary agrees with its subject.
 
     wrap: a space in this column or after it becomes a line break. capitals: lines begin with capitals.
-    agreements: (position of the subject's ending, position of the verb's ending, the character that decides).
+    agreements: (position of the subject's ending, position of the character that decides between has and have).
     """
 
     def __init__(self, draw: Draw, *, wrap: int | None = None, capitals: bool = False) -> None:
@@ -101,11 +106,6 @@ class Writer:
         self._write(choice.options[i].text, choice.bits[i])
         return start, choice.options[i]
 
-    def agree(self, ending: int, deciding: int) -> None:
-        """Note an agreement. Where a line break is the verb's ending, it does not count."""
-        if self.characters[deciding] != "\n":
-            self.agreements.append((ending, deciding))
-
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what optimum.save stores: bits float64 [characters] and agreements int32 [agreements, 2]."""
         return {"bits": np.array(self.bits), "agreements": np.array(self.agreements, np.int32).reshape(-1, 2)}
@@ -125,13 +125,12 @@ class Writer:
 class Theme:
     """The lexicon of a theme, each list from the most to the least frequent.
 
-    Nouns have a plural in -s. Verbs have a singular in -s and take an object.
+    Nouns have a plural in -s. Verbs are in the past tense, which is the participle too, and take an object.
     """
 
     nouns: tuple[str, ...]
     verbs: tuple[str, ...]
     adjectives: tuple[str, ...]
-    adverbs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -147,15 +146,16 @@ class Opening:
 class Grammar:
     """Openings, all equally frequent, and how frequent optional parts are.
 
-    adjective: of noun phrases with one. relative: of subjects with a relative clause. place: of relative clauses with a
-    place. adverb: of clauses that end in one. another: of clauses that another one follows in the same passage.
-    line_end: what is after the adverb of a relative clause and between two clauses.
+    adjective: of noun phrases with one. modifier: of subjects, and of relative clauses, with a modifier. relative: of
+    the modifiers of a subject that are relative clauses; the others are adverbs and places. adverb: of these that are
+    adverbs, and of clauses that end in one. another: of clauses that another one follows in the same passage.
+    line_end: what is after an adverb within a clause and between two clauses.
     """
 
     openings: tuple[Opening, ...]
-    adjective: float = 0.4
-    relative: float = 0.7
-    place: float = 0.5
+    adjective: float = 0.15
+    modifier: float = 0.75
+    relative: float = 0.5
     adverb: float = 0.4
     another: float = 0.5
     line_end: str = " "
@@ -166,59 +166,57 @@ class Grammar:
         return Choice(Option(opening.text, 1 / len(self.openings)) for opening in self.openings)
 
     @functools.cached_property
-    def _phrases(self) -> dict[str, "_Phrases"]:
-        return {opening.text: _Phrases(self, opening) for opening in self.openings}
+    def _clauses(self) -> dict[str, "_Clauses"]:
+        return {opening.text: _Clauses(self, opening) for opening in self.openings}
 
-    def passage(self, writer: Writer, *, lines: int | None = None, opening: Opening | None = None) -> int:
-        """Write a passage, of at most `lines` lines if they are given; return how many it has.
-
-        Its opening is drawn unless it is given.
-        """
+    def passage(self, writer: Writer, opening: Opening | None = None) -> None:
+        """Write a passage. Its opening is drawn unless it is given."""
         if opening is None:
             text = writer.choose(self.opening)[1].text
         else:
             writer.put(text := opening.text)
-        used, more = 0, True
-        while more:
-            left = None if lines is None else lines - used
-            more_lines, more = self._phrases[text].clause(writer, left)
-            used += more_lines
-        return used
+        while self._clauses[text].write(writer):
+            pass
 
 
-class _Phrases:
+class _Clauses:
     """The choices of a theme, and clauses made of them. Pairs of choices are for singular and for plural subjects."""
 
     def __init__(self, grammar: Grammar, opening: Opening) -> None:
         theme = opening.theme
-        adjectives, verbs = _words(theme.adjectives), (_verbs(theme, False), _verbs(theme, True))
+        adjectives, nouns = _words(theme.adjectives), _inflected(theme.nouns)
         places = [Option(place, 1 / len(PLACES)) for place in PLACES]
-        self.noun = Choice(_nouns(theme))
-        self.subject = _either(grammar.adjective, adjectives, _nouns(theme))
-        self.verb = tuple(map(Choice, verbs))
-        self.relative_or_verb = tuple(_either(grammar.relative, [Option("that the ", 1.0)], v) for v in verbs)
-        self.place_or_verb = tuple(_either(grammar.place, places, v) for v in verbs)
-        self.adverb = Choice(_words(theme.adverbs, grammar.line_end))
-        self.final = _Objects(grammar, opening, another=0.0)
-        self.any = _Objects(grammar, opening, grammar.another)
+        between = _mixed(grammar.adverb, _words(ADVERBS, grammar.line_end), places)
+        modifiers = _mixed(grammar.relative, [Option(RELATIVE, 1.0)], between)
+        ends = _mixed(
+            grammar.another,
+            [Option(f";{grammar.line_end}", 1.0, then="clause")],
+            [Option(opening.close, 1.0, then="end")],
+        )
+        objects = _joined(_words(theme.nouns, ""), _mixed(grammar.adverb, [Option(" ", 1.0, then="adverb")], ends))
+        self.subject, self.noun = Choice(_mixed(grammar.adjective, adjectives, nouns)), Choice(nouns)
+        self.after_subject = tuple(Choice(_mixed(grammar.modifier, modifiers, [a])) for a in AUXILIARIES)
+        self.after_relative = tuple(Choice(_mixed(grammar.modifier, between, [a])) for a in AUXILIARIES)
+        self.auxiliary = tuple(Choice([a]) for a in AUXILIARIES)
+        self.verb = Choice(_words(theme.verbs))
+        self.object = Choice(_mixed(grammar.adjective, adjectives, objects))
+        self.object_noun, self.last_adverb = Choice(objects), Choice(_joined(_words(ADVERBS, ""), ends))
 
-    def clause(self, writer: Writer, lines: int | None) -> tuple[int, bool]:
-        """Write a clause of at most `lines` lines; return how many it has, and whether another one follows."""
+    def write(self, writer: Writer) -> bool:
+        """Write a clause; return whether another one follows."""
         writer.put("the ")
         ending, plural = self._noun_phrase(writer)
-        used = 1
-        if lines == 1:
-            _verb(writer, self.verb[plural], ending)
-        elif not _verb(writer, self.relative_or_verb[plural], ending):
-            used = 2
-            inner, inner_plural = self._noun_phrase(writer)
-            _verb(writer, self.verb[inner_plural], inner)
-            writer.choose(self.adverb)
-            if not _verb(writer, self.place_or_verb[plural], ending):
-                self._noun_phrase(writer)
-                _verb(writer, self.verb[plural], ending)
-        writer.put("the ")
-        return used, (self.final if lines == used else self.any).write(writer)
+        option = _agreeing(writer, self.after_subject[plural], ending)
+        if option.text == RELATIVE:
+            self._noun_phrase(writer)
+            writer.choose(self.verb)
+            option = _agreeing(writer, self.after_relative[plural], ending)
+        if option.text in PLACES:
+            self._noun_phrase(writer)
+        if not option.stem:
+            _agreeing(writer, self.auxiliary[plural], ending)
+        writer.choose(self.verb)
+        return self._object(writer)
 
     def _noun_phrase(self, writer: Writer) -> tuple[int, bool]:
         """Write an adjective or none, and a noun; return the position of its ending, and whether it is plural."""
@@ -227,34 +225,23 @@ class _Phrases:
             start, option = writer.choose(self.noun)
         return start + option.stem, option.plural
 
-
-class _Objects:
-    """The choices of an object, which ends its clause. another: share of the clauses that another one follows."""
-
-    def __init__(self, grammar: Grammar, opening: Opening, another: float) -> None:
-        theme = opening.theme
-        ends = [Option(f";{grammar.line_end}", another, then="clause"), Option(opening.close, 1 - another, then="end")]
-        after_noun = [Option(" ", grammar.adverb), *_scaled(ends, 1 - grammar.adverb)]
-        nouns = _joined(_nouns(theme, ""), after_noun)
-        self.start, self.noun = _either(grammar.adjective, _words(theme.adjectives), nouns), Choice(nouns)
-        self.adverb = Choice(_joined(_words(theme.adverbs, ""), ends))
-
-    def write(self, writer: Writer) -> bool:
-        """Write an object and perhaps an adverb; return whether another clause follows."""
-        _, option = writer.choose(self.start)
-        if not option.stem:
-            _, option = writer.choose(self.noun)
-        if option.then == "phrase":
-            _, option = writer.choose(self.adverb)
+    def _object(self, writer: Writer) -> bool:
+        """Write an object and perhaps an adverb, which end a clause; return whether another clause follows."""
+        writer.put("this ")
+        _, option = writer.choose(self.object)
+        if option.then == "noun":
+            _, option = writer.choose(self.object_noun)
+        if option.then == "adverb":
+            _, option = writer.choose(self.last_adverb)
         return option.then == "clause"
 
 
-def _verb(writer: Writer, choice: Choice, ending: int) -> bool:
-    """Write an option; return whether it is a verb. ending: the position of the ending of its subject."""
+def _agreeing(writer: Writer, choice: Choice, ending: int) -> Option:
+    """Write an option, perhaps an auxiliary, and return it. ending: the position of the ending of its subject."""
     start, option = writer.choose(choice)
     if option.stem:
-        writer.agree(ending, start + option.stem)
-    return option.stem > 0
+        writer.agreements.append((ending, start + option.stem))
+    return option
 
 
 def _words(words: Sequence[str], end: str = " ") -> list[Option]:
@@ -263,25 +250,16 @@ def _words(words: Sequence[str], end: str = " ") -> list[Option]:
     return [Option(word + end, 1 / rank / total) for rank, word in enumerate(words, 1)]
 
 
-def _nouns(theme: Theme, end: str = " ") -> list[Option]:
+def _inflected(nouns: Sequence[str]) -> list[Option]:
     """Return each noun in both numbers."""
-    inflected = [(noun, number) for noun in _words(theme.nouns, "") for number in (False, True)]
-    return [Option(f"{n.text}{'s' * plural}{end}", n.share / 2, len(n.text), plural) for n, plural in inflected]
+    both = [(noun, plural) for noun in _words(nouns, "") for plural in (False, True)]
+    return [Option(f"{n.text}{'s' * plural} ", n.share / 2, len(n.text), plural) for n, plural in both]
 
 
-def _verbs(theme: Theme, plural: bool) -> list[Option]:
-    """Return each verb in one number."""
-    ending = " " if plural else "s "
-    return [Option(v.text + ending, v.share, len(v.text), plural) for v in _words(theme.verbs, "")]
-
-
-def _scaled(options: Iterable[Option], share: float) -> list[Option]:
-    return [option._replace(share=option.share * share) for option in options]
-
-
-def _either(share: float, some: Iterable[Option], others: Iterable[Option]) -> Choice:
-    """Return the choice of one of `some` with this share, else one of `others`."""
-    return Choice([*_scaled(some, share), *_scaled(others, 1 - share)])
+def _mixed(share: float, some: Iterable[Option], others: Iterable[Option]) -> list[Option]:
+    """Return `some` with this share together, and `others` with the rest."""
+    weighted = ((share, some), (1 - share, others))
+    return [option._replace(share=option.share * weight) for weight, options in weighted for option in options]
 
 
 def _joined(options: Iterable[Option], ends: Sequence[Option]) -> list[Option]:
