@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pipeline.config import loading
+from pipeline.config import loading, merging
 from pipeline.config.schema.params import Params
 from pipeline.sources import SOURCES, load_source
 from pipeline.tasks import task_named
@@ -69,8 +69,9 @@ SHIPPED = (
 
 @functools.cache
 def shipped() -> Params:
-    """Return the project's parameters, those of the textbook included while its folder is there."""
-    return loading.load(ROOT, SOURCES)
+    """Return the project's parameters in the published edition, the textbook's included while its folder is there."""
+    files = loading.load(ROOT, SOURCES).files
+    return Params.of(merging.merged(files, "published"), files)
 
 
 def needs_rows(*names: str) -> pytest.MarkDecorator:

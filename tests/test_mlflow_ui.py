@@ -81,5 +81,5 @@ def test_a_fresh_browser_gets_from_the_printed_address_to_a_run(printed: str, tm
 
 def test_the_readme_and_make_name_no_other_address() -> None:
     for name in ("README.md", "Makefile", "docs/mlflow.md"):
-        addresses = re.findall(r"http://127\.0\.0\.1:(?:5000|\$\(PORT\))[^\s'`)]*", (ROOT / name).read_text())
+        addresses = re.findall(r"http://127\.0\.0\.1:(?:5000|\$\(PORT\))[^\s'`);,]*", (ROOT / name).read_text())
         assert {address.rpartition("/")[2].rstrip(".") for address in addresses} <= {"start"}, name

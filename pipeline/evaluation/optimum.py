@@ -36,16 +36,16 @@ def against_optimum(
 
     ours, best: float64 [test examples], their losses; against: the comparison with the best baseline; optimum: the
     figures of the best possible predictor. The result has its score, the `share` of the way from the best baseline to
-    it (1 is the optimum, None where the baseline is at the optimum), and the difference of the losses with its standard
-    error.
+    it (1 is the optimum; None where the baseline is at the optimum, or better by chance), and the difference of the
+    losses with its standard error.
     """
     metric = task.primary_metric
     score, baseline, limit = against["score"], against["baseline_score"], optimum[metric.name]
-    way = limit - baseline
+    start, here, end = (metric.cost({metric.name: value}) for value in (baseline, score, limit))
     difference, low, high = paired_interval(ours, best, task.bootstrap_block)
     return {
         "score": limit,
-        "share": (score - baseline) / way if abs(way) > ROUNDING else None,
+        "share": (start - here) / (start - end) if start - end > ROUNDING else None,
         "loss_difference": {"mean": difference, "standard_error": (high - low) / 2 / IN_95_PERCENT},
     }
 

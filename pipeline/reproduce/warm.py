@@ -6,6 +6,7 @@ It ends with its owner, and takes no stage once a file of the code has changed. 
 operation and must not connect to MLflow: threads and connections do not survive a fork.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -20,7 +21,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pipeline.handover import FORKED, ROOT, VARIABLE, address, peer, receive, send
 
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> None:
     listener.listen()
     order = Server(listener, watch, before).serve()
     if order is not None:
-        sys.exit(run(order))
+        _exit(run(order))
 
 
 @contextlib.contextmanager
@@ -245,7 +245,7 @@ def settings(environment: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def run(order: Order) -> Any:
+def run(order: Order) -> int:
     """Become the stage's process, run it, and return its exit code."""
     os.setsid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -262,7 +262,18 @@ def run(order: Order) -> Any:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from pipeline.__main__ import main
 
-    return main(order.argv)
+    return int(main(order.argv))
+
+
+def _exit(code: int) -> None:
+    """End without clearing up all modules, which would first copy the memory that is shared with the warm process."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def _reopen() -> None:

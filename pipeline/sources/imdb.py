@@ -201,7 +201,7 @@ def _half(random: np.random.Generator) -> tuple[list[Review], list[Review]]:
 
 def _review(random: np.random.Generator, positive: int) -> str:
     """Write a review of a class: sentences, line breaks, the verdict that decides, some more sentences, an emoticon."""
-    length = min(88, 22 + random.exponential(20))
+    length = min(88, 24 + random.exponential(20))
     sentences = [pick(random, OPENINGS)]
     while len(" ".join(sentences).split()) < length:
         told = verdict(random, SUBJECTS, _agreeing(random, positive)) + "."

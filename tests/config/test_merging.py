@@ -93,8 +93,8 @@ def test_every_setting_has_its_default_in_the_file_alone(row: type[WithDefaults]
 def test_the_blocks_of_the_defaults_are_the_tasks() -> None:
     blocks = plain_yaml.read(defaults.PATH, "defaults.yaml")[0]
     tasks = Path(defaults.PATH).parents[1] / "tasks"
-    for block in {*blocks["experiments"], *blocks["datasets"]} - {"common"}:
-        assert (tasks / block / "prepare.py").is_file()
+    for name in {*blocks["experiments"], *blocks["datasets"]} - {"common"}:
+        assert (tasks / name / "prepare.py").is_file()
     assert blocks["experiments"].keys() == blocks["datasets"].keys()
 
 

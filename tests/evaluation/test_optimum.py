@@ -28,6 +28,7 @@ def compared(ours: Any, best: Any, score: float, baseline: float, limit: float, 
         (0.65, 0.7, 0.95, -0.2),
         (0.95, 0.7, 0.95, 1.0),
         (0.4, 0.5, 0.5, None),
+        (0.49, 0.51, 0.5, None),  # the baseline is better than the optimum by chance
     ],
 )
 def test_the_share_is_that_of_the_way_from_the_baseline_to_the_optimum(
@@ -40,6 +41,7 @@ def test_the_share_is_that_of_the_way_from_the_baseline_to_the_optimum(
 
 def test_the_share_of_a_figure_that_should_be_low() -> None:
     assert compared([2, 2], [1, 1], 1.25, 2.0, 1.0, BITS)["share"] == pytest.approx(0.75)
+    assert compared([2, 2], [1, 1], 1.01, 0.99, 1.0, BITS)["share"] is None
 
 
 def test_the_standard_error_is_that_of_the_paired_differences() -> None:

@@ -126,7 +126,7 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     assert ran == AFTER_TRAINING
     assert re.search(ROW.format("promoted", 2, "version 1", "McNemar on"), summary)
     assert "| experiments.rows.cell " in summary.replace("params.yaml | ", "") and "simple_rnn" in summary
-    assert re.search(r"rows\.score *\| 0\.\d+ *\| 0\.\d+", summary)
+    assert re.search(r"scores/rows\.json *\| *score *\| 0\.\d+ *\| 0\.\d+", summary)
     assert "- params.yaml" in summary
     second.commit("a better one")
     better = second.run_json()

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no war
 ROOT = Path(__file__).parents[2]
 COPIED = ("__init__.py", "handover.py", "reproduce/__init__.py", "reproduce/warm.py")
 MAIN = """\
-import json, os, subprocess, sys, time
+import atexit, json, os, subprocess, sys, threading, time
 from pipeline.handover import hand_over, run_alone
 from pipeline.value import VALUE
 
@@ -40,6 +40,10 @@ def stage(argv):
     if argv[0] == "fail":
         print("wrong", file=sys.stderr)
         return 3
+    if argv[0] == "last":
+        atexit.register(print, "at exit")
+        threading.Thread(target=lambda: (time.sleep(0.2), print("from a thread"))).start()
+        print("unflushed", end=" ")
     if argv[0] == "crash":
         os.kill(os.getpid(), 9)
     if argv[0] == "wait":
@@ -192,6 +196,12 @@ def test_output_and_exit_code_are_those_of_the_stage(project: Project) -> None:
     failed = project.run("fail")
     assert (failed["warm"], failed["code"], failed["err"]) == ("forked", 3, "wrong\n")
     assert project.run("crash")["code"] == -signal.SIGKILL
+
+
+def test_all_that_a_stage_prints_arrives(project: Project) -> None:
+    with project.warmed().start("last") as process:
+        out, _ = process.communicate(timeout=20)
+    assert out.splitlines()[1:] == ["unflushed from a thread", "at exit"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])

@@ -1,14 +1,21 @@
 """imdb: both forms of one layout, order, films, repeats, incomplete archives."""
 
 import io
+import re
 import tarfile
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.config.schema.datasets import SentimentData
+from pipeline.encoding.records import LabelledTexts, unpack
 from pipeline.errors import DataError
 from pipeline.sources import imdb
+from pipeline.tasks.sentiment.prepare import encode
+from pipeline.tasks.sentiment.score import optimum, score
+from tests.synthesis.test_opinion_grammar import PLAIN, class_of
 
 FILM = "http://www.imdb.com/title/tt{:07d}/usercomments"
 REVIEWS = {
@@ -108,13 +115,19 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
         imdb.read(write(tmp_path, REVIEWS, root="reviews/"))
 
 
-def test_the_synthetic_file_looks_like_the_real_reviews(tmp_path: Path) -> None:
-    imdb.synthesize(tmp_path, 42)
-    record = imdb.read(tmp_path)
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
+    folder = tmp_path_factory.mktemp("imdb")
+    imdb.synthesize(folder, 42)
+    return imdb.read(folder)
+
+
+def test_the_synthetic_file_looks_like_the_real_reviews(synthetic: LabelledTexts) -> None:
+    record = synthetic
     assert record.is_test is not None
     assert record.groups is not None
-    assert record.labels[record.is_test].sum() == record.labels[~record.is_test].sum() == 100
-    assert len(record.texts) == 400
+    assert record.labels[record.is_test].sum() == record.labels[~record.is_test].sum() == 500
+    assert len(record.texts) == 2000
     lengths = [len(text.split()) for text in record.texts]
     assert min(lengths) >= 30
     assert 90 < max(lengths) <= 120
@@ -123,6 +136,38 @@ def test_the_synthetic_file_looks_like_the_real_reviews(tmp_path: Path) -> None:
     found = record.findings
     assert found["texts_in_train_and_test"] == 5
     assert found["exact_repeats_in_train"] == found["exact_repeats_in_test"] == 2
-    assert found["films"] == 60
+    assert 200 < found["films"] <= 240
     assert found["films_in_train_and_test"] == 0
-    assert Counter(record.groups.tolist()).most_common(1)[0][1] > 5
+    assert 5 < Counter(record.groups.tolist()).most_common(1)[0][1] <= 30
+
+
+def last_verdict(review: str) -> int:
+    """1 for positive: the class of the last sentence with a verdict."""
+    sentences = [s for s in re.split(r"[.?…]", review) if any(phrase in s for phrase in PLAIN)]
+    return class_of(sentences[-1].replace("<br />", " "))
+
+
+def test_the_last_verdict_decides(synthetic: LabelledTexts) -> None:
+    assert synthetic.optimum is not None
+    assert synthetic.optimum.argmax(axis=1).tolist() == [last_verdict(text) for text in synthetic.texts]
+    for label in (0, 1):
+        right = np.mean(synthetic.optimum.argmax(axis=1)[synthetic.labels == label] == label)
+        assert abs(right - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 1000)
+
+
+def test_repeats_have_one_label_and_one_probability(synthetic: LabelledTexts) -> None:
+    assert synthetic.optimum is not None
+    seen: dict[str, tuple[int, float]] = {}
+    for text, label, p in zip(synthetic.texts, synthetic.labels.tolist(), synthetic.optimum[:, 1], strict=True):
+        assert seen.setdefault(text, (label, float(p))) == (label, float(p))
+
+
+def test_the_optimum_stays_with_its_review_through_the_preparation(synthetic: LabelledTexts) -> None:
+    encoded = encode(synthetic, SentimentData(source="imdb", task="sentiment"), 3)
+    texts = unpack(encoded.arrays, np.arange(len(encoded.arrays["labels"])))
+    assert len(texts) == 2000 - 2 - 5, "the published test part keeps its repeats"
+    assert encoded.arrays["optimum"].argmax(axis=1).tolist() == [last_verdict(text) for text in texts]
+    best = optimum(encoded)
+    assert best is not None
+    assert len(best) == 1000
+    assert abs(score(encoded, "test", best)["accuracy"] - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 1000)

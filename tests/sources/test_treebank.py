@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.schema.datasets import PosTaggingData
+from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
 from pipeline.sources import treebank
+from pipeline.synthesis.treebank_grammar import grammar
+from pipeline.tasks.pos_tagging.baselines import baselines
+from pipeline.tasks.pos_tagging.prepare import encode
+from pipeline.tasks.pos_tagging.score import optimum, score
 
 TREES = """
 ( (S
@@ -56,14 +62,44 @@ def test_an_archive_without_trees_is_refused(tmp_path: Path) -> None:
         treebank.read(_zip(tmp_path))
 
 
-def test_the_synthetic_file_has_traces_many_tags_and_unknown_words(tmp_path: Path) -> None:
-    treebank.synthesize(tmp_path, 42)
-    record = treebank.read(tmp_path)
-    assert len(record.words) == 400
-    assert len(set(record.documents)) == 30
-    assert 15 <= len({tag for tags in record.tags for tag in tags}) <= 25
-    assert record.findings["traces_dropped"] > 20
-    first = sum(name < "wsj_0025" for name in record.documents)
-    known = {word for words in record.words[:first] for word in words}
-    later = [word for words in record.words[first:] for word in words]
-    assert 0.02 < sum(word not in known for word in later) / len(later) < 0.4
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> TaggedSentences:
+    folder = tmp_path_factory.mktemp("treebank")
+    treebank.synthesize(folder, 42)
+    return treebank.read(folder)
+
+
+def test_the_synthetic_file_has_traces_many_tags_and_unknown_words(synthetic: TaggedSentences) -> None:
+    assert len(synthetic.words) == 1500
+    assert len(set(synthetic.documents)) == 60
+    assert 15 <= len({tag for tags in synthetic.tags for tag in tags}) <= 25
+    assert synthetic.findings["traces_dropped"] > 100
+    first = sum(name < "wsj_0049" for name in synthetic.documents)
+    known = {word for words in synthetic.words[:first] for word in words}
+    later = [word for words in synthetic.words[first:] for word in words]
+    assert 0.1 < sum(word not in known for word in later) / len(later) < 0.2
+
+
+def test_the_best_tags_are_those_of_each_sentence(synthetic: TaggedSentences) -> None:
+    assert synthetic.optimum is not None
+    process = grammar()
+    for words, best in list(zip(synthetic.words, synthetic.optimum, strict=True))[::25]:
+        assert process.best_tags(words) == best
+
+
+def test_no_baseline_reaches_the_best_possible_accuracy(synthetic: TaggedSentences) -> None:
+    encoded = encode(synthetic, PosTaggingData(source="treebank", task="pos_tagging", min_words=2), 0)
+    best = optimum(encoded)
+    assert best is not None
+    limit = score(encoded, "test", best)["token_accuracy"]
+    naive = {name: b.metrics["token_accuracy"] for name, b in baselines(encoded).items()}
+    assert 0.96 < limit < 0.99
+    assert 0.80 < naive["most frequent tag"] < 0.88
+    assert naive["most frequent tag"] + 0.05 < naive["averaged perceptron"] < limit - 0.01
+
+
+def test_an_optimum_of_other_words_is_refused(tmp_path: Path) -> None:
+    treebank.synthesize(tmp_path, 1)
+    _zip(tmp_path, wsj_0001=TREES)
+    with pytest.raises(DataError, match=r"optimum.npz: tags of [\d,]+ rows, the data have 8; run the download again"):
+        treebank.read(tmp_path)

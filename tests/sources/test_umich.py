@@ -4,10 +4,16 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.config.schema.datasets import SentimentData
+from pipeline.encoding.records import LabelledTexts, unpack
 from pipeline.errors import DataError
 from pipeline.sources import umich
+from pipeline.tasks.sentiment.prepare import encode
+from pipeline.tasks.sentiment.score import optimum, score
+from tests.synthesis.test_opinion_grammar import class_of
 
 GOOD = b"1\tI love it.\n0\tI hate it.\n" * 200  # 400 lines
 
@@ -17,15 +23,47 @@ def _write(folder: Path, content: bytes, name: str = "training.txt") -> Path:
     return folder
 
 
-def test_the_synthetic_file_has_repeats_one_conflict_and_other_line_separators(tmp_path: Path) -> None:
-    umich.synthesize(tmp_path, 42)
-    record = umich.read(tmp_path)
-    assert len(record.texts) == record.findings["lines"] == 900
-    assert 340 <= record.findings["distinct_sentences"] <= 360
-    assert record.findings["sentences_with_both_labels"] == 1
-    assert Counter(record.texts).most_common(1)[0][1] > 30
-    assert any("\x85" in text for text in record.texts)
-    assert record.label_names == ("negative", "positive")
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
+    folder = tmp_path_factory.mktemp("umich")
+    umich.synthesize(folder, 42)
+    return umich.read(folder)
+
+
+def test_the_synthetic_file_has_repeats_one_conflict_and_other_line_separators(synthetic: LabelledTexts) -> None:
+    assert len(synthetic.texts) == synthetic.findings["lines"] == 1601
+    assert synthetic.findings["distinct_sentences"] == 1000
+    assert synthetic.findings["sentences_with_both_labels"] == 1
+    assert Counter(synthetic.texts).most_common(1)[0][1] > 30
+    assert any("\x85" in text for text in synthetic.texts)
+    assert any("’" in text for text in synthetic.texts)
+    assert synthetic.label_names == ("negative", "positive")
+
+
+def test_each_line_has_the_probability_that_the_rule_gives(synthetic: LabelledTexts) -> None:
+    assert synthetic.optimum is not None
+    assert synthetic.optimum.argmax(axis=1).tolist() == [class_of(text) for text in synthetic.texts]
+    assert np.unique(synthetic.optimum).tolist() == pytest.approx([0.05, 0.95])
+
+
+def test_the_best_possible_classifier_is_right_as_often_as_it_expects(synthetic: LabelledTexts) -> None:
+    """After repeats are folded, in every fold, and for each text that is left."""
+    encoded = encode(synthetic, SentimentData(source="umich", task="sentiment", folds=5), 1)
+    assert len(encoded.arrays["labels"]) == 1000
+    texts = unpack(encoded.arrays, np.arange(1000))
+    assert encoded.arrays["optimum"].argmax(axis=1).tolist() == [class_of(text) for text in texts]
+    best = [optimum(encoded, fold) for fold in range(5)]
+    right = [score(encoded, "test", p, fold)["accuracy"] for fold, p in enumerate(best) if p is not None]
+    assert len(right) == 5
+    assert abs(np.mean(right) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 1000)
+
+
+def test_an_optimum_of_other_lines_is_refused(tmp_path: Path) -> None:
+    umich.synthesize(tmp_path, 1)
+    path = tmp_path / "training.txt"
+    path.write_bytes(path.read_bytes() + b"1\tone more\n")
+    with pytest.raises(DataError, match=r"optimum.npz: probabilities of 1,601 rows, the data have 1,602; run the down"):
+        umich.read(tmp_path)
 
 
 def test_separators_inside_a_sentence_do_not_cut_it(tmp_path: Path) -> None:
