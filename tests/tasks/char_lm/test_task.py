@@ -138,7 +138,17 @@ def test_compressors_pay_for_the_test_alone() -> None:
     found = baselines(encoded_from(part[:6_000], part[6_000:7_000], part[7_000:], 256))
     for name in ("bz2", "xz"):
         assert 7.5 < found[name].metrics["bits_per_char"] < 9.5, "random bytes cannot be compressed"
-        assert not found[name].predictions
+
+
+def test_a_compressor_that_beats_the_n_gram_has_bits_for_an_interval() -> None:
+    part = np.random.default_rng(9).integers(0, 256, 4_000).astype(np.int16)
+    found = baselines(encoded_from(np.tile(part, 2), part[:1_000], part[1_000:3_050], 256))
+    best, *others = sorted(found.values(), key=lambda baseline: baseline.metrics["bits_per_char"])
+    assert best in (found["bz2"], found["xz"])
+    (bits,) = best.predictions
+    assert bits.shape == (2_050,) and len(np.unique(bits[:60])) == 1
+    assert bits.mean() == pytest.approx(best.metrics["bits_per_char"], abs=1e-12)
+    assert [len(baseline.predictions) for baseline in others].count(0) == 1  # the other compressor
 
 
 def test_an_alphabet_of_thousands_of_symbols_bounds_the_order() -> None:
