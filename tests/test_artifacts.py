@@ -199,9 +199,17 @@ def test_a_summary_without_its_parts_is_named(tmp_path: Path) -> None:
 def test_every_path_is_below_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DVC_ROOT", raising=False)
     project = Project(tmp_path)
-    one = [project.raw, project.prepared, project.baselines, project.model, project.report, project.section]
+    one = [
+        project.raw,
+        project.prepared,
+        project.baselines,
+        project.model,
+        project.report,
+        project.section,
+        project.scores,
+    ]
     two = [project.metrics, project.predictions, project.curves]
-    paths = [path("a") for path in one] + [path("a", "b") for path in two] + [project.index, project.summary]
+    paths = [path("a") for path in one] + [path("a", "b") for path in two] + [project.index]
     assert len({*paths}) == len(paths)
     assert all(path.is_relative_to(tmp_path) for path in paths)
     assert project.home == tmp_path

@@ -159,14 +159,14 @@ def _findings(rows: _Rows, lines: int) -> dict[str, int]:
     }
 
 
-DISTINCT, REPEATS = 1_000, 600
+DISTINCT, REPEATS = 1_000, 1_200
 OPENINGS = ("", "", "", "Well ... ", "oh and ", "I ’ d say ")
 THINGS = ("the plot", "the music", "the ending", "The Copper Lantern", "Night Ferry", "the book")
 ENDINGS = (".", "!", "...", " .", " \x85")
 
 
 def synthesize(folder: Path, seed: int) -> None:
-    """Write training.txt: 1,601 lines of opinions, 1,000 distinct sentences, one of them with both labels."""
+    """Write training.txt: 2,201 lines of opinions, 1,000 distinct sentences, one of them with both labels."""
     random = np.random.default_rng(seed)
     drawn: dict[tuple[str, ...], tuple[int, str, int]] = {}  # label, sentence and class, by the words of the sentence
     while len(drawn) < DISTINCT:

@@ -84,8 +84,9 @@ class Project:
     def start(self) -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            self.command, cwd=self.root, env=self.environment, stdout=pipe, stderr=pipe, text=True, process_group=0
-        )
+            self.command, cwd=self.root, env=self.environment, stdout=pipe, stderr=pipe, text=True, process_group=0,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the background ignores it
+        )  # fmt: skip
 
     def dvc(self, *command: str) -> str:
         line = ["dvc", *command]

@@ -132,8 +132,8 @@ def test_padded_words_are_tagged_as_in_the_evaluation(parts: Parts) -> None:
     assert [answer["words"] for answer in answers] == [[w.upper() for w in sentence] for sentence in sentences]
     expected = [[names[t] for t in tags[row > 0]] for row, tags in zip(rows, stored, strict=True)]
     assert [answer["tags"] for answer in answers] == expected
-    with pytest.raises(DataError, match="input 1: 25 words; the network reads at most 24"):
-        served.answer(["a", "a " * 25])
+    with pytest.raises(DataError, match="input 1: 49 words; the network reads at most 48"):
+        served.answer(["a", "a " * 49])
 
 
 def test_pictures_are_classed_as_in_the_evaluation(parts: Parts) -> None:

@@ -31,7 +31,7 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> LabelledTexts:
 
 
 def test_the_synthetic_file_has_repeats_one_conflict_and_other_line_separators(synthetic: LabelledTexts) -> None:
-    assert len(synthetic.texts) == synthetic.findings["lines"] == 1601
+    assert len(synthetic.texts) == synthetic.findings["lines"] == 2201
     assert synthetic.findings["distinct_sentences"] == 1000
     assert synthetic.findings["sentences_with_both_labels"] == 1
     assert Counter(synthetic.texts).most_common(1)[0][1] > 30
@@ -62,7 +62,7 @@ def test_an_optimum_of_other_lines_is_refused(tmp_path: Path) -> None:
     umich.synthesize(tmp_path, 1)
     path = tmp_path / "training.txt"
     path.write_bytes(path.read_bytes() + b"1\tone more\n")
-    with pytest.raises(DataError, match=r"optimum.npz: probabilities of 1,601 rows, the data have 1,602; run the down"):
+    with pytest.raises(DataError, match=r"optimum.npz: probabilities of 2,201 rows, the data have 2,202; run the down"):
         umich.read(tmp_path)
 
 

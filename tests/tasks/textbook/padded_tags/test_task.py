@@ -52,9 +52,9 @@ def test_pinned_flaw_padding_and_the_most_frequent_tag_share_0() -> None:
 
 
 def test_pinned_flaw_the_validation_part_is_the_test_part(sample: Encoded) -> None:
-    assert sample.examples["validation"] == sample.examples["test"] == 80
-    assert sample.examples["train"] == 320
-    guess = np.random.default_rng(0).integers(0, 9, (80, 250))
+    assert sample.examples["validation"] == sample.examples["test"] == 300
+    assert sample.examples["train"] == 1200
+    guess = np.random.default_rng(0).integers(0, 9, (300, 250))
     assert score(sample, "validation", guess) == score(sample, "test", guess)
 
 
@@ -94,9 +94,9 @@ def test_the_most_frequent_tag_by_hand() -> None:
 
 
 def test_losses_are_the_shares_of_wrong_cells(sample: Encoded) -> None:
-    guess = np.random.default_rng(0).integers(0, 3, (80, 250))
+    guess = np.random.default_rng(0).integers(0, 3, (300, 250))
     shares = losses(sample, guess)
-    assert shares.shape == (80,)
+    assert shares.shape == (300,)
     assert 1 - shares.mean() == pytest.approx(score(sample, "test", guess)["padded_accuracy"])
 
 
