@@ -91,9 +91,17 @@ def remember(file: Path, root: Path, stages: Sequence[Any], began: int) -> None:
     """
     file.unlink(missing_ok=True)
     of = watched(stages)
-    if of is not None and all(MARGIN + at[0] < began for at in state(root, of.inputs).values() if at):
+    if of is None:
+        return
+    read = {path: at for path, at in state(root, of.inputs).items() if at and not _only_plots(path)}
+    if all(MARGIN + at[0] < began for at in read.values()):
         now = {**state(root, [*of.inputs, *of.outputs]), **_written(root)}
         artifacts.save_json(file, {"stages": of.stages, "paths": [*of.inputs, *of.outputs], "state": now})
+
+
+def _only_plots(path: str) -> bool:
+    """Whether it is a dvc.yaml without stages, such as the plots that stages write."""
+    return os.path.basename(path) == "dvc.yaml" and "stages:" not in Path(path).read_text(encoding="utf-8")
 
 
 def unchanged(file: Path, root: Path) -> int | None:

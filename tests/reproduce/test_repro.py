@@ -261,3 +261,10 @@ def test_an_edit_during_a_run_is_not_forgotten(fresh: Project) -> None:
     fresh.repro()
     out, _ = fresh.repro()
     assert {"first@a", "first@b"} <= {*stages(out)}
+
+
+def test_plots_that_a_stage_describes_are_no_edit(fresh: Project) -> None:
+    describe = r"mkdir -p drawn; printf 'plots:\n  []\n' > drawn/dvc.yaml; cat train-a.txt"
+    fresh.write("dvc.yaml", STAGES.replace("cat train-a.txt", describe))
+    fresh.repro()
+    assert unchanged(fresh.root / ".dvc" / "tmp" / "up-to-date.json", fresh.root) == 6
