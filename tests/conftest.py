@@ -24,6 +24,11 @@ EXTRA_EXPERIMENT = {
 }  # fmt: skip
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow files, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def settings() -> dict[str, Any]:
     """The settings of the project, with the rows that the case of each task gives."""
     rows = [(task, made.trained) for task, made in case.CASES.items()]
