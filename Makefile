@@ -79,7 +79,7 @@ retrain: setup $(CHECKED) ## Reproduce what changed, run the gate, and write rep
 	    $${BASE:+--base "$$BASE"}
 
 test: setup ## Run the tests, including those on published data if PIPELINE_MIRROR is set (ARGS: options of pytest)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
 
 lint: setup ## Check style, types, imports between layers, wording, and the workflows of CI
 	@$(BIN)/ruff check
