@@ -92,12 +92,7 @@ def read(folder: Path) -> Images:
         if missing:
             raise DataError(f"{path}: no {part} image of class {', '.join(CLASSES[i] for i in missing)}")
     findings = {"train_images": int((~is_test).sum()), "test_images": int(is_test.sum())}
-    posterior = optimum.load(folder).get("posterior")
-    if posterior is not None and len(posterior) != len(labels):
-        raise DataError(
-            f"{folder / optimum.FILE}: probabilities of {len(posterior):,} images, {path.name} has {len(labels):,}; run"
-            " the download again"
-        )
+    posterior = optimum.load(folder, posterior=len(labels)).get("posterior")
     return Images(pixels, labels, CLASSES, is_test, findings, posterior)
 
 

@@ -90,14 +90,9 @@ def read(folder: Path) -> Series:
         "zeros": int((values == 0).sum()),
     }
     record = Series(values, valid, "kW", START.isoformat(), int(STEP.total_seconds()), findings)
-    known = optimum.load(folder)
+    known = optimum.load(folder, medians=len(values))
     if not known:
         return record
-    if len(known["medians"]) != len(values):
-        raise DataError(
-            f"{folder / optimum.FILE}: medians at {len(known['medians']):,} steps, the series has {len(values):,};"
-            " run the download again"
-        )
     medians, steps = FLOOR + QUANTUM * known["medians"], tuple(known["steps"].tolist())
     return replace(record, optimum=medians, optimum_steps=steps)
 

@@ -89,7 +89,7 @@ def read(folder: Path) -> LabelledTexts:
     labels = np.array([FOLDERS.index(kind) for _, kind, _ in keys], np.int32)
     is_test = np.array([part == "test" for part, _, _ in keys], np.bool_)
     films = _films(keys, members.urls)
-    best = optimum.of_rows(folder, "probabilities", len(labels))
+    best = optimum.load(folder, probabilities=len(labels)).get("probabilities")
     return LabelledTexts(texts, labels, LABELS, _findings(texts, is_test, films), is_test, films, best)
 
 

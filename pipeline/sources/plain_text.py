@@ -32,12 +32,7 @@ def corpus(text: str, folder: Path) -> TextCorpus:
         "lines": text.count("\n"),
         "non_ascii_characters": sum(not character.isascii() for character in text),
     }
-    known = optimum.load(folder)
-    if known and len(known["bits"]) != len(text):
-        raise DataError(
-            f"{folder / optimum.FILE}: bits of {len(known['bits']):,} characters, the text has {len(text):,}; run the "
-            "download again"
-        )
+    known = optimum.load(folder, bits=len(text))
     return TextCorpus(text, findings, known.get("bits"), known.get("agreements"))
 
 

@@ -83,7 +83,7 @@ def read(folder: Path) -> TaggedSentences:
 def _best_tags(folder: Path, sentences: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...] | None:
     """Return the likeliest tag of each word in synthetic sentences; None for published ones."""
     ends = [0, *accumulate(map(len, sentences))]
-    tags = optimum.of_rows(folder, "tags", ends[-1])
+    tags = optimum.load(folder, tags=ends[-1]).get("tags")
     if tags is None:
         return None
     return tuple(tuple(tags[start:end].tolist()) for start, end in pairwise(ends))

@@ -84,7 +84,7 @@ def read(folder: Path) -> LabelledTexts:
         _add(rows, number, line.removesuffix(b"\r"), twice_encoded=path.name == TWICE_ENCODED)
     _refuse_many(path, rows.malformed, len(lines))
     labels = np.array(rows.labels, dtype=np.int32)
-    best = optimum.of_rows(folder, "probabilities", len(labels))
+    best = optimum.load(folder, probabilities=len(labels)).get("probabilities")
     return LabelledTexts(tuple(rows.texts), labels, LABELS, _findings(rows, len(lines)), optimum=best)
 
 

@@ -235,5 +235,5 @@ def test_colours_without_their_order_say_little_about_the_class(synthetic: Path)
 
 def test_the_optimum_of_other_images_is_refused(synthetic: Path, tmp_path: Path) -> None:
     shutil.copy(synthetic / "optimum.npz", tmp_path)
-    with pytest.raises(DataError, match=r"of 1,700 images, CIFAR-10-images.tar.xz has 20; run the download"):
+    with pytest.raises(DataError, match=r"posterior of 1,700 rows, the data have 20; run the download"):
         cifar10.read(_jpegs(tmp_path, *_everything()))

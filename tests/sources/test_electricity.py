@@ -96,7 +96,7 @@ def test_the_stored_optimum_is_better_than_every_baseline(synthetic: Path) -> No
 def test_the_optimum_of_another_file_is_refused(synthetic: Path, tmp_path: Path) -> None:
     shutil.copy(synthetic / "optimum.npz", tmp_path)
     np.save(tmp_path / "LD_250.npy", np.ones(5))
-    with pytest.raises(DataError, match="medians at 13,440 steps, the series has 5; run the download again"):
+    with pytest.raises(DataError, match="medians of 13,440 rows, the data have 5; run the download again"):
         electricity.read(tmp_path)
 
 

@@ -27,10 +27,18 @@ def test_published_data_have_none(tmp_path: Path) -> None:
     assert optimum.load(tmp_path) == {}
 
 
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    optimum.save(tmp_path, bits=np.arange(9.0))
+    content = (tmp_path / optimum.FILE).read_bytes()
+    (tmp_path / optimum.FILE).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"optimum\.npz: not a complete \.npz file"):
+        optimum.load(tmp_path)
+
+
 def test_the_optimum_of_another_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sonnets, "SYNTHETIC_CHARACTERS", 2_000)
     sonnets.synthesize(tmp_path, 1)
     with (tmp_path / sonnets.FILE).open("a") as file:
         file.write("One line more\n")
-    with pytest.raises(DataError, match=r"optimum.npz: bits of 2,\d+ characters, the text has 2,\d+; run the download"):
+    with pytest.raises(DataError, match=r"optimum.npz: bits of 2,\d+ rows, the data have 2,\d+; run the download"):
         sonnets.read(tmp_path)
