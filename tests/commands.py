@@ -7,6 +7,9 @@ from pathlib import Path
 OURS = ("DVC_", "MLFLOW_", "GIT_", "GITHUB_", "PIPELINE_MIRROR")
 
 
+FEW_STAGES = {"PIPELINE_WARM": "0"}  # a warm process takes seconds to start; a run of a few stages is over by then
+
+
 def environment(**more: str) -> dict[str, str]:
     """This one without what the project's tools read, with its programs on PATH, an author for commits, and `more`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.browser import Page, browse, needs_chromium
-from tests.commands import environment
+from tests.commands import FEW_STAGES, environment
 
 pytestmark = [
     pytest.mark.slow,
@@ -50,7 +50,7 @@ class Flow:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.environment = environment()
+        self.environment = environment(**FEW_STAGES)
 
     def run(self, *command: str) -> str:
         done = subprocess.run(

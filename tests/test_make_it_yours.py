@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clone import ROOT, clone
-from tests.commands import environment
+from tests.commands import FEW_STAGES, environment
 from tests.forked import run_module
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,9 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(root: Path, *command: str) -> str:
     return printed(
-        subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, timeout=900, check=False)
+        subprocess.run(
+            command, cwd=root, env=environment(**FEW_STAGES), capture_output=True, text=True, timeout=900, check=False
+        )
     )
 
 

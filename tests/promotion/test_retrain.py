@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.commands import environment
+from tests.commands import FEW_STAGES, environment
 from tests.forked import run_module
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -48,7 +48,7 @@ class Clone:
 
     def __init__(self, root: Path, store: str) -> None:
         self.root = root
-        self.environment = environment(MLFLOW_TRACKING_URI=store)
+        self.environment = environment(MLFLOW_TRACKING_URI=store, **FEW_STAGES)
 
     def run(self, *command: str, code: int = 0) -> str:
         done = subprocess.run(
