@@ -1,7 +1,7 @@
 # Every target first creates .venv and installs requirements.lock, unless that is done already.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup check repro full retrain test lint format ui server lock clean
+.PHONY: help setup check repro full retrain test faults lint format ui server lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -79,7 +79,10 @@ retrain: setup $(CHECKED) ## Reproduce what changed, run the gate, and write rep
 	    $${BASE:+--base "$$BASE"}
 
 test: setup ## Run the tests, including those on published data if PIPELINE_MIRROR is set (ARGS: options of pytest)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(PIPELINE_MIRROR),,-m 'not real') $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not long$(if $(PIPELINE_MIRROR),, and not real)' $(ARGS)
+
+faults: setup ## Set off every fault of docs/reliability.md, and print which of them hold
+	@$(BIN)/python -m pytest -n 2 --dist load -q -m 'fault$(if $(PIPELINE_MIRROR),, and not real)' $(ARGS)
 
 lint: setup ## Check style, types, imports between layers, wording, and the workflows of CI
 	@$(BIN)/ruff check

@@ -27,6 +27,24 @@ EXTRA_EXPERIMENT = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slow files, so that no worker is left alone with one of them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        item.user_properties += [("fault", name) for mark in item.iter_markers("fault") for name in mark.args]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After `make faults`, print a line for each fault."""
+    if not terminalreporter.config.option.markexpr.startswith("fault"):
+        return
+    outcomes: dict[str, list[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for key, name in report.user_properties:
+                if key == "fault":
+                    outcomes.setdefault(name, []).append(outcome)
+    terminalreporter.section("faults")
+    for name, seen in sorted(outcomes.items()):
+        verdict = "FAILS" if {"failed", "error"} & set(seen) else "holds" if "passed" in seen else "not tried"
+        terminalreporter.write_line(f"{verdict:9}  {name}  ({len(seen)} test{'s' * (len(seen) > 1)})")
 
 
 def settings() -> dict[str, Any]:
