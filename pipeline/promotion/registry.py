@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import Conflict, DataError
+from pipeline.tracking.fingerprint import TAG
 from pipeline.tracking.record import now
 from pipeline.tracking.store import code_of
 
@@ -51,8 +52,11 @@ class Registry:
         if version is None:
             self._make(model, {key: tags[key] for key in ("source", "task")})
             # not models:/<model_id>, which MLflow would look up in the store that the process used first
-            location = self.client.get_logged_model(model_id).artifact_location
-            made = self.client.create_model_version(model, location, run_id, tags=dict(tags), model_id=model_id)
+            logged = self.client.get_logged_model(model_id)
+            vouched = {TAG: logged.tags[TAG]} if TAG in logged.tags else {}
+            made = self.client.create_model_version(
+                model, logged.artifact_location, run_id, tags={**tags, **vouched}, model_id=model_id
+            )
             version = self.version(model, int(made.version))
         self.client.set_registered_model_alias(model, CHALLENGER, str(version.number))
         return version
