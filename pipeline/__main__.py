@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import DataError, UserError
+from pipeline.errors import DataError
+from pipeline.errors.boundary import guarded
 from pipeline.handover import hand_over
 
 if TYPE_CHECKING:
@@ -32,21 +33,27 @@ STAGES = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return 0, or an error's exit code after printing its message."""
+    command = sys.argv[1:] if argv is None else argv
+    return guarded(lambda: _run(command), command)
+
+
+def _run(command: list[str]) -> None:
     from pipeline.artifacts import here
 
-    arguments = _parser().parse_args(argv)
-    try:
-        if arguments.command in STAGES:
-            module, function, _, _ = STAGES[arguments.command]
-            name = [arguments.name] if "name" in arguments else []
-            getattr(importlib.import_module(module), function)(here(), *name)
-        else:
-            run, _ = COMMANDS[arguments.command]
-            run(here(), arguments)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.code
-    return 0
+    arguments = _parser().parse_args(command)
+    if arguments.command in STAGES:
+        module, function, _, _ = STAGES[arguments.command]
+        name = [arguments.name] if "name" in arguments else []
+        getattr(importlib.import_module(module), function)(here(), *name)
+    else:
+        run, _ = COMMANDS[arguments.command]
+        run(here(), arguments)
+
+
+def _handed_over() -> int:
+    """Run the command in the warm process if it can, and else in this one."""
+    ended = hand_over(sys.argv[1:])
+    return main() if ended is None else ended
 
 
 def _prune(project: Project, arguments: argparse.Namespace) -> None:
@@ -289,5 +296,4 @@ def _add_models(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 if __name__ == "__main__":
-    ended = hand_over(sys.argv[1:])
-    sys.exit(main() if ended is None else ended)
+    sys.exit(guarded(_handed_over, sys.argv[1:]))

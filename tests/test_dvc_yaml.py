@@ -27,7 +27,7 @@ NOWHERE: dict[str, str] = {
     "pipeline/artifacts.py": "where files are and how they are written, not what is in them",
     "pipeline/config": "checks the settings, whose values DVC compares itself",
     "pipeline/download/http.py": "moves bytes; what arrives is compared with the pinned checksum",
-    "pipeline/errors.py": "the kinds of errors",
+    "pipeline/errors": "the kinds of errors, and what is said about them",
     "pipeline/evaluation/network.py": "what a network is made of",
     "pipeline/evaluation/raw_rows.py": "reads test rows for skew and the gate",
     "pipeline/evaluation/task.py": "what a task is made of",
