@@ -218,7 +218,7 @@ def _log(error: Exception, command: Sequence[str]) -> Path | None:
     """Write all that is known of the error into a log, and return its path; None where nothing can be written."""
     lines = [
         time.strftime("%Y-%m-%d %H:%M:%S %z"),
-        f"command: python -m pipeline {json.dumps(list(command))}",
+        f"command: python -m pipeline {json.dumps(list(command))} {os.environ.get('DVC_STAGE', '')}".rstrip(),
         f"Python {platform.python_version()}, {platform.platform()}",
         "".join(traceback.format_exception(error)),
     ]

@@ -48,5 +48,6 @@ class WithDefaults(Row):
 def named(table: Mapping[str, Value], name: str, what: str) -> Value:
     """The row `name` of a table, or a ConfigError that lists the known ones."""
     if name not in table:
-        raise ConfigError(f"{what}.{name}: no such row; known: {', '.join(sorted(table))}")
+        known = f"known: {', '.join(sorted(table))}" if table else f"there are no {what}"
+        raise ConfigError(f"{what}.{name}: no such row; {known}")
     return table[name]
