@@ -1,5 +1,6 @@
 """Names of rows in plain `dvc repro`, which does not check params.yaml first: a shell never sees them."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ import yaml
 from tests.commands import FEW_STAGES, environment
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["; touch pwned1", "$(touch pwned2)", "`touch pwned3`", "x\ntouch pwned4", "' || touch pwned5 '", "${HOME}"]
+COMMANDS = ["a; touch pwned1; $(touch pwned2) `touch pwned3`", "x\ntouch pwned4\n' || touch pwned5 '"]
 NUMBERS = ["2024", "null", "true"]  # names that YAML would read as something else without the quotes
 
 
@@ -47,9 +48,8 @@ def test_no_name_is_run_by_a_shell(new: Path) -> None:
     before = {path.name for path in new.iterdir()}
     done = _dvc(new, "repro", "--keep-going", "--glob", "download@*", "import@*")
     assert done.returncode != 0
-    for name in COMMANDS[1:3]:
-        assert f"sources.{name}: found {name!r} (str); a name has small letters" in done.stderr
-    assert done.stdout.count("> python -m pipeline download\n") >= 4
+    assert re.search(r"sources\.a; touch pwned1; .*: found 'a; touch pwned1; .* a name has small letters", done.stderr)
+    assert done.stdout.count("> python -m pipeline download\n") == len(COMMANDS)
     assert {path.name for path in new.iterdir()} - before <= {"data", "dvc.lock"}
 
 
