@@ -29,7 +29,10 @@ def refused(message: str, *inputs: Any) -> Odd:
 def not_text(what: str) -> Odd:
     values = (5, None, b"x", ["x"], {"x": 1})
     half_a_pair = ("a \ud800", "^input 0: character 3 is half of a pair")
-    return (*((item, f"^input 0: found {type(item).__name__}; {what} must be a string$") for item in values), half_a_pair)
+    return (
+        *((item, f"^input 0: found {type(item).__name__}; {what} must be a string$") for item in values),
+        half_a_pair,
+    )
 
 
 def texts(what: str) -> Odd:
