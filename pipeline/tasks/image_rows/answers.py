@@ -26,10 +26,10 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     brought to 8 bits, and scaled to the size that the network was trained on. Only the first frame is read. Raises
     DataError for a file that is no PNG or JPEG, or is damaged, and for too many pixels in all.
     """
-    from pipeline.tasks.image_rows.network import probabilities
-
     files = [_decoded(i, text) for i, text in enumerate(texts(inputs, "a picture file in base64"))]
     bounded(sum(_size(i, file) for i, file in enumerate(files)), MAX_PIXELS, "pixels")
+    from pipeline.tasks.image_rows.network import probabilities
+
     read = [_read(i, file, loaded.encoder) for i, file in enumerate(files)]
     mirrored = getattr(loaded.row, "augment", False)
     p = probabilities(loaded.model, np.stack([pixels for pixels, _ in read]), mirrored=mirrored)
