@@ -28,7 +28,7 @@ class Dropped:
     units: str = "rows"
     advice: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    _places: dict[str, list[str]] = field(default_factory=dict)
+    _places: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def kind(self, finding: str, advice: str) -> None:
         """Announce a kind of loss: the name of its finding, and what the user can do about it."""
@@ -36,11 +36,12 @@ class Dropped:
         self.counts.setdefault(finding, 0)
 
     def add(self, finding: str, line: int, what: str, count: int = 1) -> None:
-        """Count a loss of an announced kind. `what`: what is wrong in `line` of the file."""
+        """Count a loss of an announced kind. `what`: what is wrong in the `count` lines of the file from `line` on."""
         self.counts[finding] += count
-        shown = self._places.setdefault(finding, [])
+        shown = self._places.setdefault(finding, {})
         if len(shown) < SHOWN:
-            shown.append(f"line {line:,}: {what}")
+            place = f"line {line:,}" if count == 1 else f"lines {line:,} to {line + count - 1:,}"
+            shown[f"{place}: {what}"] = count
 
     def check(self, total: int) -> dict[str, int]:
         """Return the counts as findings. Raises DataError if they are more than the limit allows of `total` units."""
@@ -58,5 +59,6 @@ class Dropped:
 
     def _described(self, finding: str) -> str:
         places, count = self._places[finding], self.counts[finding]
-        more = f"; and {count - len(places):,} more" if count > len(places) else ""
+        unseen = count - sum(places.values())
+        more = f"; and {unseen:,} more" if unseen else ""
         return f"{finding.replace('_', ' ')}: {count:,} ({'; '.join(places)}{more}): {self.advice[finding]}"

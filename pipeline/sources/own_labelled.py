@@ -23,7 +23,7 @@ def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
     list, and for fewer than two classes.
     """
     path = find_own(folder, row)
-    table = read_table(path, row, {"text": row.text, "label": row.label}, quoting=row.quoting)
+    table = read_table(path, row, {"text": row.text, "label": row.label}, quoting=row.quoting, recurring="label")
     table.dropped.kind("empty_texts_dropped", "write the text, or remove the row")
     for line, text in zip(table.lines, table.cells["text"], strict=True):
         if not text:

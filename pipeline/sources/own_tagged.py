@@ -42,7 +42,7 @@ def read(folder: Path, row: OwnTagged) -> TaggedSentences:
     Raises DataError for a line with another number of columns or without a word or a tag, and for fewer than two tags.
     """
     path = find_own(folder, row)
-    text, findings = read_text(path)
+    text, findings = read_text(path, row)
     parsed = _parse(path, text.split("\n"), row)
     tags = Counter(tag for sentence in parsed.sentences for _, tag in sentence)
     if len(tags) < 2:

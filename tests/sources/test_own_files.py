@@ -121,8 +121,11 @@ MAPPED = {"labels": {0: "negative", 1: "positive"}}
 BAD_LABELLED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "empty file": ("", {}, r"file\.csv: line 1: the file has no rows; expected columns separated by ','"),
     "header only": ("label,text\n", {}, r"0 texts of one class \(none\), expected at least two"),
-    "Windows-1252": (rows(9).encode() + b"1,caf\xe9\n", {}, r"byte 0xe9 at offset 160 \(line 11\); .*iconv -f WINDOWS"),
-    "UTF-16": (rows(9).encode("utf-16"), {}, r"byte 0xff at offset 0 \(line 1\); .*iconv -f UTF-16 -t UTF-8 file\.csv"),
+    "Windows-1252": (
+        rows(9).encode() + b"1,caf\xe9\n",
+        {},
+        r"byte 0xe9 at offset 160 \(line 11\)\. .*'1,café' with `encoding: cp1252`",
+    ),
     "NUL": (rows(9, "1,a\0b"), {}, r"NUL character at position"),
     "no such column": (
         rows(9),
@@ -147,7 +150,7 @@ BAD_LABELLED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "unclosed quotes": (
         rows(20, '1,"a', "1,b", "0,c"),
         {},
-        r"\(line 22: unexpected end of data; line 23: .*`quoting",
+        r"\(lines 22 to 24: unexpected end of data\): .*`quoting: false`",
     ),
     "unlisted label": (
         rows(20, *["2,c"] * 5, "x,d"),
@@ -263,7 +266,7 @@ BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
         r"99 sentences, 1 document\(s\); expected at least 5 documents, each",
     ),
     "no marks": (SENTENCE * 100, {"documents": "###"}, r"documents: no line begins with '###'"),
-    "latin-1": (SENTENCE.encode() + b"caf\xe9 NN\n", {}, r"byte 0xe9 at offset 29 \(line 5\); .*iconv"),
+    "latin-1": (SENTENCE.encode() + b"caf\xe9 NN\n", {}, r"byte 0xe9 at offset 29 \(line 5\)\. .*'café NN' with `enc"),
 }
 
 

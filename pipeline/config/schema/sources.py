@@ -1,9 +1,10 @@
 """Rows of `sources` and `own`: where data comes from."""
 
+import codecs
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.schema.values import Count, Rate, Row, Sha256
@@ -30,11 +31,21 @@ Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
 
 
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError, UnicodeError):
+        raise PydanticCustomError("encoding", "an encoding is utf-8, cp1252, gb18030, shift_jis, …") from None
+    return "utf-8" if codecs.lookup(name).name == "utf-8" else name
+
+
 class OwnRow(Row):
     """The user's own data: `path` is relative to the project, `reader` says what kind of file it is. `max_dropped`: the
-    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used."""
+    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used.
+    `encoding`: of a text that is not in UTF-8 and does not begin with a byte order mark."""
 
     path: str
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     max_dropped: Rate = 0.01
 
 
