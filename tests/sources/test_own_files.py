@@ -157,7 +157,7 @@ BAD_LABELLED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
         MAPPED,
         r"unknown label '2' in lines 22, 23, 24 and 2 more; 'x' in line 27; `labels` lists '0', '1'",
     ),
-    "row without a label": (rows(20, ",c"), {}, r"unknown label '' in line 22; each row needs a label"),
+    "row without a label": (rows(20, ",c"), {}, r"rows without a label dropped: 1 \(line 22: no label\)"),
     "one class": ("label,text\n" + "1,a\n" * 9, {}, r"9 texts of one class \('1'\), expected at least two classes"),
     "one class of two": ("label,text\n" + "1,a\n" * 9, MAPPED, r"9 texts of one class \('positive'\)"),
     "texts for labels": (
@@ -247,14 +247,15 @@ def test_spaces_tabs_line_ends_and_hashes(read: Read) -> None:
 
 
 BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
-    "empty file": ("", {}, r"word and tag are both column 1; expected a word and its tag on each line"),
-    "comments only": ("# a\n# b\n", {}, r"file\.csv: "),
+    "empty file": ("", {}, r"file\.csv: no words; expected a word and its tag on each line"),
+    "comments only": ("# a\n# b\n", {}, r"file\.csv: no words"),
+    "one word": ("the DT\n", {}, r"1 words with one tag \('DT'\)"),
     "one column": ("the\nship\n", {}, r"word and tag are both column 1"),
-    "another width": (SENTENCE * 9 + "old man\nx y z\n", {}, r"line 38: 3 columns, expected 2 as in line 1"),
+    "another width": (SENTENCE * 9 + "old man\nx y z\n", {}, r"2 of 29 words would .*\(line 38: 3 columns\): each line needs 2 columns"),
     "no such column": (SENTENCE * 100, {"word": 4}, r"word: found 4, but the lines have 2 columns"),
     "no such tag column": (SENTENCE * 100, {"tag": 3}, r"tag: found 3, but the lines have 2 columns"),
-    "no tag": ("the\tDT\nship\t\n", {}, r"line 2: no tag; expected a word and its tag"),
-    "no word": ("the\tDT\n\tNN\n", {}, r"line 2: no word"),
+    "no tag": ("the\tDT\nship\t\n", {}, r"2 of 2 words would be dropped .*\(line 2: no tag\)"),
+    "no word": ("the\tDT\n\tNN\n", {}, r"\(line 2: no word\)"),
     "one tag": (
         "the _\nship _\n\n" * 100,
         {},

@@ -1,6 +1,7 @@
 """Rows of `sources` and `own`: where data comes from."""
 
 import codecs
+from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -25,8 +26,16 @@ def _column(value: Any) -> str | int:
 
 
 Column = Annotated[str | int, PlainValidator(_column)]
-# In YAML the key of `1: positive` is a number; in a file it is text like any other.
-Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+
+
+def _label(value: Any) -> Any:
+    """Write the key `1`, `1.0`, `true` or `2026-01-31` of a YAML file as text, which it is in the user's file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float | date) else value
+
+
+Label = Annotated[str, BeforeValidator(_label)]
 Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
 
@@ -76,7 +85,7 @@ class OwnLabelled(OwnTable):
     reader: Literal["own_labelled"]
     text: Column
     label: Column
-    labels: Annotated[dict[Label, Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
+    labels: Annotated[dict[Label, Annotated[Label, Field(min_length=1)]], Field(min_length=1)] | None = None
     quoting: bool = True
 
 
