@@ -251,7 +251,7 @@ BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "comments only": ("# a\n# b\n", {}, r"file\.csv: no words"),
     "one word": ("the DT\n", {}, r"1 words with one tag \('DT'\)"),
     "one column": ("the\nship\n", {}, r"word and tag are both column 1"),
-    "another width": (SENTENCE * 9 + "old man\nx y z\n", {}, r"2 of 29 words would .*\(line 38: 3 columns\): each line needs 2 columns"),
+    "another width": (SENTENCE * 9 + "old man\nx y z\n", {}, r"2 of 29 words .*line 38: 3 columns\): .*needs 2"),
     "no such column": (SENTENCE * 100, {"word": 4}, r"word: found 4, but the lines have 2 columns"),
     "no such tag column": (SENTENCE * 100, {"tag": 3}, r"tag: found 3, but the lines have 2 columns"),
     "no tag": ("the\tDT\nship\t\n", {}, r"2 of 2 words would be dropped .*\(line 2: no tag\)"),
