@@ -37,9 +37,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         if arguments.command in STAGES:
+            from pipeline.stages import run_stage
+
             module, function, _, _ = STAGES[arguments.command]
             name = [arguments.name] if "name" in arguments else []
-            getattr(importlib.import_module(module), function)(here(), *name)
+            run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
         else:
             run, _ = COMMANDS[arguments.command]
             run(here(), arguments)
@@ -47,6 +49,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.code
     return 0
+
+
+def _running(module: str) -> Callable[[Project, argparse.Namespace], None]:
+    """A command that takes no argument: run() of the module, which is imported then."""
+    return lambda project, _: importlib.import_module(module).run(project)
 
 
 def _prune(project: Project, arguments: argparse.Namespace) -> None:
@@ -59,12 +66,6 @@ def _sync(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.tracking.delivery import sync
 
     print(f"{sync(project)} journals sent to MLflow")
-
-
-def _repro(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.reproduce import repro
-
-    repro.run(project)
 
 
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
@@ -118,11 +119,10 @@ def _rollback(project: Project, arguments: argparse.Namespace) -> None:
 def _champions(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.promotion.promote import champions
     from pipeline.promotion.retrain import CHAMPION_COLUMNS, champion_row
+    from pipeline.reproduce.closing import aligned
 
     rows = [list(CHAMPION_COLUMNS), *(champion_row(*row) for row in champions(project))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print("\n".join(aligned(rows)))
 
 
 def _retrain(project: Project, arguments: argparse.Namespace) -> None:
@@ -201,7 +201,11 @@ def _answers(
 
 
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
-    "repro": (_repro, "run all stages that are new or changed; make repro"),
+    "repro": (_running("pipeline.reproduce.repro"), "run all stages that are new or changed; make repro"),
+    "verify": (
+        _running("pipeline.stages.verify"),
+        "hash all data, models and DVC's cache again, and say how to repair what is damaged",
+    ),
     "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
