@@ -91,7 +91,7 @@ def test_a_deleted_lock_that_nobody_took_costs_no_result(tmp_path: Path) -> None
 CALLER = """
 import os, subprocess, sys
 os.environ["DVC_STAGE"] = "train@x"
-code = "import time; from pipeline.integrity import claims; claims.end_with_caller(); print(1, flush=True); time.sleep(60)"
+code = "from pipeline.integrity.claims import *; end_with_caller(); print(1, flush=True); time.sleep(60)"
 process = subprocess.Popen([*sys.argv[1:], sys.executable, "-c", code])
 print(process.pid, flush=True)
 process.wait()
