@@ -20,19 +20,22 @@ from pipeline.errors import UserError
 from pipeline.handover import FORKED, SHELLS, VARIABLE
 
 PATIENCE = 10.0  # seconds in which a stage whose DVC was killed has ended
+ALL_STAGES = "all stages"  # the claim of what reads or writes everything
 LOOK_EVERY = 0.5  # seconds
 _held: dict[Path, tuple[int, str]] = {}  # open file and name of what this process runs
 
 
 @contextlib.contextmanager
-def claimed(root: Path, what: str, patience: float = PATIENCE) -> Iterator[None]:
-    """Let no other process of the project in `root` run `what` during the block.
+def claimed(root: Path, claim: str, what: str = "", patience: float = PATIENCE) -> Iterator[None]:
+    """Let no other process of the project in `root` hold the claim, such as `train@x`, during the block.
 
-    Raises UserError, which names the other process, if one still runs after `patience` seconds.
+    what: this process in words, if that is not the claim. Raises UserError, which names the other process, if one still
+    has the claim after `patience` seconds.
     """
-    path = root / "data" / ".running" / hashlib.sha256(what.encode()).hexdigest()[:16]
+    what = what or claim
+    path = root / "data" / ".running" / hashlib.sha256(claim.encode()).hexdigest()[:16]
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = _lock(path, what, patience)
+    file = _lock(path, patience)
     try:
         os.truncate(file, 0)
         os.write(file, json.dumps({"pid": os.getpid(), "since": time.time(), "what": what}).encode())
@@ -43,7 +46,7 @@ def claimed(root: Path, what: str, patience: float = PATIENCE) -> Iterator[None]
         os.close(file)
 
 
-def _lock(path: Path, what: str, patience: float) -> int:
+def _lock(path: Path, patience: float) -> int:
     deadline = time.monotonic() + patience
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -56,16 +59,16 @@ def _lock(path: Path, what: str, patience: float) -> int:
         else:
             return file
         if time.monotonic() > deadline:
-            raise UserError(_busy(path, what))
+            raise UserError(_busy(path))
         time.sleep(0.1)
 
 
-def _busy(path: Path, what: str) -> str:
+def _busy(path: Path) -> str:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
-        pid, since = int(holder["pid"]), datetime.fromtimestamp(holder["since"])
+        pid, since, what = int(holder["pid"]), datetime.fromtimestamp(holder["since"]), holder["what"]
     except (OSError, ValueError, KeyError, TypeError):
-        return f"{what} is run by another process; wait until it has ended, and run the command again"
+        return f"another process holds {path}; wait until it has ended, and run the command again"
     when = f"{since:%Y-%m-%d %H:%M:%S}"
     return f"{what} has been run by process {pid} since {when}; wait until it has ended, or end it: kill -9 {pid}"
 

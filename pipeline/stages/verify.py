@@ -61,7 +61,7 @@ class Findings:
 
 def run(project: Project) -> None:
     """Verify everything. Raises DataError with all that is damaged, and the commands that repair it."""
-    with claims.claimed(project.root, "repro", patience=0):
+    with claims.claimed(project.root, claims.ALL_STAGES, "verify", patience=0):
         folder, remote = _of_dvc(project)
         found, cache = Findings(), _cached(folder)
         found.files = len(cache.sums) + len(cache.damaged)
