@@ -113,7 +113,8 @@ def new_folder(target: Path) -> Iterator[Path]:
     fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     fresh.mkdir()
     try:
-        yield fresh
+        with _naming(target):
+            yield fresh
         for path in fresh.rglob("*"):
             if path.is_file():
                 _sync(path)
@@ -126,14 +127,26 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the path in an error of the operating system that names none, as those of writing to a full disk do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def save_bytes(path: Path, content: bytes) -> None:
     """Write a file, and the folders that it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        fresh.write_bytes(content)
-        _sync(fresh)
-        fresh.replace(path)
+        with _naming(path):
+            fresh.write_bytes(content)
+            _sync(fresh)
+            fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from pipeline.config.schema.values import Count, Row, Sha256
+from pipeline.config.schema.values import Count, Rate, Row, Sha256, Text
 
 
 class SourceRow(Row):
@@ -17,10 +17,14 @@ class SourceRow(Row):
     pins: dict[str, Sha256] = Field(default_factory=dict)
 
 
+MAX_COLUMN, MAX_COLUMNS = 1_000, 1_000_000  # characters of a name; columns of a file
+
+
 def _column(value: Any) -> str | int:
-    if isinstance(value, bool) or not isinstance(value, str | int) or not value or (type(value) is int and value < 1):
+    named = isinstance(value, str) and 0 < len(value) <= MAX_COLUMN
+    if not named and not (type(value) is int and 1 <= value <= MAX_COLUMNS):
         raise PydanticCustomError("column", "a column is its name in the header, or its number from 1")
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 Column = Annotated[str | int, PlainValidator(_column)]
@@ -31,9 +35,11 @@ DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
 
 
 class OwnRow(Row):
-    """The user's own data: `path` is relative to the project, `reader` says what kind of file it is."""
+    """The user's own data: `path` is relative to the project, `reader` says what kind of file it is. `max_dropped`: the
+    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used."""
 
-    path: str
+    path: Annotated[str, Field(min_length=1, max_length=4_000)]
+    max_dropped: Rate = 0.01
 
 
 class OwnText(OwnRow):
@@ -63,7 +69,7 @@ class OwnLabelled(OwnTable):
     reader: Literal["own_labelled"]
     text: Column
     label: Column
-    labels: Annotated[dict[Label, Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
+    labels: Annotated[dict[Label, Annotated[Text, Field(min_length=1)]], Field(min_length=1)] | None = None
     quoting: bool = True
 
 
@@ -76,7 +82,7 @@ class OwnTagged(OwnRow):
     reader: Literal["own_tagged"]
     word: Count = 1
     tag: Count | None = None
-    documents: Annotated[str, Field(min_length=1)] | None = None
+    documents: Annotated[Text, Field(min_length=1)] | None = None
 
 
 class OwnSeries(OwnTable):
@@ -90,7 +96,7 @@ class OwnSeries(OwnTable):
     covariates: Annotated[tuple[Column, ...], Field(strict=False)] = ()
     decimal: Literal[".", ","] = "."
     frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|min|h|D|W)$")] | None = None
-    unit: str = ""
+    unit: Text = ""
 
 
 OwnRows = OwnText | OwnLabelled | OwnTagged | OwnSeries
