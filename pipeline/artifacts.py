@@ -120,9 +120,10 @@ def new_folder(target: Path, *, listed: bool = False) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(target, Path.mkdir) as fresh:
-        yield fresh
-        if listed:
-            save_text(fresh / checksums.LIST, checksums.listed(fresh, target))
+        with _naming(target):
+            yield fresh
+            if listed:
+                save_text(fresh / checksums.LIST, checksums.listed(fresh, target))
         for path in fresh.rglob("*"):
             if path.is_file():
                 _sync(path)
@@ -149,12 +150,24 @@ def change_json(folder: Path, name: str, value: Any) -> None:
         (fresh / checksums.LIST).unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the path in an error of the operating system that names none, as those of writing to a full disk do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 def save_bytes(path: Path, content: bytes) -> None:
     """Write a file, and the folders that it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(path, Path.touch) as fresh:
-        fresh.write_bytes(content)
-        _sync(fresh)
+        with _naming(path):
+            fresh.write_bytes(content)
+            _sync(fresh)
         claims.refuse_if_lost()
         fresh.replace(path)
 

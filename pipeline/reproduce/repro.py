@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.errors import StageFailed, UserError
+from pipeline.errors.boundary import message
 from pipeline.integrity import claims
 from pipeline.reproduce import locks, unchanged
 from pipeline.reproduce.closing import closing
@@ -66,7 +67,7 @@ def _failed(failure: Failure, log: Path) -> StageFailed:
 def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(error)
+    return message(error) or str(error) or type(error).__name__
 
 
 def _stopped(message: str, code: int) -> StageFailed:
