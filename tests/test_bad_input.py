@@ -333,10 +333,10 @@ OWN = {
     "too short": (b"Once upon a time.", r"book\.txt: 17 characters, expected at least 1,000"),
     "Windows-1252": (
         b"caf\xe9 " * 500,
-        r"book\.txt: not UTF-8, byte 0xe9 at offset 3 \(line 1\); convert .*iconv -f",
+        r"book\.txt: not UTF-8: byte 0xe9 at offset 3 \(line 1\)\. .*'café café café' with `encoding: cp1252`",
     ),
-    "UTF-16": ("It was dark. ".encode("utf-16") * 200, r"book\.txt: not UTF-8, byte 0xff at offset 0"),
-    "NUL": (b"It was\0dark. " * 200, r"book\.txt: NUL character at position 6; expected plain text"),
+    "UTF-16": ("It was dark. ".encode("utf-16-le") * 200, r"book\.txt: 2,600 of .* write `encoding: utf-16-le`"),
+    "NUL": (b"It was\0dark. " * 200, r"book\.txt: NUL character at position 6 \(line 1\); expected plain text"),
     "no ASCII letter": ("Все счастливые семьи. ".encode() * 200, r"mybook: .*ascii_only: false"),
 }
 

@@ -45,7 +45,7 @@ COVERS = {
     ),
     "reproduce/test_repro.py": ("reproduce/commands", "reproduce/runner", "reproduce/unchanged"),
     "reproduce/test_warm.py": ("handover", "reproduce/preload"),
-    "serving/test_served.py": ("__main__", "raw_input", "training/continuations"),
+    "serving/test_served.py": ("__main__", "training/continuations"),
     "sources/test_daily_prices.py": ("sources/djia", "sources/msft", "sources/nasdaq"),
     "sources/test_generated.py": ("sources/cosine", "sources/digits"),
     "sources/test_own_files.py": (

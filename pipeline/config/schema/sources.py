@@ -1,9 +1,11 @@
 """Rows of `sources` and `own`: where data comes from."""
 
+import codecs
+from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.schema.values import Count, Rate, Row, Sha256, Text
@@ -28,17 +30,35 @@ def _column(value: Any) -> str | int:
 
 
 Column = Annotated[str | int, PlainValidator(_column)]
-# In YAML the key of `1: positive` is a number; in a file it is text like any other.
-Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+
+
+def _label(value: Any) -> Any:
+    """Write the key `1`, `1.0`, `true` or `2026-01-31` of a YAML file as text, which it is in the user's file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float | date) else value
+
+
+Label = Annotated[str, BeforeValidator(_label)]
 Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
 
 
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError, UnicodeError):
+        raise PydanticCustomError("encoding", "an encoding is utf-8, cp1252, gb18030, shift_jis, …") from None
+    return "utf-8" if codecs.lookup(name).name == "utf-8" else name
+
+
 class OwnRow(Row):
     """The user's own data: `path` is relative to the project, `reader` says what kind of file it is. `max_dropped`: the
-    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used."""
+    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used.
+    `encoding`: of a text that is not in UTF-8 and does not begin with a byte order mark."""
 
     path: Annotated[str, Field(min_length=1, max_length=4_000)]
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     max_dropped: Rate = 0.01
 
 
@@ -69,7 +89,9 @@ class OwnLabelled(OwnTable):
     reader: Literal["own_labelled"]
     text: Column
     label: Column
-    labels: Annotated[dict[Label, Annotated[Text, Field(min_length=1)]], Field(min_length=1)] | None = None
+    labels: (
+        Annotated[dict[Label, Annotated[Label, Field(min_length=1, max_length=200)]], Field(min_length=1)] | None
+    ) = None
     quoting: bool = True
 
 
