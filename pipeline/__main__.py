@@ -43,9 +43,11 @@ def _run(command: list[str]) -> None:
 
     arguments = _parser().parse_args(command)
     if arguments.command in STAGES:
+        from pipeline.stages import run_stage
+
         module, function, _, _ = STAGES[arguments.command]
         name = [arguments.name] if "name" in arguments else []
-        getattr(importlib.import_module(module), function)(here(), *name)
+        run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
     else:
         run, _ = COMMANDS[arguments.command]
         run(here(), arguments)
@@ -55,6 +57,11 @@ def _handed_over() -> int:
     """Run the command in the warm process if it can, and else in this one."""
     ended = hand_over(sys.argv[1:])
     return main() if ended is None else ended
+
+
+def _running(module: str) -> Callable[[Project, argparse.Namespace], None]:
+    """A command that takes no argument: run() of the module, which is imported then."""
+    return lambda project, _: importlib.import_module(module).run(project)
 
 
 def _prune(project: Project, arguments: argparse.Namespace) -> None:
@@ -67,12 +74,6 @@ def _sync(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.tracking.delivery import sync
 
     print(f"{sync(project)} journals sent to MLflow")
-
-
-def _repro(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.reproduce import repro
-
-    repro.run(project)
 
 
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
@@ -126,11 +127,10 @@ def _rollback(project: Project, arguments: argparse.Namespace) -> None:
 def _champions(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.promotion.promote import champions
     from pipeline.promotion.retrain import CHAMPION_COLUMNS, champion_row
+    from pipeline.reproduce.closing import aligned
 
     rows = [list(CHAMPION_COLUMNS), *(champion_row(*row) for row in champions(project))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print("\n".join(aligned(rows)))
 
 
 def _retrain(project: Project, arguments: argparse.Namespace) -> None:
@@ -143,7 +143,11 @@ def _retrain(project: Project, arguments: argparse.Namespace) -> None:
 
 
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
-    "repro": (_repro, "run all stages that are new or changed; make repro"),
+    "repro": (_running("pipeline.reproduce.repro"), "run all stages that are new or changed; make repro"),
+    "verify": (
+        _running("pipeline.stages.verify"),
+        "hash all data, models and DVC's cache again, and say how to repair what is damaged",
+    ),
     "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
