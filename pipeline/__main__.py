@@ -7,6 +7,7 @@ import argparse
 import importlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -250,4 +251,6 @@ def _add_models(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(_handed_over, sys.argv[1:]))
+    exit_code = guarded(_handed_over, sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while Python ends needs no traceback
+    sys.exit(exit_code)
