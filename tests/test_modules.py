@@ -77,6 +77,7 @@ COVERS = {
     "tasks/textbook/scaled_windows/test_task.py": ("encoding/price_features",),
     "test_artifacts.py": ("encoding/records",),
     "test_bad_input.py": ("errors", "stages/__init__"),
+    "training/test_fit.py": ("training/average", "training/course", "training/lines"),
     "training/test_from_scratch.py": ("training/compiled",),
 }
 # The same for the folder of every task, such as sentiment or textbook/padded_texts.

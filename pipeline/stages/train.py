@@ -1,6 +1,7 @@
 """train@<experiment>: fit the networks of an experiment; save their predictions and all that inference needs."""
 
 import os
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,21 @@ import numpy as np
 
 from pipeline import artifacts, handover
 from pipeline.artifacts import Project
-from pipeline.config import plain_yaml
+from pipeline.config import defaults, plain_yaml
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.config.schema.params import Params
 from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import TrainingError
 from pipeline.evaluation.task import Task
+from pipeline.progress import Progress
 from pipeline.stages import parameters
 from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import build, plots, provenance
 from pipeline.tracking.delivery import deliver
 from pipeline.tracking.environment import SystemMonitor
 from pipeline.tracking.record import now
+
+CODE = Path(__file__).parents[1]  # the folder pipeline/
 
 
 def run(project: Project, name: str) -> None:
@@ -41,17 +45,24 @@ def run(project: Project, name: str) -> None:
     if row.precision == "bfloat16":
         os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
     # Late: TensorFlow takes seconds to import, and a mistake in params.yaml must show at once.
-    from pipeline.training import repeats
+    from pipeline.training import checkpoint, repeats
 
+    settings = {**row.model_dump(mode="json"), "seed": params.seed, "edition": params.edition}
+    key = checkpoint.key(settings, encoded, CODE, f"tasks/{defaults.folders()[row.task]}", row.backend)
+    checkpoints = checkpoint.Checkpoints(project.checkpoints(name), key, name)
+    checkpoints.announce()
     try:
-        with SystemMonitor() as monitor:
-            trained = repeats.train(task, row, encoded, seed=params.seed, label=name)
-    except TrainingError:
+        with SystemMonitor() as monitor, Progress(project, name, record.key) as progress:
+            trained = repeats.train(
+                task, row, encoded, seed=params.seed, label=name, checkpoints=checkpoints, progress=progress
+            )
+    except TrainingError as error:
+        checkpoints.sweep()
         failed = record.journal("train")
         failed.params(row.model_dump(mode="json"))
         failed.finish("FAILED")
         deliver(failed, project)
-        raise
+        raise TrainingError(f"{error}. {_last_good(project, name)}".removesuffix(" ")) from None
     facts = _facts(params, name, encoded, trained)
     history = repeats.mean_history(trained)
     with artifacts.new_folder(project.predictions(row.dataset, name)) as folder:
@@ -75,6 +86,18 @@ def run(project: Project, name: str) -> None:
         delivered = deliver(journal, project)
         tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
         artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **delivered._asdict()})
+    with artifacts.new_folder(project.previous(name)) as folder:
+        shutil.copytree(project.model(name), folder, dirs_exist_ok=True)
+    checkpoints.sweep()
+
+
+def _last_good(project: Project, name: str) -> str:
+    """Say where the model of the last good training is. DVC deletes its outputs before it runs a stage."""
+    if project.model(name).is_dir():
+        return f"data/models/{name} is as it was before"
+    if project.previous(name).is_dir():
+        return f"The last good model is in {project.previous(name)}; copy it to data/models/{name} to use it"
+    return ""
 
 
 def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:
