@@ -78,7 +78,6 @@ COVERS = {
     "test_artifacts.py": ("encoding/records",),
     "test_bad_input.py": ("errors/__init__", "stages/__init__"),
     "training/test_fit.py": ("training/average", "training/course", "training/lines"),
-    "training/test_from_scratch.py": ("training/compiled",),
 }
 # The same for the folder of every task, such as sentiment or textbook/padded_texts.
 COVERS_OF_TASKS = {

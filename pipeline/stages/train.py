@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from pipeline.tracking import build, plots, provenance
 from pipeline.tracking.delivery import deliver
 from pipeline.tracking.environment import SystemMonitor
 from pipeline.tracking.record import now
+
+if TYPE_CHECKING:
+    from pipeline.training.checkpoint import Checkpoints
 
 CODE = Path(__file__).parents[1]  # the folder pipeline/
 
@@ -46,18 +49,9 @@ def run(project: Project, name: str) -> None:
     os.environ["KERAS_BACKEND"] = row.backend
     if row.precision == "bfloat16":
         os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
-    # Late: TensorFlow takes seconds to import, and a mistake in params.yaml must show at once.
-    from pipeline.training import checkpoint, repeats
-
-    settings = {**row.model_dump(mode="json"), "seed": params.seed, "edition": params.edition}
-    key = checkpoint.key(settings, encoded, CODE, f"tasks/{defaults.folders()[row.task]}", row.backend)
-    checkpoints = checkpoint.Checkpoints(project.checkpoints(name), key, name)
-    checkpoints.announce()
+    checkpoints = _checkpoints(project, params, name, encoded)
     try:
-        with SystemMonitor() as monitor, Progress(project, name, record.key) as progress:
-            trained = repeats.train(
-                task, row, encoded, seed=params.seed, label=name, checkpoints=checkpoints, progress=progress
-            )
+        trained, monitor = _trained(project, params, name, encoded, record, checkpoints)
     except TrainingError as error:
         checkpoints.sweep()
         failed = record.journal("train")
@@ -66,7 +60,9 @@ def run(project: Project, name: str) -> None:
         deliver(failed, project)
         raise TrainingError(f"{error}. {_last_good(project, name)}".removesuffix(" ")) from None
     facts = _facts(params, name, encoded, trained)
-    history = repeats.mean_history(trained)
+    from pipeline.training.repeats import mean_history  # imported by now; see _checkpoints
+
+    history = mean_history(trained)
     with artifacts.new_folder(project.predictions(row.dataset, name), listed=True) as folder:
         predictions = {network_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
         artifacts.save_arrays(folder / "predictions.npz", predictions)
@@ -88,13 +84,50 @@ def run(project: Project, name: str) -> None:
         delivered = deliver(journal, project)
         tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
         artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **delivered._asdict()})
-    with artifacts.new_folder(project.previous(name)) as folder:
-        shutil.copytree(project.model(name), folder, dirs_exist_ok=True)
+    _keep(project, name)
     checkpoints.sweep()
 
 
+def _checkpoints(project: Project, params: Params, name: str, encoded: Encoded) -> "Checkpoints":
+    # Late: TensorFlow takes seconds to import, and a mistake in params.yaml must show at once.
+    from pipeline.training import checkpoint
+
+    row = params.experiment(name)
+    settings = {**row.model_dump(mode="json"), "seed": params.seed, "edition": params.edition}
+    key = checkpoint.key(settings, encoded, CODE, f"tasks/{defaults.folders()[row.task]}", row.backend)
+    checkpoints = checkpoint.Checkpoints(project.checkpoints(name), key, name)
+    checkpoints.announce()
+    return checkpoints
+
+
+def _trained(
+    project: Project, params: Params, name: str, encoded: Encoded, record: build.Run, checkpoints: "Checkpoints"
+) -> tuple[list[Any], SystemMonitor]:
+    """Return the trained networks, and the use of processor and memory meanwhile."""
+    from pipeline.training import repeats
+
+    row = params.experiment(name)
+    with SystemMonitor() as monitor, Progress(project, name, record.key) as progress:
+        trained = repeats.train(
+            task_named(row.task),
+            row,
+            encoded,
+            seed=params.seed,
+            label=name,
+            checkpoints=checkpoints,
+            progress=progress,
+        )
+    return trained, monitor
+
+
+def _keep(project: Project, name: str) -> None:
+    """Keep a copy of the model: DVC deletes its outputs before it runs a stage, which may fail."""
+    with artifacts.new_folder(project.previous(name)) as folder:
+        shutil.copytree(project.model(name), folder, dirs_exist_ok=True)
+
+
 def _last_good(project: Project, name: str) -> str:
-    """Say where the model of the last good training is. DVC deletes its outputs before it runs a stage."""
+    """Say where the model of the last good training is."""
     if project.model(name).is_dir():
         return f"data/models/{name} is as it was before"
     if project.previous(name).is_dir():

@@ -126,7 +126,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> artifacts.Projec
         "protocol": "held_out",
     }
     summary = {**encoded.summary, **facts}
-    artifacts.save_encoded(made.prepared("cosine"), Encoded(encoded.arrays, encoded.encoder, encoded.examples, summary))
+    with artifacts.new_folder(made.prepared("cosine"), listed=True) as folder:
+        artifacts.save_encoded(folder, Encoded(encoded.arrays, encoded.encoder, encoded.examples, summary))
     return made
 
 
