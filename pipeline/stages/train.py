@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipeline.evaluation.task import Task
 from pipeline.stages import parameters
 from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import build, plots, provenance
-from pipeline.tracking.delivery import deliver
+from pipeline.tracking.delivery import Delivered, deliver
 from pipeline.tracking.environment import SystemMonitor
 from pipeline.tracking.record import now
 
@@ -60,21 +61,25 @@ def run(project: Project, name: str) -> None:
         artifacts.save_json(folder / "samples.json", trained[0].samples)
     artifacts.save_text(project.curves(row.dataset, name), _csv(history))
     plots.write(project, params, primary_metrics())
+    hashes = provenance.hashes(project)
+    made_of = {
+        "params": provenance.settings(params, name),
+        "data": {path: hashes.get(path, provenance.UNKNOWN) for path in provenance.data_of(params, name)},
+    }
+    journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
+    tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
     with artifacts.new_folder(project.model(name)) as folder:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
-        hashes = provenance.hashes(project)
-        folders = provenance.data_of(params, name)
-        made_of = {
-            "params": provenance.settings(params, name),
-            "data": {path: hashes.get(path, provenance.UNKNOWN) for path in folders},
-        }
-        journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
-        build.add_model(journal, folder / "model", name, task.serving_example)
-        journal.finish()
-        delivered = deliver(journal, project)
-        tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
-        artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **delivered._asdict()})
+        _save_record(folder, {**record.identity, **tags, **made_of}, Delivered(None, None))
+    # The results are in place before MLflow is asked; the ids that it gives are added.
+    build.add_model(journal, project.model(name) / "model", name, task.serving_example)
+    journal.finish()
+    _save_record(project.model(name), {**record.identity, **tags, **made_of}, deliver(journal, project))
+
+
+def _save_record(folder: Path, record: Mapping[str, Any], delivered: Delivered) -> None:
+    artifacts.save_json(folder / "run.json", {**record, **delivered._asdict()})
 
 
 def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:
