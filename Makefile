@@ -110,5 +110,5 @@ lock: ## Update requirements.lock from pyproject.toml with uv (UPGRADE=--upgrade
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE) -o $(LOCK)
 
 clean: ## Delete the caches of the tools; keep data, models and .venv
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 
@@ -22,6 +23,10 @@ EXTRA_EXPERIMENT = {
     "dataset": EXTRA, "task": "forecasting", "cell": "gru", "units": 4, "stateful": True, "time_steps": 24,
     "batch_size": 32, "epochs": 1, "learning_rate": 0.01,
 }  # fmt: skip
+
+# The same inputs in every run, and no limit that a busy machine would break.
+hypothesis.settings.register_profile("repeatable", max_examples=50, derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
