@@ -86,6 +86,12 @@ def credentials() -> Iterator[None]:
 _KNOWN: set[str] = set()  # of the addresses whose password `credentials` has moved
 
 
+def place(uri: str) -> str:
+    """Name a store in a message: the file of an sqlite store, else its address without user and password."""
+    file = sqlite_file(uri)
+    return shown(uri) if file is None else str(file)
+
+
 def shown(text: str) -> str:
     """Remove users, passwords and tokens from an address, or from a text with addresses."""
     for secret in sorted(_secrets(), key=len, reverse=True):

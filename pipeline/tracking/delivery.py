@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pipeline.artifacts import Project, new_folder
 from pipeline.errors import UserError
 from pipeline.tracking import child
-from pipeline.tracking.address import address, credentials, reason, shown
+from pipeline.tracking.address import address, credentials, place, reason
 from pipeline.tracking.record import Journal, load, now
 from pipeline.tracking.store import (
     HEALTH_SECONDS,
@@ -93,12 +93,12 @@ def sync(project: Project, seconds: float = STAGE_SECONDS) -> int:
 
 
 def _within(seconds: float, project: Project, run_keys: list[str]) -> dict[str, Any]:
-    place = shown(address(project))
-    say = partial(_warn, f"waiting for MLflow at {place}, up to {seconds:.0f} s")
+    where = place(address(project))
+    say = partial(_warn, f"waiting for MLflow at {where}, up to {seconds:.0f} s")
     try:
         return dict(child.within(seconds, partial(_send_runs, project, run_keys, seconds), say))
     except child.GivenUp as error:
-        raise child.GivenUp(f"MLflow at {place} is given up: {error}") from None
+        raise child.GivenUp(f"MLflow at {where} is given up: {error}") from None
 
 
 def spooled(project: Project, run_key: str = "") -> list[Path]:

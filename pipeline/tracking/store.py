@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 import sys
+import tempfile
 import time
 import urllib.request
 import uuid
@@ -18,7 +19,7 @@ from pipeline.artifacts import Project
 from pipeline.errors import StoreError, UserError
 from pipeline.tracking import locations
 from pipeline.tracking.address import address as address
-from pipeline.tracking.address import credentials, reason, sqlite_file, sqlite_uri
+from pipeline.tracking.address import credentials, place, reason, sqlite_file, sqlite_uri
 from pipeline.tracking.address import shown as shown
 
 
@@ -56,7 +57,7 @@ def connected(project: Project) -> Iterator[Any]:
             raise
         except Exception as error:
             why = explained(error, uri)
-            raise StoreError(f"{why}; the request to the tracking store {shown(uri)} failed") from None
+            raise StoreError(f"{why}; the request to the tracking store {place(uri)} failed") from None
 
 
 def check_reachable(uri: str, seconds: float = HEALTH_SECONDS) -> None:
@@ -75,11 +76,17 @@ def check_reachable(uri: str, seconds: float = HEALTH_SECONDS) -> None:
 
 
 def _check_file(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; the tracking store must be a file")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise PermissionError(f"{path} cannot be written")
+    """Raise OSError, or sqlite3.Error if the file is locked or no database, with the path in the message."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            with path.open("r+b"):
+                pass
+        else:
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+    except OSError as error:
+        raise OSError(f"{path}: the tracking store cannot be made or written here ({error.strerror})") from None
     if path.exists():
         try:
             with contextlib.closing(sqlite3.connect(path, timeout=SQLITE_SECONDS)) as database:
@@ -129,8 +136,6 @@ def _begin(project: Project, path: Path) -> None:
 def _make_tables(path: Path) -> None:
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("pragma user_version = 0")  # here an error of the folder shows at once
     engine = create_sqlalchemy_engine(sqlite_uri(path))  # type: ignore[no-untyped-call]
     try:
         _initialize_tables(engine)  # type: ignore[no-untyped-call]
