@@ -2,7 +2,6 @@
 
 import os
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pipeline.config.schema.params import Params
 from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import TrainingError
 from pipeline.evaluation.task import Task
+from pipeline.integrity import checksums
 from pipeline.stages import parameters
 from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import build, plots, provenance
@@ -33,6 +33,7 @@ def run(project: Project, name: str) -> None:
     row = params.experiment(name)
     if row.backend != "tensorflow" or row.precision == "bfloat16":
         handover.run_alone()  # what these settings change is read when TensorFlow is imported
+    checksums.check(project.prepared(row.dataset))
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     task = task_named(row.task)
     if params.reduced(name):
@@ -55,7 +56,7 @@ def run(project: Project, name: str) -> None:
         raise
     facts = _facts(params, name, encoded, trained)
     history = repeats.mean_history(trained)
-    with artifacts.new_folder(project.predictions(row.dataset, name)) as folder:
+    with artifacts.new_folder(project.predictions(row.dataset, name), listed=True) as folder:
         predictions = {network_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
         artifacts.save_arrays(folder / "predictions.npz", predictions)
         artifacts.save_json(folder / "samples.json", trained[0].samples)
@@ -68,18 +69,17 @@ def run(project: Project, name: str) -> None:
     }
     journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
     tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
-    with artifacts.new_folder(project.model(name)) as folder:
+    with artifacts.new_folder(project.model(name), listed=True) as folder:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
-        _save_record(folder, {**record.identity, **tags, **made_of}, Delivered(None, None))
+        artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **Delivered()._asdict()})
     # The results are in place before MLflow is asked; the ids that it gives are added.
     build.add_model(journal, project.model(name) / "model", name, task.serving_example)
     journal.finish()
-    _save_record(project.model(name), {**record.identity, **tags, **made_of}, deliver(journal, project))
-
-
-def _save_record(folder: Path, record: Mapping[str, Any], delivered: Delivered) -> None:
-    artifacts.save_json(folder / "run.json", {**record, **delivered._asdict()})
+    delivered = deliver(journal, project)
+    if delivered != Delivered():
+        ids = {**record.identity, **tags, **made_of, **delivered._asdict()}
+        artifacts.change_json(project.model(name), "run.json", ids)
 
 
 def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:

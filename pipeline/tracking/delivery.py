@@ -39,8 +39,8 @@ SECONDS_PER_JOURNAL = 2.0  # what each journal that arrives adds, so that a long
 class Delivered(NamedTuple):
     """The ids of a run and its model in MLflow; None for what MLflow does not have (yet)."""
 
-    run_id: str | None
-    model_id: str | None
+    run_id: str | None = None
+    model_id: str | None = None
     experiment_id: str | None = None
 
 
@@ -54,7 +54,7 @@ def deliver(journal: Journal, project: Project, seconds: float = STAGE_SECONDS) 
         entry = spool(journal, project)
     except OSError as error:
         _warn(f"{reason(error)}; the {content.stage} stage of {content.run_name!r} is not in MLflow")
-        return Delivered(None, None)
+        return Delivered()
     try:
         found = _within(seconds, project, [content.run_key])
     except (child.Failed, child.GivenUp) as error:
@@ -66,7 +66,7 @@ def deliver(journal: Journal, project: Project, seconds: float = STAGE_SECONDS) 
             f"{why[0]}; the {content.stage} stage of {content.run_name!r} is kept in {entry}, "
             "`python -m pipeline sync` sends it later"
         )
-        return Delivered(None, None)
+        return Delivered()
     return Delivered(*found["delivered"])
 
 
@@ -169,7 +169,7 @@ def _turn(project: Project, clock: child.Clock) -> Iterator[None]:
 
 
 def _send_each(client: Any, project: Project, run_keys: Iterable[str], clock: child.Clock) -> dict[str, Any]:
-    sent, failed, delivered = 0, [], Delivered(None, None)
+    sent, failed, delivered = 0, [], Delivered()
     for run_key in run_keys:
         for entry in spooled(project, run_key):
             try:
