@@ -99,7 +99,7 @@ def _received(ours: Connection) -> dict[str, Any]:
 
 
 def _run(work: Callable[[Clock], Any], to: Connection, parent: int) -> None:
-    _end_with(parent)
+    end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then ends this process
     try:
         message = {"result": work(Clock(to))}
@@ -111,7 +111,7 @@ def _run(work: Callable[[Clock], Any], to: Connection, parent: int) -> None:
     os._exit(0)  # not by way of Python's exit, which waits for the threads of MLflow
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Let the system kill this process when its parent ends, by whatever signal."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -52,15 +52,18 @@ def deliver(journal: Journal, project: Project, seconds: float = STAGE_SECONDS) 
     content = journal.content
     try:
         entry = spool(journal, project)
+        if content.status is not None:
+            shutil.rmtree(running_folder(project, content.run_key), ignore_errors=True)
     except OSError as error:
         _warn(f"{reason(error)}; the {content.stage} stage of {content.run_name!r} is not in MLflow")
         return Delivered()
     try:
-        found = _within(seconds, project, [content.run_key])
+        killed = [key for key in _keys(spooled(project), "killed") if key != content.run_key]
+        found = _within(seconds, project, [*killed, content.run_key])
     except (child.Failed, child.GivenUp) as error:
         why = [str(error)]
     else:
-        why = found["failed"]
+        why = [line for line in found["failed"] if line.startswith(content.run_key)]
     if why:
         _warn(
             f"{why[0]}; the {content.stage} stage of {content.run_name!r} is kept in {entry}, "
@@ -79,7 +82,7 @@ def sync(project: Project, seconds: float = STAGE_SECONDS) -> int:
     waiting = spooled(project)
     if not waiting:
         return 0
-    run_keys = list(dict.fromkeys(entry.name.partition("-")[0] for entry in waiting))
+    run_keys = _keys(waiting)
     failures, sent = [], 0
     try:
         found = _within(seconds, project, run_keys)
@@ -90,6 +93,17 @@ def sync(project: Project, seconds: float = STAGE_SECONDS) -> int:
     if failures and left:
         raise UserError("\n".join([f"{left} of {len(waiting)} journals stay in {project.spool}:", *failures]))
     return sent
+
+
+def running_folder(project: Project, run_key: str) -> Path:
+    """Return the folder in the spool that a training has while it runs."""
+    return project.spool / f".running-{run_key}"
+
+
+def _keys(entries: Iterable[Path], stage: str = "") -> list[str]:
+    """Return the keys of the runs with journals of the stage, or of any."""
+    parts = (entry.name.split("-") for entry in entries)
+    return list(dict.fromkeys(key for key, of, _ in parts if stage in ("", of)))
 
 
 def _within(seconds: float, project: Project, run_keys: list[str]) -> dict[str, Any]:
