@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import json
 import os
 import socket
 import sqlite3
@@ -14,11 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from pipeline import __main__ as command_line
 from pipeline.artifacts import Project
 from pipeline.errors import UserError
+from pipeline.serving.served import Served
 from pipeline.tracking import child, store
 from pipeline.tracking.delivery import Delivered, deliver, spool, spooled, sync, waiting
+from pipeline.tracking.trace import trace
+from tests.conftest import settings
+from tests.tasks import case
 
 from .conftest import assert_whole, client_of, interrupted, journal, runs_of, training
 
@@ -386,3 +393,36 @@ def test_lock_of_25_seconds_costs_a_warning(tables: Project, capfd: pytest.Captu
     assert "waiting for MLflow" in waiting and "locked" in line
     assert sync(tables) == 1
     assert_whole(tables)
+
+
+@pytest.mark.fault("trained-model-kept")
+@pytest.mark.long
+def test_a_training_killed_while_it_waits_for_mlflow_has_its_model(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = settings()
+    row = case.CASES["image_rows"].trained
+    for table in ("sources", "datasets", "experiments"):
+        made[table] = {row.name: made[table][row.name]}
+    (project.root / "params.yaml").write_text(yaml.safe_dump(made, sort_keys=False))
+    monkeypatch.chdir(project.root)
+    for stage, name in (("download", row.name), ("preprocess", row.name), ("baseline", row.name)):
+        assert command_line.main([stage, name]) == 0
+    command = [sys.executable, "-m", "pipeline", "train", row.name]
+    with silent() as (place, asked):
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": place, "PYTHONPATH": str(ROOT), "PIPELINE_WARM": "0"}
+        with subprocess.Popen(command, env=environment) as process:
+            assert asked.wait(200)
+            process.kill()
+    folder = project.model(row.name)
+    assert (folder / "model" / "weights" / "0.npz").is_file()
+    record = json.loads((folder / "run.json").read_text())
+    assert record["run_id"] is None and (folder / "fit.json").is_file()
+    assert [entry.name.split("-")[:2] for entry in spooled(project)] == [[record["run_key"], "train"]]
+    assert Served(folder / "model").answer([row.fine], {})
+    assert sync(project) == 1
+    client = client_of(project)
+    (experiment,) = [one for one in client.search_experiments() if one.name != "Default"]
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert (run.info.status, run.data.tags["run_key"]) == ("FINISHED", record["run_key"])
+    assert f"run         {run.info.run_id}" in trace(project, record["run_key"])
