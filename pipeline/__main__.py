@@ -71,9 +71,17 @@ def _prune(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.tracking.delivery import sync
+    from pipeline.tracking.delivery import COMMAND_SECONDS, sync
+    from pipeline.tracking.live import mark_killed
 
-    print(f"{sync(project)} journals sent to MLflow")
+    mark_killed(project)
+    print(f"{sync(project, COMMAND_SECONDS)} journals sent to MLflow")
+
+
+def _watch(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.tracking.watch import watch
+
+    watch(project)
 
 
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
@@ -151,6 +159,7 @@ COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] =
     "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
+    "watch": (_watch, "show the trainings that run now: epoch, losses, time left"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
     "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
     "trace": (_trace, "show which commit, parameters and data made a file, run or model, and how to reproduce it"),
