@@ -56,10 +56,16 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda folder: (folder / "arrays.npz").write_bytes(b""), r"arrays\.npz has sha256"),
     "missing": (lambda folder: (folder / "deep" / "weights.npz").unlink(), r"deep/weights\.npz is missing"),
     "a folder": (lambda f: ((f / "arrays.npz").unlink(), (f / "arrays.npz").mkdir()), r"arrays\.npz is a folder"),
-    "no list": (lambda folder: (folder / "sha256.json").unlink(), "the list of its checksums, is missing"),
     "cut list": (lambda folder: (folder / "sha256.json").write_text('{"fol'), "the list of its checksums, cannot"),
     "odd list": (lambda folder: (folder / "sha256.json").write_text("[1]"), "the list of its checksums, cannot"),
 }
+
+
+def test_a_folder_without_a_list_is_to_be_made_again(tmp_path: Path) -> None:
+    folder = written(tmp_path / "data" / "prepared" / "a")
+    (folder / "sha256.json").unlink()
+    with pytest.raises(DataError, match=r"a: sha256\.json, .* is missing, so it is incomplete; run `dvc repro` to make"):
+        checksums.check(folder)
 
 
 @pytest.mark.parametrize("how", DAMAGES)
