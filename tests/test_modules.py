@@ -26,7 +26,7 @@ COVERS = {
     ),
     "download/test_fetch.py": ("download/http", "download/verify", "sources/card"),
     "download/test_probe.py": ("stages/download",),
-    "layers/test_cells.py": ("layers/__init__", "layers/lstm_variants", "layers/pooling", "training/buckets"),
+    "layers/test_cells.py": ("layers/__init__", "layers/lstm_variants", "layers/pooling"),
     "reference/test_cells.py": ("reference/clipping", "reference/network", "reference/through_time"),
     "reporting/test_comparison.py": ("reporting/tables",),
     "reporting/test_pages.py": (
