@@ -55,7 +55,7 @@ def bounded(count: int, limit: int, what: str) -> None:
 
 
 def texts(inputs: Sequence[Any], what: str) -> list[str]:
-    """Return the inputs as a list of strings that UTF-8 can hold: half a surrogate pair becomes U+FFFD.
+    """Return the inputs as a list of strings; `what` names one of them in the error.
 
     Raises DataError for an input that is not a string, or not valid Unicode.
     """
