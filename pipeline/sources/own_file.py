@@ -3,15 +3,15 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal
 
 from pipeline.config.schema.sources import OwnRow, OwnTable
+from pipeline.encoding.dropped import Dropped
 from pipeline.errors import DataError
 
-MALFORMED_SHARE = 0.01
-SHOWN = 3
+MALFORMED = "malformed_rows_dropped"
 # str.splitlines() also splits at these characters; here they are ordinary characters inside a line.
 LINE_LIKE = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -58,19 +58,23 @@ class Table:
 
     names: the name of each column in the header, or its number if there is no header.
     lines: the line of the file on which each row of the table begins.
+    findings: what loses nothing, and was not checked against the limit.
+    dropped: what was lost so far. The reader adds its own kinds, and checks it with `total`, the number of rows.
     """
 
     names: Mapping[str, str]
     cells: Mapping[str, list[str]]
     lines: list[int]
     findings: dict[str, int]
+    dropped: Dropped
+    total: int
 
 
 def read_table(path: Path, row: OwnTable, wanted: Mapping[str, str | int], *, quoting: bool = True) -> Table:
     """Read some columns of a table. `wanted`: the name or number of a column by the key of `row` that gives it.
 
     Drops and counts rows that have another number of cells than the first one, or an unclosed quote. Raises DataError
-    if these are more than MALFORMED_SHARE of the lines.
+    if these are more than `max_dropped` of the rows.
     """
     text, findings = read_text(path)
     rows = _rows(text, row.separator or ",", quoting=quoting)
@@ -79,22 +83,67 @@ def read_table(path: Path, row: OwnTable, wanted: Mapping[str, str | int], *, qu
         raise DataError(f"{path}: line {first_line}: {first}; expected columns separated by {_separator_name(row)}")
     names = [name.strip() for name in first] if row.header else [str(i + 1) for i in range(len(first))]
     at = {key: _position(path, names, key, column, row) for key, column in wanted.items()}
-    cells: dict[str, list[str]] = {key: [] if row.header else [first[i].strip()] for key, i in at.items()}
-    lines, malformed, blank = [] if row.header else [first_line], [], 0
-    for line, row_cells in rows:
-        if isinstance(row_cells, str):
-            malformed.append((line, row_cells))
-        elif not any(map(str.strip, row_cells)):
-            blank += 1
-        elif len(row_cells) != len(names):
-            malformed.append((line, _columns(len(row_cells))))
+    dropped = Dropped(path, row.max_dropped)
+    dropped.kind(MALFORMED, _about_malformed(row, len(names), quoting=quoting))
+    read = _Rows(names if row.header else None, len(names), dropped)
+    kept = [cells for cells in (read.cells(*each) for each in rows) if cells]
+    lines = read.lines
+    if not row.header:
+        kept, lines = [first, *kept], [first_line, *lines]
+    total = len(lines) + sum(dropped.counts.values())
+    dropped.check(total)
+    cells = {key: [row_cells[i].strip() for row_cells in kept] for key, i in at.items()}
+    return Table({key: names[i] for key, i in at.items()}, cells, lines, findings | read.findings(), dropped, total)
+
+
+@dataclass
+class _Rows:
+    """Tell the rows of a table from blank, repeated, cut and malformed ones, and count each kind.
+
+    header: the names of the columns, or None. width: how many cells a row has.
+    """
+
+    header: list[str] | None
+    width: int
+    dropped: Dropped
+    lines: list[int] = field(default_factory=list)
+    blank: int = 0
+    repeated_headers: int = 0
+    ended: int = 0
+
+    def cells(self, line: int, cells: list[str] | str) -> list[str]:
+        """Return the cells of a row, or none if it is not one."""
+        if isinstance(cells, str):
+            self.dropped.add(MALFORMED, line, cells)
+        elif not any(map(str.strip, cells)):
+            self.blank += 1
+        elif [cell.strip() for cell in cells] == self.header:
+            self.repeated_headers += 1
+        elif self._ends_in_a_delimiter(cells):
+            self.ended += 1
+            return self._kept(line, cells[:-1])
+        elif len(cells) != self.width:
+            self.dropped.add(MALFORMED, line, _columns(len(cells)))
         else:
-            lines.append(line)
-            for key, i in at.items():
-                cells[key].append(row_cells[i].strip())
-    _refuse_many(path, malformed, text.rstrip("\n").count("\n") + 1, len(names), row, quoting=quoting)
-    findings |= {"rows": len(lines), "blank_rows": blank, "malformed_rows_dropped": len(malformed)}
-    return Table({key: names[i] for key, i in at.items()}, cells, lines, findings)
+            return self._kept(line, cells)
+        return []
+
+    def _ends_in_a_delimiter(self, cells: list[str]) -> bool:
+        """Tell whether rows end in a delimiter that the header lacks: so does the first row below the header."""
+        so_far = self.ended == len(self.lines)
+        return self.header is not None and so_far and len(cells) == self.width + 1 and not cells[-1].strip()
+
+    def _kept(self, line: int, cells: list[str]) -> list[str]:
+        self.lines.append(line)
+        return cells
+
+    def findings(self) -> dict[str, int]:
+        return {
+            "rows": len(self.lines),
+            "blank_rows": self.blank,
+            "repeated_headers_dropped": self.repeated_headers,
+            "rows_with_a_delimiter_at_the_end": self.ended,
+        }
 
 
 def _rows(text: str, delimiter: str, *, quoting: bool) -> Iterator[tuple[int, list[str] | str]]:
@@ -129,17 +178,10 @@ def _position(path: Path, names: list[str], key: str, column: str | int, row: Ow
     )
 
 
-def _refuse_many(
-    path: Path, malformed: list[tuple[int, str]], lines: int, width: int, row: OwnTable, *, quoting: bool
-) -> None:
-    """Raise DataError if `malformed` rows, (line, problem), are too many of the file's `lines`."""
-    if len(malformed) <= MALFORMED_SHARE * lines:
-        return
-    examples = "; ".join(f"line {line:,}: {problem}" for line, problem in malformed[:SHOWN])
+def _about_malformed(row: OwnTable, width: int, *, quoting: bool) -> str:
     hint = "set `quoting: false` to read quotes as letters" if quoting and hasattr(row, "quoting") else ""
-    raise DataError(
-        f"{path}: {len(malformed):,} of {lines:,} lines are not rows of {_columns(width)} ({examples}); at most "
-        f"{MALFORMED_SHARE:.0%} may be dropped. Put a cell that contains {_separator_name(row)} in double quotes, and "
+    return (
+        f"each row needs {_columns(width)}; put a cell that contains {_separator_name(row)} in double quotes, and "
         f"double a quote in it; or {hint or 'check the delimiter'}"
     )
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.schema.sources import OwnLabelled
+from pipeline.encoding.dropped import SHOWN
 from pipeline.encoding.records import LabelledTexts
 from pipeline.errors import DataError
-from pipeline.sources.own_file import SHOWN, find_own, read_table
+from pipeline.sources.own_file import find_own, read_table
 
 FEWEST = 5  # texts of a class on average; with fewer, the column hardly holds labels
 LISTED = 20
@@ -23,6 +24,11 @@ def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
     """
     path = find_own(folder, row)
     table = read_table(path, row, {"text": row.text, "label": row.label}, quoting=row.quoting)
+    table.dropped.kind("empty_texts_dropped", "write the text, or remove the row")
+    for line, text in zip(table.lines, table.cells["text"], strict=True):
+        if not text:
+            table.dropped.add("empty_texts_dropped", line, "no text")
+    losses = table.dropped.check(table.total)
     kept = [i for i, text in enumerate(table.cells["text"]) if text]
     texts = [table.cells["text"][i] for i in kept]
     values = [table.cells["label"][i] for i in kept]
@@ -39,7 +45,7 @@ def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
     if np.sum(counts > 0) < 2:
         present = ", ".join(f"{name!r}" for name, count in zip(names, counts, strict=True) if count) or "none"
         raise DataError(f"{path}: {len(texts):,} texts of one class ({present}), expected at least two classes")
-    findings = {**table.findings, "empty_texts_dropped": len(table.lines) - len(kept)}
+    findings = {**table.findings, **losses}
     return LabelledTexts(
         tuple(texts), labels, names, findings | _repeats(texts, labels.tolist()) | _balance(names, counts)
     )

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.sources import OwnSeries
+from pipeline.encoding.dropped import SHOWN
 from pipeline.encoding.records import Series
 from pipeline.errors import DataError
-from pipeline.sources.own_file import MALFORMED_SHARE, SHOWN, Table, find_own, read_table
+from pipeline.sources.own_file import Table, find_own, read_table
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
@@ -25,6 +26,7 @@ SHORT_HOUR = re.compile(r"[ T](\d):")
 OFFSET = re.compile(r":\d\d(?:\.\d+)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$")
 UNITS = {"s": 1, "min": 60, "h": 3600, "D": 86_400, "W": 7 * 86_400}
 SECOND = 1_000_000  # times are counted in microseconds
+MALFORMED_SHARE = 0.01
 AS_THEY_ARE = "or write `time: null` to take the rows in file order"
 
 Floats = NDArray[np.float64]
@@ -60,7 +62,7 @@ def read(folder: Path, row: OwnSeries) -> Series:
     if not table.lines:
         raise DataError(f"{path}: no rows below the header")
     numbers = np.array([[_number(cell, row.decimal) for cell in table.cells[key]] for key in ("value", *covariates)]).T
-    findings = table.findings | _check_numbers(path, table, numbers, row)
+    findings = table.findings | table.dropped.check(table.total) | _check_numbers(path, table, numbers, row)
     start, step = None, None
     if row.time is not None:
         rows, time_findings = _timed(path, table.cells["time"], numbers, np.array(table.lines))

@@ -1,5 +1,6 @@
 """The user's own files: repairs are counted; refusals name the line and say what would be right."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,16 @@ MENDED: dict[str, tuple[bytes, dict[str, int]]] = {
         rows(20).replace("number 3\n", "number\x85 3 \u2028!\n").encode(),
         {"line_separators_inside_lines": 2, "rows": 20},
     ),
-    "empty text": (rows(20, "1,", "0,  ").encode(), {"empty_texts_dropped": 2, "rows": 22}),
+    "empty text": (rows(200, "1,", "0,  ").encode(), {"empty_texts_dropped": 2, "rows": 202}),
     "blank rows": (rows(20, "", ",", "  ").encode(), {"blank_rows": 2, "rows": 20}),
     "too few columns": (rows(200, "1", "0").encode(), {"malformed_rows_dropped": 2, "rows": 200}),
     "too many columns": (rows(200, "1,a,b").encode(), {"malformed_rows_dropped": 1, "rows": 200}),
     "unclosed quote": (rows(200, '1,"open').encode(), {"malformed_rows_dropped": 1, "rows": 200}),
+    "header again": (rows(20, "label,text", "1,text").encode(), {"repeated_headers_dropped": 1, "rows": 21}),
+    "a delimiter at the end of rows": (
+        re.sub("(?m)$", ",", rows(20, "").strip()).replace("text,", "text", 1).encode(),
+        {"rows_with_a_delimiter_at_the_end": 20, "rows": 20},
+    ),
     "repeats": (
         rows(20, "0,text number 0", "1,text number 0").encode(),
         {"repeated_texts": 2, "texts_with_several_labels": 1},
@@ -106,6 +112,7 @@ def test_what_is_mended_is_counted(name: str, read: Read) -> None:
     assert counts.items() <= record.findings.items()
     quiet = {"byte_order_marks_dropped", "line_ends_converted", "line_separators_inside_lines", "blank_rows"}
     quiet |= {"empty_texts_dropped", "malformed_rows_dropped", "repeated_texts", "texts_with_several_labels"}
+    quiet |= {"repeated_headers_dropped", "rows_with_a_delimiter_at_the_end"}
     assert {key: record.findings[key] for key in quiet - counts.keys()} == dict.fromkeys(quiet - counts.keys(), 0)
     assert len(record.texts) >= 20 and record.texts[4] == "text number 4"
 
@@ -134,9 +141,9 @@ BAD_LABELLED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "too few columns": (
         rows(20, "1", "0,a", "1"),
         {},
-        r"2 of 24 lines are not rows of 2 columns \(line 22: 1 col",
+        r"2 of 23 rows would be dropped .*malformed rows dropped: 2 \(line 22: 1 column; line 24: 1 column\)",
     ),
-    "unquoted comma": (rows(20, "1,a, b"), {}, r"line 22: 3 columns\); at most 1% .*in double quotes"),
+    "unquoted comma": (rows(20, "1,a, b"), {}, r"allows\. .*line 22: 3 columns\): .*in double quotes"),
     "unclosed quotes": (
         rows(20, '1,"a', "1,b", "0,c"),
         {},
@@ -284,6 +291,16 @@ def hours(*at: int) -> list[str]:
 NAN = np.nan
 
 
+def test_the_row_says_how_much_may_be_dropped(read: Read) -> None:
+    content = rows(20, "1", "0,")
+    with pytest.raises(DataError, match=r"1 of 22 rows would be dropped"):
+        labelled(read, content)
+    with pytest.raises(DataError, match=r"2 of 22 rows would be dropped .*empty texts dropped: 1 \(line 23: no text"):
+        labelled(read, content, max_dropped=0.05)
+    record = labelled(read, content, max_dropped=0.1)
+    assert (record.findings["malformed_rows_dropped"], record.findings["empty_texts_dropped"]) == (1, 1)
+
+
 def test_a_series_by_hand(read: Read) -> None:
     record = series(read, hours(*range(5)), covariates=["sun"], unit="kW")
     assert record.values.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5] and record.values.dtype == np.float64
@@ -407,7 +424,7 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
     ),
     "mostly gaps": (hours(0, 1, 2, 30), {}, r"4 values for 31 steps every 3,600 s .*, more than half are missing"),
     "a second and less": (["2026-01-01 00:00:00.5,1,1", "2026-01-01 00:00:01,1,1"], {}, r"most times are 0.5 s apart"),
-    "malformed": (["2026-01-01"] * 9, {}, r"9 of 10 lines are not rows of 3 columns \(line 2: 1 column"),
+    "malformed": (["2026-01-01"] * 9, {}, r"9 of 9 rows would be .*\(line 2: 1 column; .*each row needs 3 columns"),
 }
 
 

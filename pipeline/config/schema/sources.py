@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from pipeline.config.schema.values import Count, Row, Sha256
+from pipeline.config.schema.values import Count, Rate, Row, Sha256
 
 
 class SourceRow(Row):
@@ -31,9 +31,11 @@ DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
 
 
 class OwnRow(Row):
-    """The user's own data: `path` is relative to the project, `reader` says what kind of file it is."""
+    """The user's own data: `path` is relative to the project, `reader` says what kind of file it is. `max_dropped`: the
+    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used."""
 
     path: str
+    max_dropped: Rate = 0.01
 
 
 class OwnText(OwnRow):

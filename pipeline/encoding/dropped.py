@@ -1,0 +1,62 @@
+"""Count what a reader of users' own files drops or replaces, and limit it: one rule for all kinds of files.
+
+Each kind of loss is a finding, so that the report shows what was really done. Together they are limited by
+`max_dropped` of the user's row. What loses nothing (a byte order mark, converted line ends, blank rows) is a finding
+too, but is not counted here.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.errors import DataError
+
+SHOWN = 3
+ROUNDING = 1e-9  # 0.07 * 100 is slightly more than 7
+
+
+@dataclass
+class Dropped:
+    """What was dropped or replaced in one file.
+
+    limit: the largest share of all `units` that may be dropped or replaced.
+    advice: what to do about each kind of loss, by the name of its finding.
+    """
+
+    path: Path
+    limit: float
+    units: str = "rows"
+    advice: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    _places: dict[str, list[str]] = field(default_factory=dict)
+
+    def kind(self, finding: str, advice: str) -> None:
+        """Announce a kind of loss: the name of its finding, and what the user can do about it."""
+        self.advice[finding] = advice
+        self.counts.setdefault(finding, 0)
+
+    def add(self, finding: str, line: int, what: str, count: int = 1) -> None:
+        """Count a loss of an announced kind. `what`: what is wrong in `line` of the file."""
+        self.counts[finding] += count
+        shown = self._places.setdefault(finding, [])
+        if len(shown) < SHOWN:
+            shown.append(f"line {line:,}: {what}")
+
+    def check(self, total: int) -> dict[str, int]:
+        """Return the counts as findings. Raises DataError if they are more than the limit allows of `total` units."""
+        lost = sum(self.counts.values())
+        if lost <= self.limit * total + ROUNDING:
+            return dict(self.counts)
+        found = [self._described(finding) for finding, count in self.counts.items() if count]
+        share = lost / total
+        allow = math.ceil(share * 100 - ROUNDING) / 100
+        instead = f", or do without them: `max_dropped: {allow:g}` in the row of `own`" if allow < 1 else ""
+        raise DataError(
+            f"{self.path}: {lost:,} of {total:,} {self.units} would be dropped or replaced, more than `max_dropped` "
+            f"({self.limit:g} of them) allows. {'. '.join(found)}{instead}"
+        )
+
+    def _described(self, finding: str) -> str:
+        places, count = self._places[finding], self.counts[finding]
+        more = f"; and {count - len(places):,} more" if count > len(places) else ""
+        return f"{finding.replace('_', ' ')}: {count:,} ({'; '.join(places)}{more}): {self.advice[finding]}"
