@@ -60,6 +60,7 @@ class Table:
     lines: the line of the file on which each row of the table begins.
     findings: what loses nothing, and was not checked against the limit.
     dropped: what was lost so far. The reader adds its own kinds, and checks it with `total`, the number of rows.
+    columns: the names of all columns. head: the first two rows, with all their cells.
     """
 
     names: Mapping[str, str]
@@ -68,6 +69,8 @@ class Table:
     findings: dict[str, int]
     dropped: Dropped
     total: int
+    columns: list[str] = field(default_factory=list)
+    head: list[list[str]] = field(default_factory=list)
 
 
 def read_table(path: Path, row: OwnTable, wanted: Mapping[str, str | int], *, quoting: bool = True) -> Table:
@@ -93,7 +96,16 @@ def read_table(path: Path, row: OwnTable, wanted: Mapping[str, str | int], *, qu
     total = len(lines) + sum(dropped.counts.values())
     dropped.check(total)
     cells = {key: [row_cells[i].strip() for row_cells in kept] for key, i in at.items()}
-    return Table({key: names[i] for key, i in at.items()}, cells, lines, findings | read.findings(), dropped, total)
+    return Table(
+        {key: names[i] for key, i in at.items()},
+        cells,
+        lines,
+        findings | read.findings(),
+        dropped,
+        total,
+        names,
+        kept[:2],
+    )
 
 
 @dataclass

@@ -65,7 +65,11 @@ MISTAKES = {
         "own: {mine: {path: params.yaml, reader: own_series, time: a, value: b, covariate: [c]}}",
         r"own\.mine\.covariate: unknown key; did you mean covariates\?",
     ),
-    "key of another own reader": ("own: {}", "own: {mine: {path: params.yaml, word: 2}}", r"known: max_dropped, path, reader$"),
+    "key of another own reader": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, word: 2}}",
+        r"known: max_dropped, path, reader$",
+    ),
     "missing key of own": (
         "own: {}",
         "own: {mine: {path: params.yaml, reader: own_labelled, label: 1}}",
