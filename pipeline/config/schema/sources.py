@@ -82,10 +82,10 @@ class OwnTagged(OwnRow):
     documents: Annotated[str, Field(min_length=1)] | None = None
 
 
-def _time(value: Any) -> tuple[str | int, ...]:
-    if isinstance(value, list) and len(value) == 2:
-        return (_column(value[0]), _column(value[1]))
-    return () if value is None else (_column(value),)
+def _columns(value: Any) -> Any:
+    if isinstance(value, list) and len(value) != 2:
+        raise PydanticCustomError("columns", "expected one column, or two: of the date and of the time of day")
+    return value if isinstance(value, list | tuple) else () if value is None else (value,)
 
 
 def _frequency(value: Any) -> str:
@@ -103,7 +103,7 @@ class OwnSeries(OwnTable):
     without it the most common one; `unit`: of the values, without it the one that is written at each of them."""
 
     reader: Literal["own_series"]
-    time: Annotated[tuple[Column, ...], PlainValidator(_time)]
+    time: Annotated[tuple[Column, ...], BeforeValidator(_columns), Field(strict=False)]
     value: Column
     covariates: Annotated[tuple[Column, ...], Field(strict=False)] = ()
     decimal: Literal[".", ","] | None = None
