@@ -51,10 +51,10 @@ COVERS = {
     "sources/test_own_files.py": (
         "sources/own_file",
         "sources/own_labelled",
-        "sources/own_series",
         "sources/own_tagged",
         "sources/own_text",
     ),
+    "sources/test_own_series.py": ("sources/own_grid",),
     "sources/test_source_contract.py": ("sources/__init__",),
     "sources/test_texts.py": (
         "sources/alice",

@@ -64,7 +64,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_folder_without_a_list_is_to_be_made_again(tmp_path: Path) -> None:
     folder = written(tmp_path / "data" / "prepared" / "a")
     (folder / "sha256.json").unlink()
-    with pytest.raises(DataError, match=r"a: sha256\.json, .* is missing, so it is incomplete; run `dvc repro` to make"):
+    with pytest.raises(
+        DataError, match=r"a: sha256\.json, .* is missing, so it is incomplete; run `dvc repro` to make"
+    ):
         checksums.check(folder)
 
 
