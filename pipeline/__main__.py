@@ -7,6 +7,7 @@ import argparse
 import importlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,11 @@ def _run(command: list[str]) -> None:
 
     arguments = _parser().parse_args(command)
     if arguments.command in STAGES:
+        from pipeline.stages import run_stage
+
         module, function, _, _ = STAGES[arguments.command]
-        name = [arguments.name] if "name" in arguments else []
-        getattr(importlib.import_module(module), function)(here(), *name)
+        name = [arguments.name] if getattr(arguments, "name", None) else []
+        run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
     else:
         run, _ = COMMANDS[arguments.command]
         run(here(), arguments)
@@ -56,6 +59,11 @@ def _handed_over() -> int:
     return main() if ended is None else ended
 
 
+def _running(module: str) -> Callable[[Project, argparse.Namespace], None]:
+    """A command that takes no argument: run() of the module, which is imported then."""
+    return lambda project, _: importlib.import_module(module).run(project)
+
+
 def _prune(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.stages import prune
 
@@ -63,15 +71,17 @@ def _prune(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.tracking.delivery import sync
+    from pipeline.tracking.delivery import COMMAND_SECONDS, sync
+    from pipeline.tracking.live import mark_killed
 
-    print(f"{sync(project)} journals sent to MLflow")
+    mark_killed(project)
+    print(f"{sync(project, COMMAND_SECONDS)} journals sent to MLflow")
 
 
-def _repro(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.reproduce import repro
+def _watch(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.tracking.watch import watch
 
-    repro.run(project)
+    watch(project)
 
 
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
@@ -131,11 +141,10 @@ def _rollback(project: Project, arguments: argparse.Namespace) -> None:
 def _champions(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.promotion.promote import champions
     from pipeline.promotion.retrain import CHAMPION_COLUMNS, champion_row
+    from pipeline.reproduce.closing import aligned
 
     rows = [list(CHAMPION_COLUMNS), *(champion_row(*row) for row in champions(project))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print("\n".join(aligned(rows)))
 
 
 def _retrain(project: Project, arguments: argparse.Namespace) -> None:
@@ -148,10 +157,15 @@ def _retrain(project: Project, arguments: argparse.Namespace) -> None:
 
 
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
-    "repro": (_repro, "run all stages that are new or changed; make repro"),
+    "repro": (_running("pipeline.reproduce.repro"), "run all stages that are new or changed; make repro"),
+    "verify": (
+        _running("pipeline.stages.verify"),
+        "hash all data, models and DVC's cache again, and say how to repair what is damaged",
+    ),
     "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
+    "watch": (_watch, "show the trainings that run now: epoch, losses, time left"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
     "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
     "serve": (_serve, "serve a model over HTTP, from this folder or from MLflow"),
@@ -259,4 +273,6 @@ def _add_models(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(_handed_over, sys.argv[1:]))
+    exit_code = guarded(_handed_over, sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while Python ends needs no traceback
+    sys.exit(exit_code)

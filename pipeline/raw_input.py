@@ -143,12 +143,25 @@ def class_answer(names: Sequence[str], row: NDArray[Any]) -> Answer:
 
 
 def sentences(inputs: Sequence[Any]) -> list[list[str]]:
-    """Split each sentence at white space; raises DataError for an input that is not text or has no words."""
-    rows = [text.split() for text in texts(inputs, "a sentence")]
+    """Split each sentence at tabs if it has any, since words may then contain spaces; otherwise at white space.
+
+    Raises DataError for an input that is not text or has no words.
+    """
+    given = texts(inputs, "a sentence")
+    rows = [
+        [word for word in text.strip("\n\r").split("\t") if word] if "\t" in text else text.split() for text in given
+    ]
+    rows = [words if any(map(str.strip, words)) else [] for words in rows]
     for i, words in enumerate(rows):
         if not words:
             raise DataError(f"input {i}: no words; give a sentence with words and punctuation separated by spaces")
     return rows
+
+
+def as_sentence(words: Sequence[str]) -> str:
+    """Join words so that sentences() splits them again: by spaces, or by tabs where a word contains white space."""
+    plain = " ".join(words)
+    return plain if plain.split() == list(words) else "\t".join(words) + "\t"
 
 
 # Example answers for the signature of a served model. A field that one of them lacks is optional.

@@ -20,6 +20,7 @@ from pipeline.config.schema.values import FORMER_EDITIONS, named
 from pipeline.encoding.records import network_key
 from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.evaluation.task import Task
+from pipeline.integrity import checksums
 from pipeline.promotion import evidence
 from pipeline.promotion.decisions import Decision, at_present, trigger, write
 from pipeline.promotion.gate import Evidence, Verdict, compare, floor
@@ -74,11 +75,13 @@ def candidate(project: Project, params: Params, experiment: str) -> Candidate:
         raise DataError(f"{experiment}: it follows the textbook’s protocol, flaws included, so it cannot be promoted")
     if metrics["run"]["run_key"] != run["run_key"]:
         raise DataError(f"{experiment}: trained again since its evaluation; run `dvc repro evaluate@{experiment}`")
+    predictions = project.predictions(row.dataset, experiment)
+    checksums.check(project.prepared(row.dataset), project.model(experiment), predictions)
     task, encoded = task_named(row.task), artifacts.load_encoded(project.prepared(row.dataset))
     if task.row_ids is None or task.comparison is None:
         raise DataError(f"{experiment}: models of the task {task.name} cannot be promoted")
     fold = artifacts.load_json(project.model(experiment) / "fit.json")["networks"][0]["fold"]
-    stored = artifacts.load_arrays(project.predictions(row.dataset, experiment) / "predictions.npz")
+    stored = artifacts.load_arrays(predictions / "predictions.npz")
     losses = np.asarray(task.losses(encoded, stored[network_key(0, "test")], fold), np.float64)
     tested = Evidence(task.row_ids(encoded, fold), losses)
     return Candidate(experiment, task, metrics, run, tested, max(encoded.encoder.get("horizons", (1,))))

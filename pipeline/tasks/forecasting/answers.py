@@ -1,6 +1,8 @@
 """Answers of forecasting: the next steps of a raw series, with intervals."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.series_features import lookback
+from pipeline.encoding.series_times import has_clock, step_at, time_of_step
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import (
@@ -46,8 +49,8 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     column is held at its last number; a column that is missing is held at the last one that the model knows. The
     answer's `held` lists both. Raises DataError for input that the model cannot use.
     """
-    from pipeline.tasks.forecasting.network import time_of_step
-
+    if not isinstance(item, Mapping):
+        raise DataError(f"found {shown(item)}; an input is an object, or {{}} to continue from the latest known values")
     encoder, network = loaded.encoder, loaded.row
     past, first = _past(encoder, item)
     if item and "extras" in item:
@@ -151,20 +154,24 @@ def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], i
             f"values: found numbers of shape {list(values.shape)}; more than {lookback(encoder)} are needed, in one "
             f"row, all finite and below {TOO_LARGE:g}"
         )
-    if encoder["start"] is None or "start" not in item:
+    if not has_clock(encoder) or "start" not in item:
         return values, 0
-    since = _time(item["start"]).astype(np.int64) - _time(encoder["start"]).astype(np.int64)
-    return values, int(since // encoder["step_seconds"])
+    return values, step_at(encoder, _time(encoder, item["start"]))
 
 
-def _time(text: Any) -> Any:
+def _time(encoder: Mapping[str, Any], text: Any) -> np.datetime64:
+    """Return the time, converted to UTC if it has an offset; a month begins on its first day.
+
+    Raises DataError for words such as now, and for a date without a day if steps are shorter than months.
+    """
+    month = encoder.get("step_months") and isinstance(text, str) and re.fullmatch(r"\d{4}-\d\d", text)
     try:
-        time: Any = np.datetime64(text if isinstance(text, str) else "NaT", "s")
-    except ValueError:
-        time = np.datetime64("NaT", "s")
-    if np.isnat(time):
-        raise DataError(f'start: found {text!r}; it must be the time of the first value, e.g. "2026-01-01T00:00"')
-    return time
+        time = datetime.fromisoformat(f"{text}-01" if month else text if isinstance(text, str) else "")
+        return np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time, "s")
+    except (ValueError, OverflowError):
+        raise DataError(
+            f'start: found {str(text)[:60]!r}; it must be the time of the first value, e.g. "2026-01-01T00:00"'
+        ) from None
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:

@@ -21,7 +21,7 @@ def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
     from pipeline.tasks.returns.network import scaled
 
     encoder = loaded.encoder
-    columns = _columns(encoder, item or encoder["latest"])
+    columns = _columns(encoder, encoder["latest"] if item == {} else item)
     scaling = encoder["scalings"][0]
     inputs = scaled(features(columns)[-encoder["window"] :], scaling)
     log_return = float(loaded.model.predict(inputs[None])[0, 0]) * scaling["spread"]

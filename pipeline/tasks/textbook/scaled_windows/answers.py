@@ -19,7 +19,7 @@ def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
     An empty item continues the latest window that the model knows. Raises DataError for values that are not usable.
     """
     encoder = loaded.encoder
-    inputs = np.array(_window(encoder, item) if item else encoder["latest"], np.float32)
+    inputs = np.array(encoder["latest"] if item == {} else _window(encoder, item), np.float32)
     scaled = float(loaded.model.predict(inputs[None])[0, 0])
     shift, spread = encoder["target"]
     return {"values": [scaled * spread + shift], "unit": encoder["unit"], "start": None}
