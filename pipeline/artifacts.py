@@ -61,6 +61,14 @@ class Project:
     def model(self, experiment: str) -> Path:
         return self.root / "data" / "models" / experiment
 
+    def previous(self, experiment: str) -> Path:
+        """Return the copy of the last good model, which stays when DVC deletes the outputs of a stage to rerun it."""
+        return self.home / "data" / "previous" / experiment
+
+    def checkpoints(self, experiment: str) -> Path:
+        """Return the folder from which an interrupted training goes on."""
+        return self.home / "data" / "checkpoints" / experiment
+
     def metrics(self, dataset: str, experiment: str) -> Path:
         return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"
 
