@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import DataError
 from pipeline.raw_input import as_sentence, sentences, texts
 
 # What a tagged file can hold: no tabs, no line ends, no half of a surrogate pair, and something to see.

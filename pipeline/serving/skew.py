@@ -24,7 +24,7 @@ from pipeline.errors import DataError
 from pipeline.evaluation.raw_rows import Answers, RawRows
 from pipeline.serving import vouched
 from pipeline.tasks import task_named
-from pipeline.tracking.store import address
+from pipeline.tracking.address import address
 
 LIMIT = 1e-6
 TOGETHER = 10  # rows in one request, whose work and time are limited

@@ -12,8 +12,9 @@ from typing import Any
 
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
+from pipeline.tracking.address import address, reason, shown
 from pipeline.tracking.fingerprint import TAG, fingerprint
-from pipeline.tracking.store import address, code_of, connected, import_mlflow, reason, shown
+from pipeline.tracking.store import code_of, connected, import_mlflow
 
 VERSION = re.compile(r"models:/(?P<name>[^@/]+)(?:@(?P<alias>[^/]+)|/(?P<version>\d+))")
 LOGGED = re.compile(r"(?:models:/)?(?P<id>m-[0-9a-f]{32})")

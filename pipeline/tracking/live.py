@@ -54,7 +54,9 @@ def shown(project: Project, experiment: str, opening: Journal) -> Iterator[None]
         _announce(project, experiment, opening)
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     theirs, ours = context.Pipe(duplex=False)
-    follower = context.Process(target=_follow, args=(project, opening.content, theirs, os.getpid()), daemon=True)
+    asking = context.RawValue("b", 0)
+    given = (project, opening.content, theirs, asking, os.getpid())
+    follower = context.Process(target=_follow, args=given, daemon=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python 3.12 warns of forks with threads; the child uses none of them
         follower.start()
@@ -63,7 +65,7 @@ def shown(project: Project, experiment: str, opening: Journal) -> Iterator[None]
     finally:
         with contextlib.suppress(OSError):
             ours.send_bytes(b"stop")
-        follower.join(STOP_SECONDS)
+        follower.join(STOP_SECONDS if asking.value else 0)
         follower.kill()
         follower.join()
 
@@ -108,12 +110,12 @@ def _curves(snapshot: Snapshot | None) -> list[dict[str, float]]:
     return list(snapshot.history)
 
 
-def _follow(project: Project, opening: Content, stop: Connection, parent: int) -> None:
-    """Send what is new until `stop` says so; runs in the child process."""
+def _follow(project: Project, opening: Content, stop: Connection, asking: Any, parent: int) -> None:
+    """Send what is new until `stop` says so; runs in the child process. asking: set to 1 during requests."""
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICE)
-    follower = _Follower(project, opening)
+    follower = _Follower(project, opening, asking)
     with credentials():
         while not stop.poll(LOOK_EVERY):
             follower.look()
@@ -121,8 +123,8 @@ def _follow(project: Project, opening: Content, stop: Connection, parent: int) -
 
 
 class _Follower:
-    def __init__(self, project: Project, opening: Content) -> None:
-        self.project, self.opening = project, opening
+    def __init__(self, project: Project, opening: Content, asking: Any) -> None:
+        self.project, self.opening, self.asking = project, opening, asking
         self.client: Any = None
         self.sent, self.next = 0, 0.0  # the last epoch sent; when to send again, by the monotonic clock
 
@@ -138,7 +140,7 @@ class _Follower:
         try:
             self._send(_curves(found[0]))
         except Exception:  # whatever fails in MLflow: the journal of the whole training has everything
-            self.client, self.next = None, time.monotonic() + AFTER_FAILURE
+            self.client, self.next, self.asking.value = None, time.monotonic() + AFTER_FAILURE, 0
 
     def _send(self, rows: list[dict[str, float]]) -> None:
         uri = address(self.project)
@@ -153,10 +155,12 @@ class _Follower:
         if first:
             content.params, content.tags = self.opening.params, {**self.opening.tags, **environment_tags(self.project)}
         with one_at_a_time(self.project):
+            self.asking.value = 1
             if first:
                 prepare(self.project, uri)
                 self.client = mlflow.MlflowClient(tracking_uri=uri)
             send(self.client, experiment_id(self.client, content.source, self.project), content)
+        self.asking.value = 0
         self.sent = max([self.sent, *(metric.step for metric in content.metrics)])
 
 

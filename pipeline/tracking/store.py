@@ -145,6 +145,7 @@ def _make_tables(path: Path) -> None:
 
 def _refuse_old_tables(path: Path) -> None:
     """Raise StoreError if MLflow would change the tables at once, without a copy."""
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401, knows its tables only after this
     from mlflow.store.db.base_sql_model import Base
 
     with contextlib.closing(sqlite3.connect(path, timeout=SQLITE_SECONDS)) as database:

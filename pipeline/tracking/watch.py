@@ -33,7 +33,7 @@ def table(found: Sequence[Snapshot]) -> str:
     rows = [HEADER, *map(_row, running)] if running else []
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines += [f"{one.experiment}: killed {_where(one)}; `dvc repro` trains it again" for one in killed]
+    lines += [f"{one.experiment}: killed {_where(one)}; `dvc repro` goes on with it" for one in killed]
     return "\n".join(lines if running else [*lines, NOTHING])
 
 

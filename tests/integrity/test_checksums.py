@@ -61,15 +61,6 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-def test_a_folder_without_a_list_is_to_be_made_again(tmp_path: Path) -> None:
-    folder = written(tmp_path / "data" / "prepared" / "a")
-    (folder / "sha256.json").unlink()
-    with pytest.raises(
-        DataError, match=r"a: sha256\.json, .* is missing, so it is incomplete; run `dvc repro` to make"
-    ):
-        checksums.check(folder)
-
-
 @pytest.mark.parametrize("how", DAMAGES)
 def test_damage_is_named_with_the_way_out(how: str, tmp_path: Path) -> None:
     folder = written(tmp_path / "data" / "prepared" / "a")
@@ -105,7 +96,7 @@ def test_a_folder_that_was_not_completed_is_not_called_damaged(tmp_path: Path) -
     folder = written(tmp_path / "data" / "raw" / "a")
     (folder / "sha256.json").unlink()
     with pytest.raises(
-        DataError, match=r"raw/a: sha256\.json.* is missing, so it is incomplete; run `dvc repro` to make it"
+        DataError, match=r"raw/a: incomplete: sha256\.json.* is missing; run `dvc repro` to make it"
     ):
         checksums.check(folder)
 

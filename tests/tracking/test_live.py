@@ -6,14 +6,17 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pipeline import __main__ as command_line
 from pipeline.artifacts import Project
 from pipeline.progress import Progress, snapshots
+from pipeline.stages import index
 from pipeline.tracking import build, live
-from pipeline.tracking.delivery import Delivered, deliver, running_folder, spooled, sync
+from pipeline.tracking.delivery import Delivered, deliver, running_folder, spool, spooled, sync
 from pipeline.tracking.record import Journal
 
 from .conftest import client_of, runs_of
@@ -126,12 +129,14 @@ def killed(project: Project, when: Callable[[], bool]) -> None:
 
 @pytest.mark.fault("training-killed-in-mlflow")
 @pytest.mark.usefixtures("at_once")
-def test_a_killed_training_is_marked_by_the_next_run_of_anything(tables: Project) -> None:
+def test_a_killed_training_is_marked_by_the_next_run_of_anything(
+    tables: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     killed(tables, lambda: len(losses(tables)) == 3)
     (run,) = runs_of(tables)
     assert run.info.status == "RUNNING"
-    live.mark_killed(tables)
-    assert sync(tables) == 1
+    monkeypatch.chdir(tables.root)
+    assert command_line.main(["sync"]) == 0 and "1 journals sent" in capsys.readouterr().out
     (run,) = runs_of(tables)
     assert (run.info.status, losses(tables)) == ("KILLED", [3.0, 1.5, 1.0])
     assert snapshots(tables) == [] and list(tables.spool.glob(".running*")) == []
@@ -157,11 +162,8 @@ def test_one_that_was_killed_while_the_store_was_away_arrives_with_its_curve(
 @pytest.mark.fault("training-killed-in-mlflow")
 def test_one_that_was_killed_after_its_journal_was_stored_is_finished(tables: Project) -> None:
     killed(tables, lambda: any(one.epoch == 3 for one in snapshots(tables)))
-    from pipeline.tracking.delivery import spool
-
     spool(whole(), tables)
-    live.mark_killed(tables)
-    assert sync(tables) == 1
+    index._send(tables)
     assert [run.info.status for run in runs_of(tables)] == ["FINISHED"]
 
 
@@ -185,7 +187,7 @@ def test_a_failed_store_is_left_alone_for_a_minute(tables: Project, monkeypatch:
         progress.epoch(ROWS[0])
         progress._write()
         monkeypatch.setattr(live, "_is_long", lambda _: True)
-        follower = live._Follower(tables, opening().content)
+        follower = live._Follower(tables, opening().content, SimpleNamespace(value=0))
         follower.look()
         assert follower.client is None and follower.next > time.monotonic() + 50
 

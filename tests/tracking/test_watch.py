@@ -1,6 +1,5 @@
 """Output of `python -m pipeline watch`."""
 
-import os
 import platform
 from typing import Any
 
@@ -41,7 +40,7 @@ def test_trainings_with_epoch_losses_and_time_left() -> None:
 def test_a_killed_training_is_named_and_nothing_runs() -> None:
     gone = snapshot(process_started=1.0, epoch=12, epochs=50)
     assert table([gone]).splitlines() == [
-        "alice-gru: killed in epoch 13 of 50; `dvc repro` trains it again",
+        "alice-gru: killed in epoch 13 of 50; `dvc repro` goes on with it",
         "No training is running.",
     ]
 
@@ -57,4 +56,4 @@ def test_the_command_reads_files_alone(
         progress.begins(1, 1, "train", epochs=4, steps=10, after=0)
         assert command_line.main(["watch"]) == 0
     out = capsys.readouterr().out
-    assert "alice-gru" in out and "0/4" in out and os.getpid()
+    assert "alice-gru" in out and "0/4" in out

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
