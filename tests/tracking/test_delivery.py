@@ -219,7 +219,6 @@ def test_store_that_refuses_a_run_costs_one_line(tables: Project, capfd: pytest.
 
 def test_another_process_that_sends_for_too_long(tables: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "TURN_SECONDS", 0.2)
-    (tables.root / "data" / "spool").mkdir(parents=True)
     with store.one_at_a_time(tables):
         assert deliver(journal(), tables) == Delivered(None, None)
     assert sync(tables) == 1
