@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.tracking.fingerprint import TAG, fingerprint
 from pipeline.tracking.record import Content, ModelFolder
 
 NOTE = "mlflow.note.content"
@@ -192,6 +193,8 @@ def _send_model(client: Any, run: Any, content: Content, model: ModelFolder) -> 
         model_id = made.model_id
         with tempfile.TemporaryDirectory() as folder:
             _write_model(model, Path(folder) / "model", made, run_id)
+            # before the upload: what comes back from the artifact store later must have the same fingerprint
+            client.set_logged_model_tags(model_id, {TAG: fingerprint(Path(folder) / "model")})
             client.log_model_artifacts(model_id, str(Path(folder) / "model"))
         client.finalize_logged_model(model_id, "READY")
     outputs = client.get_run(run_id).outputs
