@@ -50,9 +50,7 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     answer's `held` lists both. Raises DataError for input that the model cannot use.
     """
     if not isinstance(item, Mapping):
-        raise DataError(
-            f"found {str(item)[:60]!r}; an input is an object, or {{}} to continue from the latest known values"
-        )
+        raise DataError(f"found {shown(item)}; an input is an object, or {{}} to continue from the latest known values")
     encoder, network = loaded.encoder, loaded.row
     past, first = _past(encoder, item)
     if item and "extras" in item:
