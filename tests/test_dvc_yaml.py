@@ -32,6 +32,7 @@ NOWHERE: dict[str, str] = {
     "pipeline/evaluation/raw_rows.py": "reads test rows for skew and the gate",
     "pipeline/evaluation/task.py": "what a task is made of",
     "pipeline/handover.py": "in which process a stage runs",
+    "pipeline/integrity": "refuses damaged files, and a second process",
     "pipeline/progress.py": "what is seen while a training runs",
     "pipeline/raw_input.py": "reads what a served model is asked",
     "pipeline/sources/__init__.py": "the table of sources; a new row changes nothing for the others",

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.dropped import Dropped
+
 Findings = Mapping[str, int]
 SPLITS = ("train", "validation", "test")
+LISTED = 20  # classes
 TEST = SPLITS.index("test")
 
 
@@ -24,12 +27,14 @@ class TextCorpus:
     optimum: float64 [characters], the bits of each character given all characters before it.
     agreements: int32 [agreements, 2], where the verbs of a known process agree with their subjects: the position of the
     subject's ending, and that of the character that decides the verb's.
+    dropped: as in LabelledTexts, counted in characters.
     """
 
     text: str
     findings: Findings = field(default_factory=dict)
     optimum: NDArray[np.float64] | None = None
     agreements: NDArray[np.int32] | None = None
+    dropped: Dropped | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class LabelledTexts:
     is_test: bool [examples], the published test part, or None if there is no published split.
     groups: int32 [examples], equal for texts that belong on the same side of a split (reviews of one film), or None.
     optimum: float32 [examples, classes], the probability of each class given the text.
+    dropped: what the reader of a user's own file dropped, so that what is dropped later counts towards the same limit.
     """
 
     texts: tuple[str, ...]
@@ -49,6 +55,7 @@ class LabelledTexts:
     is_test: NDArray[np.bool_] | None = None
     groups: NDArray[np.int32] | None = None
     optimum: NDArray[np.float32] | None = None
+    dropped: Dropped | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,8 @@ class Series:
 
     values: float64 [time], in `unit`.
     valid: bool [time], False where a value cannot be trusted; it is then neither a target nor scored.
-    start, step_seconds: ISO time of values[0] and the spacing, both None for a series without times or even steps.
+    start: ISO time of values[0], None for a series without times or even steps.
+    step_seconds, step_months: the spacing, one of them None; months, quarters and years are not equally long.
     covariates: other columns by name, float64 [time] each.
     dates: datetime64[D] [time] of a series that is not evenly spaced, such as trading days, or None.
     optimum: float64 [time, steps], the conditional median of the value some steps ahead, given the past.
@@ -89,6 +97,7 @@ class Series:
     dates: NDArray[np.datetime64] | None = None
     optimum: NDArray[np.float64] | None = None
     optimum_steps: tuple[int, ...] = (1,)
+    step_months: int | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,12 @@ class Encoded:
     encoder: Mapping[str, Any]
     examples: Mapping[str, int]
     summary: Mapping[str, Any]
+
+
+def listed(counts: NDArray[np.integer[Any]]) -> list[int]:
+    """Return which classes a page lists: all, or only the largest and the smallest if they are more than LISTED."""
+    every = range(len(counts)) if len(counts) <= LISTED else (int(counts.argmax()), int(counts.argmin()))
+    return list(every)
 
 
 def network_key(who: int | str, part: int | str) -> str:

@@ -380,6 +380,7 @@ def test_odd_raw_input_gets_an_answer_or_the_message_that_helps(
             TASKS[name].answer(loaded, [item], options)
         return
     (answer,) = TASKS[name].answer(loaded, [item], options)
+    assert json.dumps(answer, ensure_ascii=False).encode(), "UTF-8 holds it: no half of a surrogate pair"
     assert TASKS[name].serving_example.outputs[0].keys() <= answer.keys()
     for key in {"text", "label", "tags", "values"} & answer.keys():
         assert answer[key]

@@ -1,9 +1,12 @@
 """Rows of `sources` and `own`: where data comes from."""
 
+import codecs
+import re
+from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from pipeline.config.schema.values import Count, Rate, Row, Sha256, Text
@@ -28,17 +31,35 @@ def _column(value: Any) -> str | int:
 
 
 Column = Annotated[str | int, PlainValidator(_column)]
-# In YAML the key of `1: positive` is a number; in a file it is text like any other.
-Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+
+
+def _label(value: Any) -> Any:
+    """Write the key `1`, `1.0`, `true` or `2026-01-31` of a YAML file as text, which it is in the user's file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float | date) else value
+
+
+Label = Annotated[str, BeforeValidator(_label)]
 Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
 
 
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError, UnicodeError):
+        raise PydanticCustomError("encoding", "an encoding is utf-8, cp1252, gb18030, shift_jis, …") from None
+    return "utf-8" if codecs.lookup(name).name == "utf-8" else name
+
+
 class OwnRow(Row):
     """The user's own data: `path` is relative to the project, `reader` says what kind of file it is. `max_dropped`: the
-    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used."""
+    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used.
+    `encoding`: of a text that is not in UTF-8 and does not begin with a byte order mark."""
 
     path: Annotated[str, Field(min_length=1, max_length=4_000)]
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     max_dropped: Rate = 0.01
 
 
@@ -69,7 +90,9 @@ class OwnLabelled(OwnTable):
     reader: Literal["own_labelled"]
     text: Column
     label: Column
-    labels: Annotated[dict[Label, Annotated[Text, Field(min_length=1)]], Field(min_length=1)] | None = None
+    labels: (
+        Annotated[dict[Label, Annotated[Label, Field(min_length=1, max_length=200)]], Field(min_length=1)] | None
+    ) = None
     quoting: bool = True
 
 
@@ -85,17 +108,33 @@ class OwnTagged(OwnRow):
     documents: Annotated[Text, Field(min_length=1)] | None = None
 
 
+def _columns(value: Any) -> Any:
+    if isinstance(value, list) and len(value) != 2:
+        raise PydanticCustomError("columns", "expected one column, or two: of the date and of the time of day")
+    return value if isinstance(value, list | tuple) else () if value is None else (value,)
+
+
+def _frequency(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"([1-9][0-9]{0,5})?(s|min|h|D|W|M|Q|Y)", value):
+        raise PydanticCustomError(
+            "frequency", "expected s, min, h, D, W, M (months), Q or Y, and how many of them, such as 15min or D"
+        )
+    return value if value[0].isdigit() else f"1{value}"
+
+
 class OwnSeries(OwnTable):
-    """A number and its time in each row. `time`: null where rows follow each other without a clock; `covariates`:
-    further columns of numbers; `frequency`: the spacing of the rows, without it the most common one; `unit`: of the
-    values."""
+    """A number and its time in each row. `time`: the column of the times, or those of the dates and of the times of
+    day; null where rows follow each other without a clock; `covariates`: further columns of numbers; `decimal`,
+    `day_first`: how numbers and dates are written, without them the file decides; `frequency`: the spacing of the rows,
+    without it the most common one; `unit`: of the values, without it the one that is written at each of them."""
 
     reader: Literal["own_series"]
-    time: Column | None
+    time: Annotated[tuple[Column, ...], BeforeValidator(_columns), Field(strict=False)]
     value: Column
     covariates: Annotated[tuple[Column, ...], Field(strict=False)] = ()
-    decimal: Literal[".", ","] = "."
-    frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|min|h|D|W)$")] | None = None
+    decimal: Literal[".", ","] | None = None
+    day_first: bool | None = None
+    frequency: Annotated[str, PlainValidator(_frequency)] | None = None
     unit: Text = ""
 
 

@@ -5,6 +5,7 @@ that the publisher made is used unchanged. Training texts that also occur in it 
 reviews of a film) form the validation part. See encoding.word_features for the features of a word.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.datasets import SentimentData
 from pipeline.encoding import vocabulary
-from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, pack
+from pipeline.encoding.dropped import Dropped
+from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, listed, pack
 from pipeline.encoding.word_features import Bags, Tokens, bags, cut, features, tokenised, words
 from pipeline.errors import DataError
 from pipeline.evaluation.metric import EXACT
@@ -22,6 +24,8 @@ from pipeline.evaluation.metric import EXACT
 TRAIN, VALIDATION, TEST = range(3)
 UNKNOWN_ID = 1
 FIRST_ID = 2
+SHOWN = 5
+WORDLESS = "texts_without_words_dropped"
 
 
 def encode_texts(texts: Sequence[str], encoder: Mapping[str, Any]) -> list[NDArray[np.int32]]:
@@ -47,6 +51,7 @@ def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:
     tokens = tokenised(record.texts)
     chosen, labels, dropped = _chosen(record, tokens, row)
     split = _splits(labels, row, seed) if record.is_test is None else _published(record, chosen, labels, row, seed)
+    _check_parts(split, labels, record.label_names, row)
     numbered = bags(tokens, chosen, encoder)
     counts = _counts(numbered, split)
     kept = _vocabulary(numbered, counts, row.max_features)
@@ -87,9 +92,39 @@ def _chosen(
         dropped = {"repeats_dropped": len(fresh) - len(first)}
         if record.is_test is not None:
             dropped["train_texts_in_test_dropped"] = len(keys) - len(fresh)
+        if record.dropped is not None:
+            dropped |= _own_counts(record, record.dropped, fresh, first, labels)
     for part in (labels, record.labels[test]) if test.any() else (labels,):
         _check_classes(part, record.label_names, row)
     return np.concatenate([first, np.flatnonzero(test)]), np.concatenate([labels, record.labels[test]]), dropped
+
+
+def _own_counts(
+    record: LabelledTexts,
+    losses: Dropped,
+    keys: Mapping[int, bytes],
+    kept: NDArray[np.int64],
+    labels: NDArray[np.int32],
+) -> dict[str, int]:
+    """Count what the words of a user's texts lead to: what is lost, what is merged, how many of each class are left.
+
+    Raises DataError if too many texts have no words.
+    """
+    losses.kind(WORDLESS, "write what they say in words, or write `drop_duplicates: false` to keep them")
+    for i, key in keys.items():
+        if not key:
+            losses.add(WORDLESS, f"text {i + 1:,}", f"{record.texts[i][:20]!r} has no letters, digits or emoji")
+    written = {keys[i]: record.texts[i] for i in kept.tolist()}
+    labelled = dict(zip(written, labels.tolist(), strict=True))
+    merged = [i for i, key in keys.items() if key]
+    counts = {
+        **losses.check(losses.total),
+        "repeats_dropped": len(merged) - len(kept),
+        "of_these_written_otherwise": sum(record.texts[i] != written[keys[i]] for i in merged),
+        "of_these_labelled_otherwise": sum(int(record.labels[i]) != labelled[keys[i]] for i in merged),
+    }
+    left = np.bincount(labels, minlength=len(record.label_names))
+    return counts | {f"texts_used_of_{record.label_names[i]}": int(left[i]) for i in listed(left)}
 
 
 def _distinct(keys: Mapping[int, bytes], labels: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -108,8 +143,25 @@ def _check_classes(labels: NDArray[np.int32], names: Sequence[str], row: Sentime
     counts = np.bincount(labels, minlength=len(names))
     need = max(row.folds, 5)
     if counts.min() < need:
-        sizes = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
-        raise DataError(f"{row.source}: too few texts of a class ({sizes}); each needs at least {need}")
+        fewest = sorted(np.argsort(counts, kind="stable")[:SHOWN])
+        sizes = ", ".join(f"{names[i]} {counts[i]}" for i in fewest) + (", …" if len(counts) > SHOWN else "")
+        raise DataError(f"{row.source}: too few different texts of a class ({sizes}); each needs at least {need}")
+
+
+def _check_parts(split: NDArray[np.int8], labels: NDArray[np.int32], names: Sequence[str], row: SentimentData) -> None:
+    """Raise DataError if a training part lacks a class, or another part has less than two."""
+    for parts in split:
+        counts = [np.bincount(labels[parts == part], minlength=len(names)) for part in range(len(SPLITS))]
+        if not counts[TRAIN].all():
+            lacking = names[int(counts[TRAIN].argmin())]
+            raise DataError(f"{row.source}: no text of {lacking} is left to train on; lower `test` or `validation`")
+        for part, left in ((TEST, sum(counts)), (VALIDATION, counts[TRAIN] + counts[VALIDATION])):
+            if np.sum(counts[part] > 0) < 2:
+                enough = math.ceil(100 / int(np.min(left))) / 100
+                raise DataError(
+                    f"{row.source}: the {SPLITS[part]} part has {counts[part].sum()} of {len(labels)} texts, all of "
+                    f"one class; add texts, or write `{SPLITS[part]}: {enough:g}` in the row of `datasets`"
+                )
 
 
 def _splits(labels: NDArray[np.int32], row: SentimentData, seed: int) -> NDArray[np.int8]:
