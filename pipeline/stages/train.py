@@ -20,8 +20,8 @@ from pipeline.integrity import checksums
 from pipeline.progress import Progress
 from pipeline.stages import parameters
 from pipeline.tasks import primary_metrics, task_named
-from pipeline.tracking import build, plots, provenance
-from pipeline.tracking.delivery import deliver
+from pipeline.tracking import build, live, plots, provenance
+from pipeline.tracking.delivery import Delivered, deliver
 from pipeline.tracking.environment import SystemMonitor
 from pipeline.tracking.record import now
 
@@ -69,21 +69,24 @@ def run(project: Project, name: str) -> None:
         artifacts.save_json(folder / "samples.json", trained[0].samples)
     artifacts.save_text(project.curves(row.dataset, name), _csv(history))
     plots.write(project, params, primary_metrics())
+    hashes = provenance.hashes(project)
+    made_of = {
+        "params": provenance.settings(params, name),
+        "data": {path: hashes.get(path, provenance.UNKNOWN) for path in provenance.data_of(params, name)},
+    }
+    journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
+    tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
     with artifacts.new_folder(project.model(name), listed=True) as folder:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
-        hashes = provenance.hashes(project)
-        folders = provenance.data_of(params, name)
-        made_of = {
-            "params": provenance.settings(params, name),
-            "data": {path: hashes.get(path, provenance.UNKNOWN) for path in folders},
-        }
-        journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
-        build.add_model(journal, folder / "model", name, task.serving_example)
-        journal.finish()
-        delivered = deliver(journal, project)
-        tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
-        artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **delivered._asdict()})
+        artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **Delivered()._asdict()})
+    # The results are in place before MLflow is asked; the ids that it gives are added.
+    build.add_model(journal, project.model(name) / "model", name, task.serving_example)
+    journal.finish()
+    delivered = deliver(journal, project)
+    if delivered != Delivered():
+        ids = {**record.identity, **tags, **made_of, **delivered._asdict()}
+        artifacts.change_json(project.model(name), "run.json", ids)
     _keep(project, name)
     checkpoints.sweep()
 
@@ -107,7 +110,8 @@ def _trained(
     from pipeline.training import repeats
 
     row = params.experiment(name)
-    with SystemMonitor() as monitor, Progress(project, name, record.key) as progress:
+    shown = live.shown(project, name, build.opening(record, row, _kinds(params, name, encoded), params.seed))
+    with shown, SystemMonitor() as monitor, Progress(project, name, record.key) as progress:
         trained = repeats.train(
             task_named(row.task),
             row,
@@ -148,6 +152,15 @@ def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded,
     artifacts.save_json(folder / "encoder.json", encoder)
 
 
+def _kinds(params: Params, name: str, encoded: Encoded) -> dict[str, Any]:
+    return {
+        "experiment": name,
+        **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
+        "edition": "synthetic" if params.reduced(name) else encoded.summary["edition"],
+        "cell": params.experiment(name).cell,
+    }
+
+
 def _facts(params: Params, name: str, encoded: Encoded, trained: list[Any]) -> dict[str, Any]:
     """Return the facts on the training for reports/metrics/<dataset>/<experiment>.json.
 
@@ -155,10 +168,7 @@ def _facts(params: Params, name: str, encoded: Encoded, trained: list[Any]) -> d
     """
     epochs_seen = [epoch for network in trained for epoch in network.history]
     return {
-        "experiment": name,
-        **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
-        "edition": "synthetic" if params.reduced(name) else encoded.summary["edition"],
-        "cell": params.experiment(name).cell,
+        **_kinds(params, name, encoded),
         "seed": params.seed,
         "parameters": trained[0].parameters,
         "train_seconds": round(sum(m.seconds for m in trained), 3),
