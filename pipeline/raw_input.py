@@ -1,5 +1,6 @@
 """Checks of raw input, and the parts that the answers of several tasks share. NumPy only."""
 
+import re
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, cast
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 
 Answer = dict[str, Any]
+SURROGATE = re.compile("[\ud800-\udfff]")
 UNKNOWN_WORDS = "none of its words is in the model's vocabulary"
 # Limits that keep a request of one input within the minute that a server allows.
 MAX_LENGTH = 5_000  # characters
@@ -21,14 +23,14 @@ MAX_PIXELS = 50_000_000
 
 
 def texts(inputs: Sequence[Any], what: str) -> list[str]:
-    """Return the inputs as a list of strings; `what` names one of them in the error.
+    """Return the inputs as a list of strings that UTF-8 can hold: half a surrogate pair becomes U+FFFD.
 
-    Raises DataError for an input that is not a string.
+    `what` names one of them in the error. Raises DataError for an input that is not a string.
     """
     for i, text in enumerate(inputs):
         if not isinstance(text, str):
             raise DataError(f"input {i}: found {type(text).__name__}; {what} must be a string")
-    return list(inputs)
+    return [SURROGATE.sub("\ufffd", text) for text in inputs]
 
 
 def number(options: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
@@ -67,12 +69,25 @@ def class_answer(names: Sequence[str], row: NDArray[Any]) -> Answer:
 
 
 def sentences(inputs: Sequence[Any]) -> list[list[str]]:
-    """Split each sentence at white space; raises DataError for an input that is not text or has no words."""
-    rows = [text.split() for text in texts(inputs, "a sentence")]
+    """Split each sentence at tabs if it has any, since words may then contain spaces; otherwise at white space.
+
+    Raises DataError for an input that is not text or has no words.
+    """
+    given = texts(inputs, "a sentence")
+    rows = [
+        [word for word in text.strip("\n\r").split("\t") if word] if "\t" in text else text.split() for text in given
+    ]
+    rows = [words if any(map(str.strip, words)) else [] for words in rows]
     for i, words in enumerate(rows):
         if not words:
             raise DataError(f"input {i}: no words; give a sentence with words and punctuation separated by spaces")
     return rows
+
+
+def as_sentence(words: Sequence[str]) -> str:
+    """Join words so that sentences() splits them again: by spaces, or by tabs where a word contains white space."""
+    plain = " ".join(words)
+    return plain if plain.split() == list(words) else "\t".join(words) + "\t"
 
 
 # Example answers for the signature of a served model. A field that one of them lacks is optional.

@@ -45,7 +45,7 @@ COVERS = {
     ),
     "reproduce/test_repro.py": ("reproduce/commands", "reproduce/runner", "reproduce/unchanged"),
     "reproduce/test_warm.py": ("handover", "reproduce/preload"),
-    "serving/test_served.py": ("__main__", "raw_input", "training/continuations"),
+    "serving/test_served.py": ("__main__", "training/continuations"),
     "sources/test_daily_prices.py": ("sources/djia", "sources/msft", "sources/nasdaq"),
     "sources/test_generated.py": ("sources/cosine", "sources/digits"),
     "sources/test_own_files.py": (
@@ -63,7 +63,7 @@ COVERS = {
         "sources/sonnets",
         "sources/warpeace",
     ),
-    "stages/test_evaluate.py": ("evaluation/scoring", "stages/baseline", "stages/preprocess", "stages/train"),
+    "stages/test_evaluate.py": ("stages/baseline", "stages/preprocess", "stages/train"),
     "tasks/char_lm/test_task.py": ("baselines/ngrams", "encoding/vocabulary"),
     "tasks/forecasting/test_task.py": ("baselines/linear_series", "encoding/series_features"),
     "tasks/sentiment/test_task.py": ("baselines/linear_text", "encoding/word_features"),
@@ -76,8 +76,7 @@ COVERS = {
     ),
     "tasks/textbook/scaled_windows/test_task.py": ("encoding/price_features",),
     "test_artifacts.py": ("encoding/records",),
-    "test_bad_input.py": ("errors", "stages/__init__"),
-    "training/test_from_scratch.py": ("training/compiled",),
+    "test_bad_input.py": ("errors/__init__", "stages/__init__"),
 }
 # The same for the folder of every task, such as sentiment or textbook/padded_texts.
 COVERS_OF_TASKS = {
@@ -115,6 +114,12 @@ def _tests(module: str) -> list[str]:
     filled = [(pattern.replace("{task}", task), test.replace("{task}", task)) for pattern, test in LINES_OF_TASKS
               for task in TASKS]  # fmt: skip
     return own or [test for name, test in filled if name == module]
+
+
+def covering(module: str) -> list[str]:
+    """Return the test modules below tests/ of a module: its own, or those that a line names."""
+    own = _own_test(module)
+    return [own.relative_to(ROOT / "tests").as_posix()] if own.is_file() else _tests(module)
 
 
 def test_modules_are_found() -> None:

@@ -1,12 +1,13 @@
 """Checks between the rows of params.yaml: each row may be right, and contradict another."""
 
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import renamed
 from pipeline.config.files import MAIN, TEXTBOOK
-from pipeline.config.messages import Mistake
+from pipeline.config.messages import Mistake, shown
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
 from pipeline.config.schema.params import Params
@@ -14,7 +15,15 @@ from pipeline.config.schema.sources import DELIMITERS, OwnTable
 
 STREAMS = ("char_lm", "forecasting", "scaled_windows")  # the tasks whose batches follow each other
 FORECASTS = ("char_lm", "char_windows", "forecasting")
+# The tasks that take what a reader of own data returns; the first of each is not the textbook's.
+OWN_TASKS: dict[str, tuple[str, ...]] = {
+    "own_text": ("char_lm", "char_windows"),
+    "own_labelled": ("sentiment", "padded_texts"),
+    "own_tagged": ("pos_tagging", "padded_tags"),
+    "own_series": ("forecasting", "scaled_windows", "cosine_windows"),
+}
 Key = tuple[str, str]
+WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 FOLDERS = ("curves", "decisions", "metrics", "plots", "scores", "sections", "textbook")  # of reports
 
 
@@ -23,6 +32,9 @@ def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iter
 
     readers: the known values of `sources.*.reader`.
     """
+    for table in ("sources", "own", "datasets", "experiments"):
+        for name in WINDOWS.intersection(getattr(params, table)):
+            yield Mistake((table, name), "Windows can have no file of that name; choose another")
     for name, source in params.sources.items():
         if source.reader not in readers:
             yield Mistake(("sources", name, "reader"), _known(source.reader, readers))
@@ -34,7 +46,7 @@ def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iter
 
 
 def _known(value: Any, known: Collection[str]) -> str:
-    return f"found {value!r}; known: {', '.join(sorted(known))}"
+    return f"found {shown(value)}; known: {', '.join(sorted(known))}"
 
 
 def _usable(table: str, names: Collection[str], key: Key, params: Params) -> list[str]:
@@ -48,10 +60,10 @@ def _of_own(params: Params, root: Path) -> Iterator[Mistake]:
         key = ("own", name)
         if name in params.sources:
             yield Mistake(key, f"the name is taken by sources.{name}; choose another")
-        if not (root / own.path).is_file():
-            yield Mistake((*key, "path"), f"no file {own.path!r}; the path is relative to the project's folder")
+        if not os.path.isfile(root / own.path):  # Path.is_file() raises OSError for a name that is too long
+            yield Mistake((*key, "path"), f"no file {shown(own.path)}; the path is relative to the project's folder")
         if isinstance(own, OwnTable) and own.separator is None:
-            yield Mistake((*key, "delimiter"), f"missing; {own.path!r} ends in none of {', '.join(DELIMITERS)}")
+            yield Mistake((*key, "delimiter"), f"missing; {shown(own.path)} ends in none of {', '.join(DELIMITERS)}")
 
 
 def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:
@@ -69,6 +81,20 @@ def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mist
         yield Mistake((*key, "max_features"), what)
     if dataset.task == "forecasting" and dataset.covariates and dataset.free_run:
         yield Mistake(key, "free_run has no later values of the covariates; choose one of them")
+    if dataset.task == "forecasting" and dataset.seasonal_periods and dataset.free_run:
+        what = "free_run continues a series from its last values alone; choose seasonal_periods or free_run"
+        yield Mistake(key, what)
+    if dataset.source in params.own:
+        yield from _of_own_kind(key, dataset, params)
+
+
+def _of_own_kind(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:
+    reader = params.own[dataset.source].reader
+    known = OWN_TASKS[reader]
+    if dataset.task not in known:
+        more = "; returns needs daily prices, of which there is no own reader" if dataset.task == "returns" else ""
+        what = f"found {dataset.task!r}, but own.{dataset.source} is read by {reader}, for {' or '.join(known)}{more}"
+        yield Mistake((*key, "task"), what)
 
 
 def _of_experiment(key: Key, row: ExperimentRows, params: Params) -> Iterator[Mistake]:

@@ -21,6 +21,7 @@ class Dropped:
 
     limit: the largest share of all `units` that may be dropped or replaced.
     advice: what to do about each kind of loss, by the name of its finding.
+    total: how many units there were when the account was last checked.
     """
 
     path: Path
@@ -28,23 +29,27 @@ class Dropped:
     units: str = "rows"
     advice: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    _places: dict[str, list[str]] = field(default_factory=dict)
+    total: int = 0
+    _places: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def kind(self, finding: str, advice: str) -> None:
         """Announce a kind of loss: the name of its finding, and what the user can do about it."""
         self.advice[finding] = advice
         self.counts.setdefault(finding, 0)
 
-    def add(self, finding: str, line: int, what: str, count: int = 1) -> None:
-        """Count a loss of an announced kind. `what`: what is wrong in `line` of the file."""
+    def add(self, finding: str, line: int | str, what: str, count: int = 1) -> None:
+        """Count a loss of an announced kind.
+
+        line: the line of the file where it begins, or the place in words. what: what is wrong in the `count` lines.
+        """
         self.counts[finding] += count
-        shown = self._places.setdefault(finding, [])
+        shown = self._places.setdefault(finding, {})
         if len(shown) < SHOWN:
-            shown.append(f"line {line:,}: {what}")
+            shown[f"{_place(line, count)}: {what}"] = count
 
     def check(self, total: int) -> dict[str, int]:
         """Return the counts as findings. Raises DataError if they are more than the limit allows of `total` units."""
-        lost = sum(self.counts.values())
+        self.total, lost = total, sum(self.counts.values())
         if lost <= self.limit * total + ROUNDING:
             return dict(self.counts)
         found = [self._described(finding) for finding, count in self.counts.items() if count]
@@ -58,5 +63,12 @@ class Dropped:
 
     def _described(self, finding: str) -> str:
         places, count = self._places[finding], self.counts[finding]
-        more = f"; and {count - len(places):,} more" if count > len(places) else ""
+        unseen = count - sum(places.values())
+        more = f"; and {unseen:,} more" if unseen else ""
         return f"{finding.replace('_', ' ')}: {count:,} ({'; '.join(places)}{more}): {self.advice[finding]}"
+
+
+def _place(line: int | str, count: int) -> str:
+    if isinstance(line, str):
+        return line
+    return f"line {line:,}" if count == 1 else f"lines {line:,} to {line + count - 1:,}"

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.dropped import Dropped
+
 Findings = Mapping[str, int]
 SPLITS = ("train", "validation", "test")
 TEST = SPLITS.index("test")
@@ -24,12 +26,14 @@ class TextCorpus:
     optimum: float64 [characters], the bits of each character given all characters before it.
     agreements: int32 [agreements, 2], where the verbs of a known process agree with their subjects: the position of the
     subject's ending, and that of the character that decides the verb's.
+    dropped: as in LabelledTexts, counted in characters.
     """
 
     text: str
     findings: Findings = field(default_factory=dict)
     optimum: NDArray[np.float64] | None = None
     agreements: NDArray[np.int32] | None = None
+    dropped: Dropped | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class LabelledTexts:
     is_test: bool [examples], the published test part, or None if there is no published split.
     groups: int32 [examples], equal for texts that belong on the same side of a split (reviews of one film), or None.
     optimum: float32 [examples, classes], the probability of each class given the text.
+    dropped: what the reader of a user's own file dropped, so that what is dropped later counts towards the same limit.
     """
 
     texts: tuple[str, ...]
@@ -49,6 +54,7 @@ class LabelledTexts:
     is_test: NDArray[np.bool_] | None = None
     groups: NDArray[np.int32] | None = None
     optimum: NDArray[np.float32] | None = None
+    dropped: Dropped | None = None
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.errors import StageFailed
-from pipeline.reproduce import unchanged
+from pipeline.errors import StageFailed, UserError
+from pipeline.errors.boundary import message
+from pipeline.integrity import claims
+from pipeline.reproduce import locks, unchanged
 from pipeline.reproduce.closing import closing
 from pipeline.reproduce.lines import Lines
 from pipeline.reproduce.runner import Failure, run_all
@@ -27,7 +29,9 @@ def run(project: Project) -> None:
     folder = project.root / ".dvc" / "tmp"
     stages = unchanged.unchanged(folder / "up-to-date.json", project.root)
     if stages is None:
-        stages = _run(project, folder)
+        with claims.claimed(project.root, claims.ALL_STAGES, "make repro", patience=0):
+            locks.clear(project)
+            stages = _run(project, folder)
     if stages:
         print(f"{stages} stages up to date")
     print("\n".join(["", *closing(project, parameters(project))]))
@@ -45,6 +49,8 @@ def _run(project: Project, folder: Path) -> int:
     except KeyboardInterrupt:
         message = f"interrupted; finished stages are kept, `make repro` goes on (log: {log})"
         raise _stopped(message, INTERRUPTED) from None
+    except UserError as error:
+        raise UserError(locks.explained(project, str(error))) from None
     artifacts.save_json(times, {**lines.earlier, **done.seconds})
     if done.failure is not None:
         raise _failed(done.failure, log)
@@ -61,7 +67,7 @@ def _failed(failure: Failure, log: Path) -> StageFailed:
 def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(error)
+    return message(error) or str(error) or type(error).__name__
 
 
 def _stopped(message: str, code: int) -> StageFailed:

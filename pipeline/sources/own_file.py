@@ -2,19 +2,19 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import Literal, get_args
 
-from pipeline.config.schema.sources import OwnRow, OwnTable
+from pipeline.config.schema.sources import Delimiter, OwnRow, OwnTable
+from pipeline.encoding.decoding import decoded
 from pipeline.encoding.dropped import Dropped
 from pipeline.errors import DataError
 
 MALFORMED = "malformed_rows_dropped"
-# str.splitlines() also splits at these characters; here they are ordinary characters inside a line.
-LINE_LIKE = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
-ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
 def find_own(folder: Path, row: OwnRow) -> Path:
@@ -25,31 +25,9 @@ def find_own(folder: Path, row: OwnRow) -> Path:
     return path
 
 
-def read_text(path: Path) -> tuple[str, dict[str, int]]:
-    """Read a text, converted to ``\\n`` line ends and without a byte order mark; also return counts of these changes.
-
-    Raises DataError for NUL characters and for text that is not UTF-8, with the line and the byte.
-    """
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        likely = ENCODINGS.get(raw[:2], "WINDOWS-1252")
-        raise DataError(
-            f"{path}: not UTF-8, byte {raw[error.start]:#04x} at offset {error.start:,} (line {line:,}); convert it "
-            f"first, for example: iconv -f {likely} -t UTF-8 {path.name} > converted{path.suffix}"
-        ) from error
-    if "\0" in text:
-        raise DataError(f"{path}: NUL character at position {text.index(chr(0)):,}; expected plain text in UTF-8")
-    has_mark = text.startswith("\ufeff")
-    text = text.removeprefix("\ufeff")
-    converted = text.count("\r")  # \r\n and a lone \r count as one each
-    return text.replace("\r\n", "\n").replace("\r", "\n"), {
-        "byte_order_marks_dropped": int(has_mark),
-        "line_ends_converted": converted,
-        "line_separators_inside_lines": sum(text.count(character) for character in LINE_LIKE),
-    }
+def read_text(path: Path, row: OwnRow) -> tuple[str, dict[str, int]]:
+    """Read the text of the copy `path` of the user's file; also return counts of what changed: see decoded()."""
+    return decoded(path, row.encoding, row.path)
 
 
 @dataclass(frozen=True)
@@ -73,39 +51,76 @@ class Table:
     head: list[list[str]] = field(default_factory=list)
 
 
-def read_table(path: Path, row: OwnTable, wanted: Mapping[str, str | int], *, quoting: bool = True) -> Table:
+def read_table(
+    path: Path, row: OwnTable, wanted: Mapping[str, str | int], *, quoting: bool = True, recurring: str | None = None
+) -> Table:
     """Read some columns of a table. `wanted`: the name or number of a column by the key of `row` that gives it.
 
-    Drops and counts rows that have another number of cells than the first one, or an unclosed quote. Raises DataError
-    if these are more than `max_dropped` of the rows.
+    Drops and counts rows that have another number of cells than the first one, an unclosed quote, or a quoted cell that
+    holds further rows. recurring: a key of `wanted` whose cells repeat each other, which tells rows from lines of a
+    text. Raises DataError if the dropped rows are more than `max_dropped` of all.
     """
-    text, findings = read_text(path)
-    rows = _rows(text, row.separator or ",", quoting=quoting)
-    first_line, first = next(rows, (1, "the file has no rows"))
+    text, findings = read_text(path, row)
+    rows = list(_rows(text, row.separator or ",", quoting=quoting))
+    first = rows[0].cells if rows else "the file has no rows"
     if isinstance(first, str):
-        raise DataError(f"{path}: line {first_line}: {first}; expected columns separated by {_separator_name(row)}")
+        line = rows[0].line if rows else 1
+        raise DataError(f"{path}: line {line}: {first}; expected columns separated by {_separator_name(row)}")
     names = [name.strip() for name in first] if row.header else [str(i + 1) for i in range(len(first))]
-    at = {key: _position(path, names, key, column, row) for key, column in wanted.items()}
+    at = {key: _position(path, names, key, column, row, text) for key, column in wanted.items()}
     dropped = Dropped(path, row.max_dropped)
-    dropped.kind(MALFORMED, _about_malformed(row, len(names), quoting=quoting))
-    read = _Rows(names if row.header else None, len(names), dropped)
-    kept = [cells for cells in (read.cells(*each) for each in rows) if cells]
-    lines = read.lines
-    if not row.header:
-        kept, lines = [first, *kept], [first_line, *lines]
-    total = len(lines) + sum(dropped.counts.values())
+    dropped.kind(MALFORMED, "")
+    sorted_out = _Rows(names if row.header else None, len(names), dropped)
+    stray = _Swallowed(text, row.separator or ",", len(names), at.get(recurring or ""), rows)
+    kept = [cells for each in rows[1 if row.header else 0 :] if (cells := sorted_out.cells(each, stray))]
+    total = len(kept) + dropped.counts[MALFORMED]
+    if dropped.counts[MALFORMED]:
+        dropped.kind(MALFORMED, _about_malformed(text, row, len(names), total, quoting=quoting))
     dropped.check(total)
-    cells = {key: [row_cells[i].strip() for row_cells in kept] for key, i in at.items()}
-    return Table(
-        {key: names[i] for key, i in at.items()},
-        cells,
-        lines,
-        findings | read.findings(),
-        dropped,
-        total,
-        names,
-        kept[:2],
-    )
+    wanted_cells = {key: [cells[i].strip() for cells in kept] for key, i in at.items()}
+    findings |= sorted_out.findings()
+    named = {key: names[i] for key, i in at.items()}
+    return Table(named, wanted_cells, sorted_out.lines, findings, dropped, total, names, kept[:2])
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """A row as the CSV reader sees it: its cells, or what is wrong. It begins in `line` and takes `span` lines."""
+
+    line: int
+    cells: list[str] | str
+    span: int = 1
+
+
+@dataclass
+class _Swallowed:
+    """Tell a quoted text of several lines from rows that stray quotes have joined: lines of the latter are rows too."""
+
+    text: str
+    delimiter: str
+    width: int
+    recurring: int | None
+    rows: list[_Parsed]
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    @cached_property
+    def _known(self) -> set[str]:
+        whole = (row.cells for row in self.rows if row.span == 1 and len(row.cells) == self.width)
+        return set() if self.recurring is None else {cells[self.recurring].strip() for cells in whole}
+
+    def __call__(self, row: _Parsed) -> bool:
+        lines = self._lines[row.line - 1 : row.line - 1 + row.span]
+        return row.span > 1 and 2 * sum(map(self._is_row, lines)) > len(lines)
+
+    def _is_row(self, line: str) -> bool:
+        cells = line.split(self.delimiter)
+        known = self.recurring is None or (
+            len(cells) > self.recurring and cells[self.recurring].strip(' "') in self._known
+        )
+        return len(cells) == self.width > 1 and known
 
 
 @dataclass
@@ -123,10 +138,13 @@ class _Rows:
     repeated_headers: int = 0
     ended: int = 0
 
-    def cells(self, line: int, cells: list[str] | str) -> list[str]:
-        """Return the cells of a row, or none if it is not one."""
+    def cells(self, row: _Parsed, stray: Callable[[_Parsed], bool]) -> list[str]:
+        """Return the cells of a row, or none if it is not one. stray: tells whether quotes have joined several rows."""
+        line, cells = row.line, row.cells
         if isinstance(cells, str):
-            self.dropped.add(MALFORMED, line, cells)
+            self.dropped.add(MALFORMED, line, cells, row.span)
+        elif stray(row):
+            self.dropped.add(MALFORMED, line, f"a quote opens a cell that ends {row.span - 1:,} lines below", row.span)
         elif not any(map(str.strip, cells)):
             self.blank += 1
         elif [cell.strip() for cell in cells] == self.header:
@@ -135,7 +153,7 @@ class _Rows:
             self.ended += 1
             return self._kept(line, cells[:-1])
         elif len(cells) != self.width:
-            self.dropped.add(MALFORMED, line, _columns(len(cells)))
+            self.dropped.add(MALFORMED, line, _columns(len(cells)), row.span)
         else:
             return self._kept(line, cells)
         return []
@@ -158,25 +176,25 @@ class _Rows:
         }
 
 
-def _rows(text: str, delimiter: str, *, quoting: bool) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield (line, cells) for each row that is not empty; (line, error message) for each line that cannot be parsed."""
+def _rows(text: str, delimiter: str, *, quoting: bool) -> Iterator[_Parsed]:
+    """Yield each row that is not empty."""
     style: Literal[0, 3] = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-    lines = io.StringIO(text)  # splits at \n only
-    reader = csv.reader(lines, delimiter=delimiter, quoting=style, strict=True)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # one for the whole process
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=style, strict=True)  # splits at \n only
     while True:
         line = reader.line_num + 1
+        cells: list[str] | str
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:  # the reader continues after the line where it noticed the error
-            yield from ((at, str(error)) for at in range(line, reader.line_num + 1))
-            continue
+            cells = str(error)
         if cells:
-            yield line, cells
+            yield _Parsed(line, cells, reader.line_num - line + 1)
 
 
-def _position(path: Path, names: list[str], key: str, column: str | int, row: OwnTable) -> int:
+def _position(path: Path, names: list[str], key: str, column: str | int, row: OwnTable, text: str) -> int:
     if isinstance(column, int) and column <= len(names):
         return column - 1
     if isinstance(column, str) and row.header and names.count(column) == 1:
@@ -186,15 +204,31 @@ def _position(path: Path, names: list[str], key: str, column: str | int, row: Ow
     problem = "occurs more than once" if column in names else "does not exist"
     raise DataError(
         f"{path}: {key}: column {column!r} {problem}; separated by {_separator_name(row)}, line 1 has "
-        f"{_columns(len(names))}: " + ", ".join(name[:40] for name in names[:20])
+        f"{_columns(len(names))}: "
+        + ", ".join(name[:40] for name in names[:20])
+        + _another_delimiter(text, column, row)
     )
 
 
-def _about_malformed(row: OwnTable, width: int, *, quoting: bool) -> str:
-    hint = "set `quoting: false` to read quotes as letters" if quoting and hasattr(row, "quoting") else ""
+def _another_delimiter(text: str, column: str | int, row: OwnTable) -> str:
+    """Name a delimiter with which line 1 has the column."""
+    for delimiter in get_args(Delimiter):
+        cells = [cell.strip(' "') for cell in text.partition("\n")[0].split(delimiter)]
+        if delimiter != row.separator and (column in cells if isinstance(column, str) else len(cells) >= column):
+            return f"; with `delimiter: {json.dumps(delimiter)}` it has {_columns(len(cells))}"
+    return ""
+
+
+def _about_malformed(text: str, row: OwnTable, width: int, total: int, *, quoting: bool) -> str:
+    """Say how rows are written, and propose to read quotes as letters only if that leaves few enough malformed rows."""
+    plain = [each.cells for each in _rows(text, row.separator or ",", quoting=False)] if quoting else []
+    wrong = sum(len(cells) != width for cells in plain)
+    hint = ""
+    if plain and hasattr(row, "quoting") and wrong <= row.max_dropped * total:
+        hint = ", or write `quoting: false` in the row of `own` if quotes are letters in this file"
     return (
-        f"each row needs {_columns(width)}; put a cell that contains {_separator_name(row)} in double quotes, and "
-        f"double a quote in it; or {hint or 'check the delimiter'}"
+        f"each row needs {_columns(width)}; put a cell that contains {_separator_name(row)}, a quote or a line end in "
+        f"double quotes, and double each quote in it{hint}"
     )
 
 

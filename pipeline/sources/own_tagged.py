@@ -9,9 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
+import regex
+
 from pipeline.config.schema.sources import OwnTagged
+from pipeline.encoding.dropped import SHOWN, Dropped
 from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
 from pipeline.sources.own_file import find_own, read_text
@@ -19,7 +23,10 @@ from pipeline.sources.own_file import find_own, read_text
 MARKS = ("# newdoc", "-DOCSTART-")
 DOCUMENT = 20
 FEWEST = 5  # documents
-MULTIWORD, EMPTY = re.compile(r"\d+-\d+"), re.compile(r"\d+\.\d+")  # ids in CoNLL-U of lines that are not words
+CONLLU = 10  # columns
+NO_WORD = re.compile(r"\d+[-.]\d+\s")  # in CoNLL-U, a multiword token (1-2) or an empty node (1.1)
+INVISIBLE = regex.compile(r"[\p{Z}\p{C}]+")
+MALFORMED, BLANK = "words_of_malformed_sentences_dropped", "invisible_words_dropped"
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -28,6 +35,7 @@ Pairs = tuple[tuple[str, str], ...]
 class _Parsed:
     """The sentences of a file. marks: how many lines began a document; documents: how many did before each sentence."""
 
+    dropped: Dropped
     sentences: list[Pairs] = field(default_factory=list)
     documents: list[int] = field(default_factory=list)
     marks: int = 0
@@ -35,16 +43,26 @@ class _Parsed:
     multiword: int = 0
     empty: int = 0
 
+    def end(self, sentence: list[tuple[str, str]], malformed: tuple[int, str] | None, words: int) -> None:
+        """Take a sentence of `words` lines, or drop it if one of its lines, at (line, problem), is malformed."""
+        if malformed is not None:
+            self.dropped.add(MALFORMED, f"line {malformed[0]:,}", malformed[1], words)
+        elif sentence:
+            self.sentences.append(tuple(sentence))
+            self.documents.append(self.marks)
+
 
 def read(folder: Path, row: OwnTagged) -> TaggedSentences:
     """Read all sentences in file order.
 
-    Raises DataError for a line with another number of columns or without a word or a tag, and for fewer than two tags.
+    Drops and counts words that cannot be seen, and sentences with a line of another number of columns or without a word
+    or a tag. Raises DataError if these are more than `max_dropped` of all words, and for fewer than two tags.
     """
     path = find_own(folder, row)
-    text, findings = read_text(path)
+    text, findings = read_text(path, row)
     parsed = _parse(path, text.split("\n"), row)
     tags = Counter(tag for sentence in parsed.sentences for _, tag in sentence)
+    losses = parsed.dropped.check(tags.total() + sum(parsed.dropped.counts.values()))
     if len(tags) < 2:
         only_tag = ", ".join(map(repr, tags)) or "none"
         raise DataError(
@@ -61,12 +79,15 @@ def read(folder: Path, row: OwnTagged) -> TaggedSentences:
         "multiword_tokens_skipped": parsed.multiword,
         "empty_nodes_skipped": parsed.empty,
         "repeated_sentences": len(parsed.sentences) - len(set(parsed.sentences)),
+        "words_with_a_blank_inside": sum(
+            len(word.split()) > 1 for sentence in parsed.sentences for word, _ in sentence
+        ),
     }
     return TaggedSentences(
         tuple(tuple(word for word, _ in sentence) for sentence in parsed.sentences),
         tuple(tuple(tag for _, tag in sentence) for sentence in parsed.sentences),
         tuple(f"document {number}" for number in documents),
-        findings,
+        {**findings, **losses},
     )
 
 
@@ -86,47 +107,80 @@ def _documents(path: Path, parsed: _Parsed, row: OwnTagged) -> Sequence[int]:
 
 def _parse(path: Path, lines: Sequence[str], row: OwnTagged) -> _Parsed:
     marks = (row.documents,) if row.documents else MARKS
-    first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(("#", *marks))), 0)
-    width = len(_fields(lines[first]))
-    _check_columns(path, width, row)
-    parsed, sentence = _Parsed(), list[tuple[str, str]]()
+    columns = [_fields(line) for line in lines if line.strip() and not line.startswith(("#", *marks))]
+    columns = columns or [_fields(line) for line in lines if line.startswith("#") and not line.startswith("# ")]
+    if not columns:
+        raise DataError(
+            f"{path}: no words; expected a word and its tag on each line, and a blank line between sentences"
+        )
+    width = Counter(map(len, columns)).most_common(1)[0][0]
+    numbered = 2 * sum(fields[0].isdecimal() for fields in columns) > len(columns)
+    _check_columns(path, columns, width, row, numbered=numbered)
+    parsed = _Parsed(_account(path, row, width))
+    sentence, malformed, words = list[tuple[str, str]](), None, 0
     for number, line in enumerate([*lines, ""], start=1):
         mark = line.startswith(marks)
         if mark or not line.strip():
-            if sentence:
-                parsed.sentences.append(tuple(sentence))
-                parsed.documents.append(parsed.marks)
-                sentence = []
+            parsed.end(sentence, malformed, words)
+            sentence, malformed, words = [], None, 0
             parsed.marks += mark
-        elif _is_comment(line, width, inside=bool(sentence)):
+        elif _is_comment(line, width, inside=words > 0):
             parsed.comments += 1
+        elif numbered and row.word > 1 and NO_WORD.match(line):
+            parsed.multiword += "-" in line.split("\t")[0]
+            parsed.empty += "-" not in line.split("\t")[0]
         else:
-            fields = _fields(line)
-            if len(fields) != width:
-                raise DataError(
-                    f"{path}: line {number:,}: {len(fields)} columns, expected {width} as in line {first + 1:,}"
-                )
-            if row.word > 1 and (MULTIWORD.fullmatch(fields[0]) or EMPTY.fullmatch(fields[0])):
-                parsed.multiword += "-" in fields[0]
-                parsed.empty += "." in fields[0]
+            words += 1
+            pair = _pair(_fields(line), width, row)
+            if isinstance(pair, str):
+                malformed = malformed or (number, pair)
+            elif INVISIBLE.fullmatch(pair[0]):
+                parsed.dropped.add(BLANK, number, " ".join(f"U+{ord(c):04X}" for c in pair[0][:SHOWN]) + " is no word")
+                words -= 1
             else:
-                sentence.append(_pair(path, number, fields, row))
+                sentence.append(pair)
     return parsed
 
 
-def _check_columns(path: Path, width: int, row: OwnTagged) -> None:
+def _account(path: Path, row: OwnTagged, width: int) -> Dropped:
+    dropped = Dropped(path, row.max_dropped, "words")
+    dropped.kind(BLANK, "remove these lines")
+    dropped.kind(
+        MALFORMED,
+        f"each line needs {width} columns with a word and a tag; separate columns by tabs if words contain spaces",
+    )
+    return dropped
+
+
+def _check_columns(path: Path, columns: Sequence[Sequence[str]], width: int, row: OwnTagged, *, numbered: bool) -> None:
     for key, column in (("word", row.word), ("tag", row.tag or width)):
         if column > width:
             raise DataError(f"{path}: {key}: found {column}, but the lines have {width} columns")
+    universal = numbered and width == CONLLU
+    if numbered and row.word == 1 and _restarts(columns):
+        keys = "`word: 2` and `tag: 4`, as in CoNLL-U" if universal else "for example `word: 2`"
+        raise DataError(f"{path}: column 1 numbers the words of each sentence; write {keys}, in the row of `own`")
+    if universal and row.tag is None:
+        raise DataError(
+            f"{path}: {CONLLU} columns as in CoNLL-U, whose last one holds no tags; write `tag: 4` in the row of `own` "
+            "for universal tags, or `tag: 5` for those of the language"
+        )
     if row.word == (row.tag or width):
         raise DataError(f"{path}: word and tag are both column {row.word}; expected a word and its tag on each line")
 
 
-def _pair(path: Path, number: int, fields: Sequence[str], row: OwnTagged) -> tuple[str, str]:
-    word, tag = fields[row.word - 1], fields[(row.tag or len(fields)) - 1]
-    if not word or not tag:
-        raise DataError(f"{path}: line {number:,}: no {'tag' if word else 'word'}; expected a word and its tag")
-    return word, tag
+def _restarts(columns: Sequence[Sequence[str]]) -> bool:
+    """Tell whether the numbers in column 1 count words: each is 1, or one more than the number before."""
+    numbers = [int(fields[0]) for fields in columns if fields[0].isdecimal()]
+    return all(b in (1, a + 1) for a, b in pairwise(numbers)) and numbers[0] == 1
+
+
+def _pair(fields: Sequence[str], width: int, row: OwnTagged) -> tuple[str, str] | str:
+    """Return a word and its tag, or what is wrong with the line."""
+    if len(fields) != width:
+        return f"{len(fields)} columns"
+    word, tag = fields[row.word - 1], fields[(row.tag or width) - 1]
+    return (word, tag) if word and tag.strip() else f"no {'tag' if word else 'word'}"
 
 
 def _fields(line: str) -> list[str]:
@@ -134,7 +188,7 @@ def _fields(line: str) -> list[str]:
 
     str.split() would also split at other white space, which may occur in words.
     """
-    return [cell.strip() for cell in line.split("\t")] if "\t" in line else re.split(" +", line.strip(" "))
+    return [cell.strip(" ") for cell in line.split("\t")] if "\t" in line else re.split(" +", line.strip(" "))
 
 
 def _is_comment(line: str, width: int, *, inside: bool) -> bool:

@@ -16,7 +16,7 @@ MIN_CHARACTERS = 1_000
 def read(folder: Path, row: OwnText) -> TextCorpus:
     """Read the text with ``\\n`` line ends; DataError if it is not UTF-8 or shorter than MIN_CHARACTERS."""
     path = find_own(folder, row)
-    text, findings = read_text(path)
+    text, findings = read_text(path, row)
     if len(text.strip()) < MIN_CHARACTERS:
         raise DataError(f"{path}: {len(text.strip()):,} characters, expected at least {MIN_CHARACTERS:,}")
     return TextCorpus(text, {"characters": len(text), "lines": text.count("\n"), **findings})

@@ -15,6 +15,7 @@ from pipeline.config.schema.params import Params
 from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import TrainingError
 from pipeline.evaluation.task import Task
+from pipeline.integrity import checksums
 from pipeline.stages import parameters
 from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import build, plots, provenance
@@ -32,6 +33,7 @@ def run(project: Project, name: str) -> None:
     row = params.experiment(name)
     if row.backend != "tensorflow" or row.precision == "bfloat16":
         handover.run_alone()  # what these settings change is read when TensorFlow is imported
+    checksums.check(project.prepared(row.dataset))
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     task = task_named(row.task)
     if params.reduced(name):
@@ -54,13 +56,13 @@ def run(project: Project, name: str) -> None:
         raise
     facts = _facts(params, name, encoded, trained)
     history = repeats.mean_history(trained)
-    with artifacts.new_folder(project.predictions(row.dataset, name)) as folder:
+    with artifacts.new_folder(project.predictions(row.dataset, name), listed=True) as folder:
         predictions = {network_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
         artifacts.save_arrays(folder / "predictions.npz", predictions)
         artifacts.save_json(folder / "samples.json", trained[0].samples)
     artifacts.save_text(project.curves(row.dataset, name), _csv(history))
     plots.write(project, params, primary_metrics())
-    with artifacts.new_folder(project.model(name)) as folder:
+    with artifacts.new_folder(project.model(name), listed=True) as folder:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
         hashes = provenance.hashes(project)

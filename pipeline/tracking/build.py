@@ -17,7 +17,19 @@ from pipeline.tracking.provenance import UNKNOWN, remake, target
 from pipeline.tracking.record import Journal, Metric
 
 SERVED_BY = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
-PACKAGES = ("tensorflow", "keras", "numpy", "pydantic", "ruamel.yaml", "pyyaml", "pillow", "nltk", "tqdm", "mlflow")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pydantic",
+    "ruamel.yaml",
+    "pyyaml",
+    "pillow",
+    "nltk",
+    "regex",
+    "tqdm",
+    "mlflow",
+)
 AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags that hold JSON, and their keys in run.json
 # The saved view: MLflow puts columns of one kind under one heading, in this order. Widths are in pixels.
 COLUMNS = (

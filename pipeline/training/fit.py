@@ -158,8 +158,14 @@ def optimizer(network: Network) -> Any:
         "rmsprop": keras.optimizers.RMSprop,
         "sgd": keras.optimizers.SGD,
     }[network.optimizer]
-    options: dict[str, Any] = {"weight_decay": network.weight_decay} if network.weight_decay else {}
-    return kind(network.learning_rate, global_clipnorm=network.clip_norm, clipvalue=network.clip_value, **options)
+    # AdamW's own default is 0.004; the others compute the same faster with None.
+    decay = network.weight_decay if network.optimizer == "adamw" else network.weight_decay or None
+    return kind(
+        network.learning_rate,
+        global_clipnorm=network.clip_norm,
+        clipvalue=network.clip_value,
+        weight_decay=decay,
+    )
 
 
 def _rate(network: Network, step: int, steps: int) -> float:

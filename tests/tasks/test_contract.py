@@ -373,6 +373,7 @@ def test_odd_raw_input_gets_an_answer_or_the_message_that_helps(
             TASKS[name].answer(loaded, [item], options)
         return
     (answer,) = TASKS[name].answer(loaded, [item], options)
+    assert json.dumps(answer, ensure_ascii=False).encode(), "UTF-8 holds it: no half of a surrogate pair"
     for key in {"text", "label", "tags", "values"} & answer.keys():
         assert answer[key]
     assert np.isfinite(answer.get("values", 0.0)).all() and 0.0 <= answer.get("probability", 0.0) <= 1.0

@@ -1,13 +1,15 @@
 """Rows of `sources` and `own`: where data comes from."""
 
+import codecs
 import re
+from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from pipeline.config.schema.values import Count, Rate, Row, Sha256
+from pipeline.config.schema.values import Count, Rate, Row, Sha256, Text
 
 
 class SourceRow(Row):
@@ -18,24 +20,46 @@ class SourceRow(Row):
     pins: dict[str, Sha256] = Field(default_factory=dict)
 
 
+MAX_COLUMN, MAX_COLUMNS = 1_000, 1_000_000  # characters of a name; columns of a file
+
+
 def _column(value: Any) -> str | int:
-    if isinstance(value, bool) or not isinstance(value, str | int) or not value or (type(value) is int and value < 1):
+    named = isinstance(value, str) and 0 < len(value) <= MAX_COLUMN
+    if not named and not (type(value) is int and 1 <= value <= MAX_COLUMNS):
         raise PydanticCustomError("column", "a column is its name in the header, or its number from 1")
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 Column = Annotated[str | int, PlainValidator(_column)]
-# In YAML the key of `1: positive` is a number; in a file it is text like any other.
-Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+
+
+def _label(value: Any) -> Any:
+    """Write the key `1`, `1.0`, `true` or `2026-01-31` of a YAML file as text, which it is in the user's file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float | date) else value
+
+
+Label = Annotated[str, BeforeValidator(_label)]
 Delimiter = Literal[",", ";", "\t", "|"]
 DELIMITERS: dict[str, Delimiter] = {".csv": ",", ".tsv": "\t"}
 
 
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError, UnicodeError):
+        raise PydanticCustomError("encoding", "an encoding is utf-8, cp1252, gb18030, shift_jis, …") from None
+    return "utf-8" if codecs.lookup(name).name == "utf-8" else name
+
+
 class OwnRow(Row):
     """The user's own data: `path` is relative to the project, `reader` says what kind of file it is. `max_dropped`: the
-    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used."""
+    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used.
+    `encoding`: of a text that is not in UTF-8 and does not begin with a byte order mark."""
 
-    path: str
+    path: Annotated[str, Field(min_length=1, max_length=4_000)]
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     max_dropped: Rate = 0.01
 
 
@@ -66,7 +90,9 @@ class OwnLabelled(OwnTable):
     reader: Literal["own_labelled"]
     text: Column
     label: Column
-    labels: Annotated[dict[Label, Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
+    labels: (
+        Annotated[dict[Label, Annotated[Label, Field(min_length=1, max_length=200)]], Field(min_length=1)] | None
+    ) = None
     quoting: bool = True
 
 
@@ -79,7 +105,7 @@ class OwnTagged(OwnRow):
     reader: Literal["own_tagged"]
     word: Count = 1
     tag: Count | None = None
-    documents: Annotated[str, Field(min_length=1)] | None = None
+    documents: Annotated[Text, Field(min_length=1)] | None = None
 
 
 def _columns(value: Any) -> Any:
@@ -109,7 +135,7 @@ class OwnSeries(OwnTable):
     decimal: Literal[".", ","] | None = None
     day_first: bool | None = None
     frequency: Annotated[str, PlainValidator(_frequency)] | None = None
-    unit: str = ""
+    unit: Text = ""
 
 
 OwnRows = OwnText | OwnLabelled | OwnTagged | OwnSeries

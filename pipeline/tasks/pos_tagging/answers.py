@@ -8,11 +8,16 @@ from pipeline.raw_input import MAX_WORDS, UNKNOWN_WORDS, Answer, sentences, warn
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
-    """Tag each sentence, its words and punctuation separated by spaces: sentence → {words, tags}."""
-    from pipeline.tasks.pos_tagging.network import tag_ids
-    from pipeline.tasks.pos_tagging.prepare import encode_words, is_unknown
+    """Tag each sentence, its words and punctuation separated by spaces: sentence → {words, tags}.
 
-    whole = sentences(inputs)
+    Words that contain spaces are separated by tabs. In a sentence without tabs, the longest such word that training had
+    is taken as one.
+    """
+    from pipeline.tasks.pos_tagging.network import tag_ids
+    from pipeline.tasks.pos_tagging.prepare import encode_words, is_unknown, joined
+
+    split = zip(inputs, sentences(inputs), strict=True)
+    whole = [words if "\t" in text else joined(words, loaded.encoder) for text, words in split]
     given = [words[:MAX_WORDS] for words in whole]
     ids = [encode_words(words, loaded.encoder) for words in given]
     predicted, names = tag_ids(loaded.model, ids), loaded.encoder["tags"]

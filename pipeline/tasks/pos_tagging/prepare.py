@@ -5,6 +5,7 @@ padding nor traces count in any figure.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,12 +33,17 @@ FIRST_ID = 1 + len(SLOTS)  # 0 is padding, then each slot's own "unknown"
 
 def features(words: Sequence[str]) -> list[list[str]]:
     """Return the features of each word as strings, [words][slots]; "" if a word has no feature for a slot."""
+    words = [word if word.isascii() else unicodedata.normalize("NFC", word) for word in words]
     first = 1 if words and words[0] in OPENING else 0
     return [_word_features(word, first=i <= first) for i, word in enumerate(words)]
 
 
+def _plain(word: str) -> str:
+    return re.sub(r"[0-9]", "0", word.lower())
+
+
 def _word_features(word: str, *, first: bool) -> list[str]:
-    low = re.sub(r"[0-9]", "0", word.lower())
+    low = _plain(word)
     shape = re.sub(r"[0-9]", "d", re.sub(r"[a-z]", "x", re.sub(r"[A-Z]", "X", word)))
     case = ("first " if first else "") + ("upper" if word.isupper() else "title" if word[:1].isupper() else "lower")
     case += " digit" * any(c.isdigit() for c in word) + " dash" * ("-" in word[1:])
@@ -50,6 +56,20 @@ def _word_features(word: str, *, first: bool) -> list[str]:
 def encode_words(words: Sequence[str], encoder: Mapping[str, Any]) -> NDArray[np.int32]:
     """Return int32 [words, slots] for the words of a raw sentence; an unlisted feature becomes its slot's unknown."""
     return _look_up(features(words), encoder["ids"])
+
+
+def joined(words: Sequence[str], encoder: Mapping[str, Any]) -> list[str]:
+    """Join words that the model knows as one word with spaces inside, such as Việt Nam: the longest first."""
+    known = {name.removeprefix("word=") for name in encoder["ids"] if name.startswith("word=") and " " in name}
+    longest = max((name.count(" ") + 1 for name in known), default=1)
+    out: list[str] = []
+    at = 0
+    while at < len(words):
+        lengths = (n for n in range(longest, 1, -1) if _plain(" ".join(words[at : at + n])) in known)
+        taken = next(lengths, 1)
+        out.append(" ".join(words[at : at + taken]))
+        at += taken
+    return out
 
 
 def is_unknown(features: NDArray[np.int32]) -> NDArray[np.bool_]:

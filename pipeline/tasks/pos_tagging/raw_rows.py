@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import TEST, Encoded, unpack
 from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
+from pipeline.raw_input import as_sentence
 from pipeline.tasks.pos_tagging import prepare
 
 
@@ -24,17 +25,13 @@ def row_ids(encoded: Encoded, fold: int) -> Ids:
 
 
 def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any], rows: int) -> RawRows:
-    """Return at most `rows` test sentences, without those that have white space inside a word.
-
-    stored: int [test words], the predicted tag ids.
-    """
+    """Return at most `rows` test sentences. stored: int [test words], the predicted tag ids."""
     arrays, ids = encoded.arrays, {tag: i for i, tag in enumerate(encoded.encoder["tags"])}
     tests = np.flatnonzero(arrays["split"][0] == TEST)
     starts = np.cumsum([0, *np.diff(arrays["offsets"])[tests]])
     inputs, expected = [], []
     for i in spread(len(tests), rows):
         words = unpack(arrays, np.arange(arrays["offsets"][tests[i]], arrays["offsets"][tests[i] + 1]))
-        if " ".join(words).split() == words:
-            inputs.append(" ".join(words))
-            expected.append(stored[starts[i] : starts[i + 1]])
+        inputs.append(as_sentence(words))
+        expected.append(stored[starts[i] : starts[i + 1]])
     return RawRows(inputs, expected, lambda answer, _: np.array([ids[tag] for tag in answer["tags"]]))

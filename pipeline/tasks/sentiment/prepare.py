@@ -5,6 +5,7 @@ that the publisher made is used unchanged. Training texts that also occur in it 
 reviews of a film) form the validation part. See encoding.word_features for the features of a word.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from pipeline.evaluation.metric import EXACT
 TRAIN, VALIDATION, TEST = range(3)
 UNKNOWN_ID = 1
 FIRST_ID = 2
+SHOWN = 5
 
 
 def encode_texts(texts: Sequence[str], encoder: Mapping[str, Any]) -> list[NDArray[np.int32]]:
@@ -47,6 +49,7 @@ def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:
     tokens = tokenised(record.texts)
     chosen, labels, dropped = _chosen(record, tokens, row)
     split = _splits(labels, row, seed) if record.is_test is None else _published(record, chosen, labels, row, seed)
+    _check_parts(split, labels, record.label_names, row)
     numbered = bags(tokens, chosen, encoder)
     counts = _counts(numbered, split)
     kept = _vocabulary(numbered, counts, row.max_features)
@@ -107,9 +110,29 @@ def _distinct(keys: Mapping[int, bytes], labels: NDArray[np.int32]) -> tuple[NDA
 def _check_classes(labels: NDArray[np.int32], names: Sequence[str], row: SentimentData) -> None:
     counts = np.bincount(labels, minlength=len(names))
     need = max(row.folds, 5)
-    if counts.min() < need:
-        sizes = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
-        raise DataError(f"{row.source}: too few texts of a class ({sizes}); each needs at least {need}")
+    few = np.flatnonzero(counts < need)
+    if len(few):
+        sizes = ", ".join(f"{names[i]} {counts[i]}" for i in few[:SHOWN]) + (", …" if len(few) > SHOWN else "")
+        raise DataError(
+            f"{row.source}: too few different texts of {len(few)} of {len(names)} classes ({sizes}); each needs at "
+            f"least {need}"
+        )
+
+
+def _check_parts(split: NDArray[np.int8], labels: NDArray[np.int32], names: Sequence[str], row: SentimentData) -> None:
+    """Raise DataError if a training part lacks a class, or another part has less than two."""
+    for parts in split:
+        counts = [np.bincount(labels[parts == part], minlength=len(names)) for part in range(len(SPLITS))]
+        if not counts[TRAIN].all():
+            lacking = names[int(counts[TRAIN].argmin())]
+            raise DataError(f"{row.source}: no text of {lacking} is left to train on; lower `test` or `validation`")
+        for part, left in ((TEST, sum(counts)), (VALIDATION, counts[TRAIN] + counts[VALIDATION])):
+            if np.sum(counts[part] > 0) < 2:
+                enough = math.ceil(100 / int(np.min(left))) / 100
+                raise DataError(
+                    f"{row.source}: the {SPLITS[part]} part has {counts[part].sum()} of {len(labels)} texts, all of "
+                    f"one class; add texts, or write `{SPLITS[part]}: {enough:g}` in the row of `datasets`"
+                )
 
 
 def _splits(labels: NDArray[np.int32], row: SentimentData, seed: int) -> NDArray[np.int8]:

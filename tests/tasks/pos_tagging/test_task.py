@@ -7,7 +7,7 @@ from pipeline.config.schema.datasets import PosTaggingData
 from pipeline.encoding.records import SPLITS, TaggedSentences
 from pipeline.errors import DataError
 from pipeline.tasks.pos_tagging.baselines import baselines
-from pipeline.tasks.pos_tagging.prepare import FIRST_ID, SLOTS, encode, encode_words, features, fitted, in_split
+from pipeline.tasks.pos_tagging.prepare import FIRST_ID, SLOTS, encode, encode_words, features, fitted, in_split, joined
 from pipeline.tasks.pos_tagging.score import losses, score
 
 
@@ -122,3 +122,14 @@ def test_the_most_frequent_tag_by_hand() -> None:
     assert found.predictions[0].tolist() == [0, 0, 3, 0, 2]
     assert found.metrics["token_accuracy"] == pytest.approx(3 / 5)
     assert found.metrics["oov_accuracy"] == 0.0
+
+
+def test_known_words_with_spaces_are_joined_the_longest_first() -> None:
+    encoder = {"ids": {"word=việt nam": 1, "word=thành phố": 2, "word=thành phố 0": 3, "word=là": 4, "shape=x x": 5}}
+    words = ["Việt", "Nam", "là", "thành", "phố", "7", "x", "x"]
+    assert joined(words, encoder) == ["Việt Nam", "là", "thành phố 7", "x", "x"]
+    assert joined(["Nam", "Việt"], encoder) == ["Nam", "Việt"]
+
+
+def test_decomposed_letters_have_the_features_of_composed_ones() -> None:
+    assert features(["Cafe\u0301"]) == features(["Café"])
