@@ -38,7 +38,7 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     """
     if not isinstance(item, Mapping):
         raise DataError(
-            f"found {str(item)[:60]!r}; an input is an object, or {{}} to continue from the latest known values"
+            f"a forecast needs an object, or {{}} to continue from the latest known; found {str(item)[:60]!r}"
         )
     encoder, network = loaded.encoder, loaded.row
     past, first = _past(encoder, item)
