@@ -160,7 +160,7 @@ MISTAKES = {
         GOOD[GOOD.index("own: {}") : GOOD.index("experiments")],
         "own: {mine: {path: params.yaml, reader: own_series, time: null, value: 1, delimiter: ';'}}\n"
         "datasets: {alice: {source: mine, task: returns}}\n",
-        r"datasets\.alice\.task: found 'returns', but own\.mine is read by own_series, for forecasting or .*daily prices",
+        r"datasets\.alice\.task: found 'returns', but own\.mine is read by own_series, for forecasting or .*daily",
     ),
     "a free run of seasons": (
         "task: char_lm}",
