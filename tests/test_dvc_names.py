@@ -42,6 +42,7 @@ def _write(root: Path, names: "list[str]") -> None:
     (root / "params.yaml").write_text(text)
 
 
+@pytest.mark.long
 @pytest.mark.fault("command-in-name")
 def test_no_name_is_run_by_a_shell(new: Path) -> None:
     _write(new, COMMANDS)

@@ -16,6 +16,7 @@ from pipeline.encoding.dropped import Dropped
 
 Findings = Mapping[str, int]
 SPLITS = ("train", "validation", "test")
+LISTED = 20  # classes
 TEST = SPLITS.index("test")
 
 
@@ -134,6 +135,12 @@ class Encoded:
     encoder: Mapping[str, Any]
     examples: Mapping[str, int]
     summary: Mapping[str, Any]
+
+
+def listed(counts: NDArray[np.integer[Any]]) -> list[int]:
+    """Return which classes a page lists: all, or only the largest and the smallest if they are more than LISTED."""
+    every = range(len(counts)) if len(counts) <= LISTED else (int(counts.argmax()), int(counts.argmin()))
+    return list(every)
 
 
 def network_key(who: int | str, part: int | str) -> str:

@@ -1,6 +1,7 @@
 """`make repro`: all pipelines, from raw data to the pages, in few lines; DVC's own lines go into a log."""
 
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -67,7 +68,18 @@ def _failed(failure: Failure, log: Path) -> StageFailed:
 def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
+    killed = re.search(r"exited with (-\d+|1[2-5]\d)$", str(error))
+    if killed:
+        return (
+            f"{error}: {_signal(int(killed[1]))} ended it; Linux kills a process that needs more memory than there is"
+        )
     return message(error) or str(error) or type(error).__name__
+
+
+def _signal(code: int) -> str:
+    """The name of the signal in an exit code: minus its number, or as a shell says it."""
+    number = -code if code < 0 else code - 128
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def _stopped(message: str, code: int) -> StageFailed:

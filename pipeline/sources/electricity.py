@@ -19,7 +19,6 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +42,6 @@ SAMPLE_POINTS = 140 * 96
 OPTIMUM_STEPS = (1, 2, 3, *range(4, 97, 4))  # ahead, up to a day; the file stays small
 NUMBER = re.compile(rb"-?[0-9]+(?:,[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 LARGEST = 1e30  # kW
-# What np.load raises for a file that is not an array, or whose header is damaged.
-BROKEN = (ValueError, EOFError, OSError, SyntaxError, TypeError, KeyError, OverflowError, MemoryError, TokenError)
 FLOOR = 0.668091929449492
 QUANTUM = 0.534473543559594
 
@@ -138,7 +135,7 @@ def _from_array(path: Path) -> NDArray[np.float64]:
     try:
         # Memory-mapped, so that a header that declares more than the file holds fails instead of allocating memory.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except BROKEN as error:
+    except Exception as error:  # its header is read as Python, so that a damaged one raises nearly anything
         raise DataError(f"{path}: not a whole NumPy array, {path.stat().st_size:,} bytes ({error})") from error
     if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.ndim != 1 or not array.size:
         actual = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "an archive of arrays"

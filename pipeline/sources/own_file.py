@@ -78,9 +78,16 @@ def read_table(
         dropped.kind(MALFORMED, _about_malformed(text, row, len(names), total, quoting=quoting))
     dropped.check(total)
     wanted_cells = {key: [cells[i].strip() for cells in kept] for key, i in at.items()}
-    findings |= sorted_out.findings()
-    named = {key: names[i] for key, i in at.items()}
-    return Table(named, wanted_cells, sorted_out.lines, findings, dropped, total, names, kept[:2])
+    return Table(
+        {key: names[i] for key, i in at.items()},
+        wanted_cells,
+        sorted_out.lines,
+        findings | sorted_out.findings(),
+        sorted_out.dropped,
+        total,
+        names,
+        kept[:2],
+    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 
 import pytest
 from dvc.utils.serialize import parse_yaml
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.artifacts import Project
@@ -395,6 +395,7 @@ def changed(text: str, edits: Edits) -> bytes:
 
 @pytest.mark.fault("malformed-params")
 @pytest.mark.parametrize("file", ["params.yaml", "textbook/params.yaml"])
+@settings(max_examples=20)
 @given(edits=EDITS)
 def test_any_file_is_read_or_refused(file: str, edits: Edits, folder: Path) -> None:
     (folder / "textbook").mkdir(exist_ok=True)

@@ -207,6 +207,16 @@ def test_a_stopped_run_leaves_no_locks_and_goes_on_later(number: int, fresh: Pro
     assert fresh.changed() == set()
 
 
+@pytest.mark.fault("killed-by-the-system")
+@pytest.mark.parametrize("number", [9, 6])
+def test_a_stage_that_a_signal_ends_says_which_and_why(number: int, fresh: Project) -> None:
+    fresh.write("dvc.yaml", STAGES.replace("cat train-a.txt", f"kill -{number} $$; cat train-a.txt"))
+    _, err = fresh.repro(code=255)
+    name = {9: "SIGKILL", 6: "SIGABRT"}[number]
+    assert re.search(rf"exited with -{number}: {name} ended it; Linux kills a process that needs more memory", err)
+    assert "Traceback" not in err
+
+
 def test_an_invalid_file_is_reported_without_a_traceback(fresh: Project) -> None:
     fresh.write("dvc.yaml", STAGES.replace("        - src.txt", "        - [src.txt"))
     _, err = fresh.repro(code=2)

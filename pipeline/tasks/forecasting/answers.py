@@ -13,11 +13,24 @@ from pipeline.encoding.series_features import lookback
 from pipeline.encoding.series_times import has_clock, step_at, time_of_step
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.raw_input import MAX_STEPS, NO_VALUES, Answer, number, warned
+from pipeline.raw_input import (
+    MAX_FORECAST,
+    MAX_STEPS,
+    NO_VALUES,
+    Answer,
+    bounded,
+    known_keys,
+    number,
+    numbers,
+    shown,
+    warned,
+)
 from pipeline.tasks.forecasting.score import widths
 
 TOO_LARGE = 1e30  # the network computes in float32
 ENDS = ("values", "lower", "upper")
+NEEDED = 'a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to continue from the latest known'
+KEYS = ("values", "start", "covariates")
 FAR = 10.0  # standard deviations from the mean of the training part
 
 
@@ -37,13 +50,13 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     answer's `held` lists both. Raises DataError for input that the model cannot use.
     """
     if not isinstance(item, Mapping):
-        raise DataError(
-            f"a forecast needs an object, or {{}} to continue from the latest known; found {str(item)[:60]!r}"
-        )
+        raise DataError(NEEDED)
     encoder, network = loaded.encoder, loaded.row
     past, first = _past(encoder, item)
     if item and "extras" in item:
         raise DataError("extras: is now called covariates")
+    if item:
+        known_keys(item, KEYS)
     covariates, held = _with_covariates(encoder, item, len(past), len(past) + steps)
     values, half = _ahead(loaded.model, network, encoder, past, first, steps, covariates), widths(encoder, steps)
     answer = {
@@ -99,9 +112,11 @@ def _with_covariates(
 ) -> tuple[NDArray[np.float64] | None, dict[str, float]]:
     """Return float64 [length, covariates] of past and future steps or None, and {name: last value} of the held ones."""
     if not encoder.get("covariates"):
+        if item and item.get("covariates"):
+            raise DataError("covariates: the model has none; leave them out")
         return None, {}
     latest = np.array(encoder["latest"]["covariates"])
-    given = _given_covariates(encoder, item.get("covariates") or {}, past, length) if item else {}
+    given = _given_covariates(encoder, item.get("covariates", {}), past, length) if item else {}
     columns, held = [], {}
     for i, extra in enumerate(encoder["covariates"]):
         column = given.get(extra["name"], latest[-1:, i] if item else latest[:, i])[:length]
@@ -114,13 +129,10 @@ def _with_covariates(
 def _given_covariates(encoder: Mapping[str, Any], given: Any, past: int, length: int) -> dict[str, NDArray[np.float64]]:
     known = [extra["name"] for extra in encoder["covariates"]]
     if not isinstance(given, Mapping) or not set(given) <= set(known):
-        raise DataError(f"covariates: found {str(given)[:60]!r}; expected {{name: [numbers]}} of {', '.join(known)}")
+        raise DataError(f"covariates: found {shown(given)}; expected {{name: [numbers]}} of {', '.join(known)}")
     columns = {}
-    for name, numbers in given.items():
-        try:
-            column = np.array(numbers, np.float64)
-        except (TypeError, ValueError):
-            column = np.array(np.nan)
+    for name, value in given.items():
+        column = numbers(value, f"covariates: {name!r} needs a list of numbers, found {shown(value)}")
         if column.ndim != 1 or not past <= len(column) <= length or not (np.abs(column) < TOO_LARGE).all():
             raise DataError(
                 f"covariates: {name!r} needs {past} numbers in a row, one for each value, and at most "
@@ -134,13 +146,9 @@ def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], i
     latest = encoder["latest"]
     if not item:
         return np.array(latest["values"]), latest["first"]
-    try:
-        values = np.array(item["values"], np.float64)
-    except (TypeError, KeyError, ValueError):
-        raise DataError(
-            'a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to continue from the latest'
-            " known"
-        ) from None
+    if "values" not in item:
+        raise DataError(NEEDED)
+    values = numbers(item["values"], NEEDED)
     if values.ndim != 1 or len(values) <= lookback(encoder) or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(
             f"values: found numbers of shape {list(values.shape)}; more than {lookback(encoder)} are needed, in one "
@@ -169,6 +177,7 @@ def _time(encoder: Mapping[str, Any], text: Any) -> np.datetime64:
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """Forecast the next steps of each series: {values, start, covariates} → {values, lower, upper, level, …}."""
     steps = int(number(options, "steps", 96, 1, MAX_STEPS))
+    bounded(len(inputs) * steps, MAX_FORECAST, "steps to forecast")
     return [forecast(loaded, item, steps) for item in inputs]
 
 

@@ -9,7 +9,7 @@ from pipeline.encoding.records import Encoded, Series
 from pipeline.tasks.forecasting.prepare import targets
 from pipeline.tasks.forecasting.task import TASK
 from tests.tasks.case import Case, Trained
-from tests.tasks.odd import NO_OBJECT, NO_SERIES, NUMBERS, answered, refused
+from tests.tasks.odd import NO_SERIES, NUMBERS, answered, refused
 
 NO_TIMES = (
     "yesterday", "now", "today", "NaT", "2024", "2024-01", "", None, 5, [], "0000-00-00", "99999-01-01",
@@ -51,7 +51,6 @@ CASE = Case(
     truth=truth,
     odd=(
         *NO_SERIES,
-        *NO_OBJECT,
         *answered({"values": NUMBERS}, {"values": list(map(float, range(20_000)))}),
         *refused(
             r"^values: found numbers of shape .*; more than \d+ are needed, in one row, all finite and below 1e\+30$",

@@ -8,7 +8,7 @@ from pipeline.encoding.records import Encoded
 from pipeline.tasks.returns.prepare import COLUMNS, days
 from pipeline.tasks.returns.task import TASK
 from tests.tasks.case import Case, Trained
-from tests.tasks.odd import DAYS, NO_OBJECT, NO_SERIES, NUMBERS, answered, refused
+from tests.tasks.odd import DAYS, NO_SERIES, NUMBERS, answered, refused
 from tests.tasks.records import daily_prices
 
 
@@ -32,7 +32,6 @@ CASE = Case(
     truth=truth,
     odd=(
         *NO_SERIES,
-        *NO_OBJECT,
         *answered(DAYS),
         *refused(
             "^a forecast needs lists of numbers called values, high, low, volume, or {} to continue from the latest",

@@ -8,7 +8,7 @@ from pipeline.encoding.records import Encoded
 from pipeline.tasks.textbook.scaled_windows.prepare import targets
 from pipeline.tasks.textbook.scaled_windows.task import TASK
 from tests.tasks.case import Case, Trained
-from tests.tasks.odd import NO_OBJECT, NO_SERIES, NUMBERS, answered, refused
+from tests.tasks.odd import NO_SERIES, NUMBERS, answered, refused
 from tests.tasks.records import daily_prices
 
 
@@ -30,7 +30,6 @@ CASE = Case(
     truth=truth,
     odd=(
         *NO_SERIES,
-        *NO_OBJECT,
         *answered({"values": NUMBERS}, {"values": NUMBERS, "start": "yesterday"}, {"values": [0.0] * 6}),
         *refused(
             r"^values: found numbers of shape .*; \d+ or more are needed, in one row, all finite and below 1e\+30$",
