@@ -44,7 +44,7 @@ class Dropped:
         """
         self.counts[finding] += count
         shown = self._places.setdefault(finding, {})
-        if len(shown) < SHOWN:
+        if count and len(shown) < SHOWN:
             shown[f"{_place(line, count)}: {what}"] = count
 
     def check(self, total: int) -> dict[str, int]:
