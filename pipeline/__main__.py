@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import importlib
+import os
+import re
+import signal
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import DataError, UserError
+from pipeline.errors.boundary import guarded
 from pipeline.handover import hand_over
+from pipeline.serving import ask
 
 if TYPE_CHECKING:
     from pipeline.artifacts import Project
@@ -32,21 +34,34 @@ STAGES = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return 0, or an error's exit code after printing its message."""
+    command = sys.argv[1:] if argv is None else argv
+    return guarded(lambda: _run(command), command)
+
+
+def _run(command: list[str]) -> None:
     from pipeline.artifacts import here
 
-    arguments = _parser().parse_args(argv)
-    try:
-        if arguments.command in STAGES:
-            module, function, _, _ = STAGES[arguments.command]
-            name = [arguments.name] if "name" in arguments else []
-            getattr(importlib.import_module(module), function)(here(), *name)
-        else:
-            run, _ = COMMANDS[arguments.command]
-            run(here(), arguments)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.code
-    return 0
+    arguments = _parser().parse_args(command)
+    if arguments.command in STAGES:
+        from pipeline.stages import run_stage
+
+        module, function, _, _ = STAGES[arguments.command]
+        name = [arguments.name] if getattr(arguments, "name", None) else []
+        run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
+    else:
+        run, _ = COMMANDS[arguments.command]
+        run(here(), arguments)
+
+
+def _handed_over() -> int:
+    """Run the command in the warm process if it can, and else in this one."""
+    ended = hand_over(sys.argv[1:])
+    return main() if ended is None else ended
+
+
+def _running(module: str) -> Callable[[Project, argparse.Namespace], None]:
+    """A command that takes no argument: run() of the module, which is imported then."""
+    return lambda project, _: importlib.import_module(module).run(project)
 
 
 def _prune(project: Project, arguments: argparse.Namespace) -> None:
@@ -56,15 +71,17 @@ def _prune(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.tracking.delivery import sync
+    from pipeline.tracking.delivery import COMMAND_SECONDS, sync
+    from pipeline.tracking.live import mark_killed
 
-    print(f"{sync(project)} journals sent to MLflow")
+    mark_killed(project)
+    print(f"{sync(project, COMMAND_SECONDS)} journals sent to MLflow")
 
 
-def _repro(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.reproduce import repro
+def _watch(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.tracking.watch import watch
 
-    repro.run(project)
+    watch(project)
 
 
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
@@ -93,6 +110,12 @@ def _skew(project: Project, arguments: argparse.Namespace) -> None:
     print(check(project, arguments.experiment, arguments.model, arguments.url, arguments.rows))
 
 
+def _serve(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.serving.launch import serve
+
+    serve(project, arguments.model, arguments.host, arguments.port)
+
+
 def _trace(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.tracking.trace import trace
 
@@ -118,11 +141,10 @@ def _rollback(project: Project, arguments: argparse.Namespace) -> None:
 def _champions(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.promotion.promote import champions
     from pipeline.promotion.retrain import CHAMPION_COLUMNS, champion_row
+    from pipeline.reproduce.closing import aligned
 
     rows = [list(CHAMPION_COLUMNS), *(champion_row(*row) for row in champions(project))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print("\n".join(aligned(rows)))
 
 
 def _retrain(project: Project, arguments: argparse.Namespace) -> None:
@@ -134,101 +156,50 @@ def _retrain(project: Project, arguments: argparse.Namespace) -> None:
     retrain(project, parameters(project), arguments.experiment, settings, arguments.base)
 
 
-def _predict(project: Project, arguments: argparse.Namespace) -> None:
-    for answer in _answers(project, arguments, arguments.text, {}):
-        print(f"{answer['label']}  {answer['probability']:.3f}")
-
-
-def _tag(project: Project, arguments: argparse.Namespace) -> None:
-    for answer in _answers(project, arguments, arguments.text, {}):
-        print(" ".join(f"{word}/{tag}" for word, tag in zip(answer["words"], answer["tags"], strict=True)))
-
-
-def _generate(project: Project, arguments: argparse.Namespace) -> None:
-    options = {name: getattr(arguments, name) for name in ("length", "temperature", "top_p", "seed")}
-    if arguments.score:
-        for answer in _answers(project, arguments, [arguments.prompt], {"score": True}):
-            print(f"{answer['bits_per_char']:.4f} bits per character, perplexity {answer['perplexity']:.3f}")
-        return
-    for answer in _answers(project, arguments, [arguments.prompt], options):
-        print(arguments.prompt + answer["text"])
-
-
-def _forecast(project: Project, arguments: argparse.Namespace) -> None:
-    for answer in _answers(project, arguments, [{}], {} if arguments.steps is None else {"steps": arguments.steps}):
-        ends = f", value and {answer['level']:.0%} interval" if "level" in answer else ""
-        print(f"# {answer['unit']}" + (f", from {answer['start']}" if answer.get("start") else "") + ends)
-        for name, value in answer.get("held", {}).items():
-            print(f"# {name} is held at its last value, {value:.6g}")
-        columns = [answer[name] for name in ("values", "lower", "upper") if name in answer]
-        for row in zip(*columns, strict=True):
-            print("  ".join(f"{value:.6g}" for value in row))
-
-
-def _classify(project: Project, arguments: argparse.Namespace) -> None:
-    pictures = [base64.b64encode(_bytes(Path(path))).decode() for path in arguments.picture]
-    for path, answer in zip(arguments.picture, _answers(project, arguments, pictures, {}), strict=True):
-        print(f"{path}: {answer['label']}  {answer['probability']:.3f}")
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; give the path of a PNG or JPEG file") from None
-
-
-def _answers(
-    project: Project, arguments: argparse.Namespace, inputs: list[Any], options: dict[str, Any]
-) -> list[dict[str, Any]]:
-    from pipeline.serving.served import Served
-
-    folder = project.model(arguments.experiment) / "model"
-    if not folder.is_dir():
-        trained = sorted(path.name for path in project.model("x").parent.glob("*") if path.is_dir())
-        known = ", ".join(trained) or "none; run `dvc repro` to train them"
-        raise DataError(f"{arguments.experiment}: no trained model in {folder}; trained: {known}")
-    served = Served(folder)
-    if served.task.command != arguments.command:
-        raise DataError(
-            f"{arguments.experiment} does {served.task.title}; ask it with `python -m pipeline {served.task.command}`"
-        )
-    answers = served.answer(inputs, options)
-    for answer in answers:
-        if "warning" in answer:
-            print(f"warning: {answer['warning']}", file=sys.stderr)
-    return answers
-
-
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
-    "repro": (_repro, "run all stages that are new or changed; make repro"),
+    "repro": (_running("pipeline.reproduce.repro"), "run all stages that are new or changed; make repro"),
+    "verify": (
+        _running("pipeline.stages.verify"),
+        "hash all data, models and DVC's cache again, and say how to repair what is damaged",
+    ),
     "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
+    "watch": (_watch, "show the trainings that run now: epoch, losses, time left"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
     "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
+    "serve": (_serve, "serve a model over HTTP, from this folder or from MLflow"),
     "trace": (_trace, "show which commit, parameters and data made a file, run or model, and how to reproduce it"),
     "promote": (_promote, "make trained models champions if the gate finds them better"),
     "rollback": (_rollback, "restore the previous champion of a model"),
     "champions": (_champions, "list the champions"),
     "retrain": (_retrain, "pull, reproduce what changed, push, run the gate, and write reports/retrain.md"),
-    "predict": (_predict, "use a model: classify texts"),
-    "tag": (_tag, "use a model: tag each word with its part of speech"),
-    "classify": (_classify, "use a model: classify pictures"),
-    "generate": (_generate, "use a model: continue a prompt"),
-    "forecast": (_forecast, "use a model: forecast the next values, with intervals"),
+    "predict": (ask.predict, "use a model: classify texts"),
+    "tag": (ask.tag, "use a model: tag each word with its part of speech"),
+    "classify": (ask.classify, "use a model: classify pictures"),
+    "generate": (ask.generate, "use a model: continue a prompt"),
+    "forecast": (ask.forecast, "use a model: forecast the next values, with intervals"),
 }
+
+
+class _Command(argparse.ArgumentParser):
+    """Reads its arguments as text; those that name files say `type=str`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.register("type", None, ask.text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=_Command)
     for name, (_, _, what, text) in STAGES.items():
         stage = commands.add_parser(
             name, help=text if name == "check" else f"stage: {text}", description=_sentence(text)
         )
         if what:
-            stage.add_argument("name", help=f"name of {what} in params.yaml")
+            row = _row_of_dvc(name)
+            stage.add_argument("name", nargs=row and "?", default=row, help=f"name of {what} in params.yaml")
         elif name == "index":
             stage.add_argument("name", nargs="?", choices=["textbook"], help="the page of textbook/params.yaml")
     parsers = {
@@ -238,6 +209,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_promotion(parsers)
     _add_models(parsers)
     return parser
+
+
+def _row_of_dvc(stage: str) -> str | None:
+    """The row for which DVC runs the stage: commands in dvc.yaml have no name, since a shell runs what is in it."""
+    found = re.fullmatch(rf"(?:[^@]*:)?{stage}@(.*)", os.environ.get("DVC_STAGE", ""), re.DOTALL)
+    return found[1] if found else None
 
 
 def _sentence(text: str) -> str:
@@ -250,18 +227,25 @@ def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     one.add_argument("source", nargs="*", help="sources to check (default: all)")
     one.add_argument("--accept", action="store_true", help="update the pins in params.yaml to the files offered now")
     one = parsers["skew"]
-    one.add_argument("experiment", help="a trained experiment; its model answers unless --model or --url is given")
+    answers = "a trained experiment; its model answers unless --model or --url is given"
+    one.add_argument("experiment", type=ask.name, help=answers)
     one.add_argument("--model", help="an MLflow model: its folder, or a URI such as models:/name/3")
-    one.add_argument("--url", help="address of `mlflow models serve`, such as http://127.0.0.1:5001")
+    one.add_argument("--url", help="address of a served model, such as http://127.0.0.1:5001")
     one.add_argument("--rows", type=int, default=50, help="maximum number of test rows (default: 50)")
-    parsers["trace"].add_argument("what", help="a path, an MLflow run id, or models:/<name>@champion")
+    one = parsers["serve"]
+    one.add_argument(
+        "model", type=str, help="a trained experiment, or an MLflow model: its folder, or models:/<name>@champion"
+    )
+    one.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
+    one.add_argument("--port", type=int, default=5001, help="port (default: 5001)")
+    parsers["trace"].add_argument("what", type=str, help="a path, an MLflow run id, or models:/<name>@champion")
 
 
 def _add_promotion(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     from pipeline.config.schema.values import EDITIONS
 
     parsers["promote"].add_argument("experiment", nargs="+", help="trained experiments")
-    parsers["rollback"].add_argument("model", help="a registered model, such as umich-sentiment")
+    parsers["rollback"].add_argument("model", type=ask.name, help="a registered model, such as umich-sentiment")
     one = parsers["retrain"]
     one.add_argument("experiment", nargs="*", help="experiments to reproduce and judge (default: all)")
     one.add_argument("--cell", help="cell of every experiment")
@@ -271,10 +255,10 @@ def _add_promotion(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 def _add_models(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     for name in ("predict", "tag", "classify", "generate", "forecast"):
-        parsers[name].add_argument("experiment", help="a trained experiment")
+        parsers[name].add_argument("experiment", type=ask.name, help="a trained experiment")
     parsers["predict"].add_argument("text", nargs="+", help="texts to classify")
     parsers["tag"].add_argument("text", nargs="+", help="sentences, with spaces between words and punctuation")
-    parsers["classify"].add_argument("picture", nargs="+", help="PNG or JPEG files")
+    parsers["classify"].add_argument("picture", type=str, nargs="+", help="PNG or JPEG files")
     one = parsers["generate"]
     one.add_argument("--prompt", default="", help="text to continue (default: none)")
     one.add_argument("--length", type=int, default=300, help="number of characters (default: 300)")
@@ -289,5 +273,6 @@ def _add_models(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 if __name__ == "__main__":
-    ended = hand_over(sys.argv[1:])
-    sys.exit(main() if ended is None else ended)
+    exit_code = guarded(_handed_over, sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while Python ends needs no traceback
+    sys.exit(exit_code)

@@ -1,16 +1,18 @@
 """Every path of the project, and every load and save.
 
-No half-written file or folder is ever visible: each is written under a temporary name, synced, and then renamed.
+No half-written file or folder is ever visible: each is written under a temporary name, synced, and then renamed. The
+writer holds a lock on it, by which others see that it lives.
 """
 
 import contextlib
+import fcntl
 import io
 import json
 import os
+import re
 import shutil
 import uuid
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,11 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
 from pipeline.errors import DataError
+from pipeline.integrity import checksums, claims
 
 Arrays = Mapping[str, NDArray[Any]]
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.old)?\.tmp")
+OUTPUTS = ("data/*", "data/*/*", "reports", "reports/*", "reports/*/*")  # folders that hold outputs
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,14 @@ class Project:
 
     def model(self, experiment: str) -> Path:
         return self.root / "data" / "models" / experiment
+
+    def previous(self, experiment: str) -> Path:
+        """Return the copy of the last good model, which stays when DVC deletes the outputs of a stage to rerun it."""
+        return self.home / "data" / "previous" / experiment
+
+    def checkpoints(self, experiment: str) -> Path:
+        """Return the folder from which an interrupted training goes on."""
+        return self.home / "data" / "checkpoints" / experiment
 
     def metrics(self, dataset: str, experiment: str) -> Path:
         return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"
@@ -107,35 +120,120 @@ def here() -> Project:
 
 
 @contextlib.contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder that replaces `target` if the block succeeds, and is deleted if it fails."""
+def new_folder(target: Path, *, listed: bool = False) -> Iterator[Path]:
+    """Give an empty folder that replaces `target` if the block succeeds, and is deleted if it fails.
+
+    listed: add the list of checksums, with which the stages that read the folder compare it. Raises UserError if
+    another process has taken the place of this one meanwhile.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-    fresh.mkdir()
-    try:
-        yield fresh
+    with _temporary(target, Path.mkdir) as fresh:
+        with _naming(target):
+            yield fresh
+            if listed:
+                save_text(fresh / checksums.LIST, checksums.listed(fresh, target))
         for path in fresh.rglob("*"):
             if path.is_file():
                 _sync(path)
+        claims.refuse_if_lost()
         old = fresh.with_suffix(".old.tmp")
         if target.exists():
             target.rename(old)  # deleting it takes time; nobody may see a part of it
         fresh.rename(target)
         shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def change_json(folder: Path, name: str, value: Any) -> None:
+    """Replace a JSON file of a folder with a list of checksums, and the list with it: both at once, or none."""
+
+    def link(source: str, target: str) -> None:
+        try:
+            os.link(source, target)
+        except OSError:  # a file system without links
+            shutil.copyfile(source, target)
+
+    with new_folder(folder, listed=True) as fresh:
+        shutil.copytree(folder, fresh, copy_function=link, dirs_exist_ok=True)
+        save_json(fresh / name, value)
+        (fresh / checksums.LIST).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the path in an error of the operating system that names none, as those of writing to a full disk do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def save_bytes(path: Path, content: bytes) -> None:
     """Write a file, and the folders that it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        fresh.write_bytes(content)
-        _sync(fresh)
+    with _temporary(path, Path.touch) as fresh:
+        with _naming(path):
+            fresh.write_bytes(content)
+            _sync(fresh)
+        claims.refuse_if_lost()
         fresh.replace(path)
+
+
+@contextlib.contextmanager
+def _temporary(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
+    """Create a file or folder next to `target` and hold a lock on it; delete it at the end if it is still there."""
+    fresh, lock = _created(target, create)
+    try:
+        yield fresh
     finally:
-        fresh.unlink(missing_ok=True)
+        _delete(fresh)
+        if lock is not None:
+            os.close(lock)
+
+
+def _created(target: Path, create: Callable[[Path], None]) -> tuple[Path, int | None]:
+    """Create the temporary file or folder, and lock it; None if the file system has no locks."""
+    while True:
+        fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+        create(fresh)
+        try:
+            lock = _locked(fresh)
+        except (BlockingIOError, FileNotFoundError):  # swept before it was locked
+            continue
+        except OSError:
+            return fresh, None
+        if fresh.exists():
+            return fresh, lock
+        os.close(lock)
+
+
+def _locked(path: Path) -> int:
+    """Open the file or folder, and lock it until it is closed or the process ends; OSError if another has it."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def sweep(root: Path) -> None:
+    """Delete the temporary files and folders in the project's folders of outputs whose writer was killed."""
+    for path in (path for folder in OUTPUTS for path in root.glob(f"{folder}/.*.tmp")):
+        if TEMPORARY.fullmatch(path.name):
+            with contextlib.suppress(OSError):  # its writer lives
+                lock = _locked(path)
+                _delete(path)
+                os.close(lock)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def save_text(path: Path, text: str) -> None:
@@ -154,7 +252,7 @@ def load_json(path: Path) -> Any:
     except FileNotFoundError:
         raise DataError(f"{path}: not found; run `dvc repro` to make it") from None
     except ValueError as error:
-        raise DataError(f"{path}: not a complete JSON file ({error}); run `dvc checkout` to restore it") from None
+        raise DataError(f"{path}: not a complete JSON file ({error}); {checksums.REPAIR}") from None
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
@@ -171,8 +269,8 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise DataError(f"{path}: not found; run `dvc repro` to make it") from None
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a complete .npz file ({error}); run `dvc checkout` to restore it") from None
+    except Exception as error:  # an array's header is read as Python, so that a damaged one raises nearly anything
+        raise DataError(f"{path}: not a complete .npz file ({error}); {checksums.REPAIR}") from None
 
 
 def save_encoded(folder: Path, encoded: Encoded) -> None:
@@ -186,7 +284,7 @@ def load_encoded(folder: Path) -> Encoded:
     """Load a prepared data set. Raises DataError if a file is missing or damaged."""
     summary = load_json(folder / "summary.json")
     if not isinstance(summary, dict) or "examples" not in summary:
-        raise DataError(f"{folder / 'summary.json'}: the key `examples` is missing; run `dvc checkout` to restore it")
+        raise DataError(f"{folder / 'summary.json'}: the key `examples` is missing; {checksums.REPAIR}")
     examples = summary.pop("examples")
     return Encoded(load_arrays(folder / "arrays.npz"), load_json(folder / "encoder.json"), examples, summary)
 

@@ -3,6 +3,7 @@
 The modules of this project are not among its imports, so a clone runs its own.
 """
 
+import contextlib
 import multiprocessing
 import os
 import runpy
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+
+import psutil
 
 PRELOADED = [
     "keras", "matplotlib.figure", "mlflow", "mlflow.pyfunc", "nltk.tokenize", "numpy", "pandas", "pydantic", "pytest",
@@ -36,7 +39,11 @@ def run_module(
         process.start()
         process.join(timeout)
         if process.exitcode is None:
+            children = psutil.Process(process.pid).children(recursive=True)
             process.kill()
+            for child in children:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
             process.join()
         out, err = (file.read_text(encoding="utf-8", errors="replace") for file in files)
         return subprocess.CompletedProcess(command, process.exitcode or 0, out, err)

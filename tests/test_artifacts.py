@@ -1,6 +1,9 @@
 """Files appear whole or not at all, equal content gives equal bytes, and what cannot be read is named with its cure."""
 
 import json
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Project, new_folder, save_arrays, save_bytes, save_json
 from pipeline.encoding.records import Encoded
 from pipeline.errors import DataError
+from pipeline.sources import electricity
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -94,6 +98,37 @@ def test_temporary_names_are_those_that_git_and_dvc_ignore(tmp_path: Path) -> No
         assert ".*.tmp" in (Path(__file__).parents[1] / name).read_text(encoding="utf-8").splitlines()
 
 
+WRITER = """
+import sys
+from pathlib import Path
+from pipeline import artifacts
+with artifacts.new_folder(Path(sys.argv[1])) as fresh, artifacts._temporary(Path(sys.argv[2]), Path.touch):
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.fault("killed-writer")
+def test_what_a_killed_process_left_half_written_is_deleted_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    targets = [tmp_path / "data" / "models" / "x", tmp_path / "reports" / "metrics" / "d" / "x.json"]
+    targets[1].parent.mkdir(parents=True)
+    command = [sys.executable, "-c", WRITER, *map(str, targets)]
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "writing\n"
+        (tmp_path / "data" / "models" / ".mine.tmp").mkdir()
+        writing = sorted(path for path in tmp_path.rglob(".*.????????.tmp"))
+        assert len(writing) == 2
+        artifacts.sweep(tmp_path)
+        assert all(path.exists() for path in writing)
+        writer.kill()
+        writer.wait()
+        artifacts.sweep(tmp_path)
+    assert not any(path.exists() for path in writing)
+    assert (tmp_path / "data" / "models" / ".mine.tmp").exists()  # nothing of ours has such a name
+
+
 def test_equal_arrays_give_equal_bytes_in_whatever_order(tmp_path: Path) -> None:
     arrays = {"b": np.arange(5, dtype=np.int16), "a": np.eye(3), "text": np.array(["ä", "b"])}
     save_arrays(tmp_path / "one.npz", arrays)
@@ -163,8 +198,50 @@ def test_damaged_arrays_are_named_with_the_cure(how: str, tmp_path: Path) -> Non
     path = tmp_path / "arrays.npz"
     save_arrays(path, {"a": np.arange(1000), "b": np.ones(10)})
     damage(path, how)
-    with pytest.raises(DataError, match=r"arrays\.npz: not a complete \.npz file .*; run `dvc checkout` to restore it"):
+    with pytest.raises(DataError, match=r"arrays\.npz: not a complete \.npz file .*; `python -m pipeline verify`"):
         artifacts.load_arrays(path)
+
+
+HEADERS = {
+    "a huge shape": b"{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999999,), }",
+    "a negative shape": b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }",
+    "a truth value": b"{'descr': '<f8', 'fortran_order': False, 'shape': (True,), }",
+    "an open bracket": b"(" * 500,
+    "no Python": b"{'descr': '<f8' 'shape'",
+    "a list as key": b"{[]: 1}",
+    "deep": b"-" * 9000 + b"1",
+    "objects": b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+}
+
+
+@pytest.mark.fault("bad-array")
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_damaged_header_of_an_array_is_named(header: str, tmp_path: Path) -> None:
+    content = HEADERS[header] + b"\n"
+    array = b"\x93NUMPY\x02\x00" + len(content).to_bytes(4, "little") + content + bytes(160)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("a.npy", array)
+    with pytest.raises(DataError, match=r"a\.npz: not a complete \.npz file"):
+        artifacts.load_arrays(tmp_path / "a.npz")
+    (tmp_path / "LD_250.npy").write_bytes(array)
+    with pytest.raises(DataError, match=r"LD_250\.npy: (not a whole NumPy array|found )"):
+        electricity.read(tmp_path)
+
+
+@pytest.mark.fault("bad-array")
+def test_any_byte_of_an_array_file_may_be_wrong(tmp_path: Path) -> None:
+    path, array = tmp_path / "a.npz", np.arange(5)
+    save_arrays(path, {"a": array})
+    whole = path.read_bytes()
+    refused = 0
+    for i in range(len(whole)):
+        for byte in {99, whole[i] ^ 0x80} - {whole[i]}:
+            path.write_bytes(whole[:i] + bytes([byte]) + whole[i + 1 :])
+            try:
+                assert all(np.array_equal(stored, array) for stored in artifacts.load_arrays(path).values())
+            except DataError:
+                refused += 1
+    assert refused > len(whole)
 
 
 def test_one_array_instead_of_several_is_named(tmp_path: Path) -> None:
@@ -179,7 +256,7 @@ def test_damaged_json_is_named_with_the_cure(how: str, tmp_path: Path) -> None:
     path = tmp_path / "fit.json"
     save_json(path, {"a": 1, "b": 2})
     damage(path, how)
-    with pytest.raises(DataError, match=r"fit\.json: not a complete JSON file .*; run `dvc checkout` to restore it"):
+    with pytest.raises(DataError, match=r"fit\.json: not a complete JSON file .*; `python -m pipeline verify`"):
         artifacts.load_json(path)
 
 
@@ -192,7 +269,7 @@ def test_what_is_missing_is_named_with_the_cure(load: Any, tmp_path: Path) -> No
 def test_a_summary_without_its_parts_is_named(tmp_path: Path) -> None:
     artifacts.save_encoded(tmp_path, Encoded({"x": np.arange(3)}, {}, {"train": 3}, {}))
     (tmp_path / "summary.json").write_text("{}")
-    with pytest.raises(DataError, match=r"summary\.json: .*`dvc checkout` to restore it"):
+    with pytest.raises(DataError, match=r"summary\.json: .*`python -m pipeline verify` finds"):
         artifacts.load_encoded(tmp_path)
 
 

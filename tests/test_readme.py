@@ -101,3 +101,18 @@ def test_every_file_that_is_linked_exists() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert "docs/results.md" in links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def _blocks() -> list[str]:
+    """The indented blocks of all pages, and what `make ui` runs."""
+    pages = [path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]]
+    ui = subprocess.run(["make", "-n", "ui"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    return [*(block for page in pages for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE)), ui]
+
+
+def test_whatever_starts_mlflow_runs_no_pickles() -> None:
+    starts = [block for block in _blocks() if re.search(r"bin/mlflow (?:ui|models)|mlflow\.pyfunc\.load_model", block)]
+    assert len(starts) >= 3  # README, docs/serving.md, make ui
+    for block in starts:
+        before, _, _ = re.split(r"(bin/mlflow (?:ui|models)|mlflow\.pyfunc\.load_model)", block, maxsplit=1)
+        assert "MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false" in before, block

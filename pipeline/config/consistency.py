@@ -1,12 +1,13 @@
 """Checks between the rows of params.yaml: each row may be right, and contradict another."""
 
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import renamed
 from pipeline.config.files import MAIN, TEXTBOOK
-from pipeline.config.messages import Mistake
+from pipeline.config.messages import Mistake, shown
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
 from pipeline.config.schema.params import Params
@@ -15,6 +16,7 @@ from pipeline.config.schema.sources import DELIMITERS, OwnTable
 STREAMS = ("char_lm", "forecasting", "scaled_windows")  # the tasks whose batches follow each other
 FORECASTS = ("char_lm", "char_windows", "forecasting")
 Key = tuple[str, str]
+WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 FOLDERS = ("curves", "decisions", "metrics", "plots", "scores", "sections", "textbook")  # of reports
 
 
@@ -23,6 +25,9 @@ def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iter
 
     readers: the known values of `sources.*.reader`.
     """
+    for table in ("sources", "own", "datasets", "experiments"):
+        for name in WINDOWS.intersection(getattr(params, table)):
+            yield Mistake((table, name), "Windows can have no file of that name; choose another")
     for name, source in params.sources.items():
         if source.reader not in readers:
             yield Mistake(("sources", name, "reader"), _known(source.reader, readers))
@@ -34,7 +39,7 @@ def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iter
 
 
 def _known(value: Any, known: Collection[str]) -> str:
-    return f"found {value!r}; known: {', '.join(sorted(known))}"
+    return f"found {shown(value)}; known: {', '.join(sorted(known))}"
 
 
 def _usable(table: str, names: Collection[str], key: Key, params: Params) -> list[str]:
@@ -48,10 +53,10 @@ def _of_own(params: Params, root: Path) -> Iterator[Mistake]:
         key = ("own", name)
         if name in params.sources:
             yield Mistake(key, f"the name is taken by sources.{name}; choose another")
-        if not (root / own.path).is_file():
-            yield Mistake((*key, "path"), f"no file {own.path!r}; the path is relative to the project's folder")
+        if not os.path.isfile(root / own.path):  # Path.is_file() raises OSError for a name that is too long
+            yield Mistake((*key, "path"), f"no file {shown(own.path)}; the path is relative to the project's folder")
         if isinstance(own, OwnTable) and own.separator is None:
-            yield Mistake((*key, "delimiter"), f"missing; {own.path!r} ends in none of {', '.join(DELIMITERS)}")
+            yield Mistake((*key, "delimiter"), f"missing; {shown(own.path)} ends in none of {', '.join(DELIMITERS)}")
 
 
 def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:

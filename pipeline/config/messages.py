@@ -33,7 +33,7 @@ class Mistake:
     file: str = ""
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.where)}: {self.what}"
+        return f"{'.'.join(map(_cut, self.where))}: {self.what}"
 
 
 def listing(mistakes: Collection[Mistake]) -> str:
@@ -67,6 +67,8 @@ def mistake(error: Any, raw: Mapping[str, Any]) -> Mistake:
         known_values = f"found {shown(value)}; known: {context['expected']}"
         return Mistake(key, f"{value!r} is now called {present!r}" if present else known_values)
     hint = error["msg"][0].lower() + error["msg"][1:]
+    if kind == "string_type" and "[key]" in error["loc"]:
+        hint = "a name is a text; write it in quotes"
     if context.get("pattern") == NAME:
         hint = "a name has small letters, digits, - and _, and begins with a letter or digit"
     return Mistake(key, f"found {shown(value)} ({type(value).__name__}); {hint}")
@@ -74,7 +76,11 @@ def mistake(error: Any, raw: Mapping[str, Any]) -> Mistake:
 
 def shown(value: Any) -> str:
     """A value as it is shown in a message."""
-    text = repr(value)
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    text = text if text.isprintable() else repr(text)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 

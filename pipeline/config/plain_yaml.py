@@ -1,6 +1,7 @@
 """The one reader and writer of YAML: plain values, which every other reader understands in the same way."""
 
 import io
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScala
 from pipeline.errors import ConfigError
 
 MAX_BYTES = 64_000
+MAX_COMMAS = 5_000  # the reader takes a second for 12,000 values
+MAX_DEPTH = 50  # of brackets: it takes a second for 10,000
 MAX_DIGITS = 30
 TAG = "tag:yaml.org,2002:"
 # Scalars that readers of YAML 1.1 and of YAML 1.2 understand differently.
@@ -39,9 +42,7 @@ def read(path: Path, name: str) -> tuple[dict[str, Any], list[tuple[Keys, str]]]
     """
     if not path.is_file():
         raise ConfigError(f"{path}: not found; run inside the project's folder")
-    content = path.read_bytes()
-    if len(content) > MAX_BYTES:
-        raise ConfigError(f"{name}: {len(content)} bytes; at most {MAX_BYTES} are read")
+    content = _text(path, name)
     # The same reader as DVC's, so that a stage sees what dvc.lock records.
     reader = YAML(typ="safe", pure=True)
     try:
@@ -52,11 +53,31 @@ def read(path: Path, name: str) -> tuple[dict[str, Any], list[tuple[Keys, str]]]
         raise ConfigError(f"{name}: nested too deeply; tables of rows of settings are read") from None
     except (YAMLError, ValueError, TypeError) as error:
         what, _, _ = " ".join(str(error).split()).partition(" To suppress this check")
+        what = what.replace(' in "<unicode string>",', " in")
         raise ConfigError(f"{name}: not valid YAML: {what}") from None
     if not isinstance(value, dict):
         kind = {type(None): "nothing", list: "a list"}.get(type(value), f"the value {str(value)[:40]!r}")
         raise ConfigError(f"{name}: found {kind}; it must hold tables, such as `datasets:`, with a row in each line")
     return value, mistakes
+
+
+def _text(path: Path, name: str) -> str:
+    """The text of the file. Raises ConfigError if it is none, or one that would take long to read."""
+    content = path.read_bytes()
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{name}: {len(content)} bytes; at most {MAX_BYTES} are read")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"byte 0x{content[error.start]:02x} in line {line} is not UTF-8"
+        raise ConfigError(f"{name}: {what}; save the file as UTF-8") from None
+    if text.count(",") > MAX_COMMAS:
+        raise ConfigError(f"{name}: {text.count(',')} commas; at most {MAX_COMMAS} are read")
+    depth = itertools.accumulate(1 if sign in "[{" else -1 for sign in re.findall(r"[\[\]{}]", text))
+    if max(depth, default=0) > MAX_DEPTH:
+        raise ConfigError(f"{name}: nested too deeply; tables of rows of settings are read")
+    return text
 
 
 def _unclear(keys: Keys, node: Node, resolver: Any, seen: set[int]) -> Iterator[tuple[Keys, str]]:
@@ -79,7 +100,7 @@ def _unclear(keys: Keys, node: Node, resolver: Any, seen: set[int]) -> Iterator[
             yield from _unclear((*keys[:-1], f"{''.join(keys[-1:])}[{i}]"), inner, resolver, seen)
         return
     for name, inner in node.value:
-        yield from _unclear(keys, name, resolver, seen)
+        yield from _unclear(keys or (str(name.value),), name, resolver, seen)
         yield from _unclear((*keys, str(name.value)), inner, resolver, seen)
 
 

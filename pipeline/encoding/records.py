@@ -79,7 +79,8 @@ class Series:
 
     values: float64 [time], in `unit`.
     valid: bool [time], False where a value cannot be trusted; it is then neither a target nor scored.
-    start, step_seconds: ISO time of values[0] and the spacing, both None for a series without times or even steps.
+    start: ISO time of values[0], None for a series without times or even steps.
+    step_seconds, step_months: the spacing, one of them None; months, quarters and years are not equally long.
     covariates: other columns by name, float64 [time] each.
     dates: datetime64[D] [time] of a series that is not evenly spaced, such as trading days, or None.
     optimum: float64 [time, steps], the conditional median of the value some steps ahead, given the past.
@@ -96,6 +97,7 @@ class Series:
     dates: NDArray[np.datetime64] | None = None
     optimum: NDArray[np.float64] | None = None
     optimum_steps: tuple[int, ...] = (1,)
+    step_months: int | None = None
 
 
 @dataclass(frozen=True)

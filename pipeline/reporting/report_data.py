@@ -14,6 +14,7 @@ from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import DataError
 from pipeline.evaluation.metric import Metric
 from pipeline.evaluation.task import Task
+from pipeline.integrity import checksums
 
 REQUIRED = (
     "experiment", "dataset", "task", "edition", "protocol", "cell", "parameters", "train_seconds", "epochs",
@@ -153,7 +154,7 @@ def load_curves(path: Path) -> list[dict[str, float]]:
     except FileNotFoundError:
         raise DataError(f"{path}: not found; run `dvc repro` to make it") from None
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: not a table of numbers ({error}); run `dvc checkout` to restore it") from None
+        raise DataError(f"{path}: not a table of numbers ({error}); {checksums.REPAIR}") from None
     if not rows:
         raise DataError(f"{path}: no epochs; run `dvc repro` to make it")
     return rows

@@ -1,6 +1,7 @@
 """`make repro`: all pipelines, from raw data to the pages, in few lines; DVC's own lines go into a log."""
 
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -10,8 +11,10 @@ from pathlib import Path
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.errors import StageFailed
-from pipeline.reproduce import unchanged
+from pipeline.errors import StageFailed, UserError
+from pipeline.errors.boundary import message
+from pipeline.integrity import claims
+from pipeline.reproduce import locks, unchanged
 from pipeline.reproduce.closing import closing
 from pipeline.reproduce.lines import Lines
 from pipeline.reproduce.runner import Failure, run_all
@@ -27,7 +30,9 @@ def run(project: Project) -> None:
     folder = project.root / ".dvc" / "tmp"
     stages = unchanged.unchanged(folder / "up-to-date.json", project.root)
     if stages is None:
-        stages = _run(project, folder)
+        with claims.claimed(project.root, claims.ALL_STAGES, "make repro", patience=0):
+            locks.clear(project)
+            stages = _run(project, folder)
     if stages:
         print(f"{stages} stages up to date")
     print("\n".join(["", *closing(project, parameters(project))]))
@@ -45,6 +50,8 @@ def _run(project: Project, folder: Path) -> int:
     except KeyboardInterrupt:
         message = f"interrupted; finished stages are kept, `make repro` goes on (log: {log})"
         raise _stopped(message, INTERRUPTED) from None
+    except UserError as error:
+        raise UserError(locks.explained(project, str(error))) from None
     artifacts.save_json(times, {**lines.earlier, **done.seconds})
     if done.failure is not None:
         raise _failed(done.failure, log)
@@ -61,7 +68,18 @@ def _failed(failure: Failure, log: Path) -> StageFailed:
 def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(error)
+    killed = re.search(r"exited with (-\d+|1[2-5]\d)$", str(error))
+    if killed:
+        return (
+            f"{error}: {_signal(int(killed[1]))} ended it; Linux kills a process that needs more memory than there is"
+        )
+    return message(error) or str(error) or type(error).__name__
+
+
+def _signal(code: int) -> str:
+    """The name of the signal in an exit code: minus its number, or as a shell says it."""
+    number = -code if code < 0 else code - 128
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def _stopped(message: str, code: int) -> StageFailed:

@@ -128,7 +128,7 @@ def _from_array(path: Path) -> NDArray[np.float64]:
     try:
         # Memory-mapped, so that a header that declares more than the file holds fails instead of allocating memory.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # its header is read as Python, so that a damaged one raises nearly anything
         raise DataError(f"{path}: not a whole NumPy array, {path.stat().st_size:,} bytes ({error})") from error
     if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.ndim != 1 or not array.size:
         actual = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "an archive of arrays"

@@ -38,6 +38,7 @@ class Table:
     lines: the line of the file on which each row of the table begins.
     findings: what loses nothing, and was not checked against the limit.
     dropped: what was lost so far. The reader adds its own kinds, and checks it with `total`, the number of rows.
+    columns: the names of all columns. head: the first two rows, with all their cells.
     """
 
     names: Mapping[str, str]
@@ -46,6 +47,8 @@ class Table:
     findings: dict[str, int]
     dropped: Dropped
     total: int
+    columns: list[str] = field(default_factory=list)
+    head: list[list[str]] = field(default_factory=list)
 
 
 def read_table(
@@ -75,9 +78,15 @@ def read_table(
         dropped.kind(MALFORMED, _about_malformed(text, row, len(names), total, quoting=quoting))
     dropped.check(total)
     wanted_cells = {key: [cells[i].strip() for cells in kept] for key, i in at.items()}
-    findings |= sorted_out.findings()
     return Table(
-        {key: names[i] for key, i in at.items()}, wanted_cells, sorted_out.lines, findings, sorted_out.dropped, total
+        {key: names[i] for key, i in at.items()},
+        wanted_cells,
+        sorted_out.lines,
+        findings | sorted_out.findings(),
+        sorted_out.dropped,
+        total,
+        names,
+        kept[:2],
     )
 
 

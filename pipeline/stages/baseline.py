@@ -11,6 +11,7 @@ from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded, network_key
 from pipeline.evaluation.optimum import NAME as OPTIMUM
 from pipeline.evaluation.optimum import best_possible
+from pipeline.integrity import checksums
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 
@@ -21,6 +22,7 @@ def run(project: Project, name: str) -> None:
     """Save figures and predictions of the baselines on the data set `name`."""
     row = named(parameters(project).datasets, name, "datasets")
     task = task_named(row.task)
+    checksums.check(project.prepared(name))
     encoded = artifacts.load_encoded(project.prepared(name))
     with _threads(encoded):
         baselines = task.baselines(encoded)
@@ -28,7 +30,7 @@ def run(project: Project, name: str) -> None:
     best = best_possible(task, encoded)
     if best is not None:
         predictions |= {network_key(OPTIMUM, fold): p for fold, p in enumerate(best.predictions)}
-    with artifacts.new_folder(project.baselines(name)) as fresh:
+    with artifacts.new_folder(project.baselines(name), listed=True) as fresh:
         artifacts.save_json(fresh / "optimum.json", dict(best.metrics) if best else {})
         artifacts.save_json(fresh / "metrics.json", {key: dict(b.metrics) for key, b in baselines.items()})
         artifacts.save_arrays(fresh / "predictions.npz", predictions)

@@ -14,6 +14,7 @@ from pipeline import artifacts, sources
 from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.download.fetch import fetch
+from pipeline.integrity import checksums
 from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
@@ -33,15 +34,17 @@ def run(project: Project, name: str) -> None:
     folder = project.raw(name)
     if params.edition == "published" and not source.GENERATED:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in (folder / MANIFEST, folder / optimum.FILE, project.reader(name)):
+        for path in (folder / checksums.LIST, folder / MANIFEST, folder / optimum.FILE, project.reader(name)):
             path.unlink(missing_ok=True)
         files = fetch(row.reader, card, folder, os.environ.get("PIPELINE_MIRROR"))
         edition = "published"
+        artifacts.save_json(folder / MANIFEST, {"edition": edition, "source": name, "files": files})
+        artifacts.save_text(folder / checksums.LIST, checksums.listed(folder, folder))
     else:
-        with artifacts.new_folder(folder) as fresh:
+        edition = "published" if source.GENERATED else "synthetic"
+        with artifacts.new_folder(folder, listed=True) as fresh:
             source.synthesize(fresh, params.seed)
-        files, edition = [], "published" if source.GENERATED else "synthetic"
-    artifacts.save_json(folder / MANIFEST, {"edition": edition, "source": name, "files": files})
+            artifacts.save_json(fresh / MANIFEST, {"edition": edition, "source": name, "files": []})
     artifacts.save_json(project.reader(name), reader_hashes(row.reader))
     print(f"{name}: {edition} edition in data/raw/{name}")
 
@@ -49,7 +52,7 @@ def run(project: Project, name: str) -> None:
 def run_import(project: Project, name: str) -> None:
     """Copy the file of `own.<name>`, and save its row of params.yaml next to it."""
     row = named(parameters(project).own, name, "own")
-    with artifacts.new_folder(project.raw(name)) as fresh:
+    with artifacts.new_folder(project.raw(name), listed=True) as fresh:
         file = (project.root / row.path).name
         shutil.copyfile(project.root / row.path, fresh / file)
         artifacts.save_json(fresh / f"{file}.row.json", row.model_dump(mode="json"))

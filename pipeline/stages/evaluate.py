@@ -5,6 +5,7 @@ from pipeline.artifacts import Project
 from pipeline.evaluation import scoring
 from pipeline.evaluation.optimum import NAME as OPTIMUM
 from pipeline.evaluation.optimum import against_optimum, refuse_a_leak
+from pipeline.integrity import checksums
 from pipeline.stages import parameters
 from pipeline.tasks import task_named
 from pipeline.tracking import build
@@ -15,8 +16,9 @@ def run(project: Project, name: str) -> None:
     """Save the metrics of the experiment `name`, and leave them for MLflow."""
     row = parameters(project).experiment(name)
     task = task_named(row.task)
-    encoded = artifacts.load_encoded(project.prepared(row.dataset))
     folder, rival = project.model(name), project.baselines(row.dataset)
+    checksums.check(project.prepared(row.dataset), folder, rival, project.predictions(row.dataset, name))
+    encoded = artifacts.load_encoded(project.prepared(row.dataset))
     fit, record = artifacts.load_json(folder / "fit.json"), artifacts.load_json(folder / "run.json")
     predictions = artifacts.load_arrays(project.predictions(row.dataset, name) / "predictions.npz")
     samples = artifacts.load_json(project.predictions(row.dataset, name) / "samples.json")

@@ -9,6 +9,7 @@ from pipeline.artifacts import Project
 from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError, UserError
+from pipeline.integrity import checksums
 from pipeline.reporting import pages, tables
 from pipeline.reporting import textbook as printed
 from pipeline.reporting.report_data import Result
@@ -16,6 +17,7 @@ from pipeline.stages import parameters
 from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import plots
 from pipeline.tracking.delivery import sync
+from pipeline.tracking.live import mark_killed
 
 Results = Mapping[str, Sequence[Result]]  # by data set
 
@@ -64,6 +66,7 @@ def _results(project: Project, params: Params, datasets: Sequence[str], *, textb
         path = project.section(dataset, textbook=textbook) / "metrics.json"
         if not path.is_file():
             raise DataError(f"{path.parent}: not found; run `dvc repro {params.stage('report', dataset)}` to make it")
+        checksums.check(path.parent)
         metrics: dict[str, Any] = artifacts.load_json(path)
         results[dataset] = [Result(metrics[name], task) for name in params.experiments_on(dataset) if name in metrics]
     return results
@@ -90,6 +93,7 @@ def _section(project: Project, dataset: str, *, textbook: bool) -> str:
 
 def _send(project: Project) -> None:
     """Send what the stages left for MLflow. An unreachable store causes a warning, and never costs the report."""
+    mark_killed(project)
     try:
         sync(project)
     except UserError as error:

@@ -8,6 +8,7 @@ from pipeline.artifacts import Project
 from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
 from pipeline.errors import ConfigError
+from pipeline.integrity import checksums
 from pipeline.sources import load_own_reader, load_source
 from pipeline.stages import parameters
 from pipeline.stages.download import MANIFEST
@@ -19,6 +20,7 @@ def run(project: Project, name: str) -> None:
     params = parameters(project)
     row = named(params.datasets, name, "datasets")
     folder = project.raw(row.source)
+    checksums.check(folder)
     if row.source in params.own:
         own = params.own[row.source]
         edition, record = "published", load_own_reader(own.reader).read(folder, own)
@@ -35,7 +37,7 @@ def run(project: Project, name: str) -> None:
         )
     encoded = task.prepare(record, row, params.seed)
     facts = {"edition": edition, "dataset": name, "source": row.source, "task": row.task, "protocol": row.protocol}
-    with artifacts.new_folder(project.prepared(name)) as fresh:
+    with artifacts.new_folder(project.prepared(name), listed=True) as fresh:
         artifacts.save_encoded(
             fresh,
             Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts, "card": card}),

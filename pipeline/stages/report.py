@@ -6,6 +6,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.files import TEXTBOOK
 from pipeline.config.schema.values import named
+from pipeline.integrity import checksums
 from pipeline.reporting import comparison, mlflow_pages, pages, report_data, sections, tables
 from pipeline.reporting.elements import Picture
 from pipeline.reporting.report_data import ReportData
@@ -20,6 +21,8 @@ def run(project: Project, name: str) -> None:
     params = parameters(project)
     row = named(params.datasets, name, "datasets")
     experiments = params.experiments_on(name)
+    inputs = [project.prepared(name), project.baselines(name)]
+    checksums.check(*inputs, *(project.predictions(name, experiment) for experiment in experiments))
     data = report_data.load(project, task_named(row.task), name, experiments)
     pairs = comparison.pairs(data)
     elements = sections.elements(data, pairs)
@@ -28,7 +31,7 @@ def run(project: Project, name: str) -> None:
             artifacts.save_bytes(fresh / f"{picture.name}.png", picture.png)
         artifacts.save_text(fresh / "table.md", sections.markdown(data, elements))
     textbook = params.files.file_of("datasets", name) == TEXTBOOK
-    with artifacts.new_folder(project.section(name, textbook=textbook)) as fresh:
+    with artifacts.new_folder(project.section(name, textbook=textbook), listed=True) as fresh:
         artifacts.save_text(fresh / "section.html", pages.section(data, elements))
         artifacts.save_json(fresh / "metrics.json", {row.name: row.metrics for row in data.experiments})
     _leave_for_mlflow(project, data, pairs)

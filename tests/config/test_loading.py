@@ -1,17 +1,30 @@
 """params.yaml: every mistake is reported at once, with its key, what was found and what would be right."""
 
+import contextlib
 import re
+import time
 from pathlib import Path
+from typing import Annotated, Any, get_args
 
 import pytest
+from dvc.utils.serialize import parse_yaml
+from hypothesis import given, settings, strategies
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from pipeline.artifacts import Project
 from pipeline.config import plain_yaml, renamed
+from pipeline.config.consistency import FOLDERS, WINDOWS
 from pipeline.config.loading import ConfigError, load
-from pipeline.config.schema.values import CELL_NAMES
+from pipeline.config.schema.datasets import DatasetRows
+from pipeline.config.schema.networks import ExperimentRows
+from pipeline.config.schema.params import GateRow, Params
+from pipeline.config.schema.sources import OwnRows, SourceRow
+from pipeline.config.schema.values import CELL_NAMES, MAX_NAME
 from pipeline.sources import SOURCES
 from pipeline.tasks import TASKS
 from tests.shipped import SHIPPED, needs_rows
 
+ROOT = Path(__file__).parents[2]
 GOOD = """\
 seed: 42
 edition: synthetic
@@ -97,6 +110,24 @@ MISTAKES = {
         "own: {mine: {path: params.yaml, reader: own_labelled, label: 1, text: 2, labels: {no: bad, yes: good}}}",
         r"own\.mine\.labels: YAML readers disagree .*text in quotes",
     ),
+    "name that is a number": ("  alice: {source", "  2024: {source", r"\.2024: found 2024 \(int\); .* in quotes"),
+    "name with a line end": (
+        "  alice: {source",
+        '  "ali\\n": {source',
+        r"datasets\.'ali\\n': found 'ali\\n' \(str\); a name has small letters",
+    ),
+    "name with half a letter": ("  alice: {source", '  "\\ud800": {source', r"found '\\ud800' \(str\)"),
+    "path of 300 letters": (
+        "own: {}",
+        f"own: {{mine: {{path: {'x' * 300}}}}}",
+        r"own\.mine\.path: no file .x+…; the",
+    ),
+    "path of 5,000 letters": ("own: {}", f"own: {{mine: {{path: {'x/' * 2500}}}}}", r"path: found .*at most 4000"),
+    "path with a null byte": ("own: {}", 'own: {mine: {path: "my/\\0"}}', r"own\.mine\.path: no file 'my/\\x00'"),
+    "path of a folder": ("own: {}", "own: {mine: {path: .}}", r"own\.mine\.path: no file '\.'"),
+    "no path": ("own: {}", "own: {mine: {path: ''}}", r"own\.mine\.path: found ''"),
+    "key of 3,000 letters": ("seed: 42", f"seed: 42\n? {'k' * 3000}\n: 1", r"\n  k{60}…: unknown key"),
+    "key that readers read differently": ("seed: 42", "seed: 42\n<<: {a: 1}", r"\n  <<: YAML readers disagree"),
     "name with a space": ("  alice: {source", "  a lice: {source", r"a lice"),
     "alias": ("edition: synthetic", "edition: &e synthetic\nseed2: *e", r"aliases"),
     "duplicate key": ("seed: 42", "seed: 42\nseed: 43", r"not valid YAML"),
@@ -127,6 +158,13 @@ MISTAKES = {
     ),
     "nothing to train on": ("task: char_lm}", "task: char_lm, test: 0.95}", r"leave nothing to train on"),
 }
+
+
+def named(table: str, name: str) -> str:
+    """GOOD with the name for what is called alice there."""
+    both = {"datasets": ("dataset: alice", f"dataset: {name}"), "sources": ("source: alice", f"source: {name}")}
+    text = GOOD.replace(*both.get(table, ("", "")))
+    return re.sub(rf"^({table}:\n  )alice", rf"\g<1>{name}", text, flags=re.MULTILINE)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -205,3 +243,163 @@ def test_too_large_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="run inside the project"):
         load(tmp_path, SOURCES)
+
+
+# Names, from which paths are made.
+
+TABLES = ("sources", "datasets", "experiments")
+
+
+def _paths(project: Project, source: str, dataset: str, experiment: str) -> "list[Path]":
+    """Every path of the project, with the names of a source, a data set and an experiment put in."""
+    fixed = [getattr(project, name) for name, value in vars(Project).items() if isinstance(value, property)]
+    methods = {name: value for name, value in vars(Project).items() if callable(value) and name[0] != "_"}
+    names = {"source": source, "dataset": dataset, "experiment": experiment}
+    filled = []
+    for name, method in methods.items():
+        wanted = method.__code__.co_varnames[1 : method.__code__.co_argcount]
+        filled.append(getattr(project, name)(*(names.get(one, f"a-{one}") for one in wanted)))
+    return [*fixed, *filled, project.section(dataset, textbook=True)]
+
+
+def _neighbours(name: str, paths: "list[Path]") -> "set[str]":
+    """What else there is, or may be, in the folders that have something of this name."""
+    folders = [path.parts[: path.parts.index(name)] for path in paths if name in path.parts]
+    parts = [path.parts for path in paths]
+    return {p[len(f)] for f in folders for p in parts if p[: len(f)] == f and len(p) > len(f)} - {name}
+
+
+@pytest.mark.fault("reserved-name")
+def test_names_of_folders_are_refused(tmp_path: Path) -> None:
+    paths = _paths(Project(Path("/p")), "a-source", "a-dataset", "an-experiment")
+    assert len(paths) > 15
+    taken = {table: _neighbours(name, paths) for table, name in zip(TABLES, _NAMES, strict=True)}
+    code = "".join(path.read_text() for path in sorted((ROOT / "pipeline").rglob("*.py")))
+    taken["datasets"] |= set(re.findall(r'"reports" / "([^"]+)"', code)) | {"plots"}  # DVC's out_dir
+    assert "reports/plots" in (ROOT / ".dvc" / "config").read_text()
+    possible = {table: {name for name in names if re.fullmatch(r"[a-z0-9_-]+", name)} for table, names in taken.items()}
+    assert possible == {"sources": set(), "datasets": set(FOLDERS), "experiments": set()}
+    for name in FOLDERS:
+        with pytest.raises(ConfigError, match=rf"datasets\.{name}: the name is taken by a folder of reports"):
+            load(write(tmp_path, named("datasets", name)), SOURCES)
+
+
+_NAMES = ("a-source", "a-dataset", "an-experiment")
+
+
+@pytest.mark.fault("reserved-name")
+@pytest.mark.parametrize("table", TABLES)
+def test_names_that_windows_has_no_files_for_are_refused(table: str, tmp_path: Path) -> None:
+    assert {"con", "nul", "com1", "lpt9"} <= WINDOWS
+    with pytest.raises(
+        ConfigError, match=rf"params\.yaml: 1 mistake\n  {table}\.nul: Windows can have no file of that name"
+    ):
+        load(write(tmp_path, named(table, "nul")), SOURCES)
+
+
+@pytest.mark.fault("long-name")
+@pytest.mark.parametrize("table", TABLES)
+def test_a_name_that_is_too_long_for_the_files_made_from_it_is_refused(table: str, tmp_path: Path) -> None:
+    longest = "g" * MAX_NAME
+    assert load(write(tmp_path, named(table, longest)), SOURCES)
+    with pytest.raises(
+        ConfigError, match=rf"{table}\.g{{60}}…: found 'g+… \(str\); string should have at most {MAX_NAME} char"
+    ):
+        load(write(tmp_path, named(table, longest + "g")), SOURCES)
+    added = len(".textbook-dvc.yaml-preprocess@.01234567.old.tmp.lock.json") + 64  # a hash, too
+    paths = _paths(Project(Path("/p")), longest, longest, longest)
+    assert max(len(part) for path in paths for part in path.parts) + added <= 255
+
+
+# Numbers.
+
+
+def _rows() -> "list[type[BaseModel]]":
+    return [Params, GateRow, SourceRow, *get_args(OwnRows), *get_args(DatasetRows), *get_args(ExperimentRows)]
+
+
+@pytest.mark.fault("number-out-of-range")
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -1, -0.5, 10**12, 1e300], ids=str)
+def test_no_key_takes_a_number_that_nothing_can_be_done_with(value: float) -> None:
+    tried = 0
+    for row in _rows():
+        for name, field in row.model_fields.items():
+            kind: Any = field.annotation
+            for metadata in field.metadata:
+                kind = Annotated[kind, metadata]
+            reader = TypeAdapter[Any](kind, config=None if _is_model(kind) else ConfigDict(strict=True))
+            with contextlib.suppress(ValidationError):
+                pytest.fail(f"{row.__name__}.{name} takes {reader.validate_python(value)}")
+            tried += 1
+    assert tried > 100
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+# Whatever is in the files.
+
+ODD = [
+    "", "~", "[", "]", "{", "}", "[]", "{}", ": ", "- ", "? ", "&a ", "*a", "!!int ", "!!set ", "!", "|", ">", "%", "`",
+    "\t", "\n", "\r\n", "\0", "\x85", "\u2028", "\ufeff", "#", "'", '"', "---\n", "...\n", "<<: ", ".nan", ".inf", "-1",
+    "010", "0x1F", "1:30", "NO", "true", "null", "2026-13-45", "9" * 40, "{a: {b: [c]}}", "[1, [2]]", "x" * 300, "é😀",
+]  # fmt: skip
+Edits = list[tuple[float, int, str]]
+WRITTEN = strategies.sampled_from(ODD) | strategies.text(max_size=5)
+EDIT = strategies.tuples(strategies.floats(0.0, 1.0), strategies.integers(0, 30), WRITTEN)
+EDITS = strategies.lists(EDIT, min_size=1, max_size=4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("mutated")
+    (root / "my").mkdir()
+    (root / "my" / "book.txt").write_text("a book")
+    return root
+
+
+MORE = """\
+own:
+  mine: {path: my/book.txt}
+recipes:
+  small: {units: 4, synthetic: {epochs: 2}}
+gate: {margin: 0.1}"""
+MUTATED = GOOD.replace("own: {}", MORE)
+MUTATED = MUTATED.replace("char_lm, learning_rate", "char_lm, recipe: small, synthetic: {units: 5}, learning_rate")
+TEXTBOOK_ROWS = """\
+datasets:
+  theirs: {source: alice, task: textbook/char_windows, protocol: textbook, window: 10}
+experiments:
+  theirs: {dataset: theirs, task: textbook/char_windows, units: 4}
+"""
+
+
+def changed(text: str, edits: Edits) -> bytes:
+    for place, length, new in edits:
+        start = int(place * len(text))
+        text = text[:start] + new + text[start + length :]
+    return text.encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.fault("malformed-params")
+@pytest.mark.parametrize("file", ["params.yaml", "textbook/params.yaml"])
+@settings(max_examples=20)
+@given(edits=EDITS)
+def test_any_file_is_read_or_refused(file: str, edits: Edits, folder: Path) -> None:
+    (folder / "textbook").mkdir(exist_ok=True)
+    (folder / "params.yaml").write_text(MUTATED)
+    (folder / "textbook" / "params.yaml").write_text(TEXTBOOK_ROWS)
+    load(folder, SOURCES)
+    (folder / file).write_bytes(changed((folder / file).read_text(), edits))
+    began = time.process_time()
+    said = ""
+    try:
+        load(folder, SOURCES)
+    except ConfigError as error:
+        said = str(error)
+    assert time.process_time() - began < 2.0
+    assert all(len(line) < 800 for line in said.splitlines())
+    if not said:  # DVC reads it in the same way
+        text = (folder / file).read_text(encoding="utf-8")
+        assert parse_yaml(text, file) == plain_yaml.read(folder / file, file)[0]

@@ -3,6 +3,7 @@
 import itertools
 import random
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,10 @@ REFUSED = {
     "a list": ("- seed", "found a list; it must hold tables"),
     "a text": ("seed", "found the value 'seed'; it must hold tables"),
     "open brackets": ("[" * 500, "nested too deeply"),
+    "many brackets": ("[" * 20_000, "nested too deeply"),
+    "many braces": ("{" * 60_000, "nested too deeply"),
+    "many dashes": ("- " * 30_000, "nested too deeply"),
+    "many values": (f"a: [{'1,' * 30_000}]", "30000 commas; at most 5000 are read"),
     "nested brackets": (f"seed: {'[' * 500}{']' * 500}", "nested too deeply"),
     "an alias": ("a: &x 1\nb: *x", "not valid YAML: aliases .* write the value out"),
     "an alias of itself": ("a: &x [*x]", "not valid YAML: aliases"),
@@ -85,12 +90,15 @@ REFUSED = {
 }
 
 
+@pytest.mark.fault("malformed-params")
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_plain_yaml_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
     text, message = REFUSED[name]
+    began = time.process_time()
     with pytest.raises(ConfigError, match=rf"^params\.yaml: {message}") as caught:
         read(tmp_path, text)
     assert "\n" not in str(caught.value)
+    assert time.process_time() - began < 2.0  # they take up to 10 s otherwise
 
 
 # A scalar that is refused, and what the sentence about it says.
@@ -116,10 +124,30 @@ def test_a_scalar_is_refused_with_its_key(scalar: str, tmp_path: Path) -> None:
     assert re.search(SCALARS[scalar], sentence)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_bytes(b"\xff\xfea")
-    with pytest.raises(ConfigError, match=r"params\.yaml: not valid YAML"):
+BYTES = {
+    "UTF-16": "seed: 42".encode("utf-16"),
+    "UTF-32": "seed: 42".encode("utf-32"),
+    "Latin-1": "seed: 42 # f\xfcr".encode("latin-1"),
+    "cut off": "seed: 42 # f\xfcr".encode()[:-2],
+    "no text": b"\xff\xfea",
+}
+
+
+@pytest.mark.fault("malformed-params")
+@pytest.mark.parametrize("name", BYTES)
+def test_bytes_that_are_not_utf_8_are_refused_as_dvc_refuses_them(name: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(BYTES[name])
+    with pytest.raises(ConfigError, match=r"^params\.yaml: byte 0x.. in line 1 is not UTF-8; save the file as UTF-8$"):
         plain_yaml.read(tmp_path / "params.yaml", "params.yaml")
+
+
+@pytest.mark.parametrize("text", ["\ufeffa: 1\nb: é\n", "a: 1\r\nb: é\r\n", "a: 1\rb: é\r", "---\na: 1\nb: é\n...\n"])
+def test_marks_and_line_ends_of_other_systems_are_read_as_dvc_reads_them(text: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(text.encode())
+    values, mistakes = plain_yaml.read(tmp_path / "params.yaml", "params.yaml")
+    assert (values, mistakes) == ({"a": 1, "b": "é"}, [])
+    with (tmp_path / "params.yaml").open(encoding="utf-8") as file:
+        assert parse_yaml(file.read(), "params.yaml") == values
 
 
 @pytest.mark.parametrize(

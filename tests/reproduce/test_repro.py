@@ -207,18 +207,29 @@ def test_a_stopped_run_leaves_no_locks_and_goes_on_later(number: int, fresh: Pro
     assert fresh.changed() == set()
 
 
+@pytest.mark.fault("killed-by-the-system")
+@pytest.mark.parametrize("number", [9, 6])
+def test_a_stage_that_a_signal_ends_says_which_and_why(number: int, fresh: Project) -> None:
+    fresh.write("dvc.yaml", STAGES.replace("cat train-a.txt", f"kill -{number} $$; cat train-a.txt"))
+    _, err = fresh.repro(code=255)
+    name = {9: "SIGKILL", 6: "SIGABRT"}[number]
+    assert re.search(rf"exited with -{number}: {name} ended it; Linux kills a process that needs more memory", err)
+    assert "Traceback" not in err
+
+
 def test_an_invalid_file_is_reported_without_a_traceback(fresh: Project) -> None:
     fresh.write("dvc.yaml", STAGES.replace("        - src.txt", "        - [src.txt"))
     _, err = fresh.repro(code=2)
     assert "dvc.yaml" in err and "Traceback" not in err
 
 
+@pytest.mark.fault("two-runs")
 def test_another_run_in_the_same_folder_is_named(fresh: Project) -> None:
     fresh.write("dvc.yaml", STAGES.replace("sleep 0.4", "sleep 3"))
     with fresh.start() as process:
         time.sleep(2)
-        _, err = fresh.repro(code=255)
-        assert str(process.pid) in err and "Traceback" not in err
+        _, err = fresh.repro(code=2)
+        assert f"make repro has been run by process {process.pid} since 2" in err and "Traceback" not in err
         os.kill(process.pid, signal.SIGINT)
         process.communicate(timeout=20)
 

@@ -349,6 +349,7 @@ def test_odd_input_gets_an_answer_or_the_message_that_helps(task: str, served: d
     for item, message in CASES[task].odd:
         if message is None:
             (answer,) = served[task].answer([item], options)
+            assert TASKS[task].serving_example.outputs[0].keys() <= answer.keys()
             assert all(answer[key] for key in {"text", "label", "tags", "values"} & set(answer)), item
             assert np.isfinite(answer.get("values", 0.0)).all() and 0.0 <= answer.get("probability", 0.0) <= 1.0
         else:

@@ -15,7 +15,7 @@ from pipeline.errors import DataError
 from pipeline.evaluation.raw_rows import RawRows
 from pipeline.evaluation.task import Task
 from pipeline.serving.served import Served
-from pipeline.serving.skew import differences, raw_rows
+from pipeline.serving.skew import check, differences, raw_rows
 from pipeline.tasks import TASKS
 from tests.tasks.case import CASES
 
@@ -96,6 +96,18 @@ def test_differences_by_hand() -> None:
     assert differences(rows, lambda inputs, options: answers).tolist() == [0.05, 0.01, np.inf]
     nothing = replace(rows, inputs=["a"], expected=[np.array([np.nan])])
     assert differences(nothing, lambda inputs, options: [{"values": [1.0]}]).tolist() == [np.inf]
+
+
+@pytest.mark.parametrize(("off", "refused"), [(5e-7, False), (2e-6, True), (1e-3, True), (np.nan, True)])
+def test_a_difference_above_a_millionth_is_refused(
+    off: float, refused: bool, trained: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.serving.skew.differences", lambda rows, ask: np.array([0.0, off, 1e-9]))
+    if not refused:
+        assert check(trained, "djia", None, None, 3) == "djia: 3 raw test rows, largest difference 5.0e-07"
+        return
+    with pytest.raises(DataError, match=r"largest difference .*, at .* \(row 2\); evaluate and the served model must"):
+        check(trained, "djia", None, None, 3)
 
 
 def test_the_command_says_how_they_compare(

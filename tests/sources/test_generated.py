@@ -61,7 +61,7 @@ def test_digits_are_those_of_scikit_learn_spread_over_a_byte(tmp_path: Path) -> 
         ({"pixels": np.zeros((2, 8, 8), np.uint8)}, "arrays 'pixels' and 'labels'"),
         ({"pixels": np.zeros((2, 8, 7), np.uint8), "labels": np.zeros(2, np.uint8)}, r"found pixels uint8 \[2, 8, 7\]"),
         ({"pixels": np.full((2, 8, 8), 17, np.uint8), "labels": np.zeros(2, np.uint8)}, "ink levels"),
-        ({"pixels": np.array([{}], dtype=object), "labels": np.zeros(2, np.uint8)}, "not an .npz file"),
+        ({"pixels": np.array([{}], dtype=object), "labels": np.zeros(2, np.uint8)}, "not a complete .npz file"),
     ],
 )
 def test_digits_refuse_other_arrays(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
@@ -73,5 +73,5 @@ def test_digits_refuse_other_arrays(arrays: dict[str, np.ndarray], message: str,
 def test_digits_refuse_a_single_array(tmp_path: Path) -> None:
     with (tmp_path / "digits.npz").open("wb") as stream:
         np.save(stream, np.zeros(3))
-    with pytest.raises(DataError, match=r"not an \.npz file"):
+    with pytest.raises(DataError, match=r"not a complete \.npz file"):
         digits.read(tmp_path)

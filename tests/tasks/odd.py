@@ -12,7 +12,7 @@ from pipeline.tasks.returns.prepare import COLUMNS
 from tests.tasks.case import Odd
 
 LONG_TEXT = "word " * 20_000
-STRANGE_TEXTS = ("🙂🙂", "zzqx vrk", "\x00\n\t", "\ud800", "x" * 100_000)
+STRANGE_TEXTS = ("🙂🙂", "zzqx vrk", "\x00\n\t", "x" * 100_000)
 EMPTY_TEXTS = ("", " ")
 NUMBERS = [float(i % 9) for i in range(200)]
 DAYS = {name: [1.0] * 50 for name in COLUMNS}
@@ -28,7 +28,11 @@ def refused(message: str, *inputs: Any) -> Odd:
 
 def not_text(what: str) -> Odd:
     values = (5, None, b"x", ["x"], {"x": 1})
-    return tuple((item, f"^input 0: found {type(item).__name__}; {what} must be a string$") for item in values)
+    half_a_pair = ("a \ud800", "^input 0: character 3 is half of a pair")
+    return (
+        *((item, f"^input 0: found {type(item).__name__}; {what} must be a string$") for item in values),
+        half_a_pair,
+    )
 
 
 def texts(what: str) -> Odd:
@@ -47,5 +51,5 @@ def picture(pixels: NDArray[np.uint8], kind: str = "PNG") -> str:
 NO_SERIES: Odd = (
     *answered("", None, [], {}),
     *refused("^a forecast needs ", "x", "🙂", 5, NUMBERS, b"x", {"x": 1}, {"start": "2026-01-01"}),
-    *refused("^a forecast needs ", {"values": "x"}, {"values": ["x"]}),
+    *refused("^a forecast needs ", {"values": "x"}, {"values": ["x"]}, {"values": ["1", "2"]}, {"values": "12"}),
 )

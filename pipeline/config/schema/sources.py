@@ -1,6 +1,7 @@
 """Rows of `sources` and `own`: where data comes from."""
 
 import codecs
+import re
 from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -8,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from pipeline.config.schema.values import Count, Rate, Row, Sha256
+from pipeline.config.schema.values import Count, Rate, Row, Sha256, Text
 
 
 class SourceRow(Row):
@@ -19,10 +20,14 @@ class SourceRow(Row):
     pins: dict[str, Sha256] = Field(default_factory=dict)
 
 
+MAX_COLUMN, MAX_COLUMNS = 1_000, 1_000_000  # characters of a name; columns of a file
+
+
 def _column(value: Any) -> str | int:
-    if isinstance(value, bool) or not isinstance(value, str | int) or not value or (type(value) is int and value < 1):
+    named = isinstance(value, str) and 0 < len(value) <= MAX_COLUMN
+    if not named and not (type(value) is int and 1 <= value <= MAX_COLUMNS):
         raise PydanticCustomError("column", "a column is its name in the header, or its number from 1")
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 Column = Annotated[str | int, PlainValidator(_column)]
@@ -53,7 +58,7 @@ class OwnRow(Row):
     largest share of its rows, words or characters that may be dropped or replaced because they cannot be used.
     `encoding`: of a text that is not in UTF-8 and does not begin with a byte order mark."""
 
-    path: str
+    path: Annotated[str, Field(min_length=1, max_length=4_000)]
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     max_dropped: Rate = 0.01
 
@@ -86,7 +91,9 @@ class OwnLabelled(OwnTable):
     reader: Literal["own_labelled"]
     text: Column
     label: Column
-    labels: Annotated[dict[Label, Annotated[Label, Field(min_length=1)]], Field(min_length=1)] | None = None
+    labels: (
+        Annotated[dict[Label, Annotated[Label, Field(min_length=1, max_length=200)]], Field(min_length=1)] | None
+    ) = None
     quoting: bool = True
 
 
@@ -99,21 +106,37 @@ class OwnTagged(OwnRow):
     reader: Literal["own_tagged"]
     word: Count = 1
     tag: Count | None = None
-    documents: Annotated[str, Field(min_length=1)] | None = None
+    documents: Annotated[Text, Field(min_length=1)] | None = None
+
+
+def _columns(value: Any) -> Any:
+    if isinstance(value, list) and len(value) != 2:
+        raise PydanticCustomError("columns", "expected one column, or two: of the date and of the time of day")
+    return value if isinstance(value, list | tuple) else () if value is None else (value,)
+
+
+def _frequency(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"([1-9][0-9]{0,5})?(s|min|h|D|W|M|Q|Y)", value):
+        raise PydanticCustomError(
+            "frequency", "expected s, min, h, D, W, M (months), Q or Y, and how many of them, such as 15min or D"
+        )
+    return value if value[0].isdigit() else f"1{value}"
 
 
 class OwnSeries(OwnTable):
-    """A number and its time in each row. `time`: null where rows follow each other without a clock; `covariates`:
-    further columns of numbers; `frequency`: the spacing of the rows, without it the most common one; `unit`: of the
-    values."""
+    """A number and its time in each row. `time`: the column of the times, or those of the dates and of the times of
+    day; null where rows follow each other without a clock; `covariates`: further columns of numbers; `decimal`,
+    `day_first`: how numbers and dates are written, without them the file decides; `frequency`: the spacing of the rows,
+    without it the most common one; `unit`: of the values, without it the one that is written at each of them."""
 
     reader: Literal["own_series"]
-    time: Column | None
+    time: Annotated[tuple[Column, ...], BeforeValidator(_columns), Field(strict=False)]
     value: Column
     covariates: Annotated[tuple[Column, ...], Field(strict=False)] = ()
-    decimal: Literal[".", ","] = "."
-    frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|min|h|D|W)$")] | None = None
-    unit: str = ""
+    decimal: Literal[".", ","] | None = None
+    day_first: bool | None = None
+    frequency: Annotated[str, PlainValidator(_frequency)] | None = None
+    unit: Text = ""
 
 
 OwnRows = OwnText | OwnLabelled | OwnTagged | OwnSeries

@@ -24,7 +24,9 @@ Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Steps = Annotated[tuple[Count, ...], Field(strict=False)]
 Day = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
-Name = Annotated[str, Field(pattern=NAME)]
+MAX_NAME = 100  # characters: files and folders are named like rows, with additions, and have at most 255 bytes
+Name = Annotated[str, Field(pattern=NAME, max_length=MAX_NAME)]
+Text = Annotated[str, Field(max_length=200)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -46,5 +48,6 @@ class WithDefaults(Row):
 def named(table: Mapping[str, Value], name: str, what: str) -> Value:
     """The row `name` of a table, or a ConfigError that lists the known ones."""
     if name not in table:
-        raise ConfigError(f"{what}.{name}: no such row; known: {', '.join(sorted(table))}")
+        known = f"known: {', '.join(sorted(table))}" if table else f"there are no {what}"
+        raise ConfigError(f"{what}.{name}: no such row; {known}")
     return table[name]

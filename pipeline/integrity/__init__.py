@@ -1,0 +1,1 @@
+"""What keeps outputs whole: checksums of the files in a folder, and one writer at a time."""
