@@ -22,12 +22,13 @@ import requests
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.config import loading
+from pipeline.errors import Busy, DataError
 from pipeline.promotion import promote
 from pipeline.promotion.registry import Registry
+from pipeline.serving.served import SECONDS
 from pipeline.sources import SOURCES
 from pipeline.tracking import store
 
-pytestmark = pytest.mark.slow
 STARTING = 300.0
 KINDS = ("umich", "treebank", "alice", "electricity", "digits")  # text, sentence, prompt, series, picture
 BY_MLFLOW = ("umich", "electricity")
@@ -140,6 +141,29 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"no server: {log.read_text()[-2_000:]}")
 
 
+@pytest.mark.fault("deadline")
+def test_mlflow_answers_400_for_what_cannot_be_read_and_503_after_the_deadline() -> None:
+    from mlflow.exceptions import MlflowException
+
+    from pipeline.serving.mlflow_model import ServedModel
+
+    class Fails:
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def answer(self, inputs: list[Any], options: Any, seconds: float) -> list[Any]:
+            assert (inputs, options, seconds) == (["x"], {"length": 1}, SECONDS)
+            raise self.error
+
+    for error, status in ((DataError("no words"), 400), (Busy("no answer within 50 s"), 503)):
+        model = ServedModel()
+        model.served = Fails(error)
+        with pytest.raises(MlflowException, match=str(error)) as raised:
+            model.predict(None, ["x"], {"length": 1})
+        assert raised.value.get_http_status_code() == status
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", KINDS)
 def test_a_server_answers_as_evaluated_and_anything_else_with_a_sentence(
     experiment: str,
