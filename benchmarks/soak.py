@@ -2,9 +2,9 @@
 
 python benchmarks/soak.py <experiment> [--seconds 1200]. Starts `python -m pipeline serve`, and asks it with eight
 clients at once: requests whose answers are known, large ones, malformed ones, and ones that are too much. Every answer
-must be the one that the model gives in this process, every other request must get its 4xx, and both a 503 with Retry-After
-if the server is busy.
-Memory is flat if its mean in the last quarter is at most 3 % above that in the second. Ends with 1 if not.
+must be the one that the model gives in this process, and every other request must get its 4xx; a busy server may give
+both a 503 with Retry-After. Memory is flat if its mean in the last quarter is at most 3 % above that in the second.
+Ends with 1 if not.
 """
 
 import argparse
