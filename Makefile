@@ -98,6 +98,7 @@ format: setup ## Sort imports and format the code
 	@$(BIN)/ruff format
 
 ui: setup ## Start the MLflow UI on this machine (PORT=5000)
+	@$(BIN)/python -m pipeline.tracking.locations
 	@echo 'http://127.0.0.1:$(PORT)/start'
 	@PYTHONPATH=deploy/ui MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
 	    MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \

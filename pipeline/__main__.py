@@ -71,9 +71,17 @@ def _prune(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.tracking.delivery import sync
+    from pipeline.tracking.delivery import COMMAND_SECONDS, sync
+    from pipeline.tracking.live import mark_killed
 
-    print(f"{sync(project)} journals sent to MLflow")
+    mark_killed(project)
+    print(f"{sync(project, COMMAND_SECONDS)} journals sent to MLflow")
+
+
+def _watch(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.tracking.watch import watch
+
+    watch(project)
 
 
 def _probe(project: Project, arguments: argparse.Namespace) -> None:
@@ -100,6 +108,12 @@ def _skew(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.serving.skew import check
 
     print(check(project, arguments.experiment, arguments.model, arguments.url, arguments.rows))
+
+
+def _serve(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.serving.launch import serve
+
+    serve(project, arguments.model, arguments.host, arguments.port)
 
 
 def _trace(project: Project, arguments: argparse.Namespace) -> None:
@@ -151,8 +165,10 @@ COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] =
     "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),
+    "watch": (_watch, "show the trainings that run now: epoch, losses, time left"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
     "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
+    "serve": (_serve, "serve a model over HTTP, from this folder or from MLflow"),
     "trace": (_trace, "show which commit, parameters and data made a file, run or model, and how to reproduce it"),
     "promote": (_promote, "make trained models champions if the gate finds them better"),
     "rollback": (_rollback, "restore the previous champion of a model"),
@@ -214,8 +230,14 @@ def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     answers = "a trained experiment; its model answers unless --model or --url is given"
     one.add_argument("experiment", type=ask.name, help=answers)
     one.add_argument("--model", help="an MLflow model: its folder, or a URI such as models:/name/3")
-    one.add_argument("--url", help="address of `mlflow models serve`, such as http://127.0.0.1:5001")
+    one.add_argument("--url", help="address of a served model, such as http://127.0.0.1:5001")
     one.add_argument("--rows", type=int, default=50, help="maximum number of test rows (default: 50)")
+    one = parsers["serve"]
+    one.add_argument(
+        "model", type=str, help="a trained experiment, or an MLflow model: its folder, or models:/<name>@champion"
+    )
+    one.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
+    one.add_argument("--port", type=int, default=5001, help="port (default: 5001)")
     parsers["trace"].add_argument("what", type=str, help="a path, an MLflow run id, or models:/<name>@champion")
 
 

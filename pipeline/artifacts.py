@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +60,14 @@ class Project:
 
     def model(self, experiment: str) -> Path:
         return self.root / "data" / "models" / experiment
+
+    def previous(self, experiment: str) -> Path:
+        """Return the copy of the last good model, which stays when DVC deletes the outputs of a stage to rerun it."""
+        return self.home / "data" / "previous" / experiment
+
+    def checkpoints(self, experiment: str) -> Path:
+        """Return the folder from which an interrupted training goes on."""
+        return self.home / "data" / "checkpoints" / experiment
 
     def metrics(self, dataset: str, experiment: str) -> Path:
         return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"
@@ -262,7 +269,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise DataError(f"{path}: not found; run `dvc repro` to make it") from None
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # an array's header is read as Python, so that a damaged one raises nearly anything
         raise DataError(f"{path}: not a complete .npz file ({error}); {checksums.REPAIR}") from None
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Project, new_folder, save_arrays, save_bytes, save_json
 from pipeline.encoding.records import Encoded
 from pipeline.errors import DataError
+from pipeline.sources import electricity
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -198,6 +200,48 @@ def test_damaged_arrays_are_named_with_the_cure(how: str, tmp_path: Path) -> Non
     damage(path, how)
     with pytest.raises(DataError, match=r"arrays\.npz: not a complete \.npz file .*; `python -m pipeline verify`"):
         artifacts.load_arrays(path)
+
+
+HEADERS = {
+    "a huge shape": b"{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999999,), }",
+    "a negative shape": b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }",
+    "a truth value": b"{'descr': '<f8', 'fortran_order': False, 'shape': (True,), }",
+    "an open bracket": b"(" * 500,
+    "no Python": b"{'descr': '<f8' 'shape'",
+    "a list as key": b"{[]: 1}",
+    "deep": b"-" * 9000 + b"1",
+    "objects": b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+}
+
+
+@pytest.mark.fault("bad-array")
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_damaged_header_of_an_array_is_named(header: str, tmp_path: Path) -> None:
+    content = HEADERS[header] + b"\n"
+    array = b"\x93NUMPY\x02\x00" + len(content).to_bytes(4, "little") + content + bytes(160)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("a.npy", array)
+    with pytest.raises(DataError, match=r"a\.npz: not a complete \.npz file"):
+        artifacts.load_arrays(tmp_path / "a.npz")
+    (tmp_path / "LD_250.npy").write_bytes(array)
+    with pytest.raises(DataError, match=r"LD_250\.npy: (not a whole NumPy array|found )"):
+        electricity.read(tmp_path)
+
+
+@pytest.mark.fault("bad-array")
+def test_any_byte_of_an_array_file_may_be_wrong(tmp_path: Path) -> None:
+    path, array = tmp_path / "a.npz", np.arange(5)
+    save_arrays(path, {"a": array})
+    whole = path.read_bytes()
+    refused = 0
+    for i in range(len(whole)):
+        for byte in {99, whole[i] ^ 0x80} - {whole[i]}:
+            path.write_bytes(whole[:i] + bytes([byte]) + whole[i + 1 :])
+            try:
+                assert all(np.array_equal(stored, array) for stored in artifacts.load_arrays(path).values())
+            except DataError:
+                refused += 1
+    assert refused > len(whole)
 
 
 def test_one_array_instead_of_several_is_named(tmp_path: Path) -> None:

@@ -72,9 +72,9 @@ def refused(project: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """The files below the folder, without the locks of stages."""
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != ".running")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    """The files of the project, without the locks of running stages."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != ".running")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def done(*commands: str) -> None:
@@ -231,7 +231,7 @@ def test_a_missing_mirror_file_is_named_with_how_to_get_it(mirror: Path, refused
     assert f"training.txt: {mirror}/training.txt: no such file" in message
     assert "log in at https://www.kaggle.com/c/si650winter11" in message
     assert "umich/training.txt or umich/umich-sentiment-train.txt" in message
-    assert [path.name for path in (mirror.parents[1] / "data").rglob(".*")] == [".running"]
+    assert not list((mirror.parents[1] / "data").rglob("*.tmp"))
 
 
 def test_without_a_mirror_the_variable_is_named(
@@ -266,17 +266,17 @@ def test_a_failed_download_leaves_no_look_alikes_as_if_they_were_real(
     assert main(["download", "umich"]) == 2
     assert not tree(project / "data")
     assert main(["preprocess", "umich"]) == 2
-    assert "data/raw/umich: damaged, so it is not used" in capsys.readouterr().err
+    assert "`dvc repro` to make it" in capsys.readouterr().err
 
 
 # Raw files that cannot be used.
 
 
 def raw(project: Path, source: str, content: Callable[[bytes], bytes]) -> None:
-    """Downloads a sample, and changes the content of its one file, which has no known optimum then."""
+    """Downloads a sample, and changes the content of its one file as a publisher might have, without an optimum."""
     done(f"download {source}")
-    (project / "data" / "raw" / source / optimum.FILE).unlink(missing_ok=True)
     folder = project / "data" / "raw" / source
+    (folder / optimum.FILE).unlink(missing_ok=True)
     (path,) = (p for p in folder.iterdir() if p.name not in ("download.json", checksums.LIST))
     path.write_bytes(content(path.read_bytes()))
     (folder / checksums.LIST).write_text(checksums.listed(folder, folder))
@@ -393,7 +393,7 @@ def test_another_way_to_read_a_file_is_another_import(project: Path) -> None:
     edit(project / "params.yaml", "task: char_lm, learning", "task: pos_tagging, learning")
     done("import mybook")
     after = tree(project / "data" / "raw" / "mybook")
-    assert [name for name in sorted(after) if after[name] != before[name]] == ["book.txt.row.json", checksums.LIST]
+    assert [name for name in after if after[name] != before[name]] == ["book.txt.row.json", checksums.LIST]
 
 
 def test_a_few_malformed_lines_are_counted_and_dropped(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

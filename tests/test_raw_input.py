@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import DataError
 from pipeline.raw_input import as_sentence, sentences, texts
 
 # What a tagged file can hold: no tabs, no line ends, no half of a surrogate pair, and something to see.
@@ -28,5 +29,7 @@ def test_tabs_separate_words_where_there_are_any(sentence: str, words: list[str]
     assert sentences([sentence]) == [words]
 
 
-def test_half_a_surrogate_pair_becomes_a_character_that_an_answer_can_hold() -> None:
-    assert texts(["a\ud800b", "🙂"], "a text") == ["a\ufffdb", "🙂"]
+def test_half_a_surrogate_pair_is_refused_with_its_place() -> None:
+    assert texts(["🙂"], "a text") == ["🙂"]
+    with pytest.raises(DataError, match=r"^input 1: character 2 is half of a pair \(surrogates not allowed\)"):
+        texts(["🙂", "a\ud800b"], "a text")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, Encoded, unpack
+from pipeline.encoding.word_features import pieces
 
 STRENGTHS = (1.0, 10.0, 30.0, 100.0)
 PLAIN, TUNED, LETTERS, BAYES = "tfidf+lr", "tfidf+lr, tuned", "tfidf with letters+lr, tuned", "nb-svm"
@@ -69,7 +70,7 @@ def _vectoriser(letters: bool) -> Any:
     from sklearn.pipeline import make_union
 
     options: dict[str, Any] = {"preprocessor": _plain, "sublinear_tf": True}
-    words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", **options)
+    words = TfidfVectorizer(ngram_range=(1, 2), tokenizer=pieces, token_pattern=None, **options)
     return make_union(words, TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **options)) if letters else words
 
 

@@ -16,6 +16,7 @@ from pipeline.encoding.dropped import Dropped
 
 Findings = Mapping[str, int]
 SPLITS = ("train", "validation", "test")
+LISTED = 20  # classes
 TEST = SPLITS.index("test")
 
 
@@ -78,7 +79,8 @@ class Series:
 
     values: float64 [time], in `unit`.
     valid: bool [time], False where a value cannot be trusted; it is then neither a target nor scored.
-    start, step_seconds: ISO time of values[0] and the spacing, both None for a series without times or even steps.
+    start: ISO time of values[0], None for a series without times or even steps.
+    step_seconds, step_months: the spacing, one of them None; months, quarters and years are not equally long.
     covariates: other columns by name, float64 [time] each.
     dates: datetime64[D] [time] of a series that is not evenly spaced, such as trading days, or None.
     optimum: float64 [time, steps], the conditional median of the value some steps ahead, given the past.
@@ -95,6 +97,7 @@ class Series:
     dates: NDArray[np.datetime64] | None = None
     optimum: NDArray[np.float64] | None = None
     optimum_steps: tuple[int, ...] = (1,)
+    step_months: int | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,12 @@ class Encoded:
     encoder: Mapping[str, Any]
     examples: Mapping[str, int]
     summary: Mapping[str, Any]
+
+
+def listed(counts: NDArray[np.integer[Any]]) -> list[int]:
+    """Return which classes a page lists: all, or only the largest and the smallest if they are more than LISTED."""
+    every = range(len(counts)) if len(counts) <= LISTED else (int(counts.argmax()), int(counts.argmin()))
+    return list(every)
 
 
 def network_key(who: int | str, part: int | str) -> str:

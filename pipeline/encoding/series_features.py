@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.series_times import times_of
+
 Floats = NDArray[np.float64]
 HARMONICS = 4
 DEPTH = {0: 7, 1: 4}  # the number of periods in a seasonal mean, by index of the seasonal period
@@ -50,13 +52,15 @@ def calendar_features(length: int, encoder: Mapping[str, Any]) -> Floats:
     """Compute calendar inputs, float64 [time, features], of the step after each step.
 
     They are the time of day and of year (sine waves) and the day of week (one-hot). For each horizon of a day or more,
-    the day of week of its target is added.
+    the day of week of its target is added. Of months, quarters and years they are the time of year alone.
     """
-    step = np.timedelta64(encoder["step_seconds"], "s")
-    times = np.datetime64(encoder["start"], "s") + step * np.arange(length)
-    blocks = [_time_of_day(times + step), _day_of_week(times + step), _time_of_year(times + step)]
-    blocks += [_day_of_week(times + step * h) for h in encoder["horizons"] if h * encoder["step_seconds"] >= 86_400]
-    return np.concatenate(blocks, axis=1)
+    steps = np.arange(length)
+    after = times_of(encoder, steps + 1)
+    if encoder.get("step_months"):
+        return _time_of_year(after)
+    blocks = [_time_of_day(after), _day_of_week(after), _time_of_year(after)]
+    days = [h for h in encoder["horizons"] if h * encoder["step_seconds"] >= 86_400]
+    return np.concatenate([*blocks, *(_day_of_week(times_of(encoder, steps + h)) for h in days)], axis=1)
 
 
 def _time_of_day(times: NDArray[Any]) -> Floats:

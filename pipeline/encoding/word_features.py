@@ -5,6 +5,7 @@ texts of a data set at once, which never makes most of the strings.
 """
 
 import re
+import unicodedata
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +13,16 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 
+FIRST_MARK = "\u0300"  # below it are letters, digits and signs that re and regex tell apart alike
+PLAIN_WORD = re.compile(r"\w+")
+EMOJI = r"[\p{Emoji}--[\p{ASCII}©®™]]"
+UNSPACED = r"[[\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]&&\p{L}]"
+RUN = rf"[[\w\p{{N}}]--{EMOJI}--{UNSPACED}]"
+WORD = regex.compile(rf"(?V1)(?={EMOJI}|{UNSPACED})\X|[{RUN}--[\p{{M}}\u200c\u200d]]{RUN}*")
+LETTERS = 32  # of a word that are spelt as n-grams; a longer one is rarely a word
 START = "<s>"  # comes before the first word; no word contains angle brackets
 Item = TypeVar("Item")
 
@@ -21,14 +30,33 @@ Item = TypeVar("Item")
 def words(text: str) -> list[str]:
     """Split a text into lower-case words without punctuation and HTML line breaks; drop apostrophes (isn't → isnt)."""
     plain = re.sub(r"<br\s*/?>", " ", text.lower()) if "<" in text else text.lower()
-    return re.findall(r"\w+", plain.replace("'", "").replace("’", ""))
+    return pieces(plain.replace("'", "").replace("’", ""))
+
+
+def pieces(text: str) -> list[str]:
+    """Split a text into runs of letters with their marks, digits and underscores, by Unicode's classes.
+
+    An emoji is a word. So is each character, with its marks, of a script that puts no spaces between words (Thai,
+    Chinese, …), since only a dictionary could find the words there.
+    """
+    if text.isascii() or max(text) < FIRST_MARK:
+        return PLAIN_WORD.findall(text)
+    found: list[str] = WORD.findall(unicodedata.normalize("NFC", text))
+    return found
 
 
 def grams(word: str, longest: int) -> list[str]:
-    """List the distinct character n-grams of 2 to `longest` letters, with the ends of the word marked: <w wo rd d> …"""
+    """List the distinct character n-grams of 2 to `longest` letters, with the ends of the word marked: <w wo rd d> …
+
+    Of a word of more than LETTERS letters, only those of its two ends.
+    """
     framed = f"<{word}>"
-    ngrams = (f"#{framed[i : i + n]}" for n in range(2, longest + 1) for i in range(len(framed) - n + 1))
-    return list(dict.fromkeys(ngrams))
+    ends = (framed,) if len(word) <= LETTERS else (framed[: LETTERS // 2 + 1], framed[-LETTERS // 2 - 1 :])
+    return list(dict.fromkeys(f"#{e[i : i + n]}" for n in range(2, longest + 1) for e in ends for i in _starts(e, n)))
+
+
+def _starts(text: str, length: int) -> range:
+    return range(len(text) - length + 1)
 
 
 def features(tokens: Sequence[str], encoder: Mapping[str, Any]) -> list[list[str]]:

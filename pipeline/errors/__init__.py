@@ -31,6 +31,14 @@ class Conflict(UserError):
     """Somebody else is promoting another version, or has just promoted one."""
 
 
+class Busy(UserError):
+    """An answer would come too late, or too many requests wait already; the same request may succeed later."""
+
+
+class ServerFailed(UserError):
+    """The process of a served model failed; it has printed its own error."""
+
+
 class StageFailed(UserError):
     """A stage failed; it has printed its own error."""
 

@@ -39,6 +39,8 @@ def check(*folders: Path) -> None:
     """Compare the folders with their lists. Raises DataError, which names the files that differ and the way out."""
     for folder in folders:
         faults = faults_of(folder)
+        if faults == [MISSING]:  # a download was killed
+            raise DataError(f"{folder}: incomplete: {MISSING}; run `dvc repro` to make it")
         if faults:
             more = f", and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
             raise DataError(f"{folder}: damaged, so it is not used: {'; '.join(faults[:SHOWN])}{more}; {REPAIR}")

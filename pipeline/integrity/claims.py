@@ -30,15 +30,18 @@ def claimed(root: Path, claim: str, what: str = "", patience: float = PATIENCE) 
     """Let no other process of the project in `root` hold the claim, such as `train@x`, during the block.
 
     what: this process in words, if that is not the claim. Raises UserError, which names the other process, if one still
-    has the claim after `patience` seconds.
+    has the claim after `patience` seconds. A folder that is no project of DVC has no claims.
     """
     what = what or claim
-    path = root / "data" / ".running" / hashlib.sha256(claim.encode()).hexdigest()[:16]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = _lock(path, patience)
+    path = root / ".dvc" / "tmp" / "running" / hashlib.sha256(claim.encode()).hexdigest()[:16]
+    file = _lock(path, patience) if (root / ".dvc").is_dir() else None
+    if file is None:
+        yield
+        return
     try:
-        os.truncate(file, 0)
-        os.write(file, json.dumps({"pid": os.getpid(), "since": time.time(), "what": what}).encode())
+        with contextlib.suppress(OSError):  # a full disk
+            os.truncate(file, 0)
+            os.write(file, json.dumps({"pid": os.getpid(), "since": time.time(), "what": what}).encode())
         _held[path] = file, what
         yield
     finally:
@@ -46,20 +49,24 @@ def claimed(root: Path, claim: str, what: str = "", patience: float = PATIENCE) 
         os.close(file)
 
 
-def _lock(path: Path, patience: float) -> int:
+def _lock(path: Path, patience: float) -> int | None:
+    """Return the open lock file; None where there can be none: its folder is read-only, or has no locks."""
     deadline = time.monotonic() + patience
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return file
+            except OSError:
+                os.close(file)
+                raise
         except BlockingIOError:
-            os.close(file)
-        except OSError:  # the file system has no locks
-            return file
-        else:
-            return file
-        if time.monotonic() > deadline:
-            raise UserError(_busy(path))
+            if time.monotonic() > deadline:
+                raise UserError(_busy(path)) from None
+        except OSError:
+            return None
         time.sleep(0.1)
 
 
@@ -76,7 +83,7 @@ def _busy(path: Path) -> str:
 def refuse_if_lost() -> None:
     """Raise UserError if the lock of this process was deleted, and another process has made one since."""
     for path, (file, what) in _held.items():
-        if path.exists() and not os.path.samestat(os.stat(path), os.fstat(file)):
+        if os.path.exists(path) and not os.path.samestat(os.stat(path), os.fstat(file)):
             raise UserError(f"{what}: another process has started it since ({path} is new); nothing was replaced")
 
 

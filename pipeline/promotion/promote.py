@@ -6,7 +6,6 @@ Each decision is recorded under reports/decisions/, and its outcome in tags of t
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,8 @@ from pipeline.config.schema.values import FORMER_EDITIONS, named
 from pipeline.encoding.records import network_key
 from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.evaluation.task import Task
+from pipeline.integrity import checksums
+from pipeline.promotion import evidence
 from pipeline.promotion.decisions import Decision, at_present, trigger, write
 from pipeline.promotion.gate import Evidence, Verdict, compare, floor
 from pipeline.promotion.registry import CHAMPION, PREVIOUS, Registry, Version
@@ -30,7 +31,6 @@ from pipeline.tracking import store as store_module
 from pipeline.tracking.build import Run
 from pipeline.tracking.upload import find
 
-EVIDENCE = "gate/evidence.npz"
 SKEW_SECONDS = 900
 PACKAGE = Path(__file__).parents[1]
 
@@ -75,14 +75,16 @@ def candidate(project: Project, params: Params, experiment: str) -> Candidate:
         raise DataError(f"{experiment}: it follows the textbook’s protocol, flaws included, so it cannot be promoted")
     if metrics["run"]["run_key"] != run["run_key"]:
         raise DataError(f"{experiment}: trained again since its evaluation; run `dvc repro evaluate@{experiment}`")
+    predictions = project.predictions(row.dataset, experiment)
+    checksums.check(project.prepared(row.dataset), project.model(experiment), predictions)
     task, encoded = task_named(row.task), artifacts.load_encoded(project.prepared(row.dataset))
     if task.row_ids is None or task.comparison is None:
         raise DataError(f"{experiment}: models of the task {task.name} cannot be promoted")
     fold = artifacts.load_json(project.model(experiment) / "fit.json")["networks"][0]["fold"]
-    stored = artifacts.load_arrays(project.predictions(row.dataset, experiment) / "predictions.npz")
+    stored = artifacts.load_arrays(predictions / "predictions.npz")
     losses = np.asarray(task.losses(encoded, stored[network_key(0, "test")], fold), np.float64)
-    evidence = Evidence(task.row_ids(encoded, fold), losses)
-    return Candidate(experiment, task, metrics, run, evidence, max(encoded.encoder.get("horizons", (1,))))
+    tested = Evidence(task.row_ids(encoded, fold), losses)
+    return Candidate(experiment, task, metrics, run, tested, max(encoded.encoder.get("horizons", (1,))))
 
 
 def best_of_each(project: Project, params: Params) -> list[str]:
@@ -131,8 +133,9 @@ def promote(project: Project, experiment: Candidate, margin: float) -> Decision:
                 f"{experiment.experiment}: its run is not in {store}; was it trained with another MLFLOW_TRACKING_URI?"
             )
         run_id = run.info.run_id
-        _keep_evidence(client, run_id, experiment.evidence)
+        vouched = {evidence.TAG: evidence.keep(client, run_id, experiment.evidence)}
         version = registry.register(experiment.model, run_id, run.data.tags["model_id"], experiment.tags)
+        registry.tag(version, vouched)
         registry.tidy(experiment.model)
         champion = registry.aliased(experiment.model, CHAMPION)
         verdict = _verdict(project, client, experiment, version, champion, margin)
@@ -242,9 +245,10 @@ def _against(client: Any, ours: Candidate, champion: Version | None) -> Verdict:
         return Verdict("not better", "a model of synthetic data never replaces a champion of the published data")
     if editions == ("synthetic", "published"):
         return Verdict("better", "the champion was trained on synthetic data", _scores(ours.metrics))
-    theirs = _evidence(client, champion.run_id)
+    theirs = evidence.load(client, champion)
     if theirs is None:
-        return Verdict("inconclusive", f"the losses of champion version {champion.number} are missing from its run")
+        reason = f"the losses of champion version {champion.number} are missing from its run, or were changed there"
+        return Verdict("inconclusive", reason)
     assert ours.task.comparison is not None
     return compare(ours.task.comparison, ours.evidence, theirs, ours.task.bootstrap_block, ours.horizon)
 
@@ -279,21 +283,3 @@ def _run(client: Any, experiment: Candidate) -> Any:
     folder = client.get_experiment_by_name(identity.source)
     run = None if folder is None else find(client, [folder.experiment_id], identity.key)
     return None if run is None or run.info.lifecycle_stage == "deleted" else run
-
-
-def _keep_evidence(client: Any, run_id: str, evidence: Evidence) -> None:
-    """Store the losses with the run, for the comparison with the next candidate."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(EVIDENCE).name
-        artifacts.save_arrays(path, {"rows": evidence.rows, "losses": evidence.losses})
-        client.log_artifact(run_id, str(path), str(Path(EVIDENCE).parent))
-
-
-def _evidence(client: Any, run_id: str) -> Evidence | None:
-    """Load the losses stored with a run; None if they are missing."""
-    folder = str(Path(EVIDENCE).parent)
-    if EVIDENCE not in {item.path for item in client.list_artifacts(run_id, folder)}:
-        return None
-    with tempfile.TemporaryDirectory() as place:
-        stored = artifacts.load_arrays(Path(client.download_artifacts(run_id, EVIDENCE, place)))
-    return Evidence(stored["rows"], stored["losses"])

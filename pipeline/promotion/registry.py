@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import Conflict, DataError
+from pipeline.tracking.fingerprint import TAG
 from pipeline.tracking.record import now
 from pipeline.tracking.store import code_of
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-LEASE_SECONDS = 120.0  # a process that takes longer than this counts as killed
-WAIT_SECONDS = 20.0
-PAUSE_SECONDS = 0.2
+LEASE_SECONDS = 60.0  # a process that takes longer than this counts as killed
+LAST_SECONDS = 20.0  # of the lease, in which nothing is begun: the store may take that long for a request
+WAIT_SECONDS = 90.0  # long enough to see that a holder was killed
+PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ class Registry:
         if version is None:
             self._make(model, {key: tags[key] for key in ("source", "task")})
             # not models:/<model_id>, which MLflow would look up in the store that the process used first
-            location = self.client.get_logged_model(model_id).artifact_location
-            made = self.client.create_model_version(model, location, run_id, tags=dict(tags), model_id=model_id)
+            logged = self.client.get_logged_model(model_id)
+            vouched = {TAG: logged.tags[TAG]} if TAG in logged.tags else {}
+            made = self.client.create_model_version(
+                model, logged.artifact_location, run_id, tags={**tags, **vouched}, model_id=model_id
+            )
             version = self.version(model, int(made.version))
         self.client.set_registered_model_alias(model, CHALLENGER, str(version.number))
         return version
@@ -87,7 +92,7 @@ class Registry:
 
     def promote(self, version: Version, expected: int | None, by: str) -> None:
         """Make the version the champion if `expected` (None: no version) still is. Raises Conflict if not."""
-        with self._turn(version.model, by) as alive:
+        with self._turn(version.model, by) as turn:
             champion = self._aliases(version.model).get(CHAMPION)
             if champion != (None if expected is None else str(expected)):
                 raise Conflict(
@@ -95,9 +100,14 @@ class Registry:
                     f" version {version.number} was not promoted, run it again to meet the new one"
                 )
             self.tag(version, {"promoted_from": expected or "nothing", "promoted_at": now(), "promoted_by": by})
-            if time.monotonic() > alive:
+            if time.monotonic() > turn.ends or not turn.held():
                 raise Conflict(f"{version.model}: the store took too long; the champion is unchanged, try again")
             self.client.set_registered_model_alias(version.model, CHAMPION, str(version.number))
+            if not turn.held():
+                raise Conflict(
+                    f"{version.model}: the store took too long, and another process promotes a version of it;"
+                    " `python -m pipeline champions` says which one answers now"
+                )
             self.tidy(version.model)
 
     def rollback(self, model: str, by: str) -> tuple[Version, Version]:
@@ -145,50 +155,81 @@ class Registry:
             return {}
 
     @contextlib.contextmanager
-    def _turn(self, model: str, by: str) -> Iterator[float]:
+    def _turn(self, model: str, by: str) -> Iterator["_Turn"]:
         """Hold a lock so that one process at a time, on any machine, promotes a version of this model.
 
-        The lock is a numbered name in the registry that only one process can create. Yields the monotonic time at which
-        the lock expires. After LEASE_SECONDS a name counts as abandoned (its holder was killed), and another process
-        may take the next number. Only the holder of a higher number deletes abandoned names, and it deletes its own
-        last. So whoever takes a name can check that all lower ones are still abandoned. Raises Conflict after
-        WAIT_SECONDS.
+        The lock is a numbered name in the registry that only one process can create. A name counts as abandoned (its
+        holder was killed) if this process has seen the same holder for LEASE_SECONDS by its own clock: the clocks of
+        two machines are never compared. Another process may then take the next number. Only the holder of a higher
+        number deletes abandoned names, and it deletes its own last. So whoever takes a name can check that all lower
+        ones are still abandoned. Raises Conflict after WAIT_SECONDS.
         """
         holder = f"{by} on {socket.gethostname()}, process {os.getpid()}, {uuid.uuid4().hex[:8]}"
-        deadline, number = time.monotonic() + WAIT_SECONDS, 1
+        deadline, number, seen = time.monotonic() + WAIT_SECONDS, 1, dict[str, tuple[str, float]]()
         while True:
-            alive = time.monotonic() + LEASE_SECONDS
-            if self._create(_turn_name(model, number), {"holder": holder, "since": str(now())}):
-                if all(self._abandoned(_turn_name(model, lower)) for lower in range(1, number)):
+            ends = time.monotonic() + LEASE_SECONDS - LAST_SECONDS  # others count from a later moment
+            if self._create(_turn_name(model, number), {"holder": holder}):
+                if all(self._abandoned(_turn_name(model, lower), seen) for lower in range(1, number)):
                     break
-                self.client.delete_registered_model(_turn_name(model, number))
+                self._delete(_turn_name(model, number))
                 number = 1
-            elif self._abandoned(_turn_name(model, number)):
+            elif self._abandoned(_turn_name(model, number), seen):
                 number += 1
             elif time.monotonic() > deadline:
-                who = (self._tags(_turn_name(model, number)) or {}).get("holder", "somebody")
+                who = (self.tags(_turn_name(model, number)) or {}).get("holder", "somebody")
                 raise Conflict(f"{model}: {who} is promoting a version of it; try again")
             else:
                 time.sleep(PAUSE_SECONDS)
+
+        turn = _Turn(self, model, number, holder, ends)
         try:
-            yield alive
+            yield turn
         finally:
-            if time.monotonic() < alive:
+            if turn.held():
                 for mine in range(1, number + 1):
-                    self.client.delete_registered_model(_turn_name(model, mine))
+                    self._delete(_turn_name(model, mine))
 
-    def _abandoned(self, turn: str) -> bool:
-        tags = self._tags(turn)
-        # a name that is just being deleted has no tags
-        return tags is not None and "since" in tags and now() - int(tags["since"]) > 1000 * LEASE_SECONDS
+    def _abandoned(self, turn: str, seen: dict[str, tuple[str, float]]) -> bool:
+        """Check whether this process has seen the name with the same holder for LEASE_SECONDS; `seen` is its memory."""
+        holder = (self.tags(turn) or {}).get("holder")
+        if holder is None:  # it is just being deleted
+            return False
+        if seen.get(turn, ("", 0.0))[0] != holder:
+            seen[turn] = (holder, time.monotonic())
+        return time.monotonic() - seen[turn][1] > LEASE_SECONDS
 
-    def _tags(self, name: str) -> dict[str, str] | None:
+    def _delete(self, turn: str) -> None:
+        try:
+            self.client.delete_registered_model(turn)
+        except Exception as error:  # another process has deleted it
+            if code_of(error) != "RESOURCE_DOES_NOT_EXIST":
+                raise
+
+    def tags(self, name: str) -> dict[str, str] | None:
+        """Return the tags of a registered model, None if there is none of this name."""
         try:
             return dict(self.client.get_registered_model(name).tags)
         except Exception as error:
             if code_of(error) != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return None
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """The lock that a process holds. ends: the monotonic time after which it must not begin anything."""
+
+    registry: Registry
+    model: str
+    number: int
+    holder: str
+    ends: float
+
+    def held(self) -> bool:
+        """Ask the store whether the lock is still this process's: one that slept may have lost it."""
+        tags = self.registry.tags(_turn_name(self.model, self.number))
+        taken_over = self.registry.tags(_turn_name(self.model, self.number + 1)) is not None
+        return tags is not None and tags.get("holder") == self.holder and not taken_over
 
 
 def _turn_name(model: str, number: int) -> str:

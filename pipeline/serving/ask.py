@@ -85,6 +85,7 @@ def _bytes(path: Path) -> bytes:
 def _answers(
     project: Project, arguments: argparse.Namespace, inputs: list[Any], options: dict[str, Any]
 ) -> list[dict[str, Any]]:
+    from pipeline.integrity import checksums
     from pipeline.serving.served import Served
 
     folder = project.model(arguments.experiment) / "model"
@@ -92,6 +93,7 @@ def _answers(
         trained = sorted(path.name for path in project.model("x").parent.glob("*") if path.is_dir())
         known = ", ".join(trained) or "none; run `dvc repro` to train them"
         raise DataError(f"{arguments.experiment}: no trained model in {folder}; trained: {known}")
+    checksums.check(folder.parent)
     served = Served(folder)
     if served.task.command != arguments.command:
         raise DataError(

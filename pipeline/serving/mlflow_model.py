@@ -1,4 +1,4 @@
-"""The MLflow model of every task, loaded by `mlflow models serve` and mlflow.pyfunc.load_model.
+"""The MLflow model of every task, loaded by mlflow.pyfunc.load_model and `mlflow models serve`.
 
 It takes a list of strings, or of objects for forecasts, as described in docs/serving.md. Each answer is an object.
 """
@@ -9,9 +9,10 @@ from typing import Any
 import mlflow
 import numpy as np
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
-from pipeline.errors import DataError
-from pipeline.serving.served import Served
+from pipeline.errors import Busy, DataError
+from pipeline.serving.served import SECONDS, Served
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
@@ -25,9 +26,11 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
         """Return one answer for each input."""
         inputs = _items(model_input) if hasattr(model_input, "iloc") else list(model_input)
         try:
-            return self.served.answer(inputs, params)
-        except DataError as error:  # the server answers 400 with the message, without a traceback
+            return self.served.answer(inputs, params, SECONDS)
+        except DataError as error:  # MLflow's server answers 400 with the message, without a traceback
             raise MlflowException.invalid_parameter_value(str(error)) from None
+        except Busy as error:  # 503
+            raise MlflowException(str(error), TEMPORARILY_UNAVAILABLE) from None
 
 
 def _items(table: Any) -> list[Any]:

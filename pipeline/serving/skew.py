@@ -22,11 +22,12 @@ from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import DataError
 from pipeline.evaluation.raw_rows import Answers, RawRows
+from pipeline.serving import vouched
 from pipeline.tasks import task_named
-from pipeline.tracking.store import address
+from pipeline.tracking.address import address
 
 LIMIT = 1e-6
-TOGETHER = 10  # rows in one request: MLflow's server gives up on a request after a minute
+TOGETHER = 10  # rows in one request, whose work and time are limited
 SECONDS = 600
 Network = Mapping[str, Any]
 Ask = Callable[[list[Any], dict[str, Any]], Answers]
@@ -34,8 +35,9 @@ Ask = Callable[[list[Any], dict[str, Any]], Answers]
 CLEAN = """
 import json, sys
 import mlflow
-inputs, options = json.load(sys.stdin)
-print(json.dumps(mlflow.pyfunc.load_model(sys.argv[1]).predict(inputs, params=options)))
+parts, options = json.load(sys.stdin)
+model = mlflow.pyfunc.load_model(sys.argv[1])
+print(json.dumps([answer for part in parts for answer in model.predict(part, params=options)]))
 """
 
 
@@ -95,41 +97,46 @@ def raw_rows(network: Network, encoded: Encoded, stored: NDArray[Any], rows: int
 
 def _ask(project: Project, folder: Path, model: str | None, url: str | None) -> Ask:
     if url is not None:
-        return lambda inputs, options: _over_http(url, inputs, options)
+        return lambda inputs, options: _in_parts(lambda part, given: _over_http(url, part, given), inputs, options)
     if model is not None:
-        place = str(Path(model).absolute()) if Path(model).is_dir() else model
-        return lambda inputs, options: _in_clean_process(address(project), place, inputs, options)
+        return lambda inputs, options: _in_clean_process(project, model, inputs, options)
     from pipeline.serving.served import Served
 
-    return Served(folder).answer
+    served = Served(folder)
+    return lambda inputs, options: _in_parts(served.answer, inputs, options)
+
+
+def _in_parts(ask: Ask, inputs: list[Any], options: dict[str, Any]) -> Answers:
+    """Ask a few rows at a time: the work of one request is limited."""
+    parts = [inputs[i : i + TOGETHER] for i in range(0, len(inputs), TOGETHER)]
+    return [answer for part in parts for answer in ask(part, options)]
 
 
 def _over_http(url: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Answers:
     import requests
 
-    answers: Answers = []
-    for i in range(0, len(inputs), TOGETHER):
-        body = {"inputs": inputs[i : i + TOGETHER], **({"params": options} if options else {})}
-        try:
-            response = requests.post(f"{url.rstrip('/')}/invocations", json=body, timeout=SECONDS)
-            if response.status_code != requests.codes.ok:
-                raise DataError(f"{url}: answered {response.status_code}: {response.text[-300:]}")
-            answers += response.json()["predictions"]
-        except (requests.RequestException, ValueError, KeyError) as error:
-            raise DataError(f"{url}: no answer ({error}); is `mlflow models serve` running there?") from None
-    return answers
+    body = {"inputs": inputs, **({"params": options} if options else {})}
+    try:
+        response = requests.post(f"{url.rstrip('/')}/invocations", json=body, timeout=SECONDS)
+        if response.status_code != requests.codes.ok:
+            raise DataError(f"{url}: answered {response.status_code}: {response.text[-300:]}")
+        return list(response.json()["predictions"])
+    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{url}: no answer ({error}); is `python -m pipeline serve` running there?") from None
 
 
-def _in_clean_process(store: str, model: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Answers:
+def _in_clean_process(project: Project, model: str, inputs: list[Any], options: Mapping[str, Any]) -> Answers:
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment = {**kept, "MLFLOW_TRACKING_URI": store, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    environment = {**kept, "MLFLOW_TRACKING_URI": address(project), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
     with tempfile.TemporaryDirectory() as empty:
+        folder = vouched.copy(project, model, Path(empty) / "model")
         done = subprocess.run(
-            [sys.executable, "-c", CLEAN, model],
-            input=json.dumps([inputs, options or None]),
+            [sys.executable, "-c", CLEAN, str(folder)],
+            input=json.dumps([[inputs[i : i + TOGETHER] for i in range(0, len(inputs), TOGETHER)], options or None]),
             cwd=empty, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
     if done.returncode:
-        raise DataError(f"{model}: cannot be loaded or failed to answer: {done.stderr.strip().splitlines()[-1]}")
+        last = (done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1]
+        raise DataError(f"{model}: cannot be loaded or failed to answer: {last}")
     answers: Answers = json.loads(done.stdout.splitlines()[-1])
     return answers

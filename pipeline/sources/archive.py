@@ -1,12 +1,15 @@
 """Read archives without trusting them: check, cap and stream their members, and extract nothing to disk.
 
-An archive with one unsafe member is refused as a whole. Unsafe are absolute names, `..`, backslashes, links, devices
-and duplicates.
+An archive with one unsafe member is refused as a whole. Unsafe are absolute names, `..`, backslashes, links, devices,
+holes and duplicates.
 """
 
 import bz2
+import errno
 import gzip
+import io
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -17,15 +20,24 @@ from typing import IO, Any, cast
 
 from pipeline.errors import DataError
 
-BROKEN = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, tarfile.TarError, zipfile.BadZipFile)
+# What the libraries raise for damaged archives: RuntimeError for an encrypted member or an unknown method of
+# compression, ValueError for a name that is not UTF-8 or a place before the beginning of the file.
+BROKEN = (
+    EOFError, IndexError, KeyError, OverflowError, RuntimeError, ValueError,
+    lzma.LZMAError, struct.error, tarfile.TarError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 MAX_MEMBERS = 200_000
+HEADER_LIMIT = 100_000  # bytes of a name, or of other facts on a member, that are stored before it
+TOTAL_LIMIT = 4_000_000_000  # bytes of a .tar once it is decompressed
 CHUNK = 1 << 20
 
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a zip archive and check that all its member names are safe; DataError if it is damaged or unsafe."""
-    with _damage_as_data_error(path), zipfile.ZipFile(path) as archive:
+    with _damage_as_data_error(path):
+        archive = zipfile.ZipFile(path)
+    with archive:
         members = archive.infolist()
         for member in members:
             _refuse_unsafe(path, member.filename)
@@ -45,7 +57,28 @@ def stream_zip_member(path: Path, archive: zipfile.ZipFile, name: str, limit: in
     if member.file_size > limit:
         raise DataError(f"{path}: member {name!r} declares {member.file_size:,} bytes, more than {limit:,}")
     # zipfile stops at the declared size and then compares the CRC, so a false size cannot make the stream longer.
-    return archive.open(member)
+    with _damage_as_data_error(path):
+        return io.BufferedReader(_Guarded(path, archive.open(member)), CHUNK)
+
+
+class _Guarded(io.RawIOBase):
+    """A member whose damage is a DataError wherever it is noticed."""
+
+    def __init__(self, path: Path, stream: IO[bytes]) -> None:
+        self.path, self.stream = path, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _damage_as_data_error(self.path):
+            content = self.stream.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
 
 
 def read_zip_member(path: Path, archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
@@ -62,13 +95,16 @@ def stream_tar(
     Files whose names are not `wanted` are skipped. `limit` caps the bytes of each wanted file; all other checks apply
     to every member. Raises DataError for an unsafe or damaged archive.
     """
-    with _damage_as_data_error(path), _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+    with _damage_as_data_error(path):
+        stream = cast(IO[bytes], _Capped(path, _decompressed(path)))
+        archive = tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)  # noqa: SIM115
+    with stream, archive:
         seen: set[str] = set()
-        for member in archive:
+        while (member := _next(path, archive)) is not None:
             _refuse_unsafe(path, member.name)
             if member.isdir():
                 continue
-            if not member.isreg():
+            if not member.isreg() or member.issparse():
                 raise DataError(f"{path}: unsafe member {member.name!r} (a link or device); nothing more was read")
             if member.name in seen:
                 raise DataError(f"{path}: unsafe archive, member {member.name!r} occurs twice")
@@ -78,7 +114,55 @@ def stream_tar(
             if len(seen) > MAX_MEMBERS:
                 raise DataError(f"{path}: more than {MAX_MEMBERS:,} members")
             if wanted(member.name):
-                yield member.name, _content(archive, member)
+                with _damage_as_data_error(path):
+                    content = _content(archive, member)
+                yield member.name, content
+
+
+def _next(path: Path, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+    with _damage_as_data_error(path):
+        return archive.next()
+
+
+class _Header(tarfile.TarInfo):
+    """A header of a .tar.
+
+    tarfile takes a damaged one for the end of the archive, and reads long names and other facts on a member into memory
+    whatever their size.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            raise EOFError(f"the header of a member is damaged: {error}") from error
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        facts = (*tarfile.GNU_TYPES, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+        if self.type in facts and self.size > HEADER_LIMIT:
+            raise EOFError(f"{self.size:,} bytes of facts on a member, more than {HEADER_LIMIT:,}")
+        return cast(tarfile.TarInfo, super()._proc_member(archive))  # type: ignore[misc]
+
+
+class _Capped:
+    """A decompressed stream that ends with an error after TOTAL_LIMIT bytes."""
+
+    def __init__(self, path: Path, stream: IO[bytes]) -> None:
+        self.path, self.stream, self.left = path, stream, TOTAL_LIMIT
+
+    def read(self, size: int) -> bytes:
+        content = self.stream.read(size)
+        self.left -= len(content)
+        if self.left < 0:
+            raise DataError(f"{self.path}: more than {TOTAL_LIMIT:,} bytes once it is decompressed")
+        return content
+
+    def __enter__(self) -> "_Capped":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
@@ -115,8 +199,8 @@ def _damage_as_data_error(path: Path) -> Iterator[None]:
     try:
         yield
     except (*BROKEN, OSError) as error:
-        # bz2 raises a bare OSError for bad data; an OSError from the system has an errno.
-        if isinstance(error, OSError) and error.errno is not None:
+        # bz2 raises a bare OSError for bad data; a place outside the file is an invalid argument.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise DataError(
             f"{path}: the archive is truncated or damaged at {path.stat().st_size:,} bytes ({error}); "

@@ -9,12 +9,12 @@ row of the first image, a zero:
     0  0  5 13  9  1  0  0
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import artifacts
 from pipeline.encoding.records import Images
 from pipeline.errors import DataError
 from pipeline.sources.card import Card, find_file
@@ -66,8 +66,8 @@ def synthesize(folder: Path, seed: int) -> None:
 
 
 def _arrays(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return stored["pixels"], stored["labels"]
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not an .npz file with arrays 'pixels' and 'labels' ({error})") from error
+    stored = artifacts.load_arrays(path)
+    missing = {"pixels", "labels"} - stored.keys()
+    if missing:
+        raise DataError(f"{path}: not an .npz file with arrays 'pixels' and 'labels' (without {', '.join(missing)})")
+    return stored["pixels"], stored["labels"]

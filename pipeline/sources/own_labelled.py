@@ -9,12 +9,11 @@ import numpy as np
 
 from pipeline.config.schema.sources import OwnLabelled
 from pipeline.encoding.dropped import SHOWN
-from pipeline.encoding.records import LabelledTexts
+from pipeline.encoding.records import LabelledTexts, listed
 from pipeline.errors import DataError
 from pipeline.sources.own_file import Table, find_own, read_table
 
 FEWEST = 5  # texts of a class on average; with fewer, the column hardly holds labels
-LISTED = 20
 
 
 def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
@@ -121,6 +120,5 @@ def _repeats(texts: Sequence[str], labels: Sequence[int]) -> dict[str, int]:
 
 
 def _balance(names: Sequence[str], counts: np.typing.NDArray[np.int64]) -> dict[str, int]:
-    """Count the texts of each class; if there are more than LISTED classes, only of the largest and the smallest."""
-    shown = range(len(names)) if len(names) <= LISTED else (int(counts.argmax()), int(counts.argmin()))
-    return {"classes": len(names), **{f"texts_labelled_{names[i]}": int(counts[i]) for i in shown}}
+    """Count the texts of each class that a page lists."""
+    return {"classes": len(names), **{f"texts_labelled_{names[i]}": int(counts[i]) for i in listed(counts)}}

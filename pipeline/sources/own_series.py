@@ -1,228 +1,242 @@
 """Read a user's own series: a table (CSV, TSV) with a column of numbers and one of times, sorted onto an even grid.
 
-Times are ISO 8601 (2026-01-31 13:45), day first with dots (31.01.2026 13:45) or year first with slashes. They are local
-times, or have an offset and are converted to UTC.
+own_numbers and own_times say how numbers and times may be written, own_grid which grids there are.
 """
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.sources import OwnSeries
-from pipeline.encoding.dropped import SHOWN
+from pipeline.encoding.dropped import Dropped
 from pipeline.encoding.records import Series
 from pipeline.errors import DataError
 from pipeline.sources.own_file import Table, find_own, read_table
+from pipeline.sources.own_grid import Step, clock, find_step, iso_time, positions
+from pipeline.sources.own_numbers import Column, Numbers, read_numbers, shown_decimal
+from pipeline.sources.own_times import NO_TIME, is_clock, is_time, read_times
 
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
-SLASHED = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})")
-SHORT_HOUR = re.compile(r"[ T](\d):")
-OFFSET = re.compile(r":\d\d(?:\.\d+)? ?(?:Z|[+-]\d\d(?::?\d\d)?)$")
-UNITS = {"s": 1, "min": 60, "h": 3600, "D": 86_400, "W": 7 * 86_400}
-SECOND = 1_000_000  # times are counted in microseconds
-MALFORMED_SHARE = 0.01
-AS_THEY_ARE = "or write `time: null` to take the rows in file order"
-
+UNREADABLE = "unreadable_times_dropped"
+EMPTY, NO_NUMBER, NO_ROW = "empty_values", "values_that_are_no_numbers", "missing_steps_filled"
+CELL = 40  # characters of a cell in a message
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Rows of the table.
+class _Grid:
+    """The steps of a series.
 
-    times: int64 [rows], microseconds since 1970.
-    numbers: float64 [rows, 1 + covariates], NaN where a cell has no number.
-    lines: int64 [rows], the line of the file that holds each row.
+    rows: int64 [steps], the row of the table at each step, -1 where there is none.
+    start: of the first step, microseconds since 1970; None without a clock, as `step`.
     """
 
-    times: NDArray[np.int64]
-    numbers: Floats
-    lines: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    start: int | None
+    step: Step | None
+    findings: dict[str, int]
 
-    def __getitem__(self, which: NDArray[Any]) -> "_Rows":
-        return _Rows(self.times[which], self.numbers[which], self.lines[which])
+    def time(self, step: int) -> str:
+        """Return the ISO time of a step of a grid with a clock."""
+        return str(self.step.time(self.start, step)) if self.step and self.start is not None else ""
 
 
 def read(folder: Path, row: OwnSeries) -> Series:
     """Read the values onto their grid; a missing step is not valid and repeats the value of the step before.
 
-    Covariates are NaN where there is no number. Raises DataError if a time occurs with different values, if times do
-    not fit a grid, or if more than half of the values are missing.
+    Covariates are NaN where there is no number. Raises DataError for numbers and times that cannot be read, if a time
+    occurs with different values, if times do not fit a grid, or if more is missing than `max_dropped` allows.
     """
     path = find_own(folder, row)
     covariates = {f"covariates[{i}]": column for i, column in enumerate(row.covariates)}
-    time = {} if row.time is None else {"time": row.time}
+    time = {"time" if len(row.time) == 1 else f"time[{i}]": column for i, column in enumerate(row.time)}
     table = read_table(path, row, {"value": row.value, **time, **covariates})
     if not table.lines:
         raise DataError(f"{path}: no rows below the header")
-    numbers = np.array([[_number(cell, row.decimal) for cell in table.cells[key]] for key in ("value", *covariates)]).T
-    findings = table.findings | table.dropped.check(table.total) | _check_numbers(path, table, numbers, row)
-    start, step = None, None
-    if row.time is not None:
-        rows, time_findings = _timed(path, table.cells["time"], numbers, np.array(table.lines))
-        step = _step(path, rows.times, row.frequency)
-        numbers, filled = _on_grid(path, rows, step)
-        start, findings = int(rows.times[0]), findings | time_findings | {"missing_steps_filled": filled}
-    known = np.flatnonzero(~np.isnan(numbers[:, 0]))
+    _check_header(path, table, row)
+    columns = _numbers({key: _column(path, table, row, key) for key in ("value", *covariates)}, row.decimal)
+    numbers = np.column_stack([column.values for column in columns.values()])
+    grid = _with_clock(path, table, list(time), numbers, row) if time else _in_file_order(table)
+    known = np.flatnonzero((grid.rows >= 0) & ~np.isnan(numbers[grid.rows, 0]))
+    if not len(known):
+        raise DataError(
+            f"{path}: no cell of column {table.names['value']!r} is a number; `value` must name their column"
+        )
     whole = slice(int(known[0]), int(known[-1]) + 1)  # tables often have rows before the first and after the last value
-    start = None if start is None or step is None else start + step * whole.start
-    findings |= {"steps_without_value_cut_off_at_the_ends": len(numbers) - (whole.stop - whole.start)}
-    return _series(numbers[whole], start, step, [table.names[key] for key in covariates], findings, row)
+    losses = _losses(path, table, grid, whole, numbers, row)
+    cut = {"steps_without_value_cut_off_at_the_ends": len(grid.rows) - (whole.stop - whole.start)}
+    return _series(grid, whole, columns, table, losses | cut, row)
 
 
-def _series(
-    numbers: Floats,
-    start: int | None,
-    step: int | None,
-    covariates: Sequence[str],
-    findings: dict[str, int],
-    row: OwnSeries,
-) -> Series:
-    values, valid = numbers[:, 0], ~np.isnan(numbers[:, 0])
-    before = np.maximum.accumulate(np.where(valid, np.arange(len(values)), 0))
-    series = Series(
-        values=values[before],
-        valid=valid,
-        unit=row.unit,
-        findings={"points": len(values), "points_without_value": int(np.sum(~valid)), **findings},
-        covariates={name: numbers[:, i] for i, name in enumerate(covariates, start=1)},
-    )
-    if start is None or step is None:
-        return series
-    return replace(series, start=str(np.datetime64(start, "us").astype("datetime64[s]")), step_seconds=step // SECOND)
+def _column(path: Path, table: Table, row: OwnSeries, *keys: str) -> Column:
+    """Return a column of the table, or several as one, with a space between their cells."""
+    cells = [" ".join(parts).strip() for parts in zip(*(table.cells[key] for key in keys), strict=True)]
+    return Column(path, ", ".join(table.names[key] for key in keys), cells, table.lines, row.separator or ",")
 
 
-def _number(cell: str, decimal: str) -> float:
-    """Parse a cell; NaN if it is not a finite number. 1.234,5 is NaN too: thousands separators are not guessed."""
-    plain = cell if decimal == "." else cell.replace(".", "?").replace(",", ".")
-    value = float(plain) if NUMBER.fullmatch(plain) else np.nan
-    return value if np.isfinite(value) else np.nan
+def _numbers(columns: dict[str, Column], decimal: str | None) -> dict[str, Numbers]:
+    """Read columns of numbers. Without `decimal`, a column that does not decide its notation has that of the others."""
+    shown = set() if decimal else {shown_decimal(column) for column in columns.values()} - {None}
+    decimal = shown.pop() if len(shown) == 1 and len(columns) > 1 else decimal
+    return {key: read_numbers(column, decimal) for key, column in columns.items()}
 
 
-def _check_numbers(path: Path, table: Table, numbers: Floats, row: OwnSeries) -> dict[str, int]:
-    """Count the cells without a number; DataError if they are more than half of the values."""
-    name, cells = table.names["value"], table.cells["value"]
-    if row.header and not np.isnan(_number(name, row.decimal)):
+def _check_header(path: Path, table: Table, row: OwnSeries) -> None:
+    """Raise DataError if line 1 was read as a header and looks like a row, or the other way round."""
+    name = table.names["value"]
+    if not row.header:
+        _check_first_row(path, table)
+    elif _is_number(name) and any(is_time(column) for column in table.columns):
         raise DataError(
             f"{path}: line 1 is read as the header, but has the value {name!r}; write `header: false`, and give "
             "columns as numbers"
         )
-    missing = np.isnan(numbers[:, 0])
-    wrong = [int(i) for i in np.flatnonzero(missing) if cells[i]]
-    if 2 * missing.sum() > len(cells):
-        example = f" (line {table.lines[wrong[0]]:,}: {cells[wrong[0]][:40]!r})" if wrong else ""
+    elif _is_number(name) and isinstance(row.value, int) and row.value <= len(table.columns):
         raise DataError(
-            f"{path}: {missing.sum():,} of {len(cells):,} values are not numbers{example}; `value` must name their "
-            f"column, and `decimal` (now {row.decimal!r}) must be their decimal separator"
+            f"{path}: line 1 is read as the header, but has {name!r} in column {row.value}; if that is the column's "
+            f"name, write `value: '{name}'`; if it is the first value, write `header: false`"
         )
-    return {
-        "empty_values": int(missing.sum()) - len(wrong),
-        "values_that_are_no_numbers": len(wrong),
-        "extra_values_missing": int(np.isnan(numbers[:, 1:]).sum()),
-    }
 
 
-def _timed(path: Path, cells: Sequence[str], numbers: Floats, lines: NDArray[np.int64]) -> tuple[_Rows, dict[str, int]]:
-    """Sort the rows by time and drop repeats; DataError if a time occurs twice with different numbers."""
-    times, offsets = _times(path, cells, lines)
-    readable = times != np.iinfo(np.int64).min
-    rows = _Rows(times, numbers, lines)[readable]
-    backwards = int(np.sum(np.diff(rows.times) < 0))
-    rows = rows[np.argsort(rows.times, kind="stable")]
-    again = np.flatnonzero(np.diff(rows.times) == 0) + 1
-    here, there = rows.numbers[again], rows.numbers[again - 1]
-    same = (here == there) | (np.isnan(here) & np.isnan(there))
-    if not same.all():
-        at = again[~same.all(axis=1)]
-        raise DataError(
-            f"{path}: {len(at):,} times occur twice with different values, first {_iso_time(rows.times[at[0]])} in "
-            f"lines {rows.lines[at[0] - 1]:,} and {rows.lines[at[0]]:,}; keep one, or, where clocks are set back, "
-            "write times with their offset (2026-10-25T02:30+01:00)"
-        )
+def _check_first_row(path: Path, table: Table) -> None:
+    """Raise DataError if line 1 has no time where line 2 has one."""
+    first, second = table.head if len(table.head) == 2 else ([], [])
+    for i, (above, below) in enumerate(zip(first, second, strict=True), start=1):
+        if is_time(below) and not is_time(above):
+            raise DataError(
+                f"{path}: line 1 is read as a row, but looks like a header: its column {i} has {above[:CELL]!r}, "
+                f"and line {table.lines[1]:,} has {below[:CELL]!r}; leave `header: false` out, and give columns by name"
+            )
+
+
+def _is_number(name: str) -> bool:
+    try:
+        return bool(np.isfinite(read_numbers(Column(Path(), name, [name], [1]), None).values[0]))
+    except DataError:
+        return False
+
+
+def _in_file_order(table: Table) -> _Grid:
+    return _Grid(np.arange(len(table.lines)), None, None, table.dropped.check(table.total))
+
+
+def _with_clock(path: Path, table: Table, keys: list[str], numbers: Floats, row: OwnSeries) -> _Grid:
+    """Sort the rows by time, drop repeats and find their grid; DataError if a time occurs with different numbers."""
+    column = _column(path, table, row, *keys)
+    found = clock(read_times(column, row.day_first))
+    lines = np.array(table.lines)
+    readable = np.flatnonzero(found.times != NO_TIME)
+    unreadable = _unreadable(table, column, found.times)
+    order = readable[np.argsort(found.times[readable], kind="stable")]
+    again = _repeats(path, table, found.times[order], numbers[order], lines[order])
+    kept = np.delete(order, again)
+    times = found.times[kept]
+    step = find_step(path, times, row.frequency)
+    at = positions(path, times, lines[kept], step)
+    rows = np.full(_length(path, at, step), -1)
+    rows[at] = kept
     findings = {
-        "unreadable_times_dropped": int(np.sum(~readable)),
-        "times_with_an_offset_converted_to_utc": offsets,
-        "rows_earlier_than_the_one_before": backwards,
+        **unreadable,
+        **found.findings,
+        "rows_earlier_than_the_one_before": int(np.sum(np.diff(found.times[readable]) < 0)),
         "repeated_times_dropped": len(again),
     }
-    return rows[np.setdiff1d(np.arange(len(rows.times)), again)], findings
+    return _Grid(rows, int(times[0]), step, findings)
 
 
-def _times(path: Path, cells: Sequence[str], lines: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Parse the times. Return int64 [rows], microseconds since 1970, and how many times have an offset.
-
-    A time that cannot be parsed becomes the lowest int64. Raises DataError if these are too many, or if only some times
-    have an offset.
-    """
-    import pandas
-
-    offsets = sum(OFFSET.search(cell) is not None for cell in cells)
-    if 0 < offsets < len(cells):
-        raise DataError(
-            f"{path}: {offsets:,} of {len(cells):,} times have an offset such as +01:00; expected all or none"
-        )
-    parsed = pandas.to_datetime(pandas.Series(map(_iso, cells)), format="ISO8601", utc=True, errors="coerce")
-    times = parsed.dt.tz_convert(None).to_numpy("datetime64[us]")
-    wrong = np.flatnonzero(np.isnat(times))
-    if len(wrong) > MALFORMED_SHARE * len(cells):
-        examples = "; ".join(f"line {lines[i]:,}: {cells[i][:40]!r}" for i in wrong[:SHOWN])
-        raise DataError(
-            f"{path}: {len(wrong):,} of {len(cells):,} times cannot be read ({examples}); write 2026-01-31 13:45 or "
-            f"31.01.2026 13:45, {AS_THEY_ARE}"
-        )
-    return times.astype(np.int64), offsets
+def _unreadable(table: Table, column: Column, times: NDArray[np.int64]) -> dict[str, int]:
+    """Count the rows without a time, and return what was dropped; DataError if it is too much."""
+    table.dropped.kind(UNREADABLE, "the row of each value needs its time")
+    for i in np.flatnonzero(times == NO_TIME).tolist():
+        table.dropped.add(UNREADABLE, table.lines[i], repr(column.cells[i][:CELL]))
+    return table.dropped.check(table.total)
 
 
-def _iso(cell: str) -> str:
-    if date := DOTTED.match(cell):
-        cell = f"{date[3]}-{date[2]:0>2}-{date[1]:0>2}{cell[date.end() :]}"
-    elif date := SLASHED.match(cell):
-        cell = f"{date[1]}-{date[2]:0>2}-{date[3]:0>2}{cell[date.end() :]}"
-    return SHORT_HOUR.sub(r" 0\1:", cell)
-
-
-def _step(path: Path, times: NDArray[np.int64], frequency: str | None) -> int:
-    """Return the step of the grid in microseconds: `frequency`, or the most common difference between times."""
-    if len(times) < 2:
-        raise DataError(f"{path}: {len(times)} different times; expected two or more")
-    if frequency is not None:
-        count, unit = re.findall(r"\d+|\D+", frequency)
-        return int(count) * UNITS[unit] * SECOND
-    steps, counts = np.unique(np.diff(times), return_counts=True)
-    step = int(steps[counts.argmax()])
-    if step % SECOND:
-        raise DataError(f"{path}: most times are {step / SECOND:g} s apart; expected whole seconds, {AS_THEY_ARE}")
-    return step
-
-
-def _on_grid(path: Path, rows: _Rows, step: int) -> tuple[Floats, int]:
-    """Put the rows on an even grid: float64 [steps, 1 + covariates], NaN at missing steps; also count these steps."""
-    at, rest = np.divmod(rows.times - rows.times[0], step)
-    off = np.flatnonzero(rest)
-    grid = f"every {step // SECOND:,} s from {_iso_time(rows.times[0])}"
-    if len(off):
-        examples = "; ".join(f"line {rows.lines[i]:,}: {_iso_time(rows.times[i])}" for i in off[:SHOWN])
-        raise DataError(
-            f"{path}: {len(off):,} of {len(at):,} times are off the grid, {grid} ({examples}); set `frequency` to a "
-            f"step that fits all of them, {AS_THEY_ARE}"
-        )
+def _length(path: Path, at: NDArray[np.int64], step: Step) -> int:
+    """Return the number of steps. Raises DataError for so many without a row that they would fill the memory."""
     length = int(at[-1]) + 1
-    present = int(np.sum(~np.isnan(rows.numbers[:, 0])))
-    if length > 2 * present:
+    if length > 1000 * len(at) + 1_000_000:
         raise DataError(
-            f"{path}: {present:,} values for {length:,} steps {grid}, more than half are missing; set `frequency`, or "
-            "remove rows that are far from the others in time"
+            f"{path}: {len(at):,} rows for {length:,} steps, every {step}; set `frequency` to their spacing, or remove "
+            "rows that are far from the others in time"
         )
-    numbers = np.full((length, rows.numbers.shape[1]), np.nan)
-    numbers[at] = rows.numbers
-    return numbers, length - len(at)
+    return length
 
 
-def _iso_time(time: np.int64) -> str:
-    return str(np.datetime64(int(time), "us").astype("datetime64[s]"))
+def _repeats(
+    path: Path, table: Table, times: NDArray[np.int64], numbers: Floats, lines: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    """Return which rows repeat the one before, with equal numbers; DataError if the numbers differ."""
+    again = np.flatnonzero(np.diff(times) == 0) + 1
+    here, there = numbers[again], numbers[again - 1]
+    same = (here == there) | (np.isnan(here) & np.isnan(there))
+    if same.all():
+        return again
+    at = again[~same.all(axis=1)]
+    clocks = [name for name, cell in zip(table.columns, table.head[0], strict=True) if is_clock(cell.strip())]
+    instead = (
+        f"if column {clocks[0]!r} has the times of day, give both columns: `time: [{table.names['time']}, {clocks[0]}]`"
+        if clocks and "time" in table.names
+        else "keep one, or, where clocks are set back, write times with their offset (2026-10-25T02:30+01:00)"
+    )
+    raise DataError(
+        f"{path}: {len(at):,} times occur twice with different values, first {iso_time(times[at[0]])} in "
+        f"lines {lines[at[0] - 1]:,} and {lines[at[0]]:,}; {instead}"
+    )
+
+
+def _losses(path: Path, table: Table, grid: _Grid, whole: slice, numbers: Floats, row: OwnSeries) -> dict[str, int]:
+    """Count the steps without a value, and the missing numbers of covariates; DataError if they are too many."""
+    lost = Dropped(path, row.max_dropped, "steps")
+    lost.kind(EMPTY, "write the value into the cell")
+    lost.kind(NO_NUMBER, "write a number, or give the column of numbers as `value`")
+    fewer = "set `frequency` to the spacing of the rows, or remove rows that are far from the others"
+    lost.kind(NO_ROW, f"the grid has a step every {grid.step}; {fewer}")
+    line = 0
+    for step in range(whole.start, whole.stop):
+        i = int(grid.rows[step])
+        line = line if i < 0 else table.lines[i]
+        if i < 0:
+            lost.add(NO_ROW, line, f"no row follows for {grid.time(step)}")
+        elif np.isnan(numbers[i, 0]):
+            cell = table.cells["value"][i]
+            lost.add(NO_NUMBER if cell else EMPTY, line, repr(cell[:CELL]) if cell else "no value")
+    findings = lost.check(whole.stop - whole.start)
+    rows = grid.rows[whole][grid.rows[whole] >= 0]
+    return findings | {"extra_values_missing": _lost_covariates(path, table, rows, numbers, row)}
+
+
+def _lost_covariates(path: Path, table: Table, rows: NDArray[np.int64], numbers: Floats, row: OwnSeries) -> int:
+    missing = 0
+    for j in range(1, numbers.shape[1]):
+        key = f"covariates[{j - 1}]"
+        lost = Dropped(path, row.max_dropped, f"numbers of column {table.names[key]!r}")
+        lost.kind("extra_values_missing", "write a number")
+        for i in rows[np.isnan(numbers[rows, j])].tolist():
+            lost.add("extra_values_missing", table.lines[i], repr(table.cells[key][i][:CELL]))
+        missing += sum(lost.check(len(rows)).values())
+    return missing
+
+
+def _series(
+    grid: _Grid, whole: slice, columns: dict[str, Numbers], table: Table, losses: dict[str, int], row: OwnSeries
+) -> Series:
+    rows = grid.rows[whole]
+    on_grid = {key: np.where(rows < 0, np.nan, column.values[rows]) for key, column in columns.items()}
+    values = on_grid.pop("value")
+    valid = ~np.isnan(values)
+    before = np.maximum.accumulate(np.where(valid, np.arange(len(values)), 0))
+    counts = {"points": len(values), "points_without_value": int(np.sum(~valid))}
+    rewritten = {"numbers_in_another_notation": sum(column.rewritten for column in columns.values())}
+    series = Series(
+        values=values[before],
+        valid=valid,
+        unit=row.unit or columns["value"].unit,
+        findings={**counts, **table.findings, **grid.findings, **losses, **rewritten},
+        covariates={table.names[key]: column for key, column in on_grid.items()},
+    )
+    if grid.step is None:
+        return series
+    start = grid.time(whole.start)
+    return replace(series, start=start, step_seconds=grid.step.seconds, step_months=grid.step.months)

@@ -15,7 +15,7 @@ def parameters(project: Project) -> Params:
     return loading.load(project.root, SOURCES)
 
 
-def run_stage(project: Project, stage: str, function: Callable[..., None], name: Sequence[str]) -> None:
+def run_stage(project: Project, stage: str, function: Callable[..., None], name: Sequence[str | None]) -> None:
     """Run a stage while no other process runs it, after deleting what killed processes left half-written.
 
     name: that of the row, if the stage has rows. Raises UserError if another process runs it.
@@ -24,6 +24,6 @@ def run_stage(project: Project, stage: str, function: Callable[..., None], name:
         function(project)
         return
     claims.end_with_caller()
-    with claims.claimed(project.root, "@".join([stage, *name])):
+    with claims.claimed(project.root, "@".join([stage, *filter(None, name)])):
         artifacts.sweep(project.root)
         function(project, *name)

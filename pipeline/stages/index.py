@@ -17,6 +17,7 @@ from pipeline.stages import parameters
 from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import plots
 from pipeline.tracking.delivery import sync
+from pipeline.tracking.live import mark_killed
 
 Results = Mapping[str, Sequence[Result]]  # by data set
 
@@ -92,6 +93,7 @@ def _section(project: Project, dataset: str, *, textbook: bool) -> str:
 
 def _send(project: Project) -> None:
     """Send what the stages left for MLflow. An unreachable store causes a warning, and never costs the report."""
+    mark_killed(project)
     try:
         sync(project)
     except UserError as error:

@@ -14,9 +14,11 @@ from pipeline.tracking import provenance
 
 PATTERNS = ("reports/metrics/*/*.json", "reports/curves/*/*.csv", "data/predictions/*/*")
 
+KEPT = ("data/checkpoints/[!.]*", "data/previous/[!.]*")  # a folder for each experiment
+
 
 def run(project: Project, *, confirmed: bool) -> None:
-    """List the results of removed rows, ask, and delete them. Trained models and DVC's cache stay.
+    """List the results and checkpoints of removed rows, ask, and delete them. Trained models and DVC's cache stay.
 
     confirmed: delete without asking. Raises UserError if nobody can be asked.
     """
@@ -45,6 +47,8 @@ def _of_experiments(project: Project, params: Params) -> Iterator[Path]:
         if not path.name.startswith(".") and (row is None or row.dataset != path.parent.name):
             yield path
     yield from (p for p in project.root.glob("reports/scores/[!.]*.json") if p.stem not in params.experiments)
+    kept = (path for pattern in KEPT for path in project.root.glob(pattern))
+    yield from (path for path in kept if path.name not in params.experiments)
 
 
 def _of_datasets(project: Project, params: Params) -> Iterator[Path]:

@@ -1,27 +1,34 @@
 """train@<experiment>: fit the networks of an experiment; save their predictions and all that inference needs."""
 
 import os
+import shutil
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline import artifacts, handover
 from pipeline.artifacts import Project
-from pipeline.config import plain_yaml
+from pipeline.config import defaults, plain_yaml
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.config.schema.params import Params
 from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import TrainingError
 from pipeline.evaluation.task import Task
 from pipeline.integrity import checksums
+from pipeline.progress import Progress
 from pipeline.stages import parameters
 from pipeline.tasks import primary_metrics, task_named
-from pipeline.tracking import build, plots, provenance
-from pipeline.tracking.delivery import deliver
+from pipeline.tracking import build, live, plots, provenance
+from pipeline.tracking.delivery import Delivered, deliver
 from pipeline.tracking.environment import SystemMonitor
 from pipeline.tracking.record import now
+
+if TYPE_CHECKING:
+    from pipeline.training.checkpoint import Checkpoints
+
+CODE = Path(__file__).parents[1]  # the folder pipeline/
 
 
 def run(project: Project, name: str) -> None:
@@ -42,41 +49,94 @@ def run(project: Project, name: str) -> None:
     os.environ["KERAS_BACKEND"] = row.backend
     if row.precision == "bfloat16":
         os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
-    # Late: TensorFlow takes seconds to import, and a mistake in params.yaml must show at once.
-    from pipeline.training import repeats
-
+    checkpoints = _checkpoints(project, params, name, encoded)
     try:
-        with SystemMonitor() as monitor:
-            trained = repeats.train(task, row, encoded, seed=params.seed, label=name)
-    except TrainingError:
+        trained, monitor = _trained(project, params, name, encoded, record, checkpoints)
+    except TrainingError as error:
+        checkpoints.sweep()
         failed = record.journal("train")
         failed.params(row.model_dump(mode="json"))
         failed.finish("FAILED")
         deliver(failed, project)
-        raise
+        raise TrainingError(f"{error}. {_last_good(project, name)}".removesuffix(" ")) from None
     facts = _facts(params, name, encoded, trained)
-    history = repeats.mean_history(trained)
+    from pipeline.training.repeats import mean_history  # imported by now; see _checkpoints
+
+    history = mean_history(trained)
     with artifacts.new_folder(project.predictions(row.dataset, name), listed=True) as folder:
         predictions = {network_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
         artifacts.save_arrays(folder / "predictions.npz", predictions)
         artifacts.save_json(folder / "samples.json", trained[0].samples)
     artifacts.save_text(project.curves(row.dataset, name), _csv(history))
     plots.write(project, params, primary_metrics())
+    hashes = provenance.hashes(project)
+    made_of = {
+        "params": provenance.settings(params, name),
+        "data": {path: hashes.get(path, provenance.UNKNOWN) for path in provenance.data_of(params, name)},
+    }
+    journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
+    tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
     with artifacts.new_folder(project.model(name), listed=True) as folder:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
-        hashes = provenance.hashes(project)
-        folders = provenance.data_of(params, name)
-        made_of = {
-            "params": provenance.settings(params, name),
-            "data": {path: hashes.get(path, provenance.UNKNOWN) for path in folders},
-        }
-        journal = build.training(project, record, row, facts, history, monitor.rows, made_of)
-        build.add_model(journal, folder / "model", name, task.serving_example)
-        journal.finish()
-        delivered = deliver(journal, project)
-        tags = {key: value for key, value in journal.content.tags.items() if key not in build.AS_JSON}
-        artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **delivered._asdict()})
+        artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **Delivered()._asdict()})
+    # The results are in place before MLflow is asked; the ids that it gives are added.
+    build.add_model(journal, project.model(name) / "model", name, task.serving_example)
+    journal.finish()
+    delivered = deliver(journal, project)
+    if delivered != Delivered():
+        ids = {**record.identity, **tags, **made_of, **delivered._asdict()}
+        artifacts.change_json(project.model(name), "run.json", ids)
+    _keep(project, name)
+    checkpoints.sweep()
+
+
+def _checkpoints(project: Project, params: Params, name: str, encoded: Encoded) -> "Checkpoints":
+    # Late: TensorFlow takes seconds to import, and a mistake in params.yaml must show at once.
+    from pipeline.training import checkpoint
+
+    row = params.experiment(name)
+    settings = {**row.model_dump(mode="json"), "seed": params.seed, "edition": params.edition}
+    key = checkpoint.key(settings, encoded, CODE, f"tasks/{defaults.folders()[row.task]}", row.backend)
+    checkpoints = checkpoint.Checkpoints(project.checkpoints(name), key, name)
+    checkpoints.announce()
+    return checkpoints
+
+
+def _trained(
+    project: Project, params: Params, name: str, encoded: Encoded, record: build.Run, checkpoints: "Checkpoints"
+) -> tuple[list[Any], SystemMonitor]:
+    """Return the trained networks, and the use of processor and memory meanwhile."""
+    from pipeline.training import repeats
+
+    row = params.experiment(name)
+    shown = live.shown(project, name, build.opening(record, row, _kinds(params, name, encoded), params.seed))
+    with shown, SystemMonitor() as monitor, Progress(project, name, record.key) as progress:
+        trained = repeats.train(
+            task_named(row.task),
+            row,
+            encoded,
+            seed=params.seed,
+            label=name,
+            checkpoints=checkpoints,
+            progress=progress,
+        )
+    return trained, monitor
+
+
+def _keep(project: Project, name: str) -> None:
+    """Keep a copy of the model: DVC deletes its outputs before it runs a stage, which may fail."""
+    with artifacts.new_folder(project.previous(name)) as folder:
+        shutil.copytree(project.model(name), folder, dirs_exist_ok=True)
+
+
+def _last_good(project: Project, name: str) -> str:
+    """Say where the model of the last good training is."""
+    if project.model(name).is_dir():
+        return f"data/models/{name} is as it was before"
+    if project.previous(name).is_dir():
+        return f"The last good model is in {project.previous(name)}; copy it to data/models/{name} to use it"
+    return ""
 
 
 def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:
@@ -92,6 +152,15 @@ def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded,
     artifacts.save_json(folder / "encoder.json", encoder)
 
 
+def _kinds(params: Params, name: str, encoded: Encoded) -> dict[str, Any]:
+    return {
+        "experiment": name,
+        **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
+        "edition": "synthetic" if params.reduced(name) else encoded.summary["edition"],
+        "cell": params.experiment(name).cell,
+    }
+
+
 def _facts(params: Params, name: str, encoded: Encoded, trained: list[Any]) -> dict[str, Any]:
     """Return the facts on the training for reports/metrics/<dataset>/<experiment>.json.
 
@@ -99,10 +168,7 @@ def _facts(params: Params, name: str, encoded: Encoded, trained: list[Any]) -> d
     """
     epochs_seen = [epoch for network in trained for epoch in network.history]
     return {
-        "experiment": name,
-        **{key: encoded.summary[key] for key in ("source", "dataset", "task", "protocol")},
-        "edition": "synthetic" if params.reduced(name) else encoded.summary["edition"],
-        "cell": params.experiment(name).cell,
+        **_kinds(params, name, encoded),
         "seed": params.seed,
         "parameters": trained[0].parameters,
         "train_seconds": round(sum(m.seconds for m in trained), 3),

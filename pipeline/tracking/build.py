@@ -76,6 +76,29 @@ def display_name(experiment: str, row: ExperimentRows) -> str:
     return " · ".join([f"{row.cell} {row.units}", *extras, experiment])
 
 
+KINDS = ("experiment", "source", "dataset", "task", "cell", "edition", "protocol")
+
+
+def opening(run: Run, row: ExperimentRows, kinds: Mapping[str, Any], seed: int) -> Journal:
+    """Build what MLflow shows of a training from its start on, all of which `training` has too.
+
+    kinds: the facts on the training that KINDS names.
+    """
+    journal = run.journal("train")
+    journal.params({**row.model_dump(mode="json"), "seed": seed})
+    journal.tags({kind: kinds[kind] for kind in KINDS})
+    journal.tags({"backend": row.backend, "mlflow.user": "pipeline"})
+    return journal
+
+
+def epochs(journal: Journal, history: Sequence[Mapping[str, float]]) -> None:
+    """Log the curves. Their times follow from the start of the run, so that the same row is always the same metric."""
+    at = journal.content.start
+    for line in history:
+        at += round(1000 * line["seconds"])
+        journal.metrics({k: v for k, v in line.items() if k != "epoch"}, step=int(line["epoch"]), timestamp=at)
+
+
 def training(
     project: Project,
     run: Run,
@@ -89,21 +112,15 @@ def training(
 
     made_of: `params` (provenance.settings) and `data`, the hash of each data folder.
     """
-    journal = run.journal("train")
-    journal.params({**row.model_dump(mode="json"), "seed": facts["seed"], "parameters": facts["parameters"]})
+    journal = opening(run, row, facts, facts["seed"])
+    journal.params({"parameters": facts["parameters"]})
     environment, experiment = environment_tags(project), facts["experiment"]
     journal.tags(environment)
     commit = environment.get("dvc_baseline") or environment.get("mlflow.source.git.commit")
     stages = {stage: target(made_of["params"], stage, experiment) for stage in ("train", "evaluate")}
     again = remake(project, commit, stages["evaluate"], made_of["params"])
     journal.tags({"mlflow.source.name": stages["train"], "remake": again})
-    kinds = ("experiment", "source", "dataset", "task", "cell", "edition", "protocol")
-    journal.tags({kind: facts[kind] for kind in kinds})
-    journal.tags({"backend": row.backend, "mlflow.user": "pipeline"})
-    at = run.start
-    for line in history:
-        at += round(1000 * line["seconds"])
-        journal.metrics({k: v for k, v in line.items() if k != "epoch"}, step=int(line["epoch"]), timestamp=at)
+    epochs(journal, history)
     journal.metrics({"train_seconds": facts["train_seconds"], "parameters": facts["parameters"]})
     for metric in system:
         journal.metric(*metric)

@@ -4,77 +4,115 @@ Each journal is first stored in the spool, and removed when the store has receiv
 slow or locked costs one warning, and each journal is delivered exactly once.
 """
 
+import contextlib
+import os
 import re
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.artifacts import Project, new_folder
-from pipeline.errors import UserError
+from pipeline.errors import DataError, UserError
+from pipeline.tracking import child
+from pipeline.tracking.address import address, credentials, place, reason
 from pipeline.tracking.record import Journal, load, now
 from pipeline.tracking.store import (
-    SQLITE,
-    address,
+    HEALTH_SECONDS,
     check_reachable,
     experiment_id,
+    explained,
     import_mlflow,
     one_at_a_time,
-    reason,
+    prepare,
 )
 from pipeline.tracking.upload import find, send
 
 ENTRY = re.compile(r"[0-9a-f]{32}-[a-z0-9_]+-\d+")
+STAGE_SECONDS = 60.0  # for all that a stage sends, whatever MLflow does
+COMMAND_SECONDS = 600.0  # the same for the command `sync`, whose user waits for MLflow alone
+SECONDS_PER_JOURNAL = 2.0  # what each journal that arrives adds, so that a long spool is sent too
 
 
 class Delivered(NamedTuple):
     """The ids of a run and its model in MLflow; None for what MLflow does not have (yet)."""
 
-    run_id: str | None
-    model_id: str | None
+    run_id: str | None = None
+    model_id: str | None = None
     experiment_id: str | None = None
 
 
-def deliver(journal: Journal, project: Project) -> Delivered:
-    """Send the journal, after those of the same run that still wait in the spool.
+def deliver(journal: Journal, project: Project, seconds: float = STAGE_SECONDS) -> Delivered:
+    """Send the journal, after those of the same run that still wait in the spool, within `seconds`.
 
     Never raises if the store fails: the journal stays in the spool, a line on stderr says why, and both ids are None.
     """
     content = journal.content
     try:
         entry = spool(journal, project)
+        if content.status is not None:
+            shutil.rmtree(running_folder(project, content.run_key), ignore_errors=True)
     except OSError as error:
         _warn(f"{reason(error)}; the {content.stage} stage of {content.run_name!r} is not in MLflow")
-        return Delivered(None, None)
+        return Delivered()
     try:
-        return _send_run(content.source, content.run_key, project)
-    except Exception as error:  # whatever fails in MLflow or below it, the result of the stage is complete
+        killed = [key for key in _keys(spooled(project), "killed") if key != content.run_key]
+        found = _within(seconds, project, [*killed, content.run_key])
+    except (child.Failed, child.GivenUp) as error:
+        why = [str(error)]
+    else:
+        why = [line for line in found["failed"] if line.startswith(content.run_key)]
+    if why:
         _warn(
-            f"{reason(error)}; the {content.stage} stage of {content.run_name!r} is kept in {entry}, "
+            f"{why[0]}; the {content.stage} stage of {content.run_name!r} is kept in {entry}, "
             "`python -m pipeline sync` sends it later"
         )
-        return Delivered(None, None)
+        return Delivered()
+    return Delivered(*found["delivered"])
 
 
-def sync(project: Project) -> int:
+def sync(project: Project, seconds: float = STAGE_SECONDS) -> int:
     """Send all journals in the spool, those of the oldest run first; return how many were sent.
 
-    Raises UserError if some could not be sent; they stay in the spool.
+    seconds: to give up after; each journal that arrives adds some. Raises UserError if some could not be sent; they
+    stay in the spool. Those that another process sends meanwhile are no failure.
     """
     waiting = spooled(project)
-    first: dict[str, Path] = {}
-    for entry in waiting:
-        first.setdefault(entry.name.partition("-")[0], entry)
-    failures = []
-    for run_key, entry in first.items():
-        try:
-            _send_run(load(entry).source, run_key, project)
-        except Exception as error:  # a run that MLflow refuses must not block the others
-            failures.append(f"{entry.name}: {reason(error)}")
+    if not waiting:
+        return 0
+    run_keys = _keys(waiting)
+    failures, sent = [], 0
+    try:
+        found = _within(seconds, project, run_keys)
+        failures, sent = found["failed"], found["sent"]
+    except (child.Failed, child.GivenUp) as error:
+        failures = [str(error)]
     left = len(set(waiting) & set(spooled(project)))
-    if failures:
+    if failures and left:
         raise UserError("\n".join([f"{left} of {len(waiting)} journals stay in {project.spool}:", *failures]))
-    return len(waiting) - left
+    return sent
+
+
+def running_folder(project: Project, run_key: str) -> Path:
+    """Return the folder in the spool that a training has while it runs."""
+    return project.spool / f".running-{run_key}"
+
+
+def _keys(entries: Iterable[Path], stage: str = "") -> list[str]:
+    """Return the keys of the runs with journals of the stage, or of any."""
+    parts = (entry.name.split("-") for entry in entries)
+    return list(dict.fromkeys(key for key, of, _ in parts if stage in ("", of)))
+
+
+def _within(seconds: float, project: Project, run_keys: list[str]) -> dict[str, Any]:
+    where = place(address(project))
+    say = partial(_warn, f"waiting for MLflow at {where}, up to {seconds:.0f} s")
+    try:
+        return dict(child.within(seconds, partial(_send_runs, project, run_keys, seconds), say))
+    except child.GivenUp as error:
+        raise child.GivenUp(f"MLflow at {where} is given up: {error}") from None
 
 
 def spooled(project: Project, run_key: str = "") -> list[Path]:
@@ -112,20 +150,62 @@ def _warn(message: str) -> None:
     print(f"tracking: {message}", file=sys.stderr, flush=True)
 
 
-def _send_run(source: str, run_key: str, project: Project) -> Delivered:
-    """Send the journals of one run in the spool, in order."""
+def _send_runs(project: Project, run_keys: list[str], seconds: float, clock: child.Clock) -> dict[str, Any]:
+    """Send the journals of these runs; runs in the child process.
+
+    Returns how many were `sent`, a line for each that `failed`, and the ids of the last run `delivered`.
+    """
     uri = address(project)
-    check_reachable(uri)
-    mlflow = import_mlflow()
-    # The lock also covers the first use of a new sqlite file, which two processes cannot set up at the same time.
+    with credentials():
+        try:
+            patient = seconds > STAGE_SECONDS
+            check_reachable(uri, 60.0 if patient else HEALTH_SECONDS)
+            clock.own_work(True)
+            if patient:
+                os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+            mlflow = import_mlflow()
+            # The lock also covers what two processes cannot do at the same time: the store's first use, and moving it.
+            with _turn(project, clock):
+                prepare(project, uri)
+                clock.own_work(False)
+                client = mlflow.MlflowClient(tracking_uri=uri)
+                return _send_each(client, project, run_keys, clock)
+        except Exception as error:
+            raise child.Failed(explained(error, uri)) from None
+
+
+@contextlib.contextmanager
+def _turn(project: Project, clock: child.Clock) -> Iterator[None]:
+    clock.own_work(False)
     with one_at_a_time(project):
-        client = mlflow.MlflowClient(tracking_uri=uri)
-        experiment = experiment_id(client, source, project if uri.startswith(SQLITE) else None)
+        clock.own_work(True)
+        yield
+
+
+def _send_each(client: Any, project: Project, run_keys: Iterable[str], clock: child.Clock) -> dict[str, Any]:
+    sent, failed, delivered = 0, [], Delivered()
+    for run_key in run_keys:
         for entry in spooled(project, run_key):
-            send(client, experiment, load(entry))
-            sent = entry.rename(entry.with_name(f".{entry.name}.sent"))  # a partly deleted one must not be sent again
-            shutil.rmtree(sent, ignore_errors=True)
-        run = find(client, [experiment], run_key)
-    if run is None:
-        return Delivered(None, None)
+            try:
+                delivered = _send_entry(client, project, entry)
+            except Exception as error:  # a run that MLflow refuses must not block the others
+                failed.append(f"{entry.name}: {explained(error, address(project))}")
+                break
+            sent += 1
+            clock.gain(SECONDS_PER_JOURNAL)
+    for rest in project.spool.glob(".*.sent"):
+        shutil.rmtree(rest, ignore_errors=True)
+    return {"sent": sent, "failed": failed, "delivered": delivered}
+
+
+def _send_entry(client: Any, project: Project, entry: Path) -> Delivered:
+    try:
+        content = load(entry)
+    except (DataError, KeyError, TypeError) as error:
+        raise DataError(f"damaged ({reason(error)}); delete {entry}") from None
+    experiment = experiment_id(client, content.source, project)
+    send(client, experiment, content)
+    sent = entry.rename(entry.with_name(f".{entry.name}.sent"))  # a partly deleted one must not be sent again
+    shutil.rmtree(sent, ignore_errors=True)
+    run = find(client, [experiment], content.run_key)
     return Delivered(run.info.run_id, run.data.tags.get("model_id"), str(run.info.experiment_id))

@@ -13,7 +13,7 @@ from pipeline.artifacts import load_json, save_json
 
 MAX_DIGEST = 36  # MLflow's limit, the length of DVC's md5 of a folder, `….dir`
 Context = Literal["training", "validation", "test"]
-Status = Literal["FINISHED", "FAILED"]
+Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 def now() -> int:

@@ -9,11 +9,12 @@ from typing import Any
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config import plain_yaml
-from pipeline.errors import DataError
+from pipeline.errors import DataError, StoreError
 from pipeline.tracking import provenance, store
 from pipeline.tracking.build import AS_JSON
+from pipeline.tracking.delivery import spooled
 from pipeline.tracking.store import code_of
-from pipeline.tracking.upload import find
+from pipeline.tracking.upload import find, joined
 
 ID = re.compile(r"(m-)?[0-9a-f]{32}")
 LOCAL = "http://127.0.0.1:5000"  # the address of `make ui`
@@ -31,6 +32,7 @@ def trace(project: Project, what: str) -> str:
     lines = [f"{'stage':11} {name}", *_stage_lines(stage)]
     record = _record_of(project, name, stage)
     if record is not None:
+        record |= _later_ids(project, record)
         return "\n".join([*lines, *_run_lines(project, record)])
     return "\n".join([*lines, f"{'remake':11} dvc repro {name}"])
 
@@ -73,15 +75,38 @@ def _by_id(project: Project, what: str) -> dict[str, Any]:
     for path in sorted(project.model("x").parent.glob("*/run.json")):
         record = dict(artifacts.load_json(path))
         if what in (record["run_id"], record["run_key"], record["model_id"]):
-            return record
+            return record | _later_ids(project, record)
     with store.connected(project) as client:
         run = _stored_run(client, what)
     if run is None:
         raise DataError(f"{what}: no such run, model or version in data/models or in the tracking store")
-    tags = dict(run.data.tags)
-    stored = {key: json.loads(tags.pop(tag)) for tag, key in AS_JSON.items() if tag in tags}
-    ids = {"run_id": run.info.run_id, "model_id": tags.get("model_id"), "experiment_id": run.info.experiment_id}
-    return {**tags, **stored, **ids, "name": run.info.run_name}
+    tags = joined(run.data.tags)
+    stored = {key: _from_json(tags.pop(tag)) for tag, key in AS_JSON.items() if tag in tags}
+    return {**tags, **stored, **_ids(run), "name": run.info.run_name}
+
+
+def _later_ids(project: Project, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Look up the ids of a run that reached MLflow only after its stage had written run.json; {} if it has not."""
+    if record["run_id"] is not None or spooled(project, record["run_key"]):
+        return {}
+    try:
+        with store.connected(project) as client:
+            run = _stored_run(client, record["run_key"])
+    except StoreError:
+        return {}
+    return {} if run is None else _ids(run)
+
+
+def _ids(run: Any) -> dict[str, Any]:
+    model_id = run.data.tags.get("model_id")
+    return {"run_id": run.info.run_id, "model_id": model_id, "experiment_id": run.info.experiment_id}
+
+
+def _from_json(text: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except ValueError:  # an older version of the pipeline let MLflow cut it
+        return {"unknown": "MLflow has cut them; they are in params.yaml of the commit, and in the line `remake`"}
 
 
 def _stored_run(client: Any, what: str) -> Any:

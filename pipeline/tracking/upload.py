@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.tracking.fingerprint import TAG, fingerprint
 from pipeline.tracking.record import Content, ModelFolder
 
 NOTE = "mlflow.note.content"
@@ -19,6 +20,9 @@ WRITTEN = "mlflow.note.written"
 MAX_NOTE = 8000  # characters; MLflow refuses or truncates longer tags
 VIEW = "mlflow.sharedViewState.result"
 PLACE = re.compile(r"\b(run|model|compare):((?:[0-9a-f]{32},?)+)|\b(experiment):(?=/)|\{(tag|param):([^}]+)\}")
+PART = 4000  # characters of a tag; longer ones are split, since every version of MLflow cuts them somewhere
+PART_OF = re.compile(r"(?P<name>.+)\.part(?P<number>\d+)")
+MAX_IN_NOTE = 2000  # characters of a tag in a note
 BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits for one request
 
 
@@ -28,6 +32,21 @@ def find(client: Any, experiment_ids: Sequence[str], run_key: str) -> Any:
 
     runs = client.search_runs(list(experiment_ids), f"tags.run_key = '{run_key}'", ViewType.ALL, max_results=1)
     return runs[0] if runs else None
+
+
+def in_parts(name: str, value: str) -> dict[str, str]:
+    """Return the tags that hold a value: one of this name, and `<name>.part2` and so on for a long value."""
+    starts = range(0, max(1, len(value)), PART)
+    return {name if i == 1 else f"{name}.part{i}": value[at : at + PART] for i, at in enumerate(starts, start=1)}
+
+
+def joined(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of tags that in_parts has split."""
+    parts = sorted((int(m["number"]), m["name"], tags[m[0]]) for m in map(PART_OF.fullmatch, tags) if m)
+    whole = {name: value for name, value in tags.items() if not PART_OF.fullmatch(name)}
+    for _, name, part in parts:
+        whole[name] = whole.get(name, "") + part
+    return whole
 
 
 def _open(client: Any, experiment_id: str, content: Content) -> Any:
@@ -111,7 +130,8 @@ def _with_addresses(client: Any, run: Any, text: str) -> str:
     def address(match: re.Match[str]) -> str:
         kind, keys, _, of, name = match.groups()
         if name:
-            return str((run.data.tags if of == "tag" else run.data.params).get(name, "–"))
+            value = str((joined(run.data.tags) if of == "tag" else run.data.params).get(name, "–"))
+            return value if len(value) <= MAX_IN_NOTE else f"python -m pipeline trace {run.info.run_id}"
         if kind is None:
             return f"#/experiments/{experiment_id}"
         runs = [_sent(client, experiment_id, key) for key in keys.split(",")]
@@ -139,7 +159,7 @@ def _send_batches(client: Any, run: Any, content: Content) -> None:
     parts: dict[str, Sequence[Any]] = {
         "metrics": [metric(row) for row in content.metrics],
         "params": [Param(name, value) for name, value in content.params.items()],
-        "tags": [RunTag(name, value) for name, value in content.tags.items()],
+        "tags": [RunTag(*part) for tag in content.tags.items() for part in in_parts(*tag).items()],
     }
     for name, rows in parts.items():
         for first in range(0, len(rows), BATCH[name]):
@@ -173,6 +193,8 @@ def _send_model(client: Any, run: Any, content: Content, model: ModelFolder) -> 
         model_id = made.model_id
         with tempfile.TemporaryDirectory() as folder:
             _write_model(model, Path(folder) / "model", made, run_id)
+            # before the upload: what comes back from the artifact store later must have the same fingerprint
+            client.set_logged_model_tags(model_id, {TAG: fingerprint(Path(folder) / "model")})
             client.log_model_artifacts(model_id, str(Path(folder) / "model"))
         client.finalize_logged_model(model_id, "READY")
     outputs = client.get_run(run_id).outputs
@@ -204,7 +226,7 @@ def _write_model(model: ModelFolder, folder: Path, made: Any, run_id: str) -> No
         pyfunc.save_model(
             folder,
             python_model=model.served_by,
-            artifacts={"model": model.folder},
+            artifacts={"model": Path(model.folder).as_uri()},  # in a plain path MLflow would unescape %41
             code_paths=[model.package],
             signature=signature,
             pip_requirements=model.requirements,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.layers import keras
+from pipeline.raw_input import check_time
 
 Arrays = Any
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -35,7 +36,8 @@ class Compiled:
         return float(self._train(x, y) if weights is None else self._train(x, y, weights))
 
     def predict(self, x: Arrays) -> NDArray[Any]:
-        """Return the network's output for one batch, with dropout off."""
+        """Return the network's output for one batch, with dropout off. Raises Busy after the deadline of an answer."""
+        check_time()
         if not ON_TENSORFLOW:
             return np.asarray(self.model.predict_on_batch(x))
         if self._predict is None:

@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.raw_input import MAX_LENGTH, MAX_PROMPT, Answer, flag, number, texts, warned
+from pipeline.raw_input import (
+    MAX_GENERATED,
+    MAX_LENGTH,
+    MAX_PROMPT,
+    MAX_READ,
+    Answer,
+    bounded,
+    flag,
+    number,
+    texts,
+    warned,
+)
 
 GENERATION = {"length": 300, "temperature": 0.7, "top_p": 1.0, "seed": 0}
 SCORED = {"bits": [1.5], "bits_per_char": 1.5, "perplexity": 2.8}
@@ -25,8 +36,10 @@ def continuations(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[st
     sampling = Sampling(temperature, number(options, "top_p", 1.0, 1e-6, 1.0))
     seed = int(number(options, "seed", 0, 0, 2**63 - 1))
     prompts = [_Prompt(text, loaded.encoder) for text in texts(inputs, "a prompt")]
+    bounded(sum(len(prompt.text) for prompt in prompts), MAX_READ, "characters")
     if flag(options, "score"):
         return [prompt.warned(_scored(loaded, prompt.text)) for prompt in prompts]
+    bounded(len(prompts) * length, MAX_GENERATED, "characters to write")
     if loaded.encoder.get("target") == "next":
         written = [generate_from_windows(loaded.model, loaded.encoder, p.text, length, sampling, seed) for p in prompts]
     else:

@@ -1,53 +1,26 @@
 """The one training loop: epochs over a feed, clipping, schedule, averaged weights, validation, best weights kept."""
 
-import itertools
 import math
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
 
 from pipeline.config.schema.networks import Network
-from pipeline.errors import TrainingError
 from pipeline.evaluation.metric import Metric
 from pipeline.layers import keras
 from pipeline.layers.cells import reset_states
-from pipeline.training.compiled import ON_TENSORFLOW, Compiled
+from pipeline.training.average import Average, Weights, load, trainable
+from pipeline.training.compiled import Compiled
+from pipeline.training.course import Batch, Course, Feed, Fitted, Keeper, Watcher, batches, last_tenth
+from pipeline.training.explosion import finite, refuse_explosion
+from pipeline.training.lines import Lines
+
+__all__ = ["Batch", "Fitted", "Weights", "fit", "load", "optimizer", "restart", "trainable"]
 
 WARM_UP = 0.05  # share of the steps in which a cosine schedule rises to the learning rate
 FLOOR = 0.001  # share of the learning rate that is left at its end
-Weights = list[NDArray[np.floating[Any]]]
-Batch = tuple[Any, Any, Any]  # inputs, targets, sample weights or None
-
-
-class Feed(Protocol):
-    """The training batches of one task. `steps`: the number of batches in an epoch."""
-
-    steps: int
-
-    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        """Yield the batches of one epoch."""
-        ...
-
-
-@dataclass
-class Fitted:
-    """The restored weights, the epoch they are from, and the course of the training.
-
-    `history`: a row of figures for each epoch. `examples_per_second` there counts rows of the training batches (texts,
-    images, windows, or chunks of parallel streams) in the time of training alone; `seconds` is the time of the whole
-    epoch, with validation. `samples`: texts that the network generated after epochs.
-    """
-
-    weights: Weights
-    best_epoch: int
-    history: list[dict[str, float]] = field(default_factory=list)
-    samples: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fit(
@@ -61,50 +34,51 @@ def fit(
     validate: Callable[[], Mapping[str, float]] | None,
     monitor: Metric,
     label: str,
+    write: Callable[[int], list[dict[str, Any]]] | None = None,
+    keeper: Keeper | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> Fitted:
     """Train in place, and leave the weights that restore_weights selects in the model.
 
     epochs: the length of the learning-rate schedule; stop: the epoch after which to end, if earlier.
     validate: returns validation figures, and is called after every epoch; the best epoch is that with the best
-    `monitor`. Without it, the best epoch is the last.
-    Raises TrainingError if a loss is not finite.
+    `monitor`. Without it, the best epoch is the last. write: generates texts after an epoch.
+    Raises TrainingError if a loss or a weight is not finite, or if the losses have exploded.
     """
-    model = compiled.model
-    average = _Average(compiled, network.ema_momentum)
-    schedule = (_rate(network, step, feed.steps * epochs) for step in itertools.count(1))
-    fitted = Fitted([], 0)
-    best = np.inf
-    last = stop or epochs
-    with _Progress(label, last, feed.steps) as progress:
-        for epoch in range(1, last + 1):
+    untrained = trainable(compiled.model)
+    course = Course(compiled, Average(compiled, network.ema_momentum))
+    fitted, last = course.fitted, stop or epochs
+    with Lines(label, last, feed.steps, watchers) as progress:
+        if keeper is not None and keeper.resume(course):
+            progress.resumes(fitted.history)
+        while course.epoch < last and not _enough(network, course):
             started = time.monotonic()
-            loss, examples = _one_epoch(compiled, feed, seed, epoch, schedule, average, progress)
+            loss, examples = _one_epoch(course, feed, network, seed, epochs, progress)
+            epoch, speed = course.epoch + 1, examples / (time.monotonic() - started)
             row = {"epoch": epoch, "loss": loss}
-            speed = examples / (time.monotonic() - started)
-            with average:
+            with course.average:
+                if write is not None:
+                    fitted.samples.extend(write(epoch))
                 figures = {} if validate is None else validate()
-                row |= {f"val_{name}": value for name, value in figures.items()}
-                cost = -epoch if validate is None else _finite(monitor.cost(figures), f"{label}: {monitor.name}")
-                if cost < best or network.restore_weights == "last":
-                    best, fitted.best_epoch, fitted.weights = cost, epoch, trainable(model)
+                row |= {f"val_{name}": float(value) for name, value in figures.items()}
+                cost = (
+                    -epoch if validate is None else finite(monitor.cost(figures), f"{label}: {monitor.name}", network)
+                )
+                if cost < course.cost or network.restore_weights == "last":
+                    course.cost, fitted.best_epoch, fitted.weights = cost, epoch, trainable(compiled.model)
             row |= {"examples_per_second": speed, "seconds": time.monotonic() - started}
             fitted.history.append(row)
             progress.epoch(row, monitor.name)
-            if network.patience is not None and epoch - fitted.best_epoch >= network.patience:
-                break
-    load(model, fitted.weights)
+            if keeper is not None:
+                keeper.keep(course)
+    refuse_explosion(course, feed, network, seed, untrained, label)
+    load(compiled.model, fitted.weights)
     return fitted
 
 
-def trainable(model: Any) -> Weights:
-    """Copy the trainable weights, that is, without states and dropout seeds."""
-    return [np.asarray(v).copy() for v in model.trainable_variables]
-
-
-def load(model: Any, weights: Weights) -> None:
-    """Assign `weights`, from `trainable`, to a model of the same shape."""
-    for variable, value in zip(model.trainable_variables, weights, strict=True):
-        variable.assign(value)
+def _enough(network: Network, course: Course) -> bool:
+    """Whether the best epoch is too long ago."""
+    return network.patience is not None and course.epoch - course.fitted.best_epoch >= network.patience
 
 
 def restart(compiled: Compiled, fresh: Any) -> None:
@@ -121,33 +95,24 @@ def restart(compiled: Compiled, fresh: Any) -> None:
 
 
 def _one_epoch(
-    compiled: Compiled,
-    feed: Feed,
-    seed: int,
-    epoch: int,
-    schedule: Iterator[float],
-    average: "_Average",
-    progress: "_Progress",
+    course: Course, feed: Feed, network: Network, seed: int, epochs: int, progress: Lines
 ) -> tuple[float, int]:
-    """Train for one epoch, and return the mean loss and the number of examples.
-
-    The batches come from the epoch's own generator, and so do not depend on the epochs before.
-    """
+    """Train for one epoch, and return the mean loss and the number of examples."""
+    compiled, epoch = course.compiled, course.epoch + 1
     reset_states(compiled.model)
     losses, examples = [], 0
-    for step, (x, y, weights) in enumerate(feed.batches(np.random.default_rng([seed, epoch])), start=1):
-        compiled.optimizer.learning_rate = next(schedule)
-        losses.append(_finite(compiled.train(x, y, weights), f"{progress.label}: loss at step {step} of epoch {epoch}"))
+    for step, (x, y, weights) in enumerate(batches(feed, seed, epoch), start=1):
+        course.steps += 1
+        compiled.optimizer.learning_rate = _rate(network, course.steps, feed.steps * epochs)
+        loss = compiled.train(x, y, weights)
+        losses.append(finite(loss, f"{progress.label}: loss at step {step} of epoch {epoch}", network))
         examples += len(x)
-        average.update()
-        progress.step()
+        course.average.update()
+        progress.step(loss)
+    if epoch == 1:
+        course.first = losses[0]
+    course.ends.append(float(np.mean(losses[-last_tenth(feed) :])))
     return float(np.mean(losses)), examples
-
-
-def _finite(loss: float, what: str) -> float:
-    if not np.isfinite(loss):
-        raise TrainingError(f"{what} is {loss}; no model is published. Lower learning_rate, or set clip_norm to 1.0")
-    return loss
 
 
 def optimizer(network: Network) -> Any:
@@ -178,85 +143,3 @@ def _rate(network: Network, step: int, steps: int) -> float:
     share = step / steps
     fall = FLOOR + (1.0 - FLOOR) * 0.5 * (1.0 + math.cos(math.pi * share))
     return network.learning_rate * min(1.0, share / WARM_UP) * fall
-
-
-class _Average:
-    """The exponential average of the weights over the steps; while entered, the model holds it.
-
-    The momentum grows with the steps, so that the first weights count little in a short training. Keras' own average
-    (`use_ema`) has one momentum for all steps.
-    """
-
-    def __init__(self, compiled: Compiled, momentum: float) -> None:
-        self.model, self.momentum, self.steps = compiled.model, momentum, 0
-        self.values: list[Any] = []  # variables in the graph of TensorFlow, arrays on other back ends
-        self.kept: Weights = []
-        self._move: Callable[[float], object] = self._move_arrays
-        if momentum and ON_TENSORFLOW:
-            compiled.average = compiled.average or _traced_average(self.model)
-            self.values, self._move = compiled.average
-            for value, variable in zip(self.values, self.model.trainable_variables, strict=True):
-                value.assign(variable.value)
-        elif momentum:
-            self.values = trainable(self.model)
-
-    def update(self) -> None:
-        if self.momentum:
-            self.steps += 1
-            self._move(1.0 - min(self.momentum, (1 + self.steps) / (10 + self.steps)))
-
-    def _move_arrays(self, share: float) -> None:
-        for value, variable in zip(self.values, self.model.trainable_variables, strict=True):
-            value += share * (np.asarray(variable) - value)
-
-    def __enter__(self) -> None:
-        if self.momentum:
-            self.kept = trainable(self.model)
-            load(self.model, [np.asarray(value) for value in self.values])
-
-    def __exit__(self, *_: object) -> None:
-        if self.momentum:
-            load(self.model, self.kept)
-
-
-def _traced_average(model: Any) -> tuple[list[Any], Callable[[float], object]]:
-    """A variable for each trained weight, and the graph that moves them by a share of their distance to the weights.
-
-    No weight is copied to NumPy; the bytes are those of `_move_arrays`.
-    """
-    import tensorflow as tf
-
-    weights = [variable.value for variable in model.trainable_variables]
-    values = [tf.Variable(weight) for weight in weights]
-
-    def move(share: Any) -> None:
-        for value, weight in zip(values, weights, strict=True):
-            value.assign_add(share * (weight - value))
-
-    return values, tf.function(move, input_signature=[tf.TensorSpec([], tf.float32)], autograph=False)
-
-
-class _Progress:
-    """On a terminal, a progress bar with the time left; in a log, one line per epoch."""
-
-    def __init__(self, label: str, epochs: int, steps: int) -> None:
-        self.label, self.epochs = label, epochs
-        self.bar = tqdm(total=epochs * steps, desc=label, unit="step", disable=not sys.stderr.isatty(), leave=False)
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def step(self) -> None:
-        self.bar.update()
-
-    def epoch(self, row: dict[str, float], monitor: str) -> None:
-        shown = {"loss": row["loss"], f"validation {monitor}": row.get(f"val_{monitor}")}
-        figures = ", ".join(f"{name} {value:.4f}" for name, value in shown.items() if value is not None)
-        line = f"{self.label}: epoch {row['epoch']:.0f}/{self.epochs}: {figures} ({row['seconds']:.1f} s)"
-        if self.bar.disable:
-            print(line, flush=True)
-        else:
-            self.bar.set_postfix_str(figures)

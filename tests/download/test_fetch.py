@@ -1,8 +1,10 @@
 """Downloads from a faulty local server: cut off, no ranges, HTML, wrong checksum, 404, 503, truncated, missing."""
 
+import contextlib
 import dataclasses
 import hashlib
 import http.server
+import socket
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -164,6 +166,53 @@ def test_verified_file_is_not_fetched_again_and_a_damaged_one_is(site: Site, tmp
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
+ODD_ANSWERS = {
+    "no answer": b"",
+    "no HTTP": b"\x00\x01\x02",
+    "odd status": b"HTTP/1.1 99999 x\r\n\r\n",
+    "odd bytes in an address": b"HTTP/1.1 302 x\r\nLocation: http://\xff\xfe/\r\n\r\n",
+    "NUL in an address": b"HTTP/1.1 302 x\r\nLocation: http://a\x00b/\r\n\r\n",
+    "a long label": b"HTTP/1.1 302 x\r\nLocation: http://" + b"a" * 70 + b".b/\r\n\r\n",
+    "an odd port": b"HTTP/1.1 302 x\r\nLocation: http://a:99999/\r\n\r\n",
+    "an empty address": b"HTTP/1.1 302 x\r\nLocation: \r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nPK\x03\x04abc",
+    "an odd range": b"HTTP/1.1 206 x\r\nContent-Range: bytes \xc2\xb2-5/9\r\n\r\nabc",
+    "a negative chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n",
+    "no gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nPK\x03\x04abc",
+    "a long header": b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n",
+    "an odd date": b"HTTP/1.1 503 x\r\nRetry-After: Fri, 99 Foo 99999 00:00:00 GMT\r\n\r\n",
+}
+
+
+@pytest.mark.fault("odd-headers")
+@pytest.mark.parametrize("answer", ODD_ANSWERS)
+@pytest.mark.parametrize("done", [b"", b"PK"])
+def test_an_answer_that_is_not_http_is_refused(done: bytes, answer: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection, contextlib.suppress(OSError):
+                        connection.recv(65536)
+                        connection.sendall(ODD_ANSWERS[answer])
+                        connection.shutdown(socket.SHUT_WR)
+                        connection.recv(1)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/a.zip"
+        if done:
+            (tmp_path / "a.zip.part").write_bytes(done)
+        with pytest.raises(DownloadError, match=r"toy: the published files could not be fetched; tried:"):
+            fetch("toy", _card(_file(url)), tmp_path, None, sleep=lambda _: None)
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+    assert not (tmp_path / "a.zip").exists()
+
+
+@pytest.mark.fault("broken-connection")
 def test_cut_in_the_middle_is_resumed(site: Site, tmp_path: Path) -> None:
     site.plan = ["cut 200000", "cut 100000", "whole"]
     _fetch(site, tmp_path)
@@ -172,6 +221,7 @@ def test_cut_in_the_middle_is_resumed(site: Site, tmp_path: Path) -> None:
     assert site.waits == [1.0, 2.0]
 
 
+@pytest.mark.fault("broken-connection")
 def test_a_part_of_an_earlier_run_is_resumed(site: Site, tmp_path: Path) -> None:
     site.plan = ["cut 9000"]
     assert "gave up after 5 tries" in _refusal(site, tmp_path)
@@ -183,6 +233,7 @@ def test_a_part_of_an_earlier_run_is_resumed(site: Site, tmp_path: Path) -> None
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
+@pytest.mark.fault("broken-connection")
 def test_a_part_of_another_version_is_fetched_from_the_beginning(site: Site, tmp_path: Path) -> None:
     (tmp_path / "a.zip.part").write_bytes(b"other" * 100)
     _fetch(site, tmp_path)
@@ -190,6 +241,7 @@ def test_a_part_of_another_version_is_fetched_from_the_beginning(site: Site, tmp
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
+@pytest.mark.fault("no-ranges")
 @pytest.mark.parametrize("again", ["noranges", "otherrange", "code 416"])
 def test_a_server_that_cannot_go_on_starts_again(again: str, site: Site, tmp_path: Path) -> None:
     site.plan = ["cut 9000", again, "whole"]
@@ -197,6 +249,7 @@ def test_a_server_that_cannot_go_on_starts_again(again: str, site: Site, tmp_pat
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
+@pytest.mark.fault("html-instead")
 def test_html_instead_of_the_file_is_refused_unstored(site: Site, tmp_path: Path) -> None:
     site.plan = ["html"]
     message = _refusal(site, tmp_path)
@@ -206,6 +259,7 @@ def test_html_instead_of_the_file_is_refused_unstored(site: Site, tmp_path: Path
     assert "got HTML" in _refusal(site, tmp_path, _file(f"{site.url}/a.zip", magic=b""))
 
 
+@pytest.mark.fault("wrong-checksum")
 def test_wrong_checksum_shows_expected_and_found_and_is_deleted(site: Site, tmp_path: Path) -> None:
     site.body = BODY[:-1] + b"!"
     message = _refusal(site, tmp_path)
@@ -214,6 +268,7 @@ def test_wrong_checksum_shows_expected_and_found_and_is_deleted(site: Site, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("wrong-checksum")
 @pytest.mark.parametrize("extra", [-10, 10])
 def test_wrong_announced_size_is_refused_before_it_is_stored(extra: int, site: Site, tmp_path: Path) -> None:
     site.body = (BODY + bytes(10))[: len(BODY) + extra]
@@ -231,6 +286,7 @@ def test_a_body_without_announced_size_is_capped_and_completed(site: Site, tmp_p
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
+@pytest.mark.fault("busy-publisher")
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
 def test_client_errors_are_not_tried_again(code: int, site: Site, tmp_path: Path) -> None:
     site.plan = [f"code {code}"]
@@ -238,18 +294,21 @@ def test_client_errors_are_not_tried_again(code: int, site: Site, tmp_path: Path
     assert len(site.ranges) == 1
 
 
+@pytest.mark.fault("busy-publisher")
 def test_busy_server_is_asked_again_when_it_says(site: Site, tmp_path: Path) -> None:
     site.plan = ["busy 7", f"busy {formatdate(0)}", "busy soon", "code 500", "whole"]
     _fetch(site, tmp_path)
     assert site.waits == [7.0, 0.0, 4.0, 8.0]
 
 
+@pytest.mark.fault("busy-publisher")
 def test_busy_for_too_long_is_refused_at_once(site: Site, tmp_path: Path) -> None:
     site.plan = ["busy 86400"]
     assert "asks to wait 86,400 s" in _refusal(site, tmp_path)
     assert site.waits == []
 
 
+@pytest.mark.fault("odd-headers")
 @pytest.mark.parametrize(
     "value", ["²", "-7", "nan", "9" * 5000, "Mon, 02 Nov 99999 10:00:00 GMT", "1 Nov 999999999999"]
 )
@@ -259,6 +318,7 @@ def test_an_odd_retry_after_is_as_good_as_none(value: str, site: Site, tmp_path:
     assert site.waits == [1.0]
 
 
+@pytest.mark.fault("odd-headers")
 @pytest.mark.parametrize("value", ["²", "-5", "9" * 5000, "many"])
 def test_an_odd_content_length_is_as_good_as_none(value: str, site: Site, tmp_path: Path) -> None:
     site.plan = [f"length {value}"]
@@ -266,6 +326,7 @@ def test_an_odd_content_length_is_as_good_as_none(value: str, site: Site, tmp_pa
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
+@pytest.mark.fault("odd-headers")
 @pytest.mark.parametrize(
     ("size", "message"),
     [("-5", "the answer cannot be read"), ("²", "gave up after 5 tries"), ("zz", "gave up after 5")],
@@ -281,12 +342,14 @@ def test_tries_are_few(site: Site, tmp_path: Path) -> None:
     assert site.waits == [1.0, 2.0, 4.0, 8.0]
 
 
+@pytest.mark.fault("redirected-elsewhere")
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "https://127.0.0.1/a.zip", "ftp://127.0.0.1/a.zip"])
 def test_redirection_to_another_scheme_is_refused(target: str, site: Site, tmp_path: Path) -> None:
     site.plan = [f"to {target}"]
     assert f"redirected to {target}, which is another scheme than http" in _refusal(site, tmp_path)
 
 
+@pytest.mark.fault("odd-headers")
 @pytest.mark.parametrize(
     "target",
     ["http://[::1", "//[", "http://²/", "http://[::ffff:1.2.3.4.5]/", f"http://{'a' * 70}/", "http://h:99999999/"],
@@ -298,6 +361,7 @@ def test_redirection_to_what_is_no_address_is_refused(target: str, site: Site, t
     assert http_module.headers_of(f"{site.url}/a.zip") == {}
 
 
+@pytest.mark.fault("redirected-elsewhere")
 def test_redirection_within_the_scheme_is_followed_but_not_for_ever(site: Site, tmp_path: Path) -> None:
     site.plan = ["to /b.zip", "whole"]
     _fetch(site, tmp_path / "a")
@@ -423,6 +487,7 @@ def test_archive_pinned_by_its_member(site: Site, tmp_path: Path) -> None:
     assert "no member 'x.txt' in the archive; it holds table.txt" in _refusal(site, tmp_path / "third", missing, mirror)
 
 
+@pytest.mark.fault("bad-archive")
 def test_truncated_archive_is_refused(site: Site, tmp_path: Path) -> None:
     file, content = _member_pinned(tmp_path)
     mirror = _mirror(tmp_path, content[:-30])

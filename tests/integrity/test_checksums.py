@@ -56,7 +56,6 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda folder: (folder / "arrays.npz").write_bytes(b""), r"arrays\.npz has sha256"),
     "missing": (lambda folder: (folder / "deep" / "weights.npz").unlink(), r"deep/weights\.npz is missing"),
     "a folder": (lambda f: ((f / "arrays.npz").unlink(), (f / "arrays.npz").mkdir()), r"arrays\.npz is a folder"),
-    "no list": (lambda folder: (folder / "sha256.json").unlink(), "the list of its checksums, is missing"),
     "cut list": (lambda folder: (folder / "sha256.json").write_text('{"fol'), "the list of its checksums, cannot"),
     "odd list": (lambda folder: (folder / "sha256.json").write_text("[1]"), "the list of its checksums, cannot"),
 }
@@ -91,6 +90,13 @@ def test_a_file_can_be_changed_with_the_list(tmp_path: Path, monkeypatch: pytest
     checksums.check(folder)
     assert json.loads((folder / "run.json").read_text()) == {"id": 1}
     assert (folder / "deep" / "weights.npz").read_bytes() == b"weights"
+
+
+def test_a_folder_that_was_not_completed_is_not_called_damaged(tmp_path: Path) -> None:
+    folder = written(tmp_path / "data" / "raw" / "a")
+    (folder / "sha256.json").unlink()
+    with pytest.raises(DataError, match=r"raw/a: incomplete: sha256\.json.* is missing; run `dvc repro` to make it"):
+        checksums.check(folder)
 
 
 def test_a_missing_folder_is_not_called_damaged(tmp_path: Path) -> None:

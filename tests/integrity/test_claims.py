@@ -25,6 +25,13 @@ with claimed(Path(sys.argv[1]), "train@x"):
 """
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project of DVC."""
+    (tmp_path / ".dvc").mkdir()
+    return tmp_path
+
+
 def holder(root: Path) -> "subprocess.Popen[str]":
     """Another process that runs train@x until its input ends."""
     process = subprocess.Popen(
@@ -36,42 +43,42 @@ def holder(root: Path) -> "subprocess.Popen[str]":
 
 
 @pytest.mark.fault("two-processes")
-def test_a_second_process_is_told_who_runs_the_stage_and_since_when(tmp_path: Path) -> None:
-    with holder(tmp_path) as first:
+def test_a_second_process_is_told_who_runs_the_stage_and_since_when(root: Path) -> None:
+    with holder(root) as first:
         said = rf"train@x has been run by process {first.pid} since 2\d\d\d-\d\d-\d\d .*kill -9 {first.pid}"
-        with pytest.raises(UserError, match=said), claimed(tmp_path, "train@x", patience=0):
+        with pytest.raises(UserError, match=said), claimed(root, "train@x", patience=0):
             pass
-        with claimed(tmp_path, "train@y", patience=0):
+        with claimed(root, "train@y", patience=0):
             pass  # another stage is free
         first.kill()
-    with claimed(tmp_path, "train@x", patience=0):
+    with claimed(root, "train@x", patience=0):
         pass  # a killed process holds nothing
 
 
-def test_a_stage_waits_a_moment_for_one_that_ends(tmp_path: Path) -> None:
-    with holder(tmp_path) as first:
+def test_a_stage_waits_a_moment_for_one_that_ends(root: Path) -> None:
+    with holder(root) as first:
         assert first.stdin is not None
         first.stdin.close()
-        with claimed(tmp_path, "train@x", patience=60):
+        with claimed(root, "train@x", patience=60):
             pass
 
 
 @pytest.mark.parametrize("name", ["a/b", "x" * 250, "ü \n"])
-def test_every_name_can_be_claimed(name: str, tmp_path: Path) -> None:
-    with claimed(tmp_path, f"train@{name}"):
-        (file,) = (tmp_path / "data" / ".running").iterdir()
+def test_every_name_can_be_claimed(name: str, root: Path) -> None:
+    with claimed(root, f"train@{name}"):
+        (file,) = (root / ".dvc" / "tmp" / "running").iterdir()
         assert json.loads(file.read_text())["what"] == f"train@{name}"
 
 
 @pytest.mark.fault("late-writer")
-def test_a_late_process_replaces_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "data" / "models" / "x"
-    with claimed(tmp_path, "train@x"):
+def test_a_late_process_replaces_nothing(root: Path) -> None:
+    target = root / "data" / "models" / "x"
+    with claimed(root, "train@x"):
         with pytest.raises(UserError, match="train@x: another process has started it since"):  # noqa: SIM117, PT012
             with artifacts.new_folder(target) as late:
                 (late / "weights").write_text("older")
-                next((tmp_path / "data" / ".running").iterdir()).unlink()
-                with holder(tmp_path) as second:
+                next((root / ".dvc" / "tmp" / "running").iterdir()).unlink()
+                with holder(root) as second:
                     target.mkdir(parents=True)
                     (target / "weights").write_text("newer")
                     second.kill()
@@ -81,11 +88,17 @@ def test_a_late_process_replaces_nothing(tmp_path: Path) -> None:
     assert not list(target.parent.glob(".*"))
 
 
-def test_a_deleted_lock_that_nobody_took_costs_no_result(tmp_path: Path) -> None:
-    with claimed(tmp_path, "train@x"):
-        next((tmp_path / "data" / ".running").iterdir()).unlink()
-        artifacts.save_text(tmp_path / "result", "kept")
-    assert (tmp_path / "result").read_text() == "kept"
+def test_a_project_without_room_for_a_lock_can_still_be_read(root: Path) -> None:
+    (root / ".dvc" / "tmp").write_text("a file")
+    with claimed(root, "verify"), claimed(root, "verify", patience=0):
+        pass
+
+
+def test_a_deleted_lock_that_nobody_took_costs_no_result(root: Path) -> None:
+    with claimed(root, "train@x"):
+        next((root / ".dvc" / "tmp" / "running").iterdir()).unlink()
+        artifacts.save_text(root / "result", "kept")
+    assert (root / "result").read_text() == "kept"
 
 
 CALLER = """

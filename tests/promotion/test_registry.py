@@ -1,6 +1,7 @@
 """The registry in a real store: concurrent promoters, killed ones, and rollbacks."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 from pipeline.artifacts import Project
 from pipeline.errors import Conflict, DataError
 from pipeline.promotion import registry
-from pipeline.promotion.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from pipeline.promotion.registry import CHALLENGER, CHAMPION, LEASE_SECONDS, PREVIOUS, Registry, Version
 from pipeline.tracking import store as store_module
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -88,6 +89,7 @@ def test_who_judged_against_a_champion_of_yesterday_is_told(store: Registry) -> 
     assert aliases(store) == {CHAMPION: 2, PREVIOUS: 1, CHALLENGER: 3}
 
 
+@pytest.mark.fault("promotion-race")
 def test_of_racing_promoters_one_wins_and_the_others_are_told(empty_store: Project, store: Registry) -> None:
     versions = [version(store) for _ in range(6)]
     start = threading.Barrier(len(versions))
@@ -158,6 +160,7 @@ with connected(Project(Path(sys.argv[1]))) as client:
 """
 
 
+@pytest.mark.fault("promoter-killed")
 @pytest.mark.parametrize(("when", "champion"), [("before", 1), ("after", 2)])
 def test_a_killed_promoter_leaves_the_old_champion_or_the_new_one(
     empty_store: Project, store: Registry, monkeypatch: pytest.MonkeyPatch, when: str, champion: int
@@ -171,25 +174,100 @@ def test_a_killed_promoter_leaves_the_old_champion_or_the_new_one(
     )
     assert done.returncode == 9
     assert aliases(store)[CHAMPION] == champion
-    monkeypatch.setattr(registry, "WAIT_SECONDS", 0.5)
-    with pytest.raises(Conflict, match=r"the killed one on .* is promoting a version of it; try again"):
-        store.promote(three, champion, "ann")
+    clock = Clock()
+    monkeypatch.setattr(registry, "time", clock)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(registry, "WAIT_SECONDS", 0.5)
+        with pytest.raises(Conflict, match=r"the killed one on .* is promoting a version of it; try again"):
+            store.promote(three, champion, "ann")
     assert aliases(store)[CHAMPION] == champion
-    monkeypatch.setattr(registry, "LEASE_SECONDS", 0.1)  # its lock has expired
-    time.sleep(0.2)
-    with monkeypatch.context() as longer:
-        longer.setattr(registry, "WAIT_SECONDS", 20.0)
-        monkeypatch.setattr(registry, "now", _at(1000 * 3600))
-        monkeypatch.setattr(registry, "LEASE_SECONDS", 600.0)
-        store.promote(three, champion, "ann")
+    before = clock.monotonic()
+    store.promote(three, champion, "ann")
+    assert LEASE_SECONDS < clock.monotonic() - before < LEASE_SECONDS + 5
     assert aliases(store) == {CHAMPION: 3, PREVIOUS: champion}
     assert not any("promotion" in row.name for row in store.client.search_registered_models())
 
 
-def _at(later: int) -> Any:
-    from pipeline.tracking.record import now
+class Clock:
+    """Time that passes only by sleeping, and faster."""
 
-    return lambda: now() + later
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.passed += 5 * seconds
+
+
+@pytest.mark.fault("promotion-clock-skew")
+@pytest.mark.parametrize("shift", [130.0, -130.0])
+def test_a_rival_whose_clock_is_wrong_waits_all_the_same(
+    empty_store: Project, store: Registry, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    """The rival tries between the check of the first promoter and the step that promotes."""
+    one, two = version(store), version(store)
+    real, said, wall = store.client.set_registered_model_alias, [], time.time
+
+    def rival(expected: int | None) -> str:
+        with monkeypatch.context() as patch, store_module.connected(empty_store) as client:
+            patch.setattr(registry, "WAIT_SECONDS", 1.0)
+            patch.setattr("time.time", lambda: wall() + shift)  # MLflow's too
+            try:
+                Registry(client).promote(two, expected, "the rival")
+            except Conflict as error:
+                return str(error)
+        return "promoted"
+
+    def set_alias(model: str, alias: str, number: str) -> None:
+        if alias == CHAMPION and not said:
+            said.append("")  # the rival sets aliases too
+            said.append(rival(None))
+        real(model, alias, number)
+
+    monkeypatch.setattr(store.client, "set_registered_model_alias", set_alias)
+    store.promote(one, None, "ann")
+    assert re.search(r"ann on .* is promoting a version of it; try again", said[1])
+    assert aliases(store) == {CHAMPION: 1, CHALLENGER: 2}
+    assert "the champion changed from none to version 1 meanwhile" in rival(None)
+    assert rival(1) == "promoted" and aliases(store) == {CHAMPION: 2, PREVIOUS: 1}
+    assert not any("promotion" in row.name for row in store.client.search_registered_models())
+
+
+@pytest.mark.fault("promotion-sleeper")
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_who_slept_through_its_turn_does_not_say_that_it_promoted(
+    store: Registry, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Another process takes the turn over while the first one sleeps: before its last check, or after it."""
+    one, two = version(store), version(store)
+    clock, real_tag, real_alias = Clock(), store.client.set_model_version_tag, store.client.set_registered_model_alias
+    monkeypatch.setattr(registry, "time", clock)
+    slept: list[str] = []
+
+    def sleep(now: str) -> None:
+        if now == moment and not slept:
+            slept.append(now)
+            Registry(store.client).promote(two, None, "bob")
+
+    def set_tag(model: str, number: str, key: str, value: str) -> None:
+        real_tag(model, number, key, value)
+        if key == "promoted_by" and value == "ann":
+            sleep("before")
+
+    def set_alias(model: str, alias: str, number: str) -> None:
+        if (alias, number) == (CHAMPION, "1"):
+            sleep("after")
+        real_alias(model, alias, number)
+
+    monkeypatch.setattr(store.client, "set_model_version_tag", set_tag)
+    monkeypatch.setattr(store.client, "set_registered_model_alias", set_alias)
+    expected = {"before": "the champion is unchanged, try again", "after": "another process promotes a version of it"}
+    with pytest.raises(Conflict, match=expected[moment]):
+        store.promote(one, None, "ann")
+    assert aliases(store)[CHAMPION] == {"before": 2, "after": 1}[moment]
+    assert not any("promotion" in row.name for row in store.client.search_registered_models())
 
 
 def test_what_a_killed_promoter_did_not_get_to_is_made_up_for(empty_store: Project, store: Registry) -> None:

@@ -227,18 +227,20 @@ def test_masked_targets_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "seconds", "words"),
+    ("steps", "spacing", "words"),
     [
-        (1, None, "1 step"),
-        (4, None, "4 steps"),
-        (1, 900, "15 min"),
-        (4, 900, "1 h"),
-        (96, 900, "1 day"),
-        (192, 900, "2 days"),
+        (1, {"step_seconds": None}, "1 step"),
+        (4, {"step_seconds": None}, "4 steps"),
+        (1, {"step_seconds": 900}, "15 min"),
+        (4, {"step_seconds": 900}, "1 h"),
+        (96, {"step_seconds": 900}, "1 day"),
+        (192, {"step_seconds": 900}, "2 days"),
+        (1, {"step_seconds": None, "step_months": 1}, "1 month"),
+        (2, {"step_seconds": None, "step_months": 3}, "6 months"),
     ],
 )
-def test_horizons_in_words(steps: int, seconds: int | None, words: str) -> None:
-    assert forecasting_figures.ahead(steps, seconds) == words
+def test_horizons_in_words(steps: int, spacing: dict[str, int | None], words: str) -> None:
+    assert forecasting_figures.ahead(steps, spacing) == words
 
 
 @pytest.mark.parametrize("name", ["$x^{$", "``", "日本", "_hidden"])

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pipeline.errors import DataError
 from pipeline.evaluation.raw_rows import RawRows
 from pipeline.evaluation.task import Task
 from pipeline.serving.served import Served
-from pipeline.serving.skew import differences, raw_rows
+from pipeline.serving.skew import check, differences, raw_rows
 from pipeline.tasks import TASKS
 from tests.tasks.case import CASES
 
@@ -98,6 +99,18 @@ def test_differences_by_hand() -> None:
     assert differences(nothing, lambda inputs, options: [{"values": [1.0]}]).tolist() == [np.inf]
 
 
+@pytest.mark.parametrize(("off", "refused"), [(5e-7, False), (2e-6, True), (1e-3, True), (np.nan, True)])
+def test_a_difference_above_a_millionth_is_refused(
+    off: float, refused: bool, trained: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.serving.skew.differences", lambda rows, ask: np.array([0.0, off, 1e-9]))
+    if not refused:
+        assert check(trained, "djia", None, None, 3) == "djia: 3 raw test rows, largest difference 5.0e-07"
+        return
+    with pytest.raises(DataError, match=r"largest difference .*, at .* \(row 2\); evaluate and the served model must"):
+        check(trained, "djia", None, None, 3)
+
+
 def test_the_command_says_how_they_compare(
     in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +119,41 @@ def test_the_command_says_how_they_compare(
     monkeypatch.setattr("pipeline.serving.skew.LIMIT", -1.0)
     assert main(["skew", "djia", "--rows", "7"]) == 2
     assert re.match(r"error: djia: 7 raw test rows, largest difference .*, at .* \(row \d\)", capsys.readouterr().err)
+
+
+def test_a_difference_of_a_hundred_thousandth_is_refused(
+    in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Served.answer
+
+    def answer(self: Served, *given: Any) -> list[dict[str, Any]]:
+        return [
+            a | {"log_return": a["log_return"] + 1e-5, "values": [a["values"][0] * 1.00001]} for a in real(self, *given)
+        ]
+
+    monkeypatch.setattr(Served, "answer", answer)
+    assert main(["skew", "djia", "--rows", "7"]) == 2
+    assert "evaluate and the served model must agree to 1e-06" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.fault("artifact-altered")
+def test_an_altered_model_in_the_artifact_store_is_not_executed(
+    in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a real model, which still answers: the file that MLflow executes first writes another file."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    model_id = artifacts.load_json(in_project.model("umich") / "run.json")["model_id"]
+    (file,) = in_project.root.glob(f"mlartifacts/**/{model_id}/**/artifacts/mlflow_model.py")
+    whole, sign = file.read_text(), tmp_path / "executed"
+    file.write_text(f"open({str(sign)!r}, 'w').close()\n{whole}")
+    try:
+        assert main(["skew", "umich", "--model", f"models:/{model_id}", "--rows", "3"]) == 2
+        assert main(["serve", f"models:/{model_id}"]) == 2
+    finally:
+        file.write_text(whole)
+    assert capsys.readouterr().err.count("its files are not those that were logged") == 2 and not sign.exists()
+    assert main(["skew", "umich", "--model", f"models:/{model_id}", "--rows", "3"]) == 0
 
 
 REFUSED = {

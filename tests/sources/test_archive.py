@@ -4,6 +4,7 @@ import bz2
 import io
 import lzma
 import tarfile
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -125,6 +126,131 @@ def test_every_cut_of_a_tar_is_noticed(kind: str, tmp_path: Path) -> None:
     path.write_bytes(whole[:100] + bytes([whole[100] ^ 255]) + whole[101:])
     with pytest.raises(DataError, match="damaged"):
         list(stream_tar(path, 10))
+
+
+@pytest.mark.fault("bad-archive")
+def test_a_damaged_header_is_not_the_end(tmp_path: Path) -> None:
+    path = _tar(tmp_path / "a.tar.xz", _info("one"), _info("two"))
+    raw = bytearray(lzma.decompress(path.read_bytes()))
+    raw[raw.index(b"two")] ^= 1
+    path.write_bytes(lzma.compress(raw))
+    with pytest.raises(DataError, match=r"damaged at .* bytes \(the header of a member is damaged: bad checksum\)"):
+        list(stream_tar(path, 10))
+
+
+def _encrypted(content: bytes) -> bytes:
+    """Set the bit of encryption in the member's header and in the directory."""
+    content = bytearray(content)
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(content)
+
+
+def _method_99(content: bytes) -> bytes:
+    content = bytearray(content)
+    content[8] = content[content.index(b"PK\x01\x02") + 10] = 99
+    return bytes(content)
+
+
+def _elsewhere(content: bytes) -> bytes:
+    """Let the directory begin after the end of the file."""
+    at = content.index(b"PK\x05\x06") + 16
+    return content[:at] + b"\xff\xff\xff\x7f" + content[at + 4 :]
+
+
+def _member_elsewhere(content: bytes) -> bytes:
+    at = content.index(b"PK\x01\x02") + 42
+    return content[:at] + b"\xff\xff\xff\x7f" + content[at + 4 :]
+
+
+def _not_utf_8(content: bytes) -> bytes:
+    return content.replace("mémber".encode(), b"m\xff\xffmber")
+
+
+@pytest.mark.fault("bad-archive")
+@pytest.mark.parametrize("damage", [_encrypted, _method_99, _elsewhere, _member_elsewhere, _not_utf_8])
+def test_what_zipfile_cannot_read_is_damaged(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mémber", "content")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=r"a\.zip: the archive is truncated or damaged .*delete it and"):  # noqa: SIM117
+        with open_zip(path) as archive:
+            read_zip_member(path, archive, archive.namelist()[0], 10_000)
+
+
+@pytest.mark.fault("bad-archive")
+def test_any_byte_of_a_zip_may_be_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mémber", b"abc" * 50)
+    whole = path.read_bytes()
+    refused = 0
+    for i in range(len(whole)):
+        for byte in {0, 1, 99, 0x80, 0xFF, whole[i] ^ 0x20}:
+            path.write_bytes(whole[:i] + bytes([byte]) + whole[i + 1 :])
+            try:
+                with open_zip(path) as archive:
+                    for name in archive.namelist():
+                        assert read_zip_member(path, archive, name, 10_000) in (b"abc" * 50, b"")
+            except DataError:
+                refused += 1
+    assert refused > len(whole)
+
+
+def test_a_fault_of_the_caller_is_not_called_damage(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x", "abc")
+    with pytest.raises(ValueError, match="no number"), open_zip(tmp_path / "a.zip"):
+        raise ValueError("no number")
+
+
+BOMBS = {
+    "facts": tarfile.XHDTYPE,
+    "global facts": tarfile.XGLTYPE,
+    "a long name": tarfile.GNUTYPE_LONGNAME,
+    "a long link": tarfile.GNUTYPE_LONGLINK,
+}
+
+
+@pytest.mark.fault("archive-bomb")
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_small_tar_with_a_large_header_takes_little_memory(kind: str, tmp_path: Path) -> None:
+    path, header = tmp_path / "a.tar.bz2", tarfile.TarInfo("x")
+    header.type, header.size = BOMBS[kind], 20_000_000
+    path.write_bytes(bz2.compress(header.tobuf() + bytes(header.size)))
+    assert path.stat().st_size < 1000
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="20,000,000 bytes of facts on a member, more than 100,000"):
+            list(stream_tar(path, 10))
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.fault("archive-bomb")
+def test_what_is_skipped_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, header = tmp_path / "a.tar.bz2", tarfile.TarInfo("x")
+    header.size = 3_000_000
+    path.write_bytes(bz2.compress(header.tobuf() + bytes(header.size) + bytes(1024)))
+    assert list(stream_tar(path, 10, wanted=lambda name: False)) == []
+    monkeypatch.setattr("pipeline.sources.archive.TOTAL_LIMIT", 2_000_000)
+    with pytest.raises(DataError, match="more than 2,000,000 bytes once it is decompressed"):
+        list(stream_tar(path, 10, wanted=lambda name: False))
+
+
+@pytest.mark.fault("archive-bomb")
+def test_a_file_with_holes_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("x")
+    header.size, header.pax_headers = (
+        0,
+        {"GNU.sparse.size": "3000000000", "GNU.sparse.map": "0,0", "GNU.sparse.major": "0"},
+    )
+    path = tmp_path / "a.tar.xz"
+    path.write_bytes(lzma.compress(header.tobuf(tarfile.PAX_FORMAT) + bytes(1024)))
+    with pytest.raises(DataError, match="unsafe member 'x'"):
+        list(stream_tar(path, 4_000_000_000))
 
 
 def test_a_missing_member_is_answered_with_what_is_there(tmp_path: Path) -> None:

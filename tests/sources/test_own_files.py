@@ -1,15 +1,21 @@
 """The user's own files: repairs are counted; refusals name the line and say what would be right."""
 
+import csv
+import io
 import re
+import tempfile
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from pipeline.config.schema.sources import OwnRows
+from pipeline.config.schema.sources import OwnLabelled, OwnRows, OwnTagged
 from pipeline.encoding.records import LabelledTexts, Series, TaggedSentences
 from pipeline.errors import DataError
 from pipeline.sources import OWN_READERS, load_own_reader
@@ -182,6 +188,102 @@ def test_many_classes_are_summed_up(read: Read) -> None:
     assert balance == {"texts_labelled_c1": 11, "texts_labelled_c0": 9}
 
 
+def quoted_rows(count: int, first: int, last: int) -> str:
+    """Rows of a TSV file of which one begins with a stray quote, and one ends with one."""
+    lines = [f"text number {i}\t{i % 2}" for i in range(count)]
+    lines[first] = '"' + lines[first]
+    lines[last] = lines[last].replace("\t", '"\t')
+    return "text\tlabel\n" + "\n".join(lines) + "\n"
+
+
+@pytest.mark.fault("stray-quotes")
+@pytest.mark.parametrize(("first", "last"), [(10, 41), (10, 11), (0, 79)])
+def test_rows_that_stray_quotes_join_are_counted_as_rows(first: int, last: int, read: Read) -> None:
+    content, tabs = quoted_rows(80, first, last), {"delimiter": "\t"}
+    joined = last - first + 1
+    with pytest.raises(DataError, match=rf"{joined} of 80 rows .*lines {first + 2} to {last + 2}: a quote opens"):
+        labelled(read, content, **tabs)
+    with pytest.raises(DataError, match=r"write `quoting: false` in the row of `own`"):
+        labelled(read, content, **tabs)
+    assert len(labelled(read, content, **tabs, quoting=False).texts) == 80
+    many = content + "".join(f"further text {i}\t{i % 2}\n" for i in range(9_000))
+    assert labelled(read, many, **tabs).findings["malformed_rows_dropped"] == joined
+
+
+def test_quoting_false_is_not_proposed_where_quotes_hold_delimiters(read: Read) -> None:
+    content = "label,text\n" + "".join(f'{i % 2},"one, two {i}"\n' for i in range(50)) + '1,"open\n'
+    with pytest.raises(DataError, match=r"double each quote in it, or do without them: `max_dropped: 0\.02`"):
+        labelled(read, content)
+    assert len(labelled(read, content, max_dropped=0.02).texts) == 50
+
+
+def test_texts_of_several_lines_are_kept(read: Read) -> None:
+    text = "Good, really.\n1. It works, too\nand more, of course"
+    record = labelled(read, rows(50) + f'1,"{text}"\n0,"so,\nand so"\n')
+    assert record.texts[-2:] == (text, "so,\nand so") and record.findings["malformed_rows_dropped"] == 0
+
+
+@pytest.mark.fault("long-cell")
+def test_a_cell_of_150_000_characters_is_read(read: Read) -> None:
+    record = labelled(read, rows(20) + f'1,"{"long, " * 25_000}end"\n')
+    assert len(record.texts[-1]) == 150_003 and record.findings["malformed_rows_dropped"] == 0
+
+
+LISTED_LABELS: dict[str, tuple[dict[Any, str], tuple[str, str]]] = {
+    "numbers": ({1.0: "good", 0.0: "bad"}, ("1.0", "0.0")),
+    "whole numbers for decimal ones": ({1: "good", 0: "bad"}, ("1.0", "0.0")),
+    "decimal numbers for whole ones": ({1.0: "good", 0.0: "bad"}, ("1", "0")),
+    "true and false": ({True: "good", False: "bad"}, ("True", "False")),
+    "TRUE and FALSE": ({True: "good", False: "bad"}, ("TRUE", "FALSE")),
+    "text": ({"true": "good", "1": "bad"}, ("true", "1")),
+}
+
+
+@pytest.mark.parametrize("name", LISTED_LABELS)
+def test_labels_as_yaml_and_tables_write_them(name: str, read: Read) -> None:
+    labels, (good, bad) = LISTED_LABELS[name]
+    content = "text,label\n" + "".join(f"text {i},{good if i % 3 else bad}\n" for i in range(30))
+    record = labelled(read, content, labels=labels)
+    assert record.label_names == ("good", "bad") and record.labels[:4].tolist() == [1, 0, 0, 1]
+
+
+def test_a_column_named_like_a_label_is_read_if_it_is_named(read: Read) -> None:
+    content = "text,spam\n" + "".join(f"text {i},{'spam' if i % 2 else 'ham'}\n" for i in range(30))
+    assert labelled(read, content, label="spam").label_names == ("ham", "spam")
+    with pytest.raises(DataError, match=r"if it is the header, name the column: `label: \"spam\"`"):
+        labelled(read, content, text=1, label=2)
+    assert len(labelled(read, content, header=False, text=1, label=2).texts) == 31, "as the message says of a row"
+
+
+def test_another_delimiter_that_has_the_column_is_named(read: Read) -> None:
+    content = "text;label\n" + "".join(f"text {i};{i % 2}\n" for i in range(30))
+    with pytest.raises(DataError, match=r'with `delimiter: ";"` it has 2 columns'):
+        labelled(read, content)
+    assert len(labelled(read, content, delimiter=";").texts) == 30
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\ufeff"), max_size=30)
+
+
+@given(st.lists(st.tuples(CELL, st.sampled_from(["a", "b"])), min_size=10, max_size=30), st.sampled_from(",;\t|"))
+def test_written_rows_are_read_back_or_counted(rows: list[tuple[str, str]], delimiter: str) -> None:
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter, lineterminator="\n").writerows([("text", "label"), *rows])
+    row = OwnLabelled(
+        path="f.csv", reader="own_labelled", text="text", label="label", delimiter=delimiter, max_dropped=0.99
+    )
+    expected = [unicodedata.normalize("NFC", text).strip() for text, _ in rows if text.strip()]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "f.csv").write_bytes(written.getvalue().encode())
+        try:
+            record = load_own_reader("own_labelled").read(Path(folder), row)
+        except DataError:
+            return
+    lost = record.findings["malformed_rows_dropped"] + record.findings["repeated_headers_dropped"]
+    assert list(record.texts) == expected or lost
+    assert len(record.texts) + record.findings["empty_texts_dropped"] + lost >= len(rows)
+
+
 # Tagged sentences.
 
 
@@ -244,6 +346,64 @@ def test_spaces_tabs_line_ends_and_hashes(read: Read) -> None:
     found = {"byte_order_marks_dropped": 1, "line_ends_converted": 405, "line_separators_inside_lines": 1}
     assert (found | {"comment_lines": 0}).items() <= record.findings.items()
     assert tagged(read, SENTENCE.replace(" ", "\t") * 100).words[0] == ("the", "ship", "sails")
+
+
+NUMBERED = "1\tthe\t_\tDET\t_\t_\t_\t_\t_\t_\n2\tship\t_\tNOUN\t_\t_\t_\t_\t_\tSpaceAfter=No\n\n"
+
+
+@pytest.mark.fault("conllu-columns")
+def test_conllu_with_the_default_columns_is_recognised_and_the_advice_works(read: Read) -> None:
+    content = "# sent_id = 1\n" + "1-2\ttheship\t_\t_\t_\t_\t_\t_\t_\t_\n" + NUMBERED * 100
+    with pytest.raises(DataError, match=r"numbers the words of each sentence; write `word: 2` and `tag: 4`"):
+        tagged(read, content)
+    with pytest.raises(DataError, match=r"10 columns as in CoNLL-U, .* write `tag: 4`"):
+        tagged(read, content, word=2)
+    record = tagged(read, content, word=2, tag=4)
+    assert record.words[0] == ("the", "ship") and record.tags[0] == ("DET", "NOUN")
+    assert record.findings["multiword_tokens_skipped"] == 1
+
+
+def test_numbers_in_front_of_fewer_columns_are_recognised_too(read: Read) -> None:
+    content = "1 the DT\n2 ship NN\n\n" * 100
+    with pytest.raises(DataError, match=r"column 1 numbers the words of each sentence; write for example `word: 2`"):
+        tagged(read, content)
+    assert tagged(read, content, word=2).words[0] == ("the", "ship")
+    years = "1999 CD\n2000 CD\nships NN\n\n" * 100
+    assert tagged(read, years).words[0] == ("1999", "2000", "ships")
+    dashed = "1-1 the DT\n1-2 ship NN\n\n" * 100
+    assert tagged(read, dashed, word=2).words[0] == ("the", "ship"), "only CoNLL-U has multiword tokens"
+
+
+@pytest.mark.fault("invisible-word")
+@pytest.mark.parametrize("word", ["\u00a0", "\u200b", "\u3000\u00ad"])
+def test_words_that_cannot_be_seen_are_dropped_and_counted(word: str, read: Read) -> None:
+    content = SENTENCE.replace(" ", "\t") * 200 + f"old\tJJ\n{word}\t_SP\nmen\tNNS\n"
+    record = tagged(read, content)
+    assert record.words[-1] == ("old", "men") and record.findings["invisible_words_dropped"] == 1
+    with pytest.raises(DataError, match=rf"line 802: U\+{ord(word[0]):04X}.* is no word\): remove these lines"):
+        tagged(read, content, max_dropped=0)
+
+
+def test_a_sentence_with_a_malformed_line_is_dropped_whole(read: Read) -> None:
+    record = tagged(read, SENTENCE * 200 + "an NN\nodd one NN\nout NN\n\n" + SENTENCE)
+    assert record.findings["words_of_malformed_sentences_dropped"] == 3
+    assert record.words == tuple([("the", "ship", "sails")] * 201)
+
+
+WORD = st.text(st.characters(exclude_categories=["Cs", "Z", "C"], exclude_characters="#"), min_size=1, max_size=8)
+
+
+@given(
+    st.lists(st.lists(st.tuples(WORD, st.sampled_from(["A", "B"])), min_size=1, max_size=5), min_size=100, max_size=110)
+)
+def test_written_sentences_are_read_back(sentences: list[list[tuple[str, str]]]) -> None:
+    lines = "\n".join("".join(f"{word}\t{tag}\n" for word, tag in sentence) for sentence in sentences)
+    assume(len({tag for sentence in sentences for _, tag in sentence}) == 2)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "f.conll").write_bytes(lines.encode())
+        record = load_own_reader("own_tagged").read(Path(folder), OwnTagged(path="f.conll", reader="own_tagged"))
+    expected = [tuple(unicodedata.normalize("NFC", word) for word, _ in sentence) for sentence in sentences]
+    assert list(record.words) == expected
 
 
 BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
@@ -318,7 +478,8 @@ def test_a_series_by_hand(read: Read) -> None:
 def test_rows_are_sorted_repeats_dropped_and_gaps_filled(read: Read) -> None:
     lines = hours(3, 1, 0, 1, 8, 7, 4)
     lines[4] = lines[4].replace("8.5", "n/a")
-    record = series(read, [*lines, "2026-03-01 02:00,,x", "2026-03-01 09:00,9.5,90"], covariates=["sun"])
+    lines += ["2026-03-01 02:00,,x", "2026-03-01 09:00,9.5,90"]
+    record = series(read, lines, covariates=["sun"], max_dropped=0.4)
     np.testing.assert_array_equal(record.values, [0.5, 1.5, 1.5, 3.5, 4.5, 4.5, 4.5, 7.5, 7.5, 9.5])
     np.testing.assert_array_equal(np.flatnonzero(~record.valid), [2, 5, 6, 8])
     np.testing.assert_array_equal(record.covariates["sun"], [0, 10, NAN, 30, 40, NAN, NAN, 70, 80, 90])
@@ -355,9 +516,8 @@ def test_decimal_commas_and_semicolons(read: Read) -> None:
     content = b'\xef\xbb\xbf"time";"kW"\r\n' + b"".join(b'"2026-01-%02d";%d,25\r\n' % (d, d) for d in range(1, 9))
     record = series(read, content, delimiter=";", decimal=",")
     assert record.values.tolist() == [d + 0.25 for d in range(1, 9)] and record.step_seconds == 86_400
-    wrong = content.replace(b"8,25", b"1.008,25")
-    counted = series(read, wrong, delimiter=";", decimal=",").findings
-    assert counted["values_that_are_no_numbers"] == counted["steps_without_value_cut_off_at_the_ends"] == 1
+    grouped = series(read, content.replace(b"8,25", b"1.008,25"), delimiter=";", decimal=",")
+    assert grouped.values[-1] == 1008.25 and grouped.findings["values_that_are_no_numbers"] == 0
 
 
 def test_without_a_clock_rows_follow_each_other(read: Read) -> None:
@@ -371,7 +531,7 @@ def test_the_frequency_decides_where_most_steps_are_longer(read: Read) -> None:
         DataError, match=r"1 of 6 times are off the grid, every 7,200 s from 2026-03-01T00:00:00 \(line"
     ):
         series(read, lines)
-    record = series(read, lines, frequency="60min")
+    record = series(read, lines, frequency="60min", max_dropped=0.34)
     assert record.step_seconds == 3600 and record.findings["missing_steps_filled"] == 3
 
 
@@ -398,13 +558,13 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
     ),
     "wrong decimal": (
         b"time;kW\n2026-01-01;1,5\n2026-01-02;2,5\n",
-        {"delimiter": ";"},
-        r"2 of 2 values are not numbers \(line 2: '1,5'\); .*`decimal` \(now '\.'\)",
+        {"delimiter": ";", "decimal": "."},
+        r"line 2: column 'kW' has '1,5', which does not fit `decimal: '\.'`; write `decimal: ','` in the row",
     ),
     "month first": (
         ["03/31/2026,1,1", "04/01/2026,2,2"],
-        {},
-        r"2 of 2 times cannot be read \(line 2: '03/31/2026'; line 3: .*; write 2026-01-31 13:45 .*`time: null`",
+        {"day_first": True},
+        r"line 2: column 'time' has '03/31/2026', which is no time .*write it as 2026-01-31 13:45, or set `time: null`",
     ),
     "two values at a time": (
         [*hours(0, 1, 2), hours(1)[0].replace("1.5", "7")],
@@ -419,14 +579,14 @@ BAD_SERIES: dict[str, tuple[list[str] | bytes, dict[str, Any], str]] = {
     "offsets now and then": (
         [*hours(0, 1), "2026-03-01 02:00Z,1,1"],
         {},
-        r"1 of 3 times have an offset such as \+01:00; expected all or none",
+        r"line 2: .*00:00' without an offset such as \+01:00, and line 4 has .*Z' with one; write all times",
     ),
     "off the grid": (
         [*hours(0, 1, 2), "2026-03-01 02:20,1,1"],
         {},
         r"1 of 4 times are off the grid, .*line 5: .*02:2",
     ),
-    "mostly gaps": (hours(0, 1, 2, 30), {}, r"4 values for 31 steps every 3,600 s .*, more than half are missing"),
+    "mostly gaps": (hours(0, 1, 2, 30), {}, r"27 of 31 steps would .*no row follows for 2026-03-01T03:00:00"),
     "a second and less": (["2026-01-01 00:00:00.5,1,1", "2026-01-01 00:00:01,1,1"], {}, r"most times are 0.5 s apart"),
     "malformed": (["2026-01-01"] * 9, {}, r"9 of 9 rows would be .*\(line 2: 1 column; .*each row needs 3 columns"),
 }

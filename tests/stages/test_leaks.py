@@ -83,7 +83,8 @@ def judged(project: Project, name: str, record: Any, change: Callable[[Encoded],
     row = parameters(project).datasets[name]
     encoded = change(task_named(row.task).prepare(record, row, 3))
     facts = {"edition": "published", "source": name, "dataset": name, "task": row.task, "protocol": row.protocol}
-    artifacts.save_encoded(project.prepared(name), replace(encoded, summary={**encoded.summary, **facts}))
+    with artifacts.new_folder(project.prepared(name), listed=True) as folder:
+        artifacts.save_encoded(folder, replace(encoded, summary={**encoded.summary, **facts}))
     baseline.run(project, name)
     train.run(project, name)
     evaluate.run(project, name)

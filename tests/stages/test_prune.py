@@ -25,9 +25,11 @@ experiments:
   rows: {dataset: digits, task: image_rows, units: 8}
 """
 KEPT = [
+    "data/checkpoints/rows/0123456789abcdef/epoch.npz",
     "data/models/gone/run.json",
     "data/predictions/digits/.rows.tmp/x",
     "data/predictions/digits/rows/predictions.npz",
+    "data/previous/rows/run.json",
     "params.yaml",
     "reports/curves/digits/rows.csv",
     "reports/decisions/gone.json",
@@ -36,7 +38,9 @@ KEPT = [
     "reports/sections/digits/index.html",
 ]
 GONE = [
+    "data/checkpoints/gone",
     "data/predictions/digits/gone",
+    "data/previous/gone",
     "reports/curves/digits/gone.csv",
     "reports/metrics/digits/gone.json",
     "reports/metrics/elsewhere/rows.json",  # of an experiment that is now on another data set

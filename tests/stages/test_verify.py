@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import artifacts
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.errors import DataError
 from pipeline.integrity import checksums
-from pipeline.stages import baseline, evaluate, index, preprocess, report, train
+from pipeline.promotion import promote
+from pipeline.stages import baseline, evaluate, index, parameters, preprocess, report, train
 from tests.commands import environment
 
 Stage = Callable[[Project, str], None]
@@ -38,10 +40,17 @@ FILES = (
     "data/baselines/rows/metrics.json",
     "data/models/small/model/weights/0.npz",
     "data/models/small/fit.json",
+    "data/models/small/run.json",
     "data/predictions/rows/small/predictions.npz",
     "data/predictions/rows/small/samples.json",
     "reports/sections/rows/metrics.json",
 )
+
+
+def _promote(project: Project, name: str) -> None:
+    promote.candidate(project, parameters(project), name)
+
+
 INPUTS: dict[str, tuple[Stage, str, str]] = {
     "preprocess: raw file": (preprocess.run, "rows", "data/raw/digits/digits.csv"),
     "preprocess: edition": (preprocess.run, "rows", "data/raw/digits/download.json"),
@@ -55,6 +64,7 @@ INPUTS: dict[str, tuple[Stage, str, str]] = {
     "report: data": (report.run, "rows", "data/prepared/rows/arrays.npz"),
     "report: baselines": (report.run, "rows", "data/baselines/rows/metrics.json"),
     "report: samples": (report.run, "rows", "data/predictions/rows/small/samples.json"),
+    "promote": (_promote, "small", "data/models/small/model/weights/0.npz"),
     "index": (lambda project, _: index.run(project), "", "reports/sections/rows/metrics.json"),
 }
 
@@ -67,9 +77,11 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     for file in map(Path, FILES):
         depth = 4 if file.parts[1] == "predictions" else 3
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).write_bytes(b'{"what": "was written"}')
+        (tmp_path / file).write_bytes(b'{"run_key": "written"}')
         folder = tmp_path.joinpath(*file.parts[:depth])
         (folder / checksums.LIST).write_text(checksums.listed(folder, folder))
+    figures = {"protocol": "held_out", "run": {"run_key": "written"}}
+    artifacts.save_json(Project(tmp_path).metrics("rows", "small"), figures)
     return Project(tmp_path)
 
 

@@ -12,7 +12,7 @@ from pipeline.tasks.returns.prepare import COLUMNS
 from tests.tasks.case import Odd
 
 LONG_TEXT = "word " * 20_000
-STRANGE_TEXTS = ("🙂🙂", "zzqx vrk", "\x00\n\t", "\ud800", "x" * 100_000)
+STRANGE_TEXTS = ("🙂🙂", "zzqx vrk", "\x00\n\t", "x" * 100_000)
 EMPTY_TEXTS = ("", " ")
 NUMBERS = [float(i % 9) for i in range(200)]
 DAYS = {name: [1.0] * 50 for name in COLUMNS}
@@ -28,7 +28,11 @@ def refused(message: str, *inputs: Any) -> Odd:
 
 def not_text(what: str) -> Odd:
     values = (5, None, b"x", ["x"], {"x": 1})
-    return tuple((item, f"^input 0: found {type(item).__name__}; {what} must be a string$") for item in values)
+    half_a_pair = ("a \ud800", "^input 0: character 3 is half of a pair")
+    return (
+        *((item, f"^input 0: found {type(item).__name__}; {what} must be a string$") for item in values),
+        half_a_pair,
+    )
 
 
 def texts(what: str) -> Odd:
@@ -43,9 +47,10 @@ def picture(pixels: NDArray[np.uint8], kind: str = "PNG") -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-# What is no mapping with numbers under "values". Nothing at all asks for a forecast from the latest known values.
+# What is no mapping with numbers under "values". An empty object asks for a forecast from the latest known values.
 NO_SERIES: Odd = (
-    *answered("", None, [], {}),
+    *answered({}),
+    *refused("^a forecast needs ", "", None, [], 0, False),
     *refused("^a forecast needs ", "x", "🙂", 5, NUMBERS, b"x", {"x": 1}, {"start": "2026-01-01"}),
-    *refused("^a forecast needs ", {"values": "x"}, {"values": ["x"]}),
+    *refused("^a forecast needs ", {"values": "x"}, {"values": ["x"]}, {"values": ["1", "2"]}, {"values": "12"}),
 )

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -358,6 +359,12 @@ def test_raw_test_rows_get_the_predictions_that_are_evaluated(name: str, served:
     assert differences(others, lambda inputs, options: task.answer(loaded, inputs, options)).min() > LIMIT
 
 
+def test_odd_inputs_are_of_both_kinds_and_a_message_says_something(case: Case) -> None:
+    messages = [message for _, message in case.odd]
+    assert messages.count(None) >= 3 and len(messages) - messages.count(None) >= 3
+    assert not any(re.search(message, "") or re.search(message, "input 0: ") for message in messages if message)
+
+
 ODD = [pytest.param(name, *odd, id=f"{name}-{odd[0]!r:.40}") for name in TASKS for odd in CASES[name].odd]
 
 
@@ -374,6 +381,7 @@ def test_odd_raw_input_gets_an_answer_or_the_message_that_helps(
         return
     (answer,) = TASKS[name].answer(loaded, [item], options)
     assert json.dumps(answer, ensure_ascii=False).encode(), "UTF-8 holds it: no half of a surrogate pair"
+    assert TASKS[name].serving_example.outputs[0].keys() <= answer.keys()
     for key in {"text", "label", "tags", "values"} & answer.keys():
         assert answer[key]
     assert np.isfinite(answer.get("values", 0.0)).all() and 0.0 <= answer.get("probability", 0.0) <= 1.0

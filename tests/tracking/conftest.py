@@ -127,6 +127,7 @@ def assert_whole(project: Project) -> Any:
 
 
 def interrupted(*_: Any, **__: Any) -> None:
+    """End the process that sends, in the middle of its work."""
     raise KeyboardInterrupt
 
 

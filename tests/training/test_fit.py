@@ -11,8 +11,9 @@ from pipeline.config.schema.networks import Network
 from pipeline.errors import TrainingError
 from pipeline.evaluation.metric import Metric
 from pipeline.layers import keras
+from pipeline.training.average import Average
 from pipeline.training.compiled import Compiled
-from pipeline.training.fit import _Average, fit, load, optimizer, trainable
+from pipeline.training.fit import fit, load, optimizer, trainable
 
 RMSE = Metric("rmse")
 ACCURACY = Metric("accuracy", higher_is_better=True)
@@ -199,13 +200,13 @@ def test_the_speed_is_that_of_training_without_validation(monkeypatch: pytest.Mo
 def test_the_graph_and_the_arrays_average_to_the_same_bytes(
     on_tensorflow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.training.fit.ON_TENSORFLOW", on_tensorflow)
+    monkeypatch.setattr("pipeline.training.average.ON_TENSORFLOW", on_tensorflow)
     rng = np.random.default_rng(0)
     model = keras.Sequential([keras.Input((7,)), keras.layers.Dense(300), keras.layers.LayerNormalization()])
     compiled = Compiled(model)
     for _ in range(2):  # the second training begins its average anew, in the graph of the first
         load(model, [rng.normal(size=w.shape).astype(np.float32) for w in trainable(model)])
-        average, expected = _Average(compiled, 0.9), trainable(model)
+        average, expected = Average(compiled, 0.9), trainable(model)
         for step in range(1, 101):
             load(model, [w + rng.normal(0, 0.01, w.shape).astype(np.float32) for w in trainable(model)])
             average.update()

@@ -1,12 +1,14 @@
 """Trainings: the same seed gives the same bytes, a repeat equals a training alone, a failure publishes nothing."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 
 from pipeline import artifacts
@@ -101,6 +103,8 @@ experiments:
   wild:
     {dataset: cosine, task: forecasting, units: 4, time_steps: 10, loss: mse, optimizer: sgd, learning_rate: 1.0e+6,
      schedule: constant, clip_norm: null}
+  steady: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, epochs: 2}
+  exploding: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, epochs: 2, learning_rate: 1.0e+6}
   large: {dataset: cosine, task: forecasting, units: 4, time_steps: 10, batch_size: 1000}
 """
 
@@ -122,20 +126,65 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> artifacts.Projec
         "protocol": "held_out",
     }
     summary = {**encoded.summary, **facts}
-    artifacts.save_encoded(made.prepared("cosine"), Encoded(encoded.arrays, encoded.encoder, encoded.examples, summary))
+    with artifacts.new_folder(made.prepared("cosine"), listed=True) as folder:
+        artifacts.save_encoded(folder, Encoded(encoded.arrays, encoded.encoder, encoded.examples, summary))
     return made
 
 
+@pytest.mark.fault("loss-not-finite")
 def test_a_failed_training_publishes_nothing(project: artifacts.Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "wild"]) == 2
     message = capsys.readouterr().err
     assert re.search(r"error: wild: loss at step \d+ of epoch \d+ is (inf|nan)", message) and "Traceback" not in message
     assert not project.model("wild").exists()
     assert not project.predictions("cosine", "wild").exists()
-    assert not project.curves("cosine", "wild").exists()
+    assert not project.curves("cosine", "wild").exists() and not project.checkpoints("wild").exists()
     assert [load_journal(entry).status for entry in delivery.spooled(project)] == ["FAILED"]
 
 
+def _row_of(project: artifacts.Project, name: str, **settings: Any) -> None:
+    """Change settings of a row in params.yaml."""
+    path = project.root / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    params["experiments"][name] |= settings
+    path.write_text(yaml.safe_dump(params))
+
+
+@pytest.mark.fault("exploded-loss")
+def test_an_exploded_training_publishes_nothing_and_its_advice_helps(
+    project: artifacts.Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "exploding"]) == 2
+    message = capsys.readouterr().err
+    assert "error: exploding: the loss has exploded: " in message and "Traceback" not in message
+    assert not project.model("exploding").exists() and not project.predictions("cosine", "exploding").exists()
+    (advised,) = re.findall(r"Set learning_rate to ([\d.]+) ", message)
+    _row_of(project, "exploding", learning_rate=float(advised))
+    assert main(["train", "exploding"]) == 0 and project.model("exploding").is_dir()
+
+
+@pytest.mark.fault("exploded-loss")
+def test_the_last_good_model_stays_where_the_message_says(
+    project: artifacts.Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "steady"]) == 0
+    good = {p.relative_to(project.model("steady")): p.read_bytes() for p in _files(project.model("steady"))}
+    _row_of(project, "steady", learning_rate=1e6)
+    shutil.rmtree(project.model("steady"))  # as DVC does before it runs the stage again
+    assert main(["train", "steady"]) == 2
+    (place,) = re.findall(r"The last good model is in (.*);", capsys.readouterr().err)
+    assert {p.relative_to(place): p.read_bytes() for p in _files(Path(place))} == good
+    shutil.copytree(place, project.model("steady"))  # what the message advises
+    assert main(["forecast", "steady", "--steps", "1"]) == 0
+    assert main(["train", "steady"]) == 2
+    assert "data/models/steady is as it was before" in capsys.readouterr().err
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.fault("batch-larger-than-data")
 def test_too_large_a_batch_publishes_nothing(project: artifacts.Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "large"]) == 2
     assert "batch_size 1000 × time_steps 10 needs" in capsys.readouterr().err

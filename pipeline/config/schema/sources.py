@@ -1,6 +1,7 @@
 """Rows of `sources` and `own`: where data comes from."""
 
 import codecs
+import re
 from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -63,9 +64,10 @@ class OwnRow(Row):
 
 
 class OwnText(OwnRow):
-    """Plain text."""
+    """Plain text. `gutenberg`: cut a file of Project Gutenberg to the books between its marks, or keep all of it."""
 
     reader: Literal["own_text"] = "own_text"
+    gutenberg: Literal["cut", "keep"] = "cut"
 
 
 class OwnTable(OwnRow):
@@ -107,17 +109,33 @@ class OwnTagged(OwnRow):
     documents: Annotated[Text, Field(min_length=1)] | None = None
 
 
+def _columns(value: Any) -> Any:
+    if isinstance(value, list) and len(value) != 2:
+        raise PydanticCustomError("columns", "expected one column, or two: of the date and of the time of day")
+    return value if isinstance(value, list | tuple) else () if value is None else (value,)
+
+
+def _frequency(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"([1-9][0-9]{0,5})?(s|min|h|D|W|M|Q|Y)", value):
+        raise PydanticCustomError(
+            "frequency", "expected s, min, h, D, W, M (months), Q or Y, and how many of them, such as 15min or D"
+        )
+    return value if value[0].isdigit() else f"1{value}"
+
+
 class OwnSeries(OwnTable):
-    """A number and its time in each row. `time`: null where rows follow each other without a clock; `covariates`:
-    further columns of numbers; `frequency`: the spacing of the rows, without it the most common one; `unit`: of the
-    values."""
+    """A number and its time in each row. `time`: the column of the times, or those of the dates and of the times of
+    day; null where rows follow each other without a clock; `covariates`: further columns of numbers; `decimal`,
+    `day_first`: how numbers and dates are written, without them the file decides; `frequency`: the spacing of the rows,
+    without it the most common one; `unit`: of the values, without it the one that is written at each of them."""
 
     reader: Literal["own_series"]
-    time: Column | None
+    time: Annotated[tuple[Column, ...], BeforeValidator(_columns), Field(strict=False)]
     value: Column
     covariates: Annotated[tuple[Column, ...], Field(strict=False)] = ()
-    decimal: Literal[".", ","] = "."
-    frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|min|h|D|W)$")] | None = None
+    decimal: Literal[".", ","] | None = None
+    day_first: bool | None = None
+    frequency: Annotated[str, PlainValidator(_frequency)] | None = None
     unit: Text = ""
 
 

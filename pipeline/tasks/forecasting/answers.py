@@ -1,6 +1,8 @@
 """Answers of forecasting: the next steps of a raw series, with intervals."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -8,13 +10,27 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.series_features import lookback
+from pipeline.encoding.series_times import has_clock, step_at, time_of_step
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.raw_input import MAX_STEPS, NO_VALUES, Answer, number, warned
+from pipeline.raw_input import (
+    MAX_FORECAST,
+    MAX_STEPS,
+    NO_VALUES,
+    Answer,
+    bounded,
+    known_keys,
+    number,
+    numbers,
+    shown,
+    warned,
+)
 from pipeline.tasks.forecasting.score import widths
 
 TOO_LARGE = 1e30  # the network computes in float32
 ENDS = ("values", "lower", "upper")
+NEEDED = 'a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to continue from the latest known'
+KEYS = ("values", "start", "covariates")
 FAR = 10.0  # standard deviations from the mean of the training part
 
 
@@ -33,12 +49,14 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     column is held at its last number; a column that is missing is held at the last one that the model knows. The
     answer's `held` lists both. Raises DataError for input that the model cannot use.
     """
-    from pipeline.tasks.forecasting.network import time_of_step
-
+    if not isinstance(item, Mapping):
+        raise DataError(f"found {shown(item)}; {NEEDED}")
     encoder, network = loaded.encoder, loaded.row
     past, first = _past(encoder, item)
     if item and "extras" in item:
         raise DataError("extras: is now called covariates")
+    if item:
+        known_keys(item, KEYS)
     covariates, held = _with_covariates(encoder, item, len(past), len(past) + steps)
     values, half = _ahead(loaded.model, network, encoder, past, first, steps, covariates), widths(encoder, steps)
     answer = {
@@ -94,9 +112,11 @@ def _with_covariates(
 ) -> tuple[NDArray[np.float64] | None, dict[str, float]]:
     """Return float64 [length, covariates] of past and future steps or None, and {name: last value} of the held ones."""
     if not encoder.get("covariates"):
+        if item and item.get("covariates"):
+            raise DataError("covariates: the model has none; leave them out")
         return None, {}
     latest = np.array(encoder["latest"]["covariates"])
-    given = _given_covariates(encoder, item.get("covariates") or {}, past, length) if item else {}
+    given = _given_covariates(encoder, item.get("covariates", {}), past, length) if item else {}
     columns, held = [], {}
     for i, extra in enumerate(encoder["covariates"]):
         column = given.get(extra["name"], latest[-1:, i] if item else latest[:, i])[:length]
@@ -109,13 +129,10 @@ def _with_covariates(
 def _given_covariates(encoder: Mapping[str, Any], given: Any, past: int, length: int) -> dict[str, NDArray[np.float64]]:
     known = [extra["name"] for extra in encoder["covariates"]]
     if not isinstance(given, Mapping) or not set(given) <= set(known):
-        raise DataError(f"covariates: found {str(given)[:60]!r}; expected {{name: [numbers]}} of {', '.join(known)}")
+        raise DataError(f"covariates: found {shown(given)}; expected {{name: [numbers]}} of {', '.join(known)}")
     columns = {}
-    for name, numbers in given.items():
-        try:
-            column = np.array(numbers, np.float64)
-        except (TypeError, ValueError):
-            column = np.array(np.nan)
+    for name, value in given.items():
+        column = numbers(value, f"covariates: {name!r} needs a list of numbers, found {shown(value)}")
         if column.ndim != 1 or not past <= len(column) <= length or not (np.abs(column) < TOO_LARGE).all():
             raise DataError(
                 f"covariates: {name!r} needs {past} numbers in a row, one for each value, and at most "
@@ -129,37 +146,38 @@ def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], i
     latest = encoder["latest"]
     if not item:
         return np.array(latest["values"]), latest["first"]
-    try:
-        values = np.array(item["values"], np.float64)
-    except (TypeError, KeyError, ValueError):
-        raise DataError(
-            'a forecast needs {"values": [numbers], "start": "2026-01-01T00:00"}, or {} to continue from the latest'
-            " known"
-        ) from None
+    if "values" not in item:
+        raise DataError(NEEDED)
+    values = numbers(item["values"], NEEDED)
     if values.ndim != 1 or len(values) <= lookback(encoder) or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(
             f"values: found numbers of shape {list(values.shape)}; more than {lookback(encoder)} are needed, in one "
             f"row, all finite and below {TOO_LARGE:g}"
         )
-    if encoder["start"] is None or "start" not in item:
+    if not has_clock(encoder) or "start" not in item:
         return values, 0
-    since = _time(item["start"]).astype(np.int64) - _time(encoder["start"]).astype(np.int64)
-    return values, int(since // encoder["step_seconds"])
+    return values, step_at(encoder, _time(encoder, item["start"]))
 
 
-def _time(text: Any) -> Any:
+def _time(encoder: Mapping[str, Any], text: Any) -> np.datetime64:
+    """Return the time, converted to UTC if it has an offset; a month begins on its first day.
+
+    Raises DataError for words such as now, and for a date without a day if steps are shorter than months.
+    """
+    month = encoder.get("step_months") and isinstance(text, str) and re.fullmatch(r"\d{4}-\d\d", text)
     try:
-        time: Any = np.datetime64(text if isinstance(text, str) else "NaT", "s")
-    except ValueError:
-        time = np.datetime64("NaT", "s")
-    if np.isnat(time):
-        raise DataError(f'start: found {text!r}; it must be the time of the first value, e.g. "2026-01-01T00:00"')
-    return time
+        time = datetime.fromisoformat(f"{text}-01" if month else text if isinstance(text, str) else "")
+        return np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time, "s")
+    except (ValueError, OverflowError):
+        raise DataError(
+            f'start: found {str(text)[:60]!r}; it must be the time of the first value, e.g. "2026-01-01T00:00"'
+        ) from None
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """Forecast the next steps of each series: {values, start, covariates} → {values, lower, upper, level, …}."""
     steps = int(number(options, "steps", 96, 1, MAX_STEPS))
+    bounded(len(inputs) * steps, MAX_FORECAST, "steps to forecast")
     return [forecast(loaded, item, steps) for item in inputs]
 
 

@@ -36,7 +36,7 @@ def _over_truth(data: ReportData, ours: Forecasts, rival: Forecasts) -> Picture:
     name = next(iter(ours))
     shown = {name: ours[name], **rival}
     rows = [
-        (f"{ahead(h, step)} ahead", _panel(data, j, h, shown, rival)) for j, h in enumerate(horizons) if j in chosen
+        (f"{ahead(h, encoder)} ahead", _panel(data, j, h, shown, rival)) for j, h in enumerate(horizons) if j in chosen
     ]
     span = f"{DAYS} days" if step else f"{STEPS} steps"
     return Picture(
@@ -63,7 +63,7 @@ def _panel(data: ReportData, j: int, horizon: int, shown: Forecasts, rival: Fore
 def _by_horizon(data: ReportData, ours: Forecasts, rival: Forecasts) -> Picture:
     encoder = data.encoded.encoder
     _, truth = targets(data.encoded, "test")
-    groups = [ahead(horizon, encoder["step_seconds"]) for horizon in encoder["horizons"]]
+    groups = [ahead(horizon, encoder) for horizon in encoder["horizons"]]
     errors = {name: absolute_errors(truth, p) for name, p in {**ours, **rival}.items()}
     summary = "; ".join(
         f"{name} {', '.join(f'{plain(e)} at {group}' for e, group in zip(row, groups, strict=True))}"
@@ -102,11 +102,13 @@ def _free_run(data: ReportData, row: Experiment) -> Picture:
     )
 
 
-def ahead(steps: int, step_seconds: int | None) -> str:
-    """Return a horizon in words: 4 steps of 900 s are "1 h"."""
-    if not step_seconds:
-        return "1 step" if steps == 1 else f"{steps} steps"
-    seconds = steps * step_seconds
+def ahead(steps: int, encoder: Mapping[str, Any]) -> str:
+    """Return a horizon in words: 4 steps of 900 s are "1 h", 2 steps of 3 months are "6 months"."""
+    months = encoder.get("step_months")
+    if months or not encoder["step_seconds"]:
+        count, name = (steps * months, "month") if months else (steps, "step")
+        return f"1 {name}" if count == 1 else f"{count} {name}s"
+    seconds = steps * encoder["step_seconds"]
     for size, name in ((DAY, "day"), (3600, "h"), (60, "min")):
         if seconds % size == 0:
             return f"{seconds // size} {name}" + ("s" if name == "day" and seconds > DAY else "")

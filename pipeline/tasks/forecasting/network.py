@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded
 from pipeline.encoding.series_features import lag_columns, lookback
+from pipeline.encoding.series_times import time_of_step
 from pipeline.errors import DataError
 from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
@@ -204,13 +205,6 @@ def roll_out(
         tail[t] = ahead[column]
         fresh = 1 if network.stateful else fresh
     return tail[known:], direct
-
-
-def time_of_step(encoder: Mapping[str, Any], steps: int) -> str | None:
-    """Return the ISO time of the step number `steps` of the series, None for a series without a clock."""
-    if encoder["start"] is None or encoder["step_seconds"] is None:
-        return None
-    return str(np.datetime64(encoder["start"], "s") + np.timedelta64(encoder["step_seconds"] * steps, "s"))
 
 
 def predictor(model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> Predictor:

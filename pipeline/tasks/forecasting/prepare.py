@@ -16,6 +16,7 @@ from pipeline.encoding.series_features import calendar_features, lag_features, l
 from pipeline.errors import DataError
 
 MIN_TARGETS = 50
+LARGEST = 1e30  # of the values; the network computes in float32
 STREAMS = 8
 WARM_UP = 1_500  # steps read before a forecast, so that a carried state no longer depends on its start
 Floats = NDArray[np.float64]
@@ -41,18 +42,20 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
         "unit": record.unit,
         "start": record.start,
         "step_seconds": record.step_seconds,
+        **({} if record.step_months is None else {"step_months": record.step_months}),
         "cuts": cuts,
     }
     _check_length(row.source, n, cuts, encoder)
+    _check_free_run(row.source, encoder)
     values = filled(record.values, record.valid, encoder)
     _check_changes(row.source, values, record.valid, encoder)
     trained = record.values[: cuts[0]][record.valid[: cuts[0]]]
-    encoder |= {"mean": float(trained.mean()), "sd": float(trained.std())}
+    encoder |= _scaling(row.source, "the values", trained, values)
     encoder["scale"] = _naive_error(values[: cuts[0]], row.seasonal_periods[0] if row.seasonal_periods else 1)
     arrays: dict[str, NDArray[Any]] = {"values": values, "valid": record.valid}
     if row.covariates:
         columns = _extra_columns(record, row)
-        encoder["covariates"] = [_scaling(row.source, name, column[: cuts[0]]) for name, column in columns.items()]
+        encoder["covariates"] = [_of_covariate(row.source, *pair, cuts[0]) for pair in columns.items()]
         means = [extra["mean"] for extra in encoder["covariates"]]
         arrays["covariates"] = np.column_stack([carried(*pair) for pair in zip(columns.values(), means, strict=True)])
     if record.optimum is not None and set(row.horizons) <= set(record.optimum_steps):
@@ -113,12 +116,35 @@ def _extra_columns(record: Series, row: ForecastingData) -> dict[str, Floats]:
     return {name: record.covariates[name] for name in row.covariates}
 
 
-def _scaling(source: str, name: str, train: Floats) -> dict[str, Any]:
-    """Return the name of a covariate, and the mean and sd of its training part, `train` float64 [time]."""
-    known = train[~np.isnan(train)]
+def _of_covariate(source: str, name: str, column: Floats, cut: int) -> dict[str, Any]:
+    """Return the name of a covariate, and the mean and sd of its training part: `column`, float64 [time], to `cut`."""
+    known = column[:cut][~np.isnan(column[:cut])]
     if not len(known):
         raise DataError(f"{source}: covariates: {name!r} has no number in the training part")
-    return {"name": name, "mean": float(known.mean()), "sd": float(known.std()) or 1.0}
+    if np.ptp(known) == 0 and abs(known[0]) < LARGEST:
+        return {"name": name, "mean": float(known.mean()), "sd": 1.0}
+    return {"name": name, **_scaling(source, f"covariates: {name!r}", known, column)}
+
+
+def _scaling(source: str, what: str, train: Floats, whole: Floats) -> dict[str, float]:
+    """Return the mean and sd of `train`; DataError if squares of such numbers are too large or small for a float64."""
+    largest, spread = float(np.nanmax(np.abs(whole))), float(np.ptp(train))
+    if largest >= LARGEST or spread <= 1 / LARGEST:
+        raise DataError(
+            f"{source}: {what} reach {largest:g} and differ by at most {spread:g}; expected numbers below {LARGEST:g} "
+            f"that differ by more than {1 / LARGEST:g}; give them in another unit"
+        )
+    return {"mean": float(train.mean()), "sd": float(train.std())}
+
+
+def _check_free_run(source: str, encoder: Mapping[str, Any]) -> None:
+    """Raise DataError for a free run with other inputs than the last values: its linear baseline has no others."""
+    others = ["seasonal_periods"] * bool(encoder["seasonal_periods"]) + ["calendar"] * encoder["calendar"]
+    if encoder["free_run"] and others:
+        raise DataError(
+            f"{source}: free_run continues a series from its last values alone; set free_run to 0, or leave out "
+            f"{' and '.join(others)}"
+        )
 
 
 def carried(column: Floats, before: float) -> Floats:

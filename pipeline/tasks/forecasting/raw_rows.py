@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
 from pipeline.encoding.series_features import lookback
+from pipeline.encoding.series_times import has_clock, time_of_step
 from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
 from pipeline.tasks.forecasting.prepare import carried_steps, targets, window_steps
 
@@ -53,9 +54,8 @@ def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any],
 def _item(encoded: Encoded, values: NDArray[np.float64], start: int, end: int) -> dict[str, Any]:
     encoder = encoded.encoder
     item: dict[str, Any] = {"values": values[start:end].tolist()}
-    if encoder["start"] is not None:
-        first = np.datetime64(encoder["start"], "s") + np.timedelta64(encoder["step_seconds"] * start, "s")
-        item["start"] = str(first)
+    if has_clock(encoder):
+        item["start"] = time_of_step(encoder, start)
     if "covariates" in encoded.arrays:
         columns = encoded.arrays["covariates"][start:end].T.tolist()
         item["covariates"] = {

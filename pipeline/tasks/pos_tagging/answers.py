@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.raw_input import MAX_WORDS, UNKNOWN_WORDS, Answer, sentences, warned
+from pipeline.raw_input import MAX_TAGGED, MAX_WORDS, UNKNOWN_WORDS, Answer, bounded, sentences, warned
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
@@ -19,6 +19,7 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     split = zip(inputs, sentences(inputs), strict=True)
     whole = [words if "\t" in text else joined(words, loaded.encoder) for text, words in split]
     given = [words[:MAX_WORDS] for words in whole]
+    bounded(sum(map(len, given)), MAX_TAGGED, "words")
     ids = [encode_words(words, loaded.encoder) for words in given]
     predicted, names = tag_ids(loaded.model, ids), loaded.encoder["tags"]
     return [

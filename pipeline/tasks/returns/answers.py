@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.raw_input import NO_VALUES, Answer, warned
+from pipeline.raw_input import NO_VALUES, Answer, known_keys, numbers, warned
 from pipeline.tasks.returns.prepare import COLUMNS, features
 
 
@@ -21,7 +21,7 @@ def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
     from pipeline.tasks.returns.network import scaled
 
     encoder = loaded.encoder
-    columns = _columns(encoder, item or encoder["latest"])
+    columns = _columns(encoder, encoder["latest"] if item == {} else item)
     scaling = encoder["scalings"][0]
     inputs = scaled(features(columns)[-encoder["window"] :], scaling)
     log_return = float(loaded.model.predict(inputs[None])[0, 0]) * scaling["spread"]
@@ -41,12 +41,11 @@ def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
 
 
 def _columns(encoder: Mapping[str, Any], item: Any) -> dict[str, NDArray[np.float64]]:
-    try:
-        columns = {name: np.array(item[name], np.float64) for name in COLUMNS}
-    except (TypeError, KeyError, ValueError):
-        raise DataError(
-            f"a forecast needs lists of numbers called {', '.join(COLUMNS)}, or {{}} to continue from the latest known"
-        ) from None
+    need = f"a forecast needs lists of numbers called {', '.join(COLUMNS)}, or {{}} to continue from the latest known"
+    if not isinstance(item, Mapping) or not set(COLUMNS) <= set(item):
+        raise DataError(need)
+    known_keys(item, COLUMNS)
+    columns = {name: numbers(item[name], need) for name in COLUMNS}
     lengths = {column.shape for column in columns.values()}
     need, length = encoder["first"], len(columns["values"]) if columns["values"].ndim == 1 else 0
     if len(lengths) > 1 or length < need:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.raw_input import MAX_CHARACTERS, Answer, text_class_answer, texts
+from pipeline.raw_input import MAX_CHARACTERS, MAX_READ, Answer, bounded, text_class_answer, texts
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
@@ -14,6 +14,7 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     from pipeline.tasks.sentiment.prepare import encode_texts
 
     given, ids = texts(inputs, "a text"), loaded.encoder["ids"]
+    bounded(sum(min(len(text), MAX_CHARACTERS) for text in given), MAX_READ, "characters")
     p = probabilities(loaded.model, encode_texts([text[:MAX_CHARACTERS] for text in given], loaded.encoder))
     known = (any(word in ids for word in words(text[:MAX_CHARACTERS])) for text in given)
     return [text_class_answer(loaded.encoder["label_names"], *each) for each in zip(given, p, known, strict=True)]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.datasets import SentimentData
 from pipeline.encoding import vocabulary
-from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, pack
+from pipeline.encoding.dropped import Dropped
+from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, listed, pack
 from pipeline.encoding.word_features import Bags, Tokens, bags, cut, features, tokenised, words
 from pipeline.errors import DataError
 from pipeline.evaluation.metric import EXACT
@@ -24,6 +25,7 @@ TRAIN, VALIDATION, TEST = range(3)
 UNKNOWN_ID = 1
 FIRST_ID = 2
 SHOWN = 5
+WORDLESS = "texts_without_words_dropped"
 
 
 def encode_texts(texts: Sequence[str], encoder: Mapping[str, Any]) -> list[NDArray[np.int32]]:
@@ -90,9 +92,39 @@ def _chosen(
         dropped = {"repeats_dropped": len(fresh) - len(first)}
         if record.is_test is not None:
             dropped["train_texts_in_test_dropped"] = len(keys) - len(fresh)
+        if record.dropped is not None:
+            dropped |= _own_counts(record, record.dropped, fresh, first, labels)
     for part in (labels, record.labels[test]) if test.any() else (labels,):
         _check_classes(part, record.label_names, row)
     return np.concatenate([first, np.flatnonzero(test)]), np.concatenate([labels, record.labels[test]]), dropped
+
+
+def _own_counts(
+    record: LabelledTexts,
+    losses: Dropped,
+    keys: Mapping[int, bytes],
+    kept: NDArray[np.int64],
+    labels: NDArray[np.int32],
+) -> dict[str, int]:
+    """Count what the words of a user's texts lead to: what is lost, what is merged, how many of each class are left.
+
+    Raises DataError if too many texts have no words.
+    """
+    losses.kind(WORDLESS, "write what they say in words, or write `drop_duplicates: false` to keep them")
+    for i, key in keys.items():
+        if not key:
+            losses.add(WORDLESS, f"text {i + 1:,}", f"{record.texts[i][:20]!r} has no letters, digits or emoji")
+    written = {keys[i]: record.texts[i] for i in kept.tolist()}
+    labelled = dict(zip(written, labels.tolist(), strict=True))
+    merged = [i for i, key in keys.items() if key]
+    counts = {
+        **losses.check(losses.total),
+        "repeats_dropped": len(merged) - len(kept),
+        "of_these_written_otherwise": sum(record.texts[i] != written[keys[i]] for i in merged),
+        "of_these_labelled_otherwise": sum(int(record.labels[i]) != labelled[keys[i]] for i in merged),
+    }
+    left = np.bincount(labels, minlength=len(record.label_names))
+    return counts | {f"texts_used_of_{record.label_names[i]}": int(left[i]) for i in listed(left)}
 
 
 def _distinct(keys: Mapping[int, bytes], labels: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -110,13 +142,10 @@ def _distinct(keys: Mapping[int, bytes], labels: NDArray[np.int32]) -> tuple[NDA
 def _check_classes(labels: NDArray[np.int32], names: Sequence[str], row: SentimentData) -> None:
     counts = np.bincount(labels, minlength=len(names))
     need = max(row.folds, 5)
-    few = np.flatnonzero(counts < need)
-    if len(few):
-        sizes = ", ".join(f"{names[i]} {counts[i]}" for i in few[:SHOWN]) + (", …" if len(few) > SHOWN else "")
-        raise DataError(
-            f"{row.source}: too few different texts of {len(few)} of {len(names)} classes ({sizes}); each needs at "
-            f"least {need}"
-        )
+    if counts.min() < need:
+        fewest = sorted(np.argsort(counts, kind="stable")[:SHOWN])
+        sizes = ", ".join(f"{names[i]} {counts[i]}" for i in fewest) + (", …" if len(counts) > SHOWN else "")
+        raise DataError(f"{row.source}: too few different texts of a class ({sizes}); each needs at least {need}")
 
 
 def _check_parts(split: NDArray[np.int8], labels: NDArray[np.int32], names: Sequence[str], row: SentimentData) -> None:

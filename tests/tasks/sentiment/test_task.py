@@ -311,7 +311,9 @@ def test_raw_texts_are_encoded_as_the_stored_ones() -> None:
 
 
 def test_too_few_texts_of_a_class_are_refused() -> None:
-    with pytest.raises(DataError, match=r"s: too few texts of a class \(negative \d+, positive 0\); each needs .* 5"):
+    with pytest.raises(
+        DataError, match=r"s: too few different texts of a class \(negative \d+, positive 0\); each .* 5"
+    ):
         encode(record(30, 0.0), row(), 0)
     with pytest.raises(DataError, match="at least 8"):
         encode(record(14), row(folds=8), 0)

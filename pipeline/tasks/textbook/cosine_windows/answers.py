@@ -1,13 +1,13 @@
 """Answers of cosine_windows: the next steps of a raw series."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.raw_input import MAX_STEPS, Answer, number
+from pipeline.raw_input import MAX_FORECAST, MAX_STEPS, Answer, bounded, number, numbers
 
 
 def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
@@ -18,10 +18,10 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     from pipeline.tasks.textbook.cosine_windows.network import after
 
     window = loaded.encoder["window"]
-    try:
-        past = np.array(item["values"] if item else loaded.encoder["latest"], np.float64)
-    except (TypeError, KeyError, ValueError):
-        raise DataError('a forecast needs {"values": [numbers]}, or {} to continue from the latest known') from None
+    need = 'a forecast needs {"values": [numbers]}, or {} to continue from the latest known'
+    if item != {} and not (isinstance(item, Mapping) and "values" in item):
+        raise DataError(need)
+    past = numbers(item["values"] if item else loaded.encoder["latest"], need)
     if past.ndim != 1 or len(past) < window or not np.isfinite(past).all():
         raise DataError(
             f"values: found numbers of shape {list(past.shape)}; at least {window} are needed, in one row, all finite"
@@ -35,4 +35,5 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """Forecast the next steps of each series: {values} → {values}."""
     steps = int(number(options, "steps", 96, 1, MAX_STEPS))
+    bounded(len(inputs) * steps, MAX_FORECAST, "steps to forecast")
     return [forecast(loaded, item, steps) for item in inputs]

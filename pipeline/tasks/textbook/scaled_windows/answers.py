@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.raw_input import Answer
+from pipeline.raw_input import Answer, numbers
 
 TOO_LARGE = 1e30  # the network computes in float32
 
@@ -19,7 +19,7 @@ def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
     An empty item continues the latest window that the model knows. Raises DataError for values that are not usable.
     """
     encoder = loaded.encoder
-    inputs = np.array(_window(encoder, item) if item else encoder["latest"], np.float32)
+    inputs = np.array(encoder["latest"] if item == {} else _window(encoder, item), np.float32)
     scaled = float(loaded.model.predict(inputs[None])[0, 0])
     shift, spread = encoder["target"]
     return {"values": [scaled * spread + shift], "unit": encoder["unit"], "start": None}
@@ -29,10 +29,10 @@ def _window(encoder: Mapping[str, Any], item: Any) -> NDArray[np.float64]:
     """Return float64 [window, 1], scaled, from the end of item["values"]."""
     if encoder["inputs"] == "price_features":
         raise DataError("this network reads features of a year of prices; give {} to continue from the latest it knows")
-    try:
-        values = np.array(item["values"], np.float64)
-    except (TypeError, KeyError, ValueError, IndexError):
-        raise DataError('a forecast needs {"values": [numbers]}, or {} to continue from the latest known') from None
+    need = 'a forecast needs {"values": [numbers]}, or {} to continue from the latest known'
+    if not isinstance(item, Mapping) or "values" not in item:
+        raise DataError(need)
+    values = numbers(item["values"], need)
     if values.ndim != 1 or len(values) < encoder["window"] or not (np.abs(values) < TOO_LARGE).all():
         raise DataError(
             f"values: found numbers of shape {list(values.shape)}; {encoder['window']} or more are needed, in one row,"
