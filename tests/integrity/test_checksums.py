@@ -95,9 +95,7 @@ def test_a_file_can_be_changed_with_the_list(tmp_path: Path, monkeypatch: pytest
 def test_a_folder_that_was_not_completed_is_not_called_damaged(tmp_path: Path) -> None:
     folder = written(tmp_path / "data" / "raw" / "a")
     (folder / "sha256.json").unlink()
-    with pytest.raises(
-        DataError, match=r"raw/a: incomplete: sha256\.json.* is missing; run `dvc repro` to make it"
-    ):
+    with pytest.raises(DataError, match=r"raw/a: incomplete: sha256\.json.* is missing; run `dvc repro` to make it"):
         checksums.check(folder)
 
 
