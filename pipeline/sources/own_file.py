@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from pipeline.encoding.dropped import Dropped
 from pipeline.errors import DataError
 
 MALFORMED = "malformed_rows_dropped"
+REPEATED = 5  # times that a line's cell is repeated by others, if it is a label
 
 
 def find_own(folder: Path, row: OwnRow) -> Path:
@@ -115,19 +117,25 @@ class _Swallowed:
 
     @cached_property
     def _known(self) -> set[str]:
-        whole = (row.cells for row in self.rows if row.span == 1 and len(row.cells) == self.width)
-        return set() if self.recurring is None else {cells[self.recurring].strip() for cells in whole}
+        """Return the cells of the recurring column: of whole rows, or if there are none, those that lines repeat."""
+        if self.recurring is None:
+            return set()
+        rows = [row.cells for row in self.rows[1:] if row.span == 1 and isinstance(row.cells, list)]
+        whole = {cells[self.recurring].strip() for cells in rows if len(cells) == self.width}
+        lines = Counter(cells[self.recurring].strip(' "') for cells in map(self._split, self._lines[1:]) if cells)
+        return whole or {cell for cell, n in lines.items() if n >= REPEATED}
+
+    def _split(self, line: str) -> list[str]:
+        cells = line.split(self.delimiter)
+        return cells if len(cells) == self.width > 1 else []
 
     def __call__(self, row: _Parsed) -> bool:
         lines = self._lines[row.line - 1 : row.line - 1 + row.span]
         return row.span > 1 and 2 * sum(map(self._is_row, lines)) > len(lines)
 
     def _is_row(self, line: str) -> bool:
-        cells = line.split(self.delimiter)
-        known = self.recurring is None or (
-            len(cells) > self.recurring and cells[self.recurring].strip(' "') in self._known
-        )
-        return len(cells) == self.width > 1 and known
+        cells = self._split(line)
+        return bool(cells) and (self.recurring is None or cells[self.recurring].strip(' "') in self._known)
 
 
 @dataclass

@@ -64,9 +64,10 @@ class OwnRow(Row):
 
 
 class OwnText(OwnRow):
-    """Plain text."""
+    """Plain text. `gutenberg`: cut a file of Project Gutenberg to the books between its marks, or keep all of it."""
 
     reader: Literal["own_text"] = "own_text"
+    gutenberg: Literal["cut", "keep"] = "cut"
 
 
 class OwnTable(OwnRow):
