@@ -124,15 +124,19 @@ def _frequency(value: Any) -> str:
 
 
 class OwnSeries(OwnTable):
-    """A number and its time in each row. `time`: the column of the times, or those of the dates and of the times of
-    day; null where rows follow each other without a clock; `covariates`: further columns of numbers; `decimal`,
-    `day_first`: how numbers and dates are written, without them the file decides; `frequency`: the spacing of the rows,
-    without it the most common one; `unit`: of the values, without it the one that is written at each of them."""
+    """A number and its time in each row.
+
+    `time`: the column of the times, or those of the dates and of the times of day; null where rows follow each other
+    without a clock. `covariates`: further columns of numbers. `missing`: cells that mean no value. `decimal`,
+    `day_first`: how numbers and dates are written; without them the file decides. `frequency`: the spacing of the rows;
+    without it the most common one. `unit`: of the values; without it the one that is written at each of them.
+    """
 
     reader: Literal["own_series"]
     time: Annotated[tuple[Column, ...], BeforeValidator(_columns), Field(strict=False)]
     value: Column
     covariates: Annotated[tuple[Column, ...], Field(strict=False)] = ()
+    missing: Annotated[tuple[Label, ...], Field(strict=False)] | None = None
     decimal: Literal[".", ","] | None = None
     day_first: bool | None = None
     frequency: Annotated[str, PlainValidator(_frequency)] | None = None
