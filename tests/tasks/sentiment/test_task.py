@@ -440,8 +440,9 @@ def prepared(texts: LabelledTexts, settings: SentimentData) -> Encoded | str:
 
 
 @pytest.mark.fault("few-texts")
-@pytest.mark.parametrize("shares", [{}, {"test": 0.05}, {"validation": 0.02}, {"folds": 5}])
-@pytest.mark.parametrize(("no", "yes"), [(5, 5), (9, 17)])
+@pytest.mark.parametrize(
+    ("no", "yes", "shares"), [(5, 5, {"test": 0.05}), (9, 17, {"validation": 0.02}), (5, 5, {"folds": 5})]
+)
 def test_few_texts_are_refused_with_a_share_that_is_enough(no: int, yes: int, shares: dict[str, float]) -> None:
     texts = own(*((f"text number {i}", int(i >= no)) for i in range(no + yes)))
     while (found := prepared(texts, row(**shares))) and isinstance(found, str):
