@@ -39,6 +39,7 @@ from tests.forked import run_module  # noqa: E402
 PACKAGES = ("tasks", "training", "promotion", "serving", "tracking", "evaluation", "config")
 AFTER_TRAINING = ("promotion", "serving")  # they change nothing of the project that tests/conftest.py trains
 CONTRACT = "tests/tasks/test_contract.py"
+SHARED = ("tests/tasks/test_asymmetric.py", "tests/tasks/test_one_reading.py", "tests/baselines")  # of several tasks
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "benchmarks.mutation", "-m", "not long and not real", "--tb=no")
 # Tests of what uses a package, in the order in which they are tried.
 WIDER = {
@@ -156,7 +157,7 @@ def own_tests(copy: Path, path: str) -> list[list[str]]:
     folder = (copy / "tests" / module).parent
     found = [name for name in found if name.startswith(f"tests/{Path(module).parent}")]
     found += sorted(str(file.relative_to(copy)) for file in folder.glob("test_*.py") if "shipped" not in file.name)
-    return [list(dict.fromkeys(found)), ["tests/tasks/test_asymmetric.py"], [CONTRACT, "-k", folder.name]]
+    return [list(dict.fromkeys(found)), list(SHARED), [CONTRACT, "-k", folder.name]]
 
 
 def wider_tests(copy: Path, path: str) -> list[str]:

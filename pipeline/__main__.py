@@ -46,7 +46,7 @@ def _run(command: list[str]) -> None:
         from pipeline.stages import run_stage
 
         module, function, _, _ = STAGES[arguments.command]
-        name = [arguments.name] if getattr(arguments, "name", None) else []
+        name = [] if getattr(arguments, "name", None) is None else [arguments.name]
         run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
     else:
         run, _ = COMMANDS[arguments.command]

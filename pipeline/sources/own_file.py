@@ -166,7 +166,7 @@ class _Rows:
             self.repeated_headers += 1
         elif self._ends_in_a_delimiter(cells):
             self.ended += 1
-            return self._kept(line, cells[:-1])
+            return self._kept(line, cells[: self.width])
         elif len(cells) != self.width:
             self.dropped.add(MALFORMED, line, _columns(len(cells)), row.span)
         else:
@@ -174,9 +174,9 @@ class _Rows:
         return []
 
     def _ends_in_a_delimiter(self, cells: list[str]) -> bool:
-        """Tell whether rows end in a delimiter that the header lacks: so does the first row below the header."""
+        """Tell whether rows end in delimiters that the header lacks: so does the first row below the header."""
         so_far = self.ended == len(self.lines)
-        return self.header is not None and so_far and len(cells) == self.width + 1 and not cells[-1].strip()
+        return self.header is not None and so_far and len(cells) > self.width and not any(cells[self.width :])
 
     def _kept(self, line: int, cells: list[str]) -> list[str]:
         self.lines.append(line)
@@ -212,8 +212,8 @@ def _rows(text: str, delimiter: str, *, quoting: bool) -> Iterator[_Parsed]:
 def _position(path: Path, names: list[str], key: str, column: str | int, row: OwnTable, text: str) -> int:
     if isinstance(column, int) and column <= len(names):
         return column - 1
-    if isinstance(column, str) and row.header and names.count(column) == 1:
-        return names.index(column)
+    if row.header and names.count(str(column)) == 1:  # a number that no column has may be a name: 773869
+        return names.index(str(column))
     if isinstance(column, str) and not row.header:
         raise DataError(f"{path}: {key}: found {column!r}; without a header, use a column number, 1 to {len(names)}")
     problem = "occurs more than once" if column in names else "does not exist"

@@ -109,7 +109,7 @@ class _Cell:
         if not (UNGROUPED if self.exponent else WHOLE)[decimal].fullmatch(body):
             return None
         digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", body).replace(decimal, ".")
-        return float(f"{'-' if self.negative else ''}{digits}{self.exponent}")
+        return float(f"{'-' if self.negative else ''}{digits}{self.exponent}") + 0.0  # -0 becomes 0
 
 
 def plain_characters(cell: str) -> str:
@@ -133,6 +133,17 @@ def holds_digits(cell: str) -> bool:
     return any(map(str.isnumeric, cell)) and not ERROR_VALUE.fullmatch(cell)
 
 
+def shown_decimal(column: Column) -> str | None:
+    """Return the only decimal separator that fits all cells of a column, or None if none does, or both do."""
+    found = _found(column)
+    fitting = [decimal for decimal in WHOLE if _fits(found, decimal)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _found(column: Column) -> list[_Cell]:
+    return [_parsed(i, text, column) for i, text in enumerate(column.cells) if holds_digits(text)]
+
+
 def read_numbers(column: Column, decimal: str | None) -> Numbers:
     """Read a column of numbers.
 
@@ -140,7 +151,7 @@ def read_numbers(column: Column, decimal: str | None) -> Numbers:
     be read, for numbers of different units, and if the cells contradict each other or `decimal`, or do not decide the
     notation.
     """
-    found = [_parsed(i, text, column) for i, text in enumerate(column.cells) if holds_digits(text)]
+    found = _found(column)
     values = np.full(len(column.cells), np.nan)
     if not found:
         return Numbers(values, "", 0)

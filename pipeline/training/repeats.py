@@ -15,6 +15,8 @@ from pipeline.evaluation.task import Task
 from pipeline.progress import Progress
 from pipeline.training.checkpoint import Checkpoints, Keeper, numbered, ungrouped
 from pipeline.training.compiled import Compiled
+from pipeline.training.course import Feed
+from pipeline.training.estimate import Announcement, largest_batch, refuse_too_large
 from pipeline.training.fit import Fitted, Weights, fit, optimizer, restart
 from pipeline.training.lines import say
 
@@ -62,10 +64,15 @@ def train(
 ) -> list[TrainedNetwork]:
     """Train a network for each of `network.repeats` seeds and, within a seed, for each fold of the data set.
 
-    checkpoints: where an interrupted training goes on; progress: is told how it goes on.
+    checkpoints: where an interrupted training goes on; progress: is told how it goes on. Raises ConfigError if there is
+    not enough memory.
     """
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
+    feed = task.network().feed(network, encoded, FIRST_FIT, 0)
+    made = refuse_too_large(label, task.network(), network, encoded, largest_batch(feed))
     trainer = Trainer(task, network, encoded, checkpoints, progress, len(runs))
+    trainer.feed = feed
+    trainer.announcement = Announcement(label, made, feed.steps, network.epochs, len(runs), network.refit)
     names = [label if len(runs) == 1 else f"{label} [{i}/{len(runs)}]" for i in range(1, len(runs) + 1)]
     return [trainer.trained(s, fold, name, i) for i, ((s, fold), name) in enumerate(zip(runs, names, strict=True))]
 
@@ -84,6 +91,8 @@ class Trainer:
     ) -> None:
         self.network, self.encoded = network, encoded
         self.checkpoints, self.progress, self.runs = checkpoints, progress, runs
+        self.feed: Feed | None = None  # of the first fit on fold 0, if it has been made already
+        self.announcement: Announcement | None = None
         self.task, self.module = task, task.network()
         self.compiled = self._compiled(self._build())
         self.predictor = self.module.predictor(self.compiled, network, encoded)
@@ -160,7 +169,8 @@ class Trainer:
         restart(self.compiled, self._build())
         if self.module.start is not None:
             self.module.start(self.compiled.model, self.network, self.encoded, splits, fold)
-        feed = self.module.feed(self.network, self.encoded, splits, fold)
+        made, self.feed = self.feed if (splits, fold) == (FIRST_FIT, 0) else None, None
+        feed = made or self.module.feed(self.network, self.encoded, splits, fold)
         phase: Literal["train", "refit"] = "train" if refit is None else "refit"
         if self.progress is not None:
             after = self._epochs_after(number, phase)
@@ -186,7 +196,7 @@ class Trainer:
             label=label,
             write=write if refit is None and self.predictor.checkpoint is not None else None,
             keeper=None if self.checkpoints is None else Keeper(self.checkpoints, f"{number} {phase}"),
-            watchers=[] if self.progress is None else [self.progress],
+            watchers=[watcher for watcher in (self.progress, self.announcement) if watcher is not None],
         )
 
     def _epochs_after(self, number: int, phase: str) -> int:

@@ -243,6 +243,15 @@ def test_date_and_time_in_two_columns(read: Read) -> None:
     assert read(hours, header, time=["date", "time"]).step_seconds == 3600, "hours as whole numbers"
 
 
+def test_one_column_decides_the_notation_of_the_others(read: Read) -> None:
+    lines = [f'{line},"{i * 100:,}"' for i, line in enumerate(hourly([f"{v:.1f}" for v in wave()]))]
+    record = read(lines, "time,value,rain", covariates=["rain"])
+    assert record.covariates["rain"].tolist() == [100 * i for i in range(ROWS)]
+    alone = [line.replace(".", "") for line in lines]
+    with pytest.raises(DataError, match=r"line 12: column 'rain' has '1,000', which may be 1,000\.0 or 1\.0"):
+        read(alone, "time,value,rain", covariates=["rain"])
+
+
 NUMERIC = ",773869,767541"
 
 
@@ -251,6 +260,7 @@ def test_a_header_of_numbers_is_a_header(read: Read) -> None:
     record = read(lines, NUMERIC, time=1, value="773869", covariates=["767541"])
     assert record.values.tolist() == wave().tolist()
     assert record.covariates["767541"].tolist() == list(range(ROWS))
+    assert read(lines, NUMERIC, time=1, value=773869).values.tolist() == wave().tolist(), "YAML without quotes"
     with pytest.raises(DataError, match=r"has '773869' in column 2; .* `value: '773869'`; .*`header: false`") as error:
         read(lines, NUMERIC, time=1, value=2)
     assert read(lines, NUMERIC, time=1, value=advised(error)["value"]).values.tolist() == wave().tolist()
@@ -273,7 +283,8 @@ def test_a_row_that_is_read_as_the_header_is_named(read: Read) -> None:
 
 def test_delimiters_at_the_end_and_headers_in_the_middle(read: Read) -> None:
     lines = hourly([str(v) for v in wave()])
-    assert read([f"{line}," for line in lines]).values.tolist() == wave().tolist()
+    for end in (",", ",,,"):
+        assert read([f"{line}{end}" for line in lines]).values.tolist() == wave().tolist()
     record = read([*lines[:100], "time,value", *lines[100:]])
     assert record.values.tolist() == wave().tolist()
     assert record.findings["repeated_headers_dropped"] == 1

@@ -199,3 +199,20 @@ def test_several_networks_have_no_curve_before_the_end(tables: Project) -> None:
             progress.epoch(ROWS[0])
             progress._write()
             assert len(live._curves(snapshots(tables)[0])) == expected
+
+
+def test_a_curve_longer_than_the_file_keeps_its_times(tables: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_is_long", lambda _: True)
+    monkeypatch.setattr(live, "SEND_EVERY", 0.0)
+    monkeypatch.setattr("pipeline.progress.ROWS", 2)
+    follower = live._Follower(tables, opening().content, SimpleNamespace(value=0))
+    with Progress(tables, "alice-gru", KEY) as progress:
+        progress.begins(1, 1, "train", epochs=5, steps=1, after=0)
+        for row in ROWS:
+            progress.epoch(row)
+            progress._write()
+            follower.look()
+    (run,) = runs_of(tables)
+    history = client_of(tables).get_metric_history(run.info.run_id, "loss")
+    assert [(m.step, m.timestamp) for m in history] == [(e, 1_000 + 30_000 * e) for e in range(1, 6)]
+    assert live._from_the_first(ROWS[2:]) == []

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.encoding.records import Encoded
+from pipeline.progress import Progress
 from pipeline.training import checkpoint, repeats
 from pipeline.training.checkpoint import Checkpoints
 from pipeline.training.compiled import Compiled
@@ -47,12 +49,14 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Checkpoints, "due", lambda self: True)
 
 
-def run(name: str, folder: Path | None, **changes: Any) -> list[TrainedNetwork]:
+def run(name: str, folder: Path | None, progress: Progress | None = None, **changes: Any) -> list[TrainedNetwork]:
     task, data, row = KINDS[name]
     case = CASES[task]
     kept = None if folder is None else Checkpoints(folder, {"settings": {"name": name}}, name)
     network = case.network_row(epochs=EPOCHS, **{**row, **changes})
-    return repeats.train(case.task, network, case.encoded(**data), seed=3, label=name, checkpoints=kept)
+    return repeats.train(
+        case.task, network, case.encoded(**data), seed=3, label=name, checkpoints=kept, progress=progress
+    )
 
 
 def without_seconds(networks: list[TrainedNetwork]) -> list[Any]:
@@ -153,6 +157,19 @@ def keys(tmp_path: Path, **changes: Any) -> dict[str, dict[str, dict[str, str]]]
     (code / "training" / "fit.py").write_text("other\n")
     made["code (training/fit.py)"] = key()
     return made
+
+
+@pytest.mark.fault("clock-set-back")
+def test_a_clock_that_is_set_back_changes_no_result_and_no_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = without_seconds(run("numpy", None))
+    clock = itertools.count(2_000_000_000, -3600)
+    monkeypatch.setattr("time.time", lambda: float(next(clock)))
+    with Progress(artifacts.Project(tmp_path), "numpy", "0" * 32) as progress:
+        (network,) = networks = run("numpy", tmp_path / "kept", progress=progress)
+    assert without_seconds(networks) == whole
+    assert 0.0 < sum(row["seconds"] for row in network.history) <= network.seconds < 600.0
 
 
 @pytest.mark.fault("checkpoint-of-another-training")
