@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -23,11 +24,16 @@ class SourceRow(Row):
 MAX_COLUMN, MAX_COLUMNS = 1_000, 1_000_000  # characters of a name; columns of a file
 
 
+def _normalised(value: Any) -> Any:
+    """Write a name as files are read: in the form NFC."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
 def _column(value: Any) -> str | int:
     named = isinstance(value, str) and 0 < len(value) <= MAX_COLUMN
     if not named and not (type(value) is int and 1 <= value <= MAX_COLUMNS):
         raise PydanticCustomError("column", "a column is its name in the header, or its number from 1")
-    return value  # type: ignore[no-any-return]
+    return _normalised(value)  # type: ignore[no-any-return]
 
 
 Column = Annotated[str | int, PlainValidator(_column)]
@@ -37,7 +43,7 @@ def _label(value: Any) -> Any:
     """Write the key `1`, `1.0`, `true` or `2026-01-31` of a YAML file as text, which it is in the user's file."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int | float | date) else value
+    return str(value) if isinstance(value, int | float | date) else _normalised(value)
 
 
 Label = Annotated[str, BeforeValidator(_label)]
@@ -106,7 +112,7 @@ class OwnTagged(OwnRow):
     reader: Literal["own_tagged"]
     word: Count = 1
     tag: Count | None = None
-    documents: Annotated[Text, Field(min_length=1)] | None = None
+    documents: Annotated[Text, Field(min_length=1), AfterValidator(_normalised)] | None = None
 
 
 def _columns(value: Any) -> Any:
