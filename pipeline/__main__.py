@@ -75,7 +75,8 @@ def _sync(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.tracking.live import mark_killed
 
     mark_killed(project)
-    print(f"{sync(project, COMMAND_SECONDS)} journals sent to MLflow")
+    sent = sync(project, COMMAND_SECONDS)
+    print(f"{sent} journal{'s' * (sent != 1)} sent to MLflow")
 
 
 def _watch(project: Project, arguments: argparse.Namespace) -> None:

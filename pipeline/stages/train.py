@@ -80,6 +80,7 @@ def run(project: Project, name: str) -> None:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
         artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **Delivered()._asdict()})
+    _keep(project, name)
     # The results are in place before MLflow is asked; the ids that it gives are added.
     build.add_model(journal, project.model(name) / "model", name, task.serving_example)
     journal.finish()
@@ -87,7 +88,6 @@ def run(project: Project, name: str) -> None:
     if delivered != Delivered():
         ids = {**record.identity, **tags, **made_of, **delivered._asdict()}
         artifacts.change_json(project.model(name), "run.json", ids)
-    _keep(project, name)
     checkpoints.sweep()
 
 

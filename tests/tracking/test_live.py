@@ -136,7 +136,7 @@ def test_a_killed_training_is_marked_by_the_next_run_of_anything(
     (run,) = runs_of(tables)
     assert run.info.status == "RUNNING"
     monkeypatch.chdir(tables.root)
-    assert command_line.main(["sync"]) == 0 and "1 journals sent" in capsys.readouterr().out
+    assert command_line.main(["sync"]) == 0 and "1 journal sent" in capsys.readouterr().out
     (run,) = runs_of(tables)
     assert (run.info.status, losses(tables)) == ("KILLED", [3.0, 1.5, 1.0])
     assert snapshots(tables) == [] and list(tables.spool.glob(".running*")) == []
@@ -164,6 +164,7 @@ def test_one_that_was_killed_after_its_journal_was_stored_is_finished(tables: Pr
     killed(tables, lambda: any(one.epoch == 3 for one in snapshots(tables)))
     spool(whole(), tables)
     index._send(tables)
+    assert not running_folder(tables, KEY).exists()
     assert [run.info.status for run in runs_of(tables)] == ["FINISHED"]
 
 
