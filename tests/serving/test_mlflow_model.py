@@ -141,6 +141,7 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"no server: {log.read_text()[-2_000:]}")
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow's advice on type hints, at its import
 @pytest.mark.fault("deadline")
 def test_mlflow_answers_400_for_what_cannot_be_read_and_503_after_the_deadline() -> None:
     from mlflow.exceptions import MlflowException
