@@ -21,6 +21,7 @@ ARGUMENTS = {
     "index": ["index", "{}"],
     "probe": ["probe", "{}"],
     "skew": ["skew", "{}"],
+    "serve": ["serve", "{}"],
     "trace": ["trace", "{}"],
     "promote": ["promote", "{}"],
     "rollback": ["rollback", "{}"],
