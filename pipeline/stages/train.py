@@ -53,7 +53,7 @@ def run(project: Project, name: str) -> None:
     try:
         trained, monitor = _trained(project, params, name, encoded, record, checkpoints)
     except TrainingError as error:
-        checkpoints.sweep()
+        checkpoints.discard()
         failed = record.journal("train")
         failed.params(row.model_dump(mode="json"))
         failed.finish("FAILED")
