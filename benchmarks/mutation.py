@@ -39,6 +39,7 @@ from tests.forked import run_module  # noqa: E402
 PACKAGES = ("tasks", "training", "promotion", "serving", "tracking", "evaluation", "config")
 AFTER_TRAINING = ("promotion", "serving")  # they change nothing of the project that tests/conftest.py trains
 CONTRACT = "tests/tasks/test_contract.py"
+SHARED = ("tests/tasks/test_asymmetric.py", "tests/tasks/test_one_reading.py", "tests/baselines")  # of several tasks
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "benchmarks.mutation", "-m", "not long and not real", "--tb=no")
 # Tests of what uses a package, in the order in which they are tried.
 WIDER = {
@@ -51,7 +52,7 @@ WIDER = {
     "config": ("tests/config", "tests/training/test_from_scratch.py", "tests/test_bad_input.py", "tests/tracking"),
 }
 KEPT = "MUTATION_TRAINED"  # the folder of that project
-SECONDS = 300
+SECONDS = 900  # of one run of pytest; a busy machine must not look like an endless loop
 DONE = {0: "survived", 1: "killed", 2: "killed", -9: "time-out"}  # by exit code; 2: the tests cannot be imported
 
 
@@ -156,7 +157,7 @@ def own_tests(copy: Path, path: str) -> list[list[str]]:
     folder = (copy / "tests" / module).parent
     found = [name for name in found if name.startswith(f"tests/{Path(module).parent}")]
     found += sorted(str(file.relative_to(copy)) for file in folder.glob("test_*.py") if "shipped" not in file.name)
-    return [list(dict.fromkeys(found)), ["tests/tasks/test_asymmetric.py"], [CONTRACT, "-k", folder.name]]
+    return [list(dict.fromkeys(found)), list(SHARED), [CONTRACT, "-k", folder.name]]
 
 
 def wider_tests(copy: Path, path: str) -> list[str]:

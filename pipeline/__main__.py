@@ -46,7 +46,7 @@ def _run(command: list[str]) -> None:
         from pipeline.stages import run_stage
 
         module, function, _, _ = STAGES[arguments.command]
-        name = [arguments.name] if getattr(arguments, "name", None) else []
+        name = [] if getattr(arguments, "name", None) is None else [arguments.name]
         run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
     else:
         run, _ = COMMANDS[arguments.command]
@@ -75,7 +75,8 @@ def _sync(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.tracking.live import mark_killed
 
     mark_killed(project)
-    print(f"{sync(project, COMMAND_SECONDS)} journals sent to MLflow")
+    sent = sync(project, COMMAND_SECONDS)
+    print(f"{sent} journal{'s' * (sent != 1)} sent to MLflow")
 
 
 def _watch(project: Project, arguments: argparse.Namespace) -> None:

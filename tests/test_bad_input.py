@@ -314,13 +314,13 @@ UNUSABLE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "short series": ("cosine", lambda b: series(*np.cos(np.arange(50))), r"cosine: 50 points are too few: .*shorten"),
     "constant series": (
         "cosine",
-        lambda b: series(*[5] * 2000),
+        lambda b: series(*[0.5] * 2000),
         r"cosine: the series is constant on the training part",
     ),
     "series with a gap": ("cosine", lambda b: b.replace(b"\n7,", b"\n8,", 1), r"cosine\.csv: line 9 is .*index 7"),
     "series with a word": ("cosine", lambda b: b.replace(b"\n0,1\n", b"\n0,one\n"), r"cosine\.csv: line 2 is '0,one'"),
     "series without rows": ("cosine", lambda b: b"index,value\n", r"cosine\.csv: no values below the header"),
-    "damaged pictures": ("digits", lambda b: b[:5000], r"digits\.npz: not a complete \.npz file"),
+    "damaged pictures": ("digits", lambda b: b[:5000], r"digits\.npz: not an \.npz file with arrays"),
 }
 
 

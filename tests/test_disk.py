@@ -60,7 +60,9 @@ def project(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def tree(folder: Path) -> "dict[str, bytes]":
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """The files below the folder, without the locks of stages."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != ".running")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 @contextlib.contextmanager
@@ -141,7 +143,9 @@ def test_a_full_disk_is_named_and_the_old_results_are_kept(stage: str, project: 
     assert tree(project / "after") == before
 
 
-READ_ONLY = 'mount --bind data data; mount -o remount,bind,ro data; exec "$PYTHON" -m pipeline {stage} umich'
+READ_ONLY = """
+mount --bind {folder} {folder}; mount -o remount,bind,ro {folder}; exec "$PYTHON" -m pipeline {stage} umich
+"""
 
 
 @pytest.mark.fault("read-only-disk")
@@ -149,7 +153,7 @@ READ_ONLY = 'mount --bind data data; mount -o remount,bind,ro data; exec "$PYTHO
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_read_only_disk_is_named(stage: str, project: Path) -> None:
     before = tree(project / "data")
-    done = in_namespace(READ_ONLY.format(stage=stage), project)
+    done = in_namespace(READ_ONLY.format(stage=stage, folder=FOLDERS[stage]), project)
     assert done.returncode == 2, done.stderr
     assert re.search(rf"error: {FOLDERS[stage]}\S*: read-only file system; mount it for writing", done.stderr)
     assert "Traceback" not in done.stderr and tree(project / "data") == before
@@ -163,6 +167,8 @@ def foreign(prepared: Path) -> Iterator[Path]:
         root = Path(shutil.copytree(prepared, Path(folder, "project")))
         for path in (root, *root.rglob("*")):
             path.chmod(0o555 if path.is_dir() else 0o444)
+        for path in (root / "data" / ".running", *(root / "data" / ".running").iterdir()):
+            path.chmod(0o777)  # the locks of stages
         yield root
         for path in (root, *root.rglob("*")):
             path.chmod(0o755)

@@ -45,7 +45,9 @@ COVERS = {
     ),
     "reproduce/test_repro.py": ("reproduce/commands", "reproduce/runner", "reproduce/unchanged"),
     "reproduce/test_warm.py": ("handover", "reproduce/preload"),
+    "promotion/test_promote.py": ("promotion/evidence",),
     "serving/test_served.py": ("__main__", "training/continuations"),
+    "serving/test_vouched.py": ("serving/launch", "tracking/fingerprint"),
     "sources/test_daily_prices.py": ("sources/djia", "sources/msft", "sources/nasdaq"),
     "sources/test_generated.py": ("sources/cosine", "sources/digits"),
     "sources/test_own_files.py": (

@@ -413,7 +413,7 @@ def test_a_wrong_password_costs_one_line_and_nothing_is_lost(sent: Sent, monkeyp
     assert "not authenticated" in line and "wr0ng" not in said
     assert len(delivery.spooled(sent.project)) == 1
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORDS["ann"])
-    assert stages("sync") == "1 journals sent to MLflow\n"
+    assert stages("sync") == "1 journal sent to MLflow\n"
 
 
 def test_no_password_is_kept_or_shown(sent: Sent, running: Server) -> None:
@@ -458,7 +458,7 @@ def test_while_the_server_is_down_stages_go_on_and_sync_sends_once(sent: Sent, r
     (line,) = [line for line in said.splitlines() if line.startswith("tracking:")]
     assert f"{running.uri} does not answer" in line and "`python -m pipeline sync` sends it later" in line
     assert len(delivery.spooled(sent.project)) == 1
-    assert [stages("sync"), stages("sync")] == ["1 journals sent to MLflow\n", "0 journals sent to MLflow\n"]
+    assert [stages("sync"), stages("sync")] == ["1 journal sent to MLflow\n", "0 journals sent to MLflow\n"]
     found = sent.client.search_runs(experiment)
     assert (len(found), {run.info.status for run in found}) == (before + 1, {"FINISHED"})
     key = load_json(sent.project.model("cosine") / "run.json")["run_key"]

@@ -15,6 +15,13 @@ from pipeline.config.schema.sources import DELIMITERS, OwnTable
 
 STREAMS = ("char_lm", "forecasting", "scaled_windows")  # the tasks whose batches follow each other
 FORECASTS = ("char_lm", "char_windows", "forecasting")
+# The tasks that take what a reader of own data returns; the first of each is not the textbook's.
+OWN_TASKS: dict[str, tuple[str, ...]] = {
+    "own_text": ("char_lm", "char_windows"),
+    "own_labelled": ("sentiment", "padded_texts"),
+    "own_tagged": ("pos_tagging", "padded_tags"),
+    "own_series": ("forecasting", "scaled_windows", "cosine_windows"),
+}
 Key = tuple[str, str]
 WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 FOLDERS = ("curves", "decisions", "metrics", "plots", "scores", "sections", "textbook")  # of reports
@@ -74,6 +81,20 @@ def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mist
         yield Mistake((*key, "max_features"), what)
     if dataset.task == "forecasting" and dataset.covariates and dataset.free_run:
         yield Mistake(key, "free_run has no later values of the covariates; choose one of them")
+    if dataset.task == "forecasting" and dataset.seasonal_periods and dataset.free_run:
+        what = "free_run continues a series from its last values alone; choose seasonal_periods or free_run"
+        yield Mistake(key, what)
+    if dataset.source in params.own:
+        yield from _of_own_kind(key, dataset, params)
+
+
+def _of_own_kind(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:
+    reader = params.own[dataset.source].reader
+    known = OWN_TASKS[reader]
+    if dataset.task not in known:
+        more = "; returns needs daily prices, of which there is no own reader" if dataset.task == "returns" else ""
+        what = f"found {dataset.task!r}, but own.{dataset.source} is read by {reader}, for {' or '.join(known)}{more}"
+        yield Mistake((*key, "task"), what)
 
 
 def _of_experiment(key: Key, row: ExperimentRows, params: Params) -> Iterator[Mistake]:

@@ -102,9 +102,10 @@ def _damage(raw: bytes, original: str) -> str:
         for i in bad[:SHOWN]
     )
     more = f"; and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
+    do = "does" if len(bad) == 1 else "do"
     return (
-        f"Only {len(bad):,} of its bytes do not fit ({places}{more}), so do not convert the file as a whole. Write the "
-        f"right characters there, or leave these bytes out: iconv -c -f UTF-8 -t UTF-8 {_quoted(original)} > "
+        f"Only {len(bad):,} of its bytes {do} not fit ({places}{more}), so do not convert the file as a whole. Write "
+        f"the right characters there, or leave these bytes out: iconv -c -f UTF-8 -t UTF-8 {_quoted(original)} > "
         f"{_renamed(original)}"
     )
 

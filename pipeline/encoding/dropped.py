@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import DataError
 
 SHOWN = 3
+MOST = 0.2  # a larger share of the user's data is never proposed to be dropped
 ROUNDING = 1e-9  # 0.07 * 100 is slightly more than 7
 
 
@@ -44,7 +45,7 @@ class Dropped:
         """
         self.counts[finding] += count
         shown = self._places.setdefault(finding, {})
-        if len(shown) < SHOWN:
+        if count and len(shown) < SHOWN:
             shown[f"{_place(line, count)}: {what}"] = count
 
     def check(self, total: int) -> dict[str, int]:
@@ -55,7 +56,7 @@ class Dropped:
         found = [self._described(finding) for finding, count in self.counts.items() if count]
         share = lost / total
         allow = math.ceil(share * 100 - ROUNDING) / 100
-        instead = f", or do without them: `max_dropped: {allow:g}` in the row of `own`" if allow < 1 else ""
+        instead = f", or do without them: `max_dropped: {allow:g}` in the row of `own`" if allow <= MOST else ""
         raise DataError(
             f"{self.path}: {lost:,} of {total:,} {self.units} would be dropped or replaced, more than `max_dropped` "
             f"({self.limit:g} of them) allows. {'. '.join(found)}{instead}"

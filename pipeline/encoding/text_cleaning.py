@@ -1,6 +1,7 @@
 """Clean running text for character models: first the corpus, later every prompt."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,20 +9,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.datasets import RunningText
+from pipeline.encoding.dropped import SHOWN, Dropped
 from pipeline.encoding.records import TextCorpus
 from pipeline.errors import DataError
 
 MIN_CHARACTERS = 1_000
 
 
-def cleaned(record: TextCorpus, row: RunningText) -> tuple[str, dict[str, Any]]:
-    """Clean a corpus; return its text and the options of `prepare`. DataError if too few characters are left."""
+def cleaned(record: TextCorpus, row: RunningText) -> tuple[str, dict[str, Any], dict[str, int]]:
+    """Clean a corpus; return its text, the options of `prepare`, and the findings of reading and cleaning.
+
+    Raises DataError if too few characters are left, or if too many of a user's text are left out.
+    """
     options = {"lowercase": row.lowercase, "ascii_only": row.ascii_only, "line_ends": row.line_ends}
     text = prepare(record.text, options)
     if len(text) < MIN_CHARACTERS:
         hint = "; ascii_only: false keeps letters beyond ASCII" if row.ascii_only and not record.text.isascii() else ""
         raise DataError(f"{row.source}: {len(text)} usable characters; at least {MIN_CHARACTERS} are needed{hint}")
-    return text, options
+    losses = _left_out(record, record.dropped, row) if record.dropped else {}
+    return text, options, {**record.findings, **losses}
+
+
+def _left_out(record: TextCorpus, dropped: Dropped, row: RunningText) -> dict[str, int]:
+    """Count the characters that `ascii_only` leaves out; DataError if they are more than `max_dropped` of a text."""
+    kind = "characters_beyond_ascii_left_out"
+    dropped.kind(kind, "keep them: `ascii_only: false` in the row of `datasets`")
+    at = [i for i, c in enumerate(record.text) if not c.isascii()] if row.ascii_only else []
+    for i in at[:SHOWN]:
+        dropped.add(kind, record.text.count("\n", 0, i) + 1, repr(record.text[i]))
+    dropped.add(kind, "", "", len(at[SHOWN:]))
+    return dropped.check(len(record.text))
 
 
 def carried(values: NDArray[np.float64], text: str, encoder: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -63,7 +80,9 @@ def _kept(text: str, encoder: Mapping[str, Any]) -> NDArray[np.int64]:
 
 
 def prepare(text: str, encoder: Mapping[str, Any]) -> str:
-    """Clean a corpus or a prompt with the options in `encoder`."""
+    """Clean a corpus or a prompt with the options in `encoder`: its form NFC, in which é is one character."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
     if encoder["lowercase"]:
         text = text.lower()
     if encoder["ascii_only"]:

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 
 PAD, UNKNOWN = "<pad>", "<unk>"
+FIRST_MARK = "\u0300"  # below it, every code point is a character of its own
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,19 @@ class Vocabulary:
     def decode(self, ids: Iterable[int]) -> list[str]:
         """Return the symbol of each id."""
         return [self.symbols[i] for i in ids]
+
+
+def characters(text: str) -> Sequence[str]:
+    """Split a text into what a reader takes for characters, such as हि. A text of code points stays one."""
+    if text.isascii() or max(text) < FIRST_MARK:
+        return text
+    clusters: list[str] = regex.findall(r"\X", text)
+    return text if len(clusters) == len(text) else clusters
+
+
+def as_symbols(text: str, symbols: Sequence[str]) -> Sequence[str]:
+    """Split a text as the one was whose characters are `symbols`."""
+    return characters(text) if any(len(s) > 1 for s in symbols if s not in (PAD, UNKNOWN)) else text
 
 
 def build(symbols: Iterable[str], *, min_count: int = 1, reserved: bool = True) -> Vocabulary:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.encoding.vocabulary import as_symbols
+
 Names = NDArray[np.int64]  # int64 [runs]: equal numbers for equal runs of symbols
 
 
@@ -16,18 +18,23 @@ def figures(
 
     source: int [characters], the training text as indices into `symbols`.
     """
-    ids = {symbol: i for i, symbol in enumerate(symbols)}
     return [
         {
             "temperature": sample["temperature"],
             "top_p": sample.get("top_p", 1.0),
             "distinct_2": distinct(sample["text"], 2),
             "repetition": repetition(sample["text"]),
-            "longest_copy": longest_copy(np.array([ids[c] for c in sample["text"]]), source),
+            "longest_copy": longest_copy(_ids(sample["text"], symbols), source),
         }
         for sample in samples
         if "epoch" not in sample
     ]
+
+
+def _ids(text: str, symbols: Sequence[str]) -> NDArray[np.int64]:
+    """Return int64 [symbols]: indices into `symbols`, -1 where marks of two drawn symbols joined."""
+    ids = {symbol: i for i, symbol in enumerate(symbols)}
+    return np.array([ids.get(symbol, -1) for symbol in as_symbols(text, symbols)], np.int64)
 
 
 def distinct(text: str, n: int) -> float:

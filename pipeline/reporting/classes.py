@@ -11,6 +11,9 @@ from pipeline.reporting.elements import Picture
 from pipeline.reporting.formatting import count
 from pipeline.reporting.report_data import Experiment
 
+MOST = 15  # classes that a matrix can show
+LONGEST = 24  # characters of a name in a matrix
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -42,10 +45,22 @@ def confusion(experiment: Experiment, answers: Answers, names: Any) -> Picture:
     off = counts - np.diag(np.diag(counts))
     true, taken = np.unravel_index(int(off.argmax()), off.shape)
     most = f"; most often {names[taken]} for {names[true]}, {off[true, taken]} times" if off.any() else ""
+    shown = _shown(off)
+    fewer = f", for {len(shown)} of {len(names)} classes, those with most mistakes" if len(shown) < len(names) else ""
     return Picture(
         "confusion",
         f"Confusion matrix of {experiment.name}",
         f"Confusion matrix of {experiment.name}: {right} right, on the diagonal{most}",
-        charts.matrix(counts, names),
-        "Counts of test examples, shaded by their share of the true class.",
+        charts.matrix(counts[np.ix_(shown, shown)], [_short(names[i]) for i in shown]),
+        f"Counts of test examples{fewer}, shaded by their share of the true class.",
     )
+
+
+def _shown(mistakes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the classes to draw, in their order: all, or the MOST with most mistakes if there are more than that."""
+    involved = mistakes.sum(axis=0) + mistakes.sum(axis=1)
+    return np.sort(np.argsort(-involved, kind="stable")[:MOST])
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

@@ -32,6 +32,7 @@ def section(data: ReportData, elements: Sequence[Element]) -> str:
         splits=SPLITS,
         examples=data.encoded.examples,
         flaws=data.facts.get("flaws", ()),
+        warnings=data.facts.get("warnings", ()),
         counts=numbers(data.facts),
         story=story(data),
         elements=elements,

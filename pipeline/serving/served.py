@@ -105,10 +105,17 @@ def _row(folder: Path) -> ExperimentRows:
     try:
         row: ExperimentRows = TypeAdapter[ExperimentRows](ExperimentRows).validate_python(renamed.current(stored))
     except (ValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        key = ".".join(map(str, first["loc"])) or "its content"
-        raise DataError(f"{path}: not the parameters of a network, {key}: {first['msg']}; {RESTORE}") from None
+        what = _first(error) if isinstance(error, ValidationError) else str(error)
+        raise DataError(f"{path}: not the parameters of a network, {what}; {RESTORE}") from None
     return row
+
+
+def _first(error: ValidationError) -> str:
+    """Return the first fault of the task that the row is of: each task has reported what it lacks for it."""
+    faults = error.errors()
+    others = {fault["loc"][0] for fault in faults if fault["loc"] and fault["loc"][-1] == "task"}
+    fault = next((fault for fault in faults if fault["loc"] and fault["loc"][0] not in others), faults[0])
+    return f"{'.'.join(map(str, fault['loc'][1:])) or 'its content'}: {fault['msg']}"
 
 
 def _encoder(folder: Path) -> dict[str, Any]:

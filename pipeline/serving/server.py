@@ -35,7 +35,8 @@ SMALL_BODY = 64 * 2**10
 SMALL_WORK = 400  # characters or steps to make, and BYTES_A_STEP bytes to read count as one
 BYTES_A_STEP = 200
 SMALL_WAIT, LARGE_WAIT = 128, 4  # requests of each kind that may wait or be answered at once
-RETRY_SECONDS = {True: 1, False: 10}  # by: is the request small
+BACKLOG = 512  # connections that wait to be accepted
+RETRY_SECONDS = 10  # small requests may try again sooner
 
 
 @dataclass
@@ -44,18 +45,27 @@ class Lane:
 
     served: Served
     room: int
+    retry_seconds: int
     waiting: int = 0
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     async def run(self, work: Callable[[], Any]) -> Any:
         """Return what `work` returns. Raises Busy if no more requests may wait."""
         if self.waiting >= self.room:
-            raise Busy(f"{self.waiting} requests wait already; try again later")
+            raise Full(f"{self.waiting} requests wait already; try again later", self.retry_seconds)
         self.waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self.thread, work)
         finally:
             self.waiting -= 1
+
+
+class Full(Busy):
+    """No more requests may wait. retry_seconds: after which another try is worth it."""
+
+    def __init__(self, message: str, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class Refused(Exception):
@@ -67,13 +77,11 @@ class Refused(Exception):
 
 
 class Server:
-    """The HTTP application of one model. folder: the model's folder. Raises DataError for a damaged one."""
+    """The HTTP application of one model, of which small and large requests ask a network each."""
 
-    def __init__(self, folder: Path) -> None:
-        self.small, self.large = Lane(Served(folder), SMALL_WAIT), Lane(Served(folder), LARGE_WAIT)
+    def __init__(self, small: Served, large: Served) -> None:
+        self.small, self.large = Lane(small, SMALL_WAIT, 1), Lane(large, LARGE_WAIT, RETRY_SECONDS)
         self.held = 0  # bytes
-        for lane in (self.small, self.large):  # builds the networks: a damaged one is told before the port opens
-            lane.served.try_out()
         routes = [
             Route("/invocations", self.invocations, methods=["POST"]),
             *(Route(path, self.ping) for path in ("/ping", "/health")),
@@ -91,7 +99,7 @@ class Server:
 
     async def invocations(self, request: Request) -> Response:
         """Answer the inputs of one request."""
-        arrived, small = time.monotonic(), False
+        arrived = time.monotonic()
         try:
             _check_type(request.headers.get("content-type", ""))
             size = _size(request)
@@ -100,26 +108,25 @@ class Server:
             self.held += size
             try:
                 body = await _body(request)
-                small, answers = await self._answers(body, arrived)
+                return _json(200, {"predictions": await self._answers(body, arrived)})
             finally:
                 self.held -= size
-            return _json(200, {"predictions": answers})
         except Refused as error:
             return _error(error.status, error.code, str(error))
         except DataError as error:
             return _error(400, "INVALID_PARAMETER_VALUE", str(error))
         except (Busy, MemoryError) as error:
             message = str(error) or "not enough memory at present; ask for less at once"
-            after = {"Retry-After": str(RETRY_SECONDS[small])}
-            return _error(503, "TEMPORARILY_UNAVAILABLE", message, after)
+            seconds = getattr(error, "retry_seconds", RETRY_SECONDS)
+            return _error(503, "TEMPORARILY_UNAVAILABLE", message, {"Retry-After": str(seconds)})
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:
             traceback.print_exc()
             return _error(500, "INTERNAL_ERROR", "the model failed on this input; the server’s log says how")
 
-    async def _answers(self, body: bytes, arrived: float) -> tuple[bool, list[Any]]:
-        """Return whether the request was small, and its answers."""
+    async def _answers(self, body: bytes, arrived: float) -> list[Any]:
+        """Parse a small body at once, a large one when its turn comes; return the answers."""
 
         def answer(lane: Lane, inputs: list[Any], options: Mapping[str, Any]) -> list[Any]:
             left = SECONDS - (time.monotonic() - arrived)
@@ -128,12 +135,12 @@ class Server:
             return lane.served.answer(inputs, options, left)
 
         if len(body) > SMALL_BODY:
-            return False, await self.large.run(lambda: answer(self.large, *parsed(body)))
+            return list(await self.large.run(lambda: answer(self.large, *parsed(body))))
         inputs, options = parsed(body)
         known = dict(self.small.served.task.serving_example.options or {})
         small = work(len(body), inputs, {**known, **options}) <= SMALL_WORK
         lane = self.small if small else self.large
-        return small, await lane.run(lambda: answer(lane, inputs, options))
+        return list(await lane.run(lambda: answer(lane, inputs, options)))
 
 
 def parsed(body: bytes) -> tuple[list[Any], dict[str, Any]]:
@@ -165,9 +172,16 @@ def run(folder: Path, host: str, port: int, name: str) -> None:
     import uvicorn
 
     place = _bound(host, port)
-    server = Server(folder)
+    small, large = Served(folder), Served(folder)
+    for served in (small, large):
+        served.try_out()
+    place.listen(BACKLOG)
     config = uvicorn.Config(
-        server.app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
+        Server(small, large).app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
     )
     print(f"{name}: answers at http://{host}:{place.getsockname()[1]}/invocations; Ctrl-C ends it", flush=True)
     uvicorn.Server(config).run(sockets=[place])

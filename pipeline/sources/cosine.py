@@ -9,8 +9,8 @@ cosine.csv has LF line ends and 17 significant digits, so that each float64 is r
     1,0.54030230586813977
 """
 
-import csv
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,9 @@ from pipeline.sources.card import Card, find_file
 GENERATED = True
 FILE = "cosine.csv"
 POINTS = 2000
-HEADER = ["index", "value"]
+HEADER = "index,value"
+ROW = re.compile(r"([0-9]+),(-?[0-9]+(?:\.[0-9]*)?(?:e-?[0-9]+)?)")
+SHOWN = 60  # characters of a line
 
 CARD = Card(
     title="Cosine, one radian per step",
@@ -41,11 +43,10 @@ def read(folder: Path) -> Series:
     The best possible forecast is exact but for rounding: cos(t + 1) = 2 cos(1) cos(t) - cos(t - 1).
     """
     path = find_file(folder, (FILE,))
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.reader(stream))
-    if rows[0] != HEADER:
-        raise DataError(f"{path}: line 1 is {','.join(rows[0])!r}, expected 'index,value'")
-    values = np.array([_value(path, line, row) for line, row in enumerate(rows[1:], start=2)], dtype=np.float64)
+    first, *lines = path.read_bytes().decode("utf-8", "replace").splitlines() or [""]
+    if first != HEADER:
+        raise DataError(f"{path}: line 1 is {first[:SHOWN]!r}, expected {HEADER!r}")
+    values = np.array([_value(path, number, line) for number, line in enumerate(lines, start=2)], dtype=np.float64)
     if not values.size:
         raise DataError(f"{path}: no values below the header, expected {POINTS}")
     before = np.concatenate([[math.cos(-1)], values[:-1]])
@@ -57,16 +58,17 @@ def read(folder: Path) -> Series:
 def synthesize(folder: Path, seed: int) -> None:
     """Write cosine.csv; `seed` is ignored, since nothing is random."""
     del seed
-    lines = [",".join(HEADER), *(f"{i},{math.cos(i):.17g}" for i in range(POINTS))]
+    lines = [HEADER, *(f"{i},{math.cos(i):.17g}" for i in range(POINTS))]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_bytes(("\n".join(lines) + "\n").encode("ascii"))
 
 
-def _value(path: Path, line: int, row: list[str]) -> float:
-    try:
-        index, value = int(row[0]), float(row[1])
-    except (ValueError, IndexError):
-        raise DataError(f"{path}: line {line} is {','.join(row)!r}, expected e.g. '0,1'") from None
-    if index != line - 2 or not math.isfinite(value):
-        raise DataError(f"{path}: line {line} is {','.join(row)!r}, expected index {line - 2} and a finite value")
-    return value
+def _value(path: Path, number: int, line: str) -> float:
+    row = ROW.fullmatch(line)
+    if row is None:
+        raise DataError(f"{path}: line {number} is {line[:SHOWN]!r}, expected e.g. '0,1'")
+    if row[1] != str(number - 2) or not abs(float(row[2])) <= 1:
+        raise DataError(
+            f"{path}: line {number} is {line[:SHOWN]!r}, expected index {number - 2} and a cosine, from -1 to 1"
+        )
+    return float(row[2])

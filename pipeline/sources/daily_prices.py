@@ -7,7 +7,8 @@ day's change.
 """
 
 import csv
-import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ from pipeline.synthesis import optimum
 
 MISSING = ("", "-", "null")  # how Yahoo and others mark a day without trades
 COLUMNS = ("open", "high", "low", "close", "volume")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+LARGEST = 1e30  # of prices and volumes; prices are at least 1e-30, so that their squares stay finite
 TAILS = 5  # degrees of freedom of Student's t
 LONG_GAP = np.timedelta64(4, "D")  # a weekend with a holiday on either side is not a gap
 
@@ -40,8 +44,7 @@ def read_prices(path: Path, header: str, unit: str, *, ends_with_newline: bool =
     dates: list[np.datetime64] = []
     prices: list[list[float]] = []
     missing = 0
-    for number, cells in enumerate(csv.reader(lines[1:]), start=2):
-        where = f"{path}: line {number}"
+    for where, cells in _rows(path, lines[1:]):
         if len(cells) != len(names) + 1:
             raise DataError(f"{where} has {len(cells)} cells, expected {len(names) + 1}: {header}")
         if any(cell in MISSING for cell in cells[1:]):
@@ -55,11 +58,22 @@ def read_prices(path: Path, header: str, unit: str, *, ends_with_newline: bool =
     return _series(np.array(prices), np.array(dates), names, unit, missing, martingale=martingale)
 
 
+def _rows(path: Path, lines: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the place and the cells of each line below the header; DataError for a line that is none of a table."""
+    for number, line in enumerate(lines, start=2):
+        where = f"{path}: line {number}"
+        try:
+            cells = next(csv.reader([line], strict=True), [])
+        except csv.Error as error:
+            raise DataError(f"{where} cannot be split into cells ({error}): {line[:30]!r}") from None
+        yield where, cells
+
+
 def _date(where: str, cell: str, before: list[np.datetime64]) -> np.datetime64:
     date: np.datetime64
     try:
-        date = np.datetime64(cell, "D")
-    except ValueError:
+        date = np.datetime64(cell if DATE.fullmatch(cell) else "NaT", "D")
+    except ValueError:  # there is no 30 February
         date = np.datetime64("NaT", "D")
     if np.isnat(date):
         raise DataError(f"{where} begins with {cell[:30]!r}, expected a date such as '2024-02-07'")
@@ -69,14 +83,11 @@ def _date(where: str, cell: str, before: list[np.datetime64]) -> np.datetime64:
 
 
 def _number(where: str, name: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    low = 0.0 if name == "Volume" else math.ulp(0.0)
-    if not (math.isfinite(value) and value >= low):
+    value = float(cell) if NUMBER.fullmatch(cell) else np.nan
+    low = 0.0 if name == "Volume" else 1 / LARGEST
+    if not low <= value <= LARGEST:
         expected = "a number of at least 0" if name == "Volume" else "a price above 0"
-        raise DataError(f"{where} has {cell[:30]!r} as {name}, expected {expected}")
+        raise DataError(f"{where} has {cell[:30]!r} as {name}, expected {expected}, such as 26.5")
     return value
 
 

@@ -15,6 +15,7 @@ are not valid in any year: the calendar decides, not the value. So those of 2011
 values look ordinary.
 """
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,8 @@ MEMBER_LIMIT = 1_000_000_000
 LINE_LIMIT = 65_536
 SAMPLE_POINTS = 140 * 96
 OPTIMUM_STEPS = (1, 2, 3, *range(4, 97, 4))  # ahead, up to a day; the file stays small
+NUMBER = re.compile(rb"-?[0-9]+(?:,[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+LARGEST = 1e30  # kW
 FLOOR = 0.668091929449492
 QUANTUM = 0.534473543559594
 
@@ -80,8 +83,12 @@ def read(folder: Path) -> Series:
     """
     path = find_file(folder, FILES)
     values = _from_array(path) if path.suffix == ".npy" else _from_zip(path)
-    if not np.isfinite(values).all():
-        raise DataError(f"{path}: {int((~np.isfinite(values)).sum())} values are not finite, expected none")
+    wrong = ~(np.abs(values) < LARGEST)
+    if wrong.any():
+        raise DataError(
+            f"{path}: {int(wrong.sum())} values are not finite or beyond {LARGEST:g} kW, first {values[wrong][0]:g} at "
+            f"index {int(wrong.argmax())}, expected none"
+        )
     valid = np.ones(values.shape, dtype=np.bool_)
     valid[clock_change_slots(len(values))] = False
     findings = {
@@ -155,9 +162,6 @@ def _value(path: Path, index: int, line: bytes) -> float:
     stamp = fields[0].strip(b'"').decode("ascii", "replace")
     if stamp != str(expected):
         raise DataError(f"{path}: {MEMBER} line {index + 2} is stamped {stamp[:30]!r}, expected '{expected}'")
-    try:
-        return float(fields[COLUMN].replace(b",", b"."))
-    except (ValueError, IndexError):
-        raise DataError(
-            f"{path}: {MEMBER} line {index + 2} has no number in column {COLUMN}, expected e.g. '56,29'"
-        ) from None
+    if len(fields) <= COLUMN or not NUMBER.fullmatch(fields[COLUMN]):
+        raise DataError(f"{path}: {MEMBER} line {index + 2} has no number in column {COLUMN}, expected e.g. '56,29'")
+    return float(fields[COLUMN].replace(b",", b"."))

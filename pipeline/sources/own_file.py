@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from pipeline.encoding.dropped import Dropped
 from pipeline.errors import DataError
 
 MALFORMED = "malformed_rows_dropped"
+REPEATED = 5  # times that a line's cell is repeated by others, if it is a label
 
 
 def find_own(folder: Path, row: OwnRow) -> Path:
@@ -115,19 +117,25 @@ class _Swallowed:
 
     @cached_property
     def _known(self) -> set[str]:
-        whole = (row.cells for row in self.rows if row.span == 1 and len(row.cells) == self.width)
-        return set() if self.recurring is None else {cells[self.recurring].strip() for cells in whole}
+        """Return the cells of the recurring column: of whole rows, or if there are none, those that lines repeat."""
+        if self.recurring is None:
+            return set()
+        rows = [row.cells for row in self.rows[1:] if row.span == 1 and isinstance(row.cells, list)]
+        whole = {cells[self.recurring].strip() for cells in rows if len(cells) == self.width}
+        lines = Counter(cells[self.recurring].strip(' "') for cells in map(self._split, self._lines[1:]) if cells)
+        return whole or {cell for cell, n in lines.items() if n >= REPEATED}
+
+    def _split(self, line: str) -> list[str]:
+        cells = line.split(self.delimiter)
+        return cells if len(cells) == self.width > 1 else []
 
     def __call__(self, row: _Parsed) -> bool:
         lines = self._lines[row.line - 1 : row.line - 1 + row.span]
         return row.span > 1 and 2 * sum(map(self._is_row, lines)) > len(lines)
 
     def _is_row(self, line: str) -> bool:
-        cells = line.split(self.delimiter)
-        known = self.recurring is None or (
-            len(cells) > self.recurring and cells[self.recurring].strip(' "') in self._known
-        )
-        return len(cells) == self.width > 1 and known
+        cells = self._split(line)
+        return bool(cells) and (self.recurring is None or cells[self.recurring].strip(' "') in self._known)
 
 
 @dataclass
@@ -158,7 +166,7 @@ class _Rows:
             self.repeated_headers += 1
         elif self._ends_in_a_delimiter(cells):
             self.ended += 1
-            return self._kept(line, cells[:-1])
+            return self._kept(line, cells[: self.width])
         elif len(cells) != self.width:
             self.dropped.add(MALFORMED, line, _columns(len(cells)), row.span)
         else:
@@ -166,9 +174,9 @@ class _Rows:
         return []
 
     def _ends_in_a_delimiter(self, cells: list[str]) -> bool:
-        """Tell whether rows end in a delimiter that the header lacks: so does the first row below the header."""
+        """Tell whether rows end in delimiters that the header lacks: so does the first row below the header."""
         so_far = self.ended == len(self.lines)
-        return self.header is not None and so_far and len(cells) == self.width + 1 and not cells[-1].strip()
+        return self.header is not None and so_far and len(cells) > self.width and not any(cells[self.width :])
 
     def _kept(self, line: int, cells: list[str]) -> list[str]:
         self.lines.append(line)
@@ -204,8 +212,8 @@ def _rows(text: str, delimiter: str, *, quoting: bool) -> Iterator[_Parsed]:
 def _position(path: Path, names: list[str], key: str, column: str | int, row: OwnTable, text: str) -> int:
     if isinstance(column, int) and column <= len(names):
         return column - 1
-    if isinstance(column, str) and row.header and names.count(column) == 1:
-        return names.index(column)
+    if row.header and names.count(str(column)) == 1:  # a number that no column has may be a name: 773869
+        return names.index(str(column))
     if isinstance(column, str) and not row.header:
         raise DataError(f"{path}: {key}: found {column!r}; without a header, use a column number, 1 to {len(names)}")
     problem = "occurs more than once" if column in names else "does not exist"

@@ -34,6 +34,7 @@ CELL = re.compile(
     rf"(?P<exponent>[eE][+-]?[0-9]+)?\s*(?P<suffix>{SUFFIX})?\s*(?P<close>\))?"
 )
 ERROR_VALUE = re.compile(r"#[A-Z0/]+[!?]?")  # of a spreadsheet, such as #DIV/0!
+NINES = re.compile(r"-?99+(?:\.[09]*)?")  # how many instruments write that they measured nothing
 FIXED = re.compile(r"[0-9]+\.[0-9]{3}")
 
 
@@ -59,6 +60,7 @@ class Column:
     """The cells of a column of a file, and the line of each.
 
     delimiter: between the columns; a semicolon goes with decimal commas.
+    missing: cells that mean no value, or None to refuse numbers that look like it.
     """
 
     path: Path
@@ -66,6 +68,11 @@ class Column:
     cells: Sequence[str]
     lines: Sequence[int]
     delimiter: str = ","
+    missing: tuple[str, ...] | None = None
+
+    def is_missing(self, text: str) -> bool:
+        """Tell whether a cell means no value: it has no digit, or is one of `missing`, such as -999 for -999.0."""
+        return not holds_digits(text) or text in (self.missing or ()) or _plain(text) in map(_plain, self.missing or ())
 
     def at(self, i: int) -> str:
         """Name the place of a cell and what it has, for the beginning of a message."""
@@ -109,7 +116,11 @@ class _Cell:
         if not (UNGROUPED if self.exponent else WHOLE)[decimal].fullmatch(body):
             return None
         digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", body).replace(decimal, ".")
-        return float(f"{'-' if self.negative else ''}{digits}{self.exponent}")
+        return float(f"{'-' if self.negative else ''}{digits}{self.exponent}") + 0.0  # -0 becomes 0
+
+
+def _plain(text: str) -> float | str:
+    return float(text) if PLAIN.fullmatch(text) else text
 
 
 def plain_characters(cell: str) -> str:
@@ -133,6 +144,17 @@ def holds_digits(cell: str) -> bool:
     return any(map(str.isnumeric, cell)) and not ERROR_VALUE.fullmatch(cell)
 
 
+def shown_decimal(column: Column) -> str | None:
+    """Return the only decimal separator that fits all cells of a column, or None if none does, or both do."""
+    found = _found(column)
+    fitting = [decimal for decimal in WHOLE if _fits(found, decimal)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _found(column: Column) -> list[_Cell]:
+    return [_parsed(i, text, column) for i, text in enumerate(column.cells) if not column.is_missing(text)]
+
+
 def read_numbers(column: Column, decimal: str | None) -> Numbers:
     """Read a column of numbers.
 
@@ -140,7 +162,7 @@ def read_numbers(column: Column, decimal: str | None) -> Numbers:
     be read, for numbers of different units, and if the cells contradict each other or `decimal`, or do not decide the
     notation.
     """
-    found = [_parsed(i, text, column) for i, text in enumerate(column.cells) if holds_digits(text)]
+    found = _found(column)
     values = np.full(len(column.cells), np.nan)
     if not found:
         return Numbers(values, "", 0)
@@ -151,6 +173,8 @@ def read_numbers(column: Column, decimal: str | None) -> Numbers:
         values[cell.at] = cell.number(notation)
         if not np.isfinite(values[cell.at]):
             _unread(cell.at, column)
+    if column.missing is None:
+        _check_marks(found, values, column)
     rewritten = sum(PLAIN.fullmatch(cell.text) is None for cell in found)
     return Numbers(values, unit, rewritten)
 
@@ -240,3 +264,17 @@ def _check_brackets(found: list[_Cell], column: Column) -> None:
             f"{column.at(bracketed.at)} and {column.also(signed.at)}: "
             "brackets mean a minus only where no number has one; write (1234.5) as -1234.5 or as 1234.5"
         )
+
+
+def _check_marks(found: list[_Cell], values: NDArray[np.float64], column: Column) -> None:
+    """Raise DataError for a number such as -999 that occurs again and is far from all others: it may mean no value."""
+    nines = [cell for cell in found if NINES.fullmatch(cell.text)]
+    for value in {values[cell.at] for cell in nines}:
+        others = values[~np.isnan(values) & (values != value)]
+        often = int(np.sum(values == value))
+        if often > 1 and len(others) > often and np.min(np.abs(others - value)) > np.ptp(others):
+            first = next(cell for cell in nines if values[cell.at] == value)
+            raise DataError(
+                f"{column.at(first.at)}, {often:,} times and far from all other numbers; if it means no value, write "
+                f"`missing: ['{first.text}']` in the row of `own`; if it is a value, write `missing: []`"
+            )

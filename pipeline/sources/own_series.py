@@ -15,7 +15,7 @@ from pipeline.encoding.records import Series
 from pipeline.errors import DataError
 from pipeline.sources.own_file import Table, find_own, read_table
 from pipeline.sources.own_grid import Step, clock, find_step, iso_time, positions
-from pipeline.sources.own_numbers import Column, Numbers, read_numbers
+from pipeline.sources.own_numbers import Column, Numbers, read_numbers, shown_decimal
 from pipeline.sources.own_times import NO_TIME, is_clock, is_time, read_times
 
 UNREADABLE = "unreadable_times_dropped"
@@ -55,7 +55,7 @@ def read(folder: Path, row: OwnSeries) -> Series:
     if not table.lines:
         raise DataError(f"{path}: no rows below the header")
     _check_header(path, table, row)
-    columns = {key: read_numbers(_column(path, table, row, key), row.decimal) for key in ("value", *covariates)}
+    columns = _numbers({key: _column(path, table, row, key) for key in ("value", *covariates)}, row.decimal)
     numbers = np.column_stack([column.values for column in columns.values()])
     grid = _with_clock(path, table, list(time), numbers, row) if time else _in_file_order(table)
     known = np.flatnonzero((grid.rows >= 0) & ~np.isnan(numbers[grid.rows, 0]))
@@ -72,7 +72,16 @@ def read(folder: Path, row: OwnSeries) -> Series:
 def _column(path: Path, table: Table, row: OwnSeries, *keys: str) -> Column:
     """Return a column of the table, or several as one, with a space between their cells."""
     cells = [" ".join(parts).strip() for parts in zip(*(table.cells[key] for key in keys), strict=True)]
-    return Column(path, ", ".join(table.names[key] for key in keys), cells, table.lines, row.separator or ",")
+    return Column(
+        path, ", ".join(table.names[key] for key in keys), cells, table.lines, row.separator or ",", row.missing
+    )
+
+
+def _numbers(columns: dict[str, Column], decimal: str | None) -> dict[str, Numbers]:
+    """Read columns of numbers. Without `decimal`, a column that does not decide its notation has that of the others."""
+    shown = set() if decimal else {shown_decimal(column) for column in columns.values()} - {None}
+    decimal = shown.pop() if len(shown) == 1 and len(columns) > 1 else decimal
+    return {key: read_numbers(column, decimal) for key, column in columns.items()}
 
 
 def _check_header(path: Path, table: Table, row: OwnSeries) -> None:
@@ -85,7 +94,7 @@ def _check_header(path: Path, table: Table, row: OwnSeries) -> None:
             f"{path}: line 1 is read as the header, but has the value {name!r}; write `header: false`, and give "
             "columns as numbers"
         )
-    elif _is_number(name) and isinstance(row.value, int):
+    elif _is_number(name) and isinstance(row.value, int) and row.value <= len(table.columns):
         raise DataError(
             f"{path}: line 1 is read as the header, but has {name!r} in column {row.value}; if that is the column's "
             f"name, write `value: '{name}'`; if it is the first value, write `header: false`"

@@ -43,6 +43,8 @@ def run(project: Project, name: str) -> None:
             Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts, "card": card}),
         )
     print(f"{name}: " + ", ".join(f"{count} {split}" for split, count in encoded.examples.items()))
+    for warning in encoded.summary.get("warnings", ()):
+        print(f"{name}: warning: {warning}")
 
 
 def _kind(record: Any) -> str:

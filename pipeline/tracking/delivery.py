@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.artifacts import Project, new_folder
-from pipeline.errors import UserError
+from pipeline.errors import DataError, UserError
 from pipeline.tracking import child
 from pipeline.tracking.address import address, credentials, place, reason
 from pipeline.tracking.record import Journal, load, now
@@ -199,7 +199,10 @@ def _send_each(client: Any, project: Project, run_keys: Iterable[str], clock: ch
 
 
 def _send_entry(client: Any, project: Project, entry: Path) -> Delivered:
-    content = load(entry)
+    try:
+        content = load(entry)
+    except (DataError, KeyError, TypeError) as error:
+        raise DataError(f"damaged ({reason(error)}); delete {entry}") from None
     experiment = experiment_id(client, content.source, project)
     send(client, experiment, content)
     sent = entry.rename(entry.with_name(f".{entry.name}.sent"))  # a partly deleted one must not be sent again

@@ -97,7 +97,7 @@ def _killed(opening: Content, last: Snapshot | None) -> Journal:
     journal = Journal("killed", opening.run_key, opening.source, opening.run_name, opening.start)
     journal.params(opening.params)
     journal.tags(opening.tags)
-    build.epochs(journal, _curves(last))
+    build.epochs(journal, _from_the_first(_curves(last)))
     end = None if last is None else round(1000 * last.updated)
     journal.finish("KILLED", end)
     return journal
@@ -108,6 +108,11 @@ def _curves(snapshot: Snapshot | None) -> list[dict[str, float]]:
     if snapshot is None or snapshot.networks > 1 or snapshot.phase != "train":
         return []
     return list(snapshot.history)
+
+
+def _from_the_first(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Return the rows, or none if the first epochs are not among them: the times of all follow from those."""
+    return rows if [row["epoch"] for row in rows] == list(range(1, len(rows) + 1)) else []
 
 
 def _follow(project: Project, opening: Content, stop: Connection, asking: Any, parent: int) -> None:
@@ -126,19 +131,23 @@ class _Follower:
     def __init__(self, project: Project, opening: Content, asking: Any) -> None:
         self.project, self.opening, self.asking = project, opening, asking
         self.client: Any = None
+        self.rows: dict[float, dict[str, float]] = {}  # by epoch; the file has only the last ones
         self.sent, self.next = 0, 0.0  # the last epoch sent; when to send again, by the monotonic clock
 
     def look(self) -> None:
         """Send the epochs since the last time, if it is time."""
         found = [one for one in progress.snapshots(self.project) if one.run_key == self.opening.run_key]
-        if not found or time.monotonic() < self.next or not (self.client or _is_long(found[0])):
+        if not found:
             return
-        rows = [row for row in _curves(found[0]) if row["epoch"] > self.sent]
-        if self.client and not rows:
+        self.rows |= {row["epoch"]: row for row in _curves(found[0])}
+        if time.monotonic() < self.next or not (self.client or _is_long(found[0])):
+            return
+        rows = _from_the_first(list(self.rows.values()))
+        if self.client and not any(row["epoch"] > self.sent for row in rows):
             return
         self.next = time.monotonic() + SEND_EVERY
         try:
-            self._send(_curves(found[0]))
+            self._send(rows)
         except Exception:  # whatever fails in MLflow: the journal of the whole training has everything
             self.client, self.next, self.asking.value = None, time.monotonic() + AFTER_FAILURE, 0
 

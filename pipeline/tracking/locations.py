@@ -27,7 +27,7 @@ LOCK_SECONDS = 20.0
 
 def root(project: Project, database: Path) -> Path:
     """Return the folder of all artifacts of an sqlite store: in the checkout, or next to a store outside it."""
-    base = project.home if database.is_relative_to(project.home) else database.parent
+    base = project.home if _is_inside(database, project.home) else Path(os.path.realpath(database)).parent
     return base.absolute() / FOLDER
 
 
@@ -38,7 +38,7 @@ def refuse_foreign(location: str, what: str, project: Project, uri: str) -> None
         host, known = (urllib.parse.urlparse(address).hostname for address in (location, uri))
         if not location.startswith(("http", "mlflow-artifacts:")) or host in (None, known):
             return
-    elif _is_inside(path, project.home) or (database and _is_shared(path, project, database)):
+    elif _is_below(path, project.home) or (database and _is_shared(path, project, database)):
         return
     advice = "rename this experiment in MLflow, and a new one begins"
     if database is None and path is not None:
@@ -50,7 +50,13 @@ def refuse_foreign(location: str, what: str, project: Project, uri: str) -> None
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether the file or folder itself is in the folder, wherever links lead."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    """Whether the path is in the folder, or would be if none of its parts were a link to another disk."""
+    return Path(os.path.normpath(path)).is_relative_to(folder) or _is_inside(path, folder)
 
 
 def _is_shared(path: Path, project: Project, database: Path) -> bool:
@@ -63,7 +69,7 @@ def adopt(project: Project, database: Path) -> None:
 
     A run or model whose files are only in the original keeps its location. Raises sqlite3.Error.
     """
-    if not database.is_relative_to(project.home) or not database.is_file():
+    if not _is_inside(database, project.home) or not database.is_file():
         return
     base = root(project, database)
     with contextlib.closing(sqlite3.connect(database, timeout=LOCK_SECONDS, isolation_level=None)) as connection:

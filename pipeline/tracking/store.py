@@ -185,6 +185,7 @@ def import_mlflow() -> Any:
 def one_at_a_time(project: Project) -> Iterator[None]:
     """Hold a lock so that one process of a checkout at a time talks to MLflow. Raises TimeoutError."""
     deadline = time.monotonic() + TURN_SECONDS
+    project.spool.mkdir(parents=True, exist_ok=True)
     with (project.spool / ".lock").open("w") as handle:
         while True:
             try:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.text_cleaning import prepare
-from pipeline.encoding.vocabulary import PAD, UNKNOWN, Vocabulary
+from pipeline.encoding.vocabulary import PAD, UNKNOWN, Vocabulary, as_symbols
 from pipeline.errors import DataError
 from pipeline.layers.cells import reset_states
 from pipeline.training.compiled import Compiled
@@ -83,7 +83,7 @@ def score(inference_model: Compiled, encoder: Mapping[str, Any], text: str) -> N
 def known_characters(encoder: Mapping[str, Any], text: str) -> int:
     """Count the characters of a raw text that the model knows."""
     known = {*encoder["symbols"]} - {PAD, UNKNOWN}
-    return sum(c in known for c in prepare(text, encoder))
+    return sum(c in known for c in as_symbols(prepare(text, encoder), encoder["symbols"]))
 
 
 def generate_from_windows(
@@ -107,7 +107,7 @@ def _read(prompt: str, vocabulary: Vocabulary, encoder: Mapping[str, Any]) -> ND
     """Return the prompt as int32 [at least 1] ids. Unknown characters are dropped if the vocabulary has no UNKNOWN."""
     text = prepare(prompt, encoder)
     if UNKNOWN in vocabulary:
-        return vocabulary.encode(text or " ")
+        return vocabulary.encode(as_symbols(text or " ", vocabulary.symbols))
     return vocabulary.encode([c for c in text if c in vocabulary] or vocabulary.symbols[:1])
 
 

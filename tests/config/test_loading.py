@@ -78,7 +78,7 @@ MISTAKES = {
         "own: {mine: {path: params.yaml, reader: own_series, time: a, value: b, covariate: [c]}}",
         r"own\.mine\.covariate: unknown key; did you mean covariates\?",
     ),
-    "key of another own reader": ("own: {}", "own: {mine: {path: params.yaml, word: 2}}", r"known: encoding, max_"),
+    "key of another own reader": ("own: {}", "own: {mine: {path: params.yaml, word: 2}}", r"known: encoding, gu"),
     "missing key of own": (
         "own: {}",
         "own: {mine: {path: params.yaml, reader: own_labelled, label: 1}}",
@@ -103,7 +103,7 @@ MISTAKES = {
     "frequency": (
         "own: {}",
         "own: {mine: {path: params.yaml, reader: own_series, time: 1, value: 2, frequency: hourly}}",
-        r"own\.mine\.frequency: found 'hourly'",
+        r"own\.mine\.frequency: found 'hourly' \(str\); expected s, min, h, D, W, M \(months\), Q or Y, and how many",
     ),
     "label that is a switch": (
         "own: {}",
@@ -155,6 +155,17 @@ MISTAKES = {
         "task: char_lm}",
         "task: char_lm, protocol: honest}",
         r"datasets\.alice\.protocol: 'honest' is now called 'held_out'",
+    ),
+    "own data of another kind": (
+        GOOD[GOOD.index("own: {}") : GOOD.index("experiments")],
+        "own: {mine: {path: params.yaml, reader: own_series, time: null, value: 1, delimiter: ';'}}\n"
+        "datasets: {alice: {source: mine, task: returns}}\n",
+        r"datasets\.alice\.task: found 'returns', but own\.mine is read by own_series, for forecasting or .*daily",
+    ),
+    "a free run of seasons": (
+        "task: char_lm}",
+        "task: forecasting, free_run: 5, seasonal_periods: [24]}",
+        r"datasets\.alice: free_run continues .*; choose seasonal_periods or free_run",
     ),
     "nothing to train on": ("task: char_lm}", "task: char_lm, test: 0.95}", r"leave nothing to train on"),
 }

@@ -4,11 +4,13 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pipeline import artifacts
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.config import loading
@@ -294,3 +296,38 @@ def test_the_best_on_validation_of_each_source_and_task_is_judged(trained: Proje
     held_out = [case.trained.name for case in CASES.values() if not in_textbook(case.task)]
     assert {"alice", "umich", "treebank", "electricity", "digits", "djia"} <= set(held_out)
     assert found == ["electricity-day", *(name for name in held_out if name != "electricity")]
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "good", "bad"), [("sentiment", "accuracy", 0.9, 0.6), ("char_lm", "bits_per_char", 1.5, 4.0)]
+)
+def test_the_challenger_is_the_best_on_validation_and_not_on_the_test(
+    task: str, metric: str, good: float, bad: float, trained: Project, tmp_path: Path
+) -> None:
+    """Three trainings of one data set: the one with the best test figure is the worst on validation."""
+    name = CASES[task].trained.name
+    params, project = loading.load(trained.root, SOURCES), Project(tmp_path)
+    row, middle = params.experiments[name], (good + bad) / 2
+    names = {"a": (middle, middle), "b": (good, bad), "c": (bad, good)}
+    params = params.model_copy(update={"experiments": dict.fromkeys(names, row)})
+    for experiment, (validation, test) in names.items():
+        kept = artifacts.load_json(trained.metrics(row.dataset, name))
+        against = kept["against_baseline"] | {"score": test}
+        figures = {"validation": kept["validation"] | {metric: validation}, "test": kept["test"] | {metric: test}}
+        artifacts.save_json(project.metrics(row.dataset, experiment), {**kept, **figures, "against_baseline": against})
+    assert metric in kept["validation"] and metric in kept["test"]
+    assert promote.best_of_each(project, params) == ["b"]
+
+
+@pytest.mark.fault("evidence-altered")
+def test_losses_that_were_changed_in_the_artifact_store_are_not_compared(project: Project, candidate: Make) -> None:
+    """The champion would lose to anybody."""
+    promote.promote(project, candidate(300), MARGIN)
+    (path,) = (project.root / "mlartifacts").rglob("evidence.npz")
+    stored = artifacts.load_arrays(path)
+    artifacts.save_arrays(path, {"rows": stored["rows"], "losses": np.ones(400)})
+    decision = promote.promote(project, candidate(290), MARGIN)
+    assert decision.outcome == "inconclusive" and aliases(project)[CHAMPION] == 1
+    assert "the losses of champion version 1 are missing from its run, or were changed there" in decision.reason
+    path.unlink()
+    assert promote.promote(project, candidate(390), MARGIN).outcome == "inconclusive"

@@ -1,12 +1,15 @@
 """Verdicts: whose side an interval is on, and what it comes from."""
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.artifacts import Project
 from pipeline.evaluation.metric import Metric
+from pipeline.reporting import comparison
 from pipeline.reporting.comparison import (
     BETTER,
     UNCLEAR,
@@ -26,6 +29,7 @@ from .conftest import data_of
 ACCURACY = TASKS["sentiment"].primary_metric
 BITS = TASKS["char_lm"].primary_metric
 MASE = TASKS["forecasting"].primary_metric
+FIGURES = (ACCURACY.name, BITS.name, MASE.name)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +101,49 @@ def test_single_trainings_are_compared_over_the_test_examples(finished: Project)
     assert found.low is not None
     assert found.high is not None
     assert found.low <= found.difference <= found.high
+
+
+def repeated(name: str, scores: dict[int, list[float]]) -> Any:
+    """An experiment with the primary figure of each fold of each seed."""
+    rows = [
+        {"seed": s, "fold": f, "test": dict.fromkeys(FIGURES, v)}
+        for s, folds in scores.items()
+        for f, v in enumerate(folds)
+    ]
+    return SimpleNamespace(name=name, metrics={"networks": rows}, predictions={})
+
+
+def compared(task: str, *experiments: Any) -> Comparison:
+    data: Any = SimpleNamespace(experiments=experiments, task=TASKS[task], metric=TASKS[task].primary_metric)
+    ((_, _, found),) = pairs(data)
+    return found
+
+
+def test_only_the_seeds_that_both_have_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "_losses", lambda *_: np.zeros(50))
+    one = repeated("one", {1: [0.0, 0.0], 2: [1.0, 3.0], 3: [4.0, 4.0], 4: [5.0, 7.0]})
+    two = repeated("two", {2: [1.0, 1.0], 3: [2.0, 2.0], 4: [1.0, 3.0], 9: [50.0, 50.0]})
+    found = compared("forecasting", one, two)
+    # differences of the seeds 2, 3, 4, each the mean of its folds: 1, 2, 4
+    assert found.basis == "3 seeds" and found.difference == pytest.approx(7 / 3)
+    half = 4.302652730 * math.sqrt(((1 - 7 / 3) ** 2 + (2 - 7 / 3) ** 2 + (4 - 7 / 3) ** 2) / 2) / math.sqrt(3)
+    assert (found.low, found.high) == pytest.approx((7 / 3 - half, 7 / 3 + half))
+    assert compared("forecasting", one, repeated("three", {2: [0.0], 7: [0.0]})).basis == "test examples"
+
+
+@pytest.mark.parametrize(("task", "sign"), [("char_lm", 1), ("sentiment", -1)])
+def test_test_examples_are_compared_by_blocks_the_first_less_the_second(
+    task: str, sign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bits of neighbouring characters depend on each other, opinions do not: the same losses, another interval."""
+    block = {"char_lm": 200, "sentiment": 1}[task]
+    losses = {"one": 0.3 + np.repeat(np.random.default_rng(0).normal(size=40), 200), "two": np.zeros(8_000)}
+    monkeypatch.setattr(comparison, "_losses", lambda data, experiment: losses[experiment.name])
+    found = compared(task, repeated("one", {1: [0.0]}), repeated("two", {1: [0.0]}))
+    mean, sd = losses["one"].mean(), losses["one"].std()
+    assert found.difference == pytest.approx(sign * mean)
+    assert found.low is not None and found.high is not None
+    assert found.high - found.low == pytest.approx(2 * 1.96 * sd / math.sqrt(8_000 / block), rel=0.3)
 
 
 def test_an_experiment_alone_has_no_pair(finished: Project) -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -435,6 +436,156 @@ def test_options_are_those_of_the_signature_with_its_defaults(task: str, served:
     known = ", ".join(options) or "none"
     with pytest.raises(DataError, match=f"^colour: no such option; known: {known}$"):
         served[task].answer([CASES[task].trained.fine], options | {"colour": "red"})
+
+
+# A damaged or foreign model
+
+
+class Bomb:
+    """Its pickle writes a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return open, (str(self.path), "w")
+
+
+def edit_json(path: Path, change: Any) -> None:
+    artifacts.save_json(path, change(artifacts.load_json(path)))
+
+
+def edit_weights(folder: Path, change: Any) -> None:
+    path = folder / "weights" / "0.npz"
+    artifacts.save_arrays(path, change(artifacts.load_arrays(path)))
+
+
+def without(key: str) -> Any:
+    return lambda stored: {name: value for name, value in stored.items() if name != key}
+
+
+def pickled(folder: Path) -> None:
+    bomb = np.array([Bomb(folder / "pwned")], dtype=object)
+    np.savez(folder / "weights" / "0.npz", allow_pickle=True, **{"000": bomb})
+
+
+def first_value(stored: dict[str, Any], value: float) -> dict[str, Any]:
+    stored["000"].flat[0] = value
+    return stored
+
+
+DAMAGED: dict[str, tuple[Any, str]] = {
+    "no row": (lambda f: (f / "network.json").unlink(), r"network\.json: not found"),
+    "half a row": (lambda f: (f / "network.json").write_text('{"task": "sent'), r"network\.json: not a complete JSON"),
+    "a list": (
+        lambda f: edit_json(f / "network.json", lambda _: []),
+        r"network\.json: not the parameters",
+    ),
+    "no task": (lambda f: edit_json(f / "network.json", without("task")), r"network\.json: not the parameters .*task"),
+    "no units": (
+        lambda f: edit_json(f / "network.json", lambda row: row | {"units": "many"}),
+        r"network\.json: not the parameters of a network, .*units",
+    ),
+    "code": (
+        lambda f: edit_json(f / "network.json", lambda row: row | {"layer": {"class_name": "Lambda", "code": "…"}}),
+        r"network\.json: not the parameters of a network, .*layer",
+    ),
+    "no encoder": (lambda f: edit_json(f / "encoder.json", lambda _: []), r"encoder\.json: found list"),
+    "half an encoder": (
+        lambda f: edit_json(f / "encoder.json", without("size")),
+        r"no network fits .*'size'",
+    ),
+    "no labels": (lambda f: edit_json(f / "encoder.json", without("label_names")), r"label_names"),
+    "a wrong shape": (
+        lambda f: edit_weights(f, lambda w: w | {"000": w["000"][:-1]}),
+        r"0\.npz: arrays of shapes",
+    ),
+    "a missing array": (lambda f: edit_weights(f, without("000")), r"0\.npz: arrays of shapes"),
+    "NaN": (
+        lambda f: edit_weights(f, lambda w: first_value(w, np.nan)),
+        r"0\.npz: 000 holds values",
+    ),
+    "infinite": (lambda f: edit_weights(f, lambda w: first_value(w, np.inf)), r"0\.npz: 000 holds values"),
+    "text": (lambda f: edit_weights(f, lambda w: w | {"000": np.array("x")}), r"0\.npz: 000 holds values"),
+    "another file": (lambda f: (f / "weights" / "0.npz").write_bytes(b"\x89HDF\r\n\x1a\n"), r"0\.npz: not a complete"),
+    "a pickle": (pickled, r"0\.npz: not a complete \.npz file"),
+}
+
+
+@pytest.mark.fault("model-damaged")
+@pytest.mark.fault("model-malicious")
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_or_foreign_model_is_named_and_nothing_in_it_is_executed(
+    name: str, trained: Project, experiments: dict[str, str], tmp_path: Path
+) -> None:
+    damage, message = DAMAGED[name]
+    folder = shutil.copytree(trained.model(experiments["sentiment"]) / "model", tmp_path / "model")
+    (folder / "model.keras").write_bytes(b"PK")  # what nobody asks for is not read
+    damage(folder)
+    with pytest.raises(DataError, match=message):
+        Served(folder).try_out()
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_a_whole_model_is_tried_out(served: dict[str, Served]) -> None:
+    for one in served.values():
+        one.try_out()
+
+
+# Bounds on the work of a request
+
+TOO_MUCH: dict[str, list[tuple[list[Any], dict[str, Any], str]]] = {
+    "sentiment": [
+        (["a"] * 1_001, {}, "1001 inputs, and at most 1000 are answered at once; send several"),
+        (["x" * 100_000] * 11, {}, "1100000 characters, and at most 1000000"),
+    ],
+    "padded_texts": [(["x" * 100_000] * 11, {}, "1100000 characters, and at most 1000000")],
+    "pos_tagging": [(["word " * 1_000] * 51, {}, "51000 words, and at most 50000")],
+    "char_lm": [
+        (["a"] * 40, {"length": 5_000}, "200000 characters to write, and at most 20000"),
+        (["x" * 10_000] * 101, {"score": True}, "1010000 characters, and at most 1000000"),
+    ],
+    "char_windows": [(["a"] * 40, {"length": 5_000}, "200000 characters to write, and at most 20000")],
+    "forecasting": [([{}] * 6, {"steps": 2_000}, "12000 steps to forecast, and at most 10000")],
+    "cosine_windows": [([{}] * 6, {"steps": 2_000}, "12000 steps to forecast, and at most 10000")],
+    "image_rows": [([PNG] * 1_001, {}, "1001 inputs")],
+}
+
+
+@pytest.mark.fault("too-much-at-once")
+@pytest.mark.parametrize("task", TOO_MUCH)
+def test_a_request_for_too_much_is_refused_before_anything_is_computed(task: str, served: dict[str, Served]) -> None:
+    for inputs, options, message in TOO_MUCH[task]:
+        with pytest.raises(DataError, match=message):
+            served[task].answer(inputs, options, seconds=0.0)
+
+
+NO_NUMBERS: dict[str, list[tuple[Any, str]]] = {
+    "forecasting": [
+        ({"values": [*NUMBERS, 10**400]}, "all finite"),
+        ({"values": [str(x) for x in NUMBERS]}, "a forecast needs"),
+        ({"values": [*NUMBERS[:-1], "7"]}, "a forecast needs"),
+        ({"values": [*NUMBERS, True]}, "a forecast needs"),
+        ({"values": {"0": 1.0}}, "a forecast needs"),
+        ({"values": NUMBERS, "strat": "2026-01-01"}, "'strat': an input has no such key; known: values, start"),
+        ({"values": NUMBERS, "covariates": {"x": NUMBERS}}, "covariates: the model has none"),
+    ],
+    "returns": [
+        (SHORT | {"high": [10**400] * 50}, "high: must be finite"),
+        (SHORT | {"low": ["1"] * 50}, "a forecast needs lists of numbers"),
+        (SHORT | {"close": [1.0] * 50}, "'close': an input has no such key"),
+    ],
+    "scaled_windows": [({"values": ["1"] * 9}, "a forecast needs"), ({"values": [10**400] * 9}, "all finite")],
+    "cosine_windows": [({"values": ["1"] * 99}, "a forecast needs"), ({"values": [10**400] * 99}, "all finite")],
+}
+
+
+@pytest.mark.fault("malformed-request")
+@pytest.mark.parametrize("task", NO_NUMBERS)
+def test_what_looks_like_numbers_is_refused_with_a_sentence(task: str, served: dict[str, Served]) -> None:
+    for item, message in NO_NUMBERS[task]:
+        with pytest.raises(DataError, match=message):
+            served[task].answer([item])
 
 
 # From MLflow

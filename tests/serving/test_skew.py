@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,41 @@ def test_the_command_says_how_they_compare(
     monkeypatch.setattr("pipeline.serving.skew.LIMIT", -1.0)
     assert main(["skew", "djia", "--rows", "7"]) == 2
     assert re.match(r"error: djia: 7 raw test rows, largest difference .*, at .* \(row \d\)", capsys.readouterr().err)
+
+
+def test_a_difference_of_a_hundred_thousandth_is_refused(
+    in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Served.answer
+
+    def answer(self: Served, *given: Any) -> list[dict[str, Any]]:
+        return [
+            a | {"log_return": a["log_return"] + 1e-5, "values": [a["values"][0] * 1.00001]} for a in real(self, *given)
+        ]
+
+    monkeypatch.setattr(Served, "answer", answer)
+    assert main(["skew", "djia", "--rows", "7"]) == 2
+    assert "evaluate and the served model must agree to 1e-06" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.fault("artifact-altered")
+def test_an_altered_model_in_the_artifact_store_is_not_executed(
+    in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a real model, which still answers: the file that MLflow executes first writes another file."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    model_id = artifacts.load_json(in_project.model("umich") / "run.json")["model_id"]
+    (file,) = in_project.root.glob(f"mlartifacts/**/{model_id}/**/artifacts/mlflow_model.py")
+    whole, sign = file.read_text(), tmp_path / "executed"
+    file.write_text(f"open({str(sign)!r}, 'w').close()\n{whole}")
+    try:
+        assert main(["skew", "umich", "--model", f"models:/{model_id}", "--rows", "3"]) == 2
+        assert main(["serve", f"models:/{model_id}"]) == 2
+    finally:
+        file.write_text(whole)
+    assert capsys.readouterr().err.count("its files are not those that were logged") == 2 and not sign.exists()
+    assert main(["skew", "umich", "--model", f"models:/{model_id}", "--rows", "3"]) == 0
 
 
 REFUSED = {

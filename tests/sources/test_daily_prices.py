@@ -19,6 +19,9 @@ GOOD = (
     "2012-01-09,27.4,27.7,27.3,27.7,23.5,0",
 )
 
+NO_DATES = ("today", "now", "2024", "2012-01", "2012-02-30", "20120110", "2012-01-10T00:00", "NaT", "٢٠١٢-٠١-١٠")
+NO_PRICES = ("1_000", "1e300", "1e-300", "1e999", "0", " 1", "0x1", "inf", "١")
+
 
 def table(folder: Path, *rows: str, header: str = msft.HEADER, end: str = "\n") -> Path:
     (folder / msft.FILE).write_bytes(("\n".join([header, *rows]) + end).encode())
@@ -47,6 +50,7 @@ def test_without_an_adjusted_close_the_close_is_forecast(tmp_path: Path) -> None
     assert record.unit == "points"
 
 
+@pytest.mark.fault("odd-calendar")
 def test_missing_days_are_left_out_and_gaps_counted(tmp_path: Path) -> None:
     rows = [*GOOD, "2012-01-10,null,null,null,null,null,null", "2012-01-11,-,1,1,1,1,1", "2012-01-12,1,1,1,1,1,"]
     findings = msft.read(table(tmp_path, *rows)).findings
@@ -55,9 +59,15 @@ def test_missing_days_are_left_out_and_gaps_counted(tmp_path: Path) -> None:
     assert findings["gaps_of_more_than_4_days"] == 1, "five days from the 4th to the 9th"
 
 
+@pytest.mark.fault("malformed-rows")
 @pytest.mark.parametrize(
     ("row", "message"),
     [
+        *((f"{day},1,1,1,1,1,1", f"line 5 begins with '{day}', expected a date") for day in NO_DATES),
+        *((f"2012-01-10,1,1,1,{n},1,1", f"line 5 has '{n}' as Close, expected a price above 0") for n in NO_PRICES),
+        (f"2012-01-10,1,1,1,{'1' * 140_000},1,1", r"line 5 cannot be split into cells \(field larger than field limit"),
+        ('2012-01-10,1,1,1,"1,1,1', r"line 5 cannot be split into cells \(unexpected end of data\)"),
+        ("2012-01-10,1,1,1,1,1,1e31", "line 5 has '1e31' as Volume"),
         ("2012-01-10,1,1,1,1,1", "line 5 has 6 cells, expected 7"),
         ("10.01.2012,1,1,1,1,1,1", "line 5 begins with '10.01.2012', expected a date"),
         (",1,1,1,1,1,1", "line 5 begins with '', expected a date"),
@@ -75,6 +85,7 @@ def test_a_malformed_row_is_refused_with_its_line(row: str, message: str, tmp_pa
         msft.read(table(tmp_path, *GOOD, row))
 
 
+@pytest.mark.fault("tiny-series")
 def test_another_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 1 is 'Day,Price', expected 'Date,Open,"):
         msft.read(table(tmp_path, "1,2", header="Day,Price"))

@@ -1,5 +1,6 @@
 """electricity: both forms give the same series, with the slots of clock changes masked."""
 
+import contextlib
 import shutil
 import zipfile
 from datetime import datetime, timedelta
@@ -51,6 +52,7 @@ def test_both_forms_give_the_same_series(tmp_path: Path) -> None:
     assert (official.unit, official.start, official.step_seconds) == ("kW", "2011-01-01T00:15:00", 900)
 
 
+@pytest.mark.fault("clock-changes")
 def test_clock_change_slots_are_those_of_the_calendar() -> None:
     slots = electricity.clock_change_slots(140_256)
     stamps = [START + timedelta(minutes=15 * int(slot)) for slot in slots]
@@ -106,7 +108,8 @@ def test_the_optimum_of_another_file_is_refused(synthetic: Path, tmp_path: Path)
         (np.zeros((3, 2)), r"found float64 \[3, 2\], expected float64 \[time\]"),
         (np.zeros(3, dtype=np.float32), r"found float32 \[3\]"),
         (np.zeros(0), "at least one value|not a whole NumPy array"),
-        (np.array([1.0, np.nan]), "1 values are not finite"),
+        (np.array([1.0, np.nan]), "1 values are not finite or beyond 1e.30 kW, first nan at index 1"),
+        (np.array([1.0, 2.0, -1e300]), "first -1e.300 at index 2"),
     ],
 )
 def test_other_arrays_are_refused(array: np.ndarray, message: str, tmp_path: Path) -> None:
@@ -127,7 +130,24 @@ def test_a_gap_in_the_time_stamps_is_named(tmp_path: Path) -> None:
         electricity.read(_official(tmp_path, _line(0, "1,5"), late))
 
 
-@pytest.mark.parametrize("value", ["", "n/a", "1.000,5"])
+@pytest.mark.fault("damaged-array")
+def test_a_damaged_header_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "LD_250.npy", np.arange(50.0))
+    raw = (tmp_path / "LD_250.npy").read_bytes()
+    end = raw.index(b"\n")
+    for at in range(end):
+        for byte in b"({":
+            (tmp_path / "LD_250.npy").write_bytes(raw[:at] + bytes([byte]) + raw[at + 1 :])
+            with contextlib.suppress(DataError):
+                electricity.read(tmp_path)
+    for size in range(0, len(raw), 7):
+        (tmp_path / "LD_250.npy").write_bytes(raw[:size])
+        with pytest.raises(DataError, match=r"LD_250\.npy: "):
+            electricity.read(tmp_path)
+
+
+@pytest.mark.fault("malformed-rows")
+@pytest.mark.parametrize("value", ["", "n/a", "1.000,5", "1_0", "nan", "inf", "0x1"])
 def test_what_is_no_number_is_named(value: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 3 has no number in column 251"):
         electricity.read(_official(tmp_path, _line(0, "1,5"), _line(1, value)))

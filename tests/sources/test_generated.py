@@ -25,6 +25,7 @@ def test_the_rule_of_the_cosine_is_exact(tmp_path: Path) -> None:
     assert np.abs(record.optimum[:, 0] - np.cos(np.arange(1, 2001))).max() < 1e-15
 
 
+@pytest.mark.fault("malformed-rows")
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -32,12 +33,19 @@ def test_the_rule_of_the_cosine_is_exact(tmp_path: Path) -> None:
         ("index,value\n", "no values below the header"),
         ("index,value\n0,1\n1,one\n", "line 3 is '1,one'"),
         ("index,value\n0,1\n2,0.5\n", "line 3 is '2,0.5', expected index 1"),
-        ("index,value\n0,nan\n", "line 2 is '0,nan', expected index 0 and a finite value"),
+        ("", "the file is empty"),
+        ("\n", "line 1 is '', expected 'index,value'"),
+        ("index,value\n0,nan\n", "line 2 is '0,nan', expected e.g. '0,1'"),
+        ("index,value\n0,1e300\n", "line 2 is '0,1e300', expected index 0 and a cosine, from -1 to 1"),
+        ("index,value\n0,1_0\n", "line 2 is '0,1_0'"),
+        ("index,value\n0,1\n1,0.5\udcff\n", "line 3 is '1,0.5\ufffd'"),
+        ('index,value\n0,1\n1,"0.5\n', "line 3 is "),
+        (f"index,value\n0,{'1' * 140_000}\n", "line 2 is '0,1111"),
         ("index,value\n0\n", "line 2 is '0', expected e.g. '0,1'"),
     ],
 )
 def test_cosine_names_the_line(content: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "cosine.csv").write_text(content)
+    (tmp_path / "cosine.csv").write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(DataError, match=message):
         cosine.read(tmp_path)
 

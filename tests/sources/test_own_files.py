@@ -1,15 +1,21 @@
 """The user's own files: repairs are counted; refusals name the line and say what would be right."""
 
+import csv
+import io
 import re
+import tempfile
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from pipeline.config.schema.sources import OwnRows
+from pipeline.config.schema.sources import OwnLabelled, OwnRows, OwnTagged
 from pipeline.encoding.records import LabelledTexts, Series, TaggedSentences
 from pipeline.errors import DataError
 from pipeline.sources import OWN_READERS, load_own_reader
@@ -168,6 +174,7 @@ BAD_LABELLED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.fault("unusable-table")
 @pytest.mark.parametrize("name", BAD_LABELLED)
 def test_unusable_labelled_sentences_are_refused(name: str, read: Read) -> None:
     content, keys, message = BAD_LABELLED[name]
@@ -180,6 +187,113 @@ def test_many_classes_are_summed_up(read: Read) -> None:
     assert record.findings["classes"] == 25
     balance = {key: count for key, count in record.findings.items() if key.startswith("texts_labelled")}
     assert balance == {"texts_labelled_c1": 11, "texts_labelled_c0": 9}
+
+
+def quoted_rows(count: int, first: int, last: int) -> str:
+    """Rows of a TSV file of which one begins with a stray quote, and one ends with one."""
+    lines = [f"text number {i}\t{i % 2}" for i in range(count)]
+    lines[first] = '"' + lines[first]
+    lines[last] = lines[last].replace("\t", '"\t')
+    return "text\tlabel\n" + "\n".join(lines) + "\n"
+
+
+@pytest.mark.fault("stray-quotes")
+@pytest.mark.parametrize(("first", "last"), [(10, 41), (10, 11), (0, 79)])
+def test_rows_that_stray_quotes_join_are_counted_as_rows(first: int, last: int, read: Read) -> None:
+    content, tabs = quoted_rows(80, first, last), {"delimiter": "\t"}
+    joined = last - first + 1
+    with pytest.raises(DataError, match=rf"{joined} of 80 rows .*lines {first + 2} to {last + 2}: a quote opens"):
+        labelled(read, content, **tabs)
+    with pytest.raises(DataError, match=r"write `quoting: false` in the row of `own`"):
+        labelled(read, content, **tabs)
+    assert len(labelled(read, content, **tabs, quoting=False).texts) == 80
+    many = content + "".join(f"further text {i}\t{i % 2}\n" for i in range(9_000))
+    assert labelled(read, many, **tabs).findings["malformed_rows_dropped"] == joined
+
+
+def test_quoting_false_is_not_proposed_where_quotes_hold_delimiters(read: Read) -> None:
+    content = "label,text\n" + "".join(f'{i % 2},"one, two {i}"\n' for i in range(50)) + '1,"open\n'
+    with pytest.raises(DataError, match=r"double each quote in it, or do without them: `max_dropped: 0\.02`"):
+        labelled(read, content)
+    assert len(labelled(read, content, max_dropped=0.02).texts) == 50
+
+
+def test_texts_of_several_lines_are_kept(read: Read) -> None:
+    text = "Good, really.\n1. It works, too\nand more, of course"
+    record = labelled(read, rows(50) + f'1,"{text}"\n0,"so,\nand so"\n')
+    assert record.texts[-2:] == (text, "so,\nand so") and record.findings["malformed_rows_dropped"] == 0
+
+
+@pytest.mark.fault("long-cell")
+def test_a_cell_of_150_000_characters_is_read(read: Read) -> None:
+    record = labelled(read, rows(20) + f'1,"{"long, " * 25_000}end"\n')
+    assert len(record.texts[-1]) == 150_003 and record.findings["malformed_rows_dropped"] == 0
+
+
+LISTED_LABELS: dict[str, tuple[dict[Any, str], tuple[str, str]]] = {
+    "numbers": ({1.0: "good", 0.0: "bad"}, ("1.0", "0.0")),
+    "whole numbers for decimal ones": ({1: "good", 0: "bad"}, ("1.0", "0.0")),
+    "decimal numbers for whole ones": ({1.0: "good", 0.0: "bad"}, ("1", "0")),
+    "true and false": ({True: "good", False: "bad"}, ("True", "False")),
+    "TRUE and FALSE": ({True: "good", False: "bad"}, ("TRUE", "FALSE")),
+    "text": ({"true": "good", "1": "bad"}, ("true", "1")),
+}
+
+
+@pytest.mark.parametrize("name", LISTED_LABELS)
+def test_labels_as_yaml_and_tables_write_them(name: str, read: Read) -> None:
+    labels, (good, bad) = LISTED_LABELS[name]
+    content = "text,label\n" + "".join(f"text {i},{good if i % 3 else bad}\n" for i in range(30))
+    record = labelled(read, content, labels=labels)
+    assert record.label_names == ("good", "bad") and record.labels[:4].tolist() == [1, 0, 0, 1]
+
+
+def test_a_column_named_like_a_label_is_read_if_it_is_named(read: Read) -> None:
+    content = "text,spam\n" + "".join(f"text {i},{'spam' if i % 2 else 'ham'}\n" for i in range(30))
+    assert labelled(read, content, label="spam").label_names == ("ham", "spam")
+    with pytest.raises(DataError, match=r"if it is the header, name the column: `label: \"spam\"`"):
+        labelled(read, content, text=1, label=2)
+    assert len(labelled(read, content, header=False, text=1, label=2).texts) == 31, "as the message says of a row"
+
+
+def test_names_in_the_row_are_normalised_like_the_file(read: Read) -> None:
+    content = "Größe,Größe der Stadt\n" + "".join(f"{'ü' if i % 2 else 'o'},text {i}\n" for i in range(30))
+    decomposed = {name: unicodedata.normalize("NFD", name) for name in ("Größe", "Größe der Stadt", "ü")}
+    keys = {
+        "label": decomposed["Größe"],
+        "text": decomposed["Größe der Stadt"],
+        "labels": {decomposed["ü"]: "y", "o": "n"},
+    }
+    assert labelled(read, content, **keys).label_names == ("y", "n")
+
+
+def test_another_delimiter_that_has_the_column_is_named(read: Read) -> None:
+    content = "text;label\n" + "".join(f"text {i};{i % 2}\n" for i in range(30))
+    with pytest.raises(DataError, match=r'with `delimiter: ";"` it has 2 columns'):
+        labelled(read, content)
+    assert len(labelled(read, content, delimiter=";").texts) == 30
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\ufeff"), max_size=30)
+
+
+@given(st.lists(st.tuples(CELL, st.sampled_from(["a", "b"])), min_size=10, max_size=30), st.sampled_from(",;\t|"))
+def test_written_rows_are_read_back_or_counted(rows: list[tuple[str, str]], delimiter: str) -> None:
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter, lineterminator="\n").writerows([("text", "label"), *rows])
+    row = OwnLabelled(
+        path="f.csv", reader="own_labelled", text="text", label="label", delimiter=delimiter, max_dropped=0.99
+    )
+    expected = [unicodedata.normalize("NFC", text).strip() for text, _ in rows if text.strip()]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "f.csv").write_bytes(written.getvalue().encode())
+        try:
+            record = load_own_reader("own_labelled").read(Path(folder), row)
+        except DataError:
+            return
+    lost = record.findings["malformed_rows_dropped"] + record.findings["repeated_headers_dropped"]
+    assert list(record.texts) == expected or lost
+    assert len(record.texts) + record.findings["empty_texts_dropped"] + lost >= len(rows)
 
 
 # Tagged sentences.
@@ -246,6 +360,64 @@ def test_spaces_tabs_line_ends_and_hashes(read: Read) -> None:
     assert tagged(read, SENTENCE.replace(" ", "\t") * 100).words[0] == ("the", "ship", "sails")
 
 
+NUMBERED = "1\tthe\t_\tDET\t_\t_\t_\t_\t_\t_\n2\tship\t_\tNOUN\t_\t_\t_\t_\t_\tSpaceAfter=No\n\n"
+
+
+@pytest.mark.fault("conllu-columns")
+def test_conllu_with_the_default_columns_is_recognised_and_the_advice_works(read: Read) -> None:
+    content = "# sent_id = 1\n" + "1-2\ttheship\t_\t_\t_\t_\t_\t_\t_\t_\n" + NUMBERED * 100
+    with pytest.raises(DataError, match=r"numbers the words of each sentence; write `word: 2` and `tag: 4`"):
+        tagged(read, content)
+    with pytest.raises(DataError, match=r"10 columns as in CoNLL-U, .* write `tag: 4`"):
+        tagged(read, content, word=2)
+    record = tagged(read, content, word=2, tag=4)
+    assert record.words[0] == ("the", "ship") and record.tags[0] == ("DET", "NOUN")
+    assert record.findings["multiword_tokens_skipped"] == 1
+
+
+def test_numbers_in_front_of_fewer_columns_are_recognised_too(read: Read) -> None:
+    content = "1 the DT\n2 ship NN\n\n" * 100
+    with pytest.raises(DataError, match=r"column 1 numbers the words of each sentence; write for example `word: 2`"):
+        tagged(read, content)
+    assert tagged(read, content, word=2).words[0] == ("the", "ship")
+    years = "1999 CD\n2000 CD\nships NN\n\n" * 100
+    assert tagged(read, years).words[0] == ("1999", "2000", "ships")
+    dashed = "1-1 the DT\n1-2 ship NN\n\n" * 100
+    assert tagged(read, dashed, word=2).words[0] == ("the", "ship"), "only CoNLL-U has multiword tokens"
+
+
+@pytest.mark.fault("invisible-word")
+@pytest.mark.parametrize("word", ["\u00a0", "\u200b", "\u3000\u00ad"])
+def test_words_that_cannot_be_seen_are_dropped_and_counted(word: str, read: Read) -> None:
+    content = SENTENCE.replace(" ", "\t") * 200 + f"old\tJJ\n{word}\t_SP\nmen\tNNS\n"
+    record = tagged(read, content)
+    assert record.words[-1] == ("old", "men") and record.findings["invisible_words_dropped"] == 1
+    with pytest.raises(DataError, match=rf"line 802: U\+{ord(word[0]):04X}.* is no word\): remove these lines"):
+        tagged(read, content, max_dropped=0)
+
+
+def test_a_sentence_with_a_malformed_line_is_dropped_whole(read: Read) -> None:
+    record = tagged(read, SENTENCE * 200 + "an NN\nodd one NN\nout NN\n\n" + SENTENCE)
+    assert record.findings["words_of_malformed_sentences_dropped"] == 3
+    assert record.words == tuple([("the", "ship", "sails")] * 201)
+
+
+WORD = st.text(st.characters(exclude_categories=["Cs", "Z", "C"], exclude_characters="#"), min_size=1, max_size=8)
+
+
+@given(
+    st.lists(st.lists(st.tuples(WORD, st.sampled_from(["A", "B"])), min_size=1, max_size=5), min_size=100, max_size=110)
+)
+def test_written_sentences_are_read_back(sentences: list[list[tuple[str, str]]]) -> None:
+    lines = "\n".join("".join(f"{word}\t{tag}\n" for word, tag in sentence) for sentence in sentences)
+    assume(len({tag for sentence in sentences for _, tag in sentence}) == 2)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "f.conll").write_bytes(lines.encode())
+        record = load_own_reader("own_tagged").read(Path(folder), OwnTagged(path="f.conll", reader="own_tagged"))
+    expected = [tuple(unicodedata.normalize("NFC", word) for word, _ in sentence) for sentence in sentences]
+    assert list(record.words) == expected
+
+
 BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "empty file": ("", {}, r"file\.csv: no words; expected a word and its tag on each line"),
     "comments only": ("# a\n# b\n", {}, r"file\.csv: no words"),
@@ -271,6 +443,7 @@ BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.fault("unusable-table")
 @pytest.mark.parametrize("name", BAD_TAGGED)
 def test_unusable_tagged_sentences_are_refused(name: str, read: Read) -> None:
     content, keys, message = BAD_TAGGED[name]

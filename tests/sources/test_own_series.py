@@ -243,6 +243,35 @@ def test_date_and_time_in_two_columns(read: Read) -> None:
     assert read(hours, header, time=["date", "time"]).step_seconds == 3600, "hours as whole numbers"
 
 
+@pytest.mark.fault("marks-of-missing-values")
+@pytest.mark.parametrize("mark", ["-999", "-9999.0", "9999", "-99999"])
+def test_marks_of_missing_values_are_refused_and_the_advice_works(mark: str, read: Read) -> None:
+    lines = hourly([mark if i in (7, 90, 91) else f"{v:.1f}" for i, v in enumerate(wave() / 10)])
+    with pytest.raises(
+        DataError, match=rf"line 9: column 'value' has '{mark}', 3 times and far from all other"
+    ) as error:
+        read(lines)
+    record = read(lines, **advised(error))
+    assert np.flatnonzero(~record.valid).tolist() == [7, 90, 91]
+    assert record.findings["values_that_are_no_numbers"] == 3
+    assert read(lines, missing=[float(mark)]).values.tolist() == record.values.tolist(), "as a number"
+    assert read(lines, missing=[]).values[7] == float(mark)
+
+
+def test_numbers_of_nines_among_others_are_values(read: Read) -> None:
+    values = [str(v) for v in (90 + np.arange(ROWS) % 12)]
+    assert read(hourly(values)).values.max() == 101
+
+
+def test_one_column_decides_the_notation_of_the_others(read: Read) -> None:
+    lines = [f'{line},"{i * 100:,}"' for i, line in enumerate(hourly([f"{v:.1f}" for v in wave()]))]
+    record = read(lines, "time,value,rain", covariates=["rain"])
+    assert record.covariates["rain"].tolist() == [100 * i for i in range(ROWS)]
+    alone = [line.replace(".", "") for line in lines]
+    with pytest.raises(DataError, match=r"line 12: column 'rain' has '1,000', which may be 1,000\.0 or 1\.0"):
+        read(alone, "time,value,rain", covariates=["rain"])
+
+
 NUMERIC = ",773869,767541"
 
 
@@ -251,6 +280,7 @@ def test_a_header_of_numbers_is_a_header(read: Read) -> None:
     record = read(lines, NUMERIC, time=1, value="773869", covariates=["767541"])
     assert record.values.tolist() == wave().tolist()
     assert record.covariates["767541"].tolist() == list(range(ROWS))
+    assert read(lines, NUMERIC, time=1, value=773869).values.tolist() == wave().tolist(), "YAML without quotes"
     with pytest.raises(DataError, match=r"has '773869' in column 2; .* `value: '773869'`; .*`header: false`") as error:
         read(lines, NUMERIC, time=1, value=2)
     assert read(lines, NUMERIC, time=1, value=advised(error)["value"]).values.tolist() == wave().tolist()
@@ -273,7 +303,8 @@ def test_a_row_that_is_read_as_the_header_is_named(read: Read) -> None:
 
 def test_delimiters_at_the_end_and_headers_in_the_middle(read: Read) -> None:
     lines = hourly([str(v) for v in wave()])
-    assert read([f"{line}," for line in lines]).values.tolist() == wave().tolist()
+    for end in (",", ",,,"):
+        assert read([f"{line}{end}" for line in lines]).values.tolist() == wave().tolist()
     record = read([*lines[:100], "time,value", *lines[100:]])
     assert record.values.tolist() == wave().tolist()
     assert record.findings["repeated_headers_dropped"] == 1

@@ -30,7 +30,19 @@ RECORDS = {
     "digits": Images,
     "imdb": LabelledTexts,
 }
-NOT_SOURCES = {"__init__", "card", "archive", "daily_prices", "heated_house", "optimum", "own_file", "plain_text"}
+NOT_SOURCES = {
+    "__init__",
+    "card",
+    "archive",
+    "daily_prices",
+    "heated_house",
+    "optimum",
+    "own_file",
+    "plain_text",
+    "own_grid",
+    "own_numbers",
+    "own_times",
+}
 
 
 def _bytes(folder: Path) -> dict[str, str]:

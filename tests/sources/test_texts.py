@@ -61,6 +61,7 @@ def test_own_text_takes_any_name_and_line_ends(tmp_path: Path) -> None:
         "line_ends_converted": 200,
         "line_separators_inside_lines": 0,
         "characters_normalised": 0,
+        "characters_outside_the_gutenberg_marks_cut_off": 0,
     }
 
 
@@ -113,3 +114,29 @@ def test_synthetic_plain_texts_have_the_form_of_the_published_ones(name: str, li
     assert raw.startswith(source.CARD.forms[0][0].magic)
     assert raw.count(line_end) == raw.count(b"\n") and 160_000 < len(raw) < 180_000
     assert raw.isascii() or name == "warpeace"
+
+
+BOOK = "It was a dark and stormy night.\n" * 50
+START = "The licence begins.\n*** START OF THE PROJECT GUTENBERG EBOOK A LONG TITLE,\nCONTINUED ***\n\n"
+END = "\nEnd of the Project Gutenberg EBook of A Title\n\n*** END OF THIS PROJECT GUTENBERG EBOOK ***\nIt goes on.\n"
+
+
+@pytest.mark.fault("gutenberg-licence")
+@pytest.mark.parametrize(
+    ("text", "book"),
+    [
+        (START + BOOK + END, BOOK),
+        (START + BOOK + END + "\n" + START + BOOK + END, f"{BOOK}\n{BOOK}"),
+        (BOOK + END, BOOK),
+        (START + BOOK, BOOK),
+        (BOOK, BOOK),
+        ("*** START OF THE GAME ***\n" + BOOK, "*** START OF THE GAME ***\n" + BOOK),
+    ],
+)
+def test_a_gutenberg_file_is_cut_to_its_books(text: str, book: str, tmp_path: Path) -> None:
+    (tmp_path / "pg.txt").write_text(text)
+    record = own_text.read(tmp_path, OwnText(path="my/pg.txt"))
+    assert record.text == book
+    assert record.findings["characters_outside_the_gutenberg_marks_cut_off"] == len(text) - len(book)
+    kept = own_text.read(tmp_path, OwnText(path="my/pg.txt", gutenberg="keep"))
+    assert kept.text == text and kept.findings["characters_outside_the_gutenberg_marks_cut_off"] == 0

@@ -70,7 +70,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(PARAMS)
     data = encoded()
-    artifacts.save_encoded(Project(tmp_path).prepared("cosine"), data)
+    with artifacts.new_folder(Project(tmp_path).prepared("cosine"), listed=True) as folder:
+        artifacts.save_encoded(folder, data)
     monkeypatch.setattr(repeats, "train", lambda *_, **__: networks(data))
     return Project(tmp_path)
 

@@ -47,9 +47,10 @@ def picture(pixels: NDArray[np.uint8], kind: str = "PNG") -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-# What is no mapping with numbers under "values". Nothing at all asks for a forecast from the latest known values.
+# What is no mapping with numbers under "values". An empty object asks for a forecast from the latest known values.
 NO_SERIES: Odd = (
-    *answered("", None, [], {}),
+    *answered({}),
+    *refused("^a forecast needs ", "", None, [], 0, False),
     *refused("^a forecast needs ", "x", "🙂", 5, NUMBERS, b"x", {"x": 1}, {"start": "2026-01-01"}),
     *refused("^a forecast needs ", {"values": "x"}, {"values": ["x"]}, {"values": ["1", "2"]}, {"values": "12"}),
 )

@@ -108,6 +108,23 @@ def test_a_confusion_matrix_has_the_truth_in_its_rows(monkeypatch: pytest.Monkey
     assert "20 of 35 right, on the diagonal; most often a for b, 5 times" in picture.alt
 
 
+def test_of_many_classes_the_matrix_shows_those_with_most_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(classes.charts, "matrix", lambda counts, names: drawn.append((counts, names)) or b"")
+    confused = np.eye(40, dtype=int) * 5
+    for i in range(10, 25):
+        confused[i, i + 1] = i
+    truth, p = examples(confused)
+    mine: Any = SimpleNamespace(name="mine")
+    picture = classes.confusion(
+        mine, classes.Answers(np.arange(len(truth)), truth, p), [f"{i:02} {'x' * 40}" for i in range(40)]
+    )
+    ((counts, names),) = drawn
+    assert [int(name[:2]) for name in names] == [*range(11, 26)] and max(map(len, names)) == 24
+    assert counts.tolist() == confused[11:26, 11:26].tolist()
+    assert "for 15 of 40 classes, those with most mistakes" in picture.caption
+
+
 def test_the_worst_mistakes_are_the_most_certain_ones() -> None:
     p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.35, 0.65], [0.6, 0.4]])
     answers = classes.Answers(np.arange(5), np.array([0, 0, 0, 0, 1], np.int32), p)

@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -219,7 +220,6 @@ def test_store_that_refuses_a_run_costs_one_line(tables: Project, capfd: pytest.
 
 def test_another_process_that_sends_for_too_long(tables: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "TURN_SECONDS", 0.2)
-    (tables.root / "data" / "spool").mkdir(parents=True)
     with store.one_at_a_time(tables):
         assert deliver(journal(), tables) == Delivered(None, None)
     assert sync(tables) == 1
@@ -426,3 +426,15 @@ def test_a_training_killed_while_it_waits_for_mlflow_has_its_model(
     (run,) = client.search_runs([experiment.experiment_id])
     assert (run.info.status, run.data.tags["run_key"]) == ("FINISHED", record["run_key"])
     assert f"run         {run.info.run_id}" in trace(project, record["run_key"])
+
+
+@pytest.mark.fault("spool-damaged")
+def test_a_damaged_journal_blocks_no_other_run_and_the_advice_works(tables: Project) -> None:
+    entry = spool(journal(), tables)
+    (entry / "journal.json").write_text('{"stage": "tra')
+    spool(training(tables), tables)
+    with pytest.raises(UserError, match="1 of 2 journals stay") as refused:
+        sync(tables)
+    assert_whole(tables)
+    shutil.rmtree(str(refused.value).rpartition("delete ")[2])
+    assert sync(tables) == 0

@@ -136,7 +136,7 @@ def test_a_killed_training_is_marked_by_the_next_run_of_anything(
     (run,) = runs_of(tables)
     assert run.info.status == "RUNNING"
     monkeypatch.chdir(tables.root)
-    assert command_line.main(["sync"]) == 0 and "1 journals sent" in capsys.readouterr().out
+    assert command_line.main(["sync"]) == 0 and "1 journal sent" in capsys.readouterr().out
     (run,) = runs_of(tables)
     assert (run.info.status, losses(tables)) == ("KILLED", [3.0, 1.5, 1.0])
     assert snapshots(tables) == [] and list(tables.spool.glob(".running*")) == []
@@ -164,6 +164,7 @@ def test_one_that_was_killed_after_its_journal_was_stored_is_finished(tables: Pr
     killed(tables, lambda: any(one.epoch == 3 for one in snapshots(tables)))
     spool(whole(), tables)
     index._send(tables)
+    assert not running_folder(tables, KEY).exists()
     assert [run.info.status for run in runs_of(tables)] == ["FINISHED"]
 
 
@@ -199,3 +200,20 @@ def test_several_networks_have_no_curve_before_the_end(tables: Project) -> None:
             progress.epoch(ROWS[0])
             progress._write()
             assert len(live._curves(snapshots(tables)[0])) == expected
+
+
+def test_a_curve_longer_than_the_file_keeps_its_times(tables: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_is_long", lambda _: True)
+    monkeypatch.setattr(live, "SEND_EVERY", 0.0)
+    monkeypatch.setattr("pipeline.progress.ROWS", 2)
+    follower = live._Follower(tables, opening().content, SimpleNamespace(value=0))
+    with Progress(tables, "alice-gru", KEY) as progress:
+        progress.begins(1, 1, "train", epochs=5, steps=1, after=0)
+        for row in ROWS:
+            progress.epoch(row)
+            progress._write()
+            follower.look()
+    (run,) = runs_of(tables)
+    history = client_of(tables).get_metric_history(run.info.run_id, "loss")
+    assert [(m.step, m.timestamp) for m in history] == [(e, 1_000 + 30_000 * e) for e in range(1, 6)]
+    assert live._from_the_first(ROWS[2:]) == []

@@ -111,3 +111,20 @@ def test_which_locations_are_refused(location: str, uri: str, fine: bool, monkey
         return
     with pytest.raises(StoreError, match="experiment alice"):
         locations.refuse_foreign(location, "experiment alice", project, uri)
+
+
+def test_links_to_another_disk_are_the_users_own(tables: Project, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (tables.root / "mlartifacts").symlink_to(disk)
+    assert deliver(training(tables), tables).run_id and list(disk.rglob("hello.txt"))
+    shared = tmp_path / "shared.db"
+    (tables.root / "mlflow.db").rename(shared)
+    (tables.root / "mlflow.db").symlink_to(shared)
+    before = shared.read_bytes()
+    locations.adopt(Project(tables.root), tables.root / "mlflow.db")
+    other = Project(tmp_path / "other")
+    other.root.mkdir()
+    (other.root / "mlflow.db").symlink_to(shared)
+    locations.adopt(other, other.root / "mlflow.db")
+    assert shared.read_bytes() == before, "two checkouts share it"

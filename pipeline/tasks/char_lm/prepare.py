@@ -3,6 +3,7 @@
 The text is split before anything is fitted. Symbols that the training part lacks become UNKNOWN.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,12 @@ from pipeline.config.schema.datasets import CharLmData
 from pipeline.encoding import vocabulary
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
 from pipeline.encoding.text_cleaning import carried, carried_positions, cleaned
+from pipeline.errors import DataError
 
 STREAMS = 8
+RUN = 5  # characters
+FAR, FAR_APART = 1.5, 0.05  # how many times as many new runs, and how many more, are too many
+MOST_SYMBOLS = np.iinfo(np.int16).max
 WARM_UP = 500  # characters read before a split, so that its first characters have a context
 
 
@@ -25,10 +30,15 @@ def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
     and its distance in characters from the ending of the subject.
     """
     del seed  # the split is by position
-    text, options = cleaned(record, row)
+    plain, options, findings = cleaned(record, row)
+    text = vocabulary.characters(plain)
     cuts = [round(len(text) * (1 - row.validation - row.test)), round(len(text) * (1 - row.test))]
     parts = dict(zip(SPLITS, (text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]), strict=True))
     symbols = vocabulary.build(parts["train"])
+    if len(symbols) > MOST_SYMBOLS:
+        raise DataError(
+            f"{row.source}: {len(symbols):,} different characters; at most {MOST_SYMBOLS:,} can be told apart"
+        )
     encoder = {**options, "symbols": list(symbols.symbols)}
     arrays = {name: symbols.encode(part).astype(np.int16) for name, part in parts.items()}
     if record.optimum is not None:
@@ -41,9 +51,31 @@ def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
         "characters": len(text),
         "symbols": len(symbols) - 2,
         "unknown_in_test": int(np.sum(arrays["test"] == symbols.ids[vocabulary.UNKNOWN])),
-        "findings": dict(record.findings),
+        "findings": findings,
     }
+    if record.dropped is not None and (warning := _warning(arrays, len(symbols))):
+        summary["warnings"] = [warning]
     return Encoded(arrays, encoder, {name: len(part) for name, part in parts.items()}, summary)
+
+
+def _warning(arrays: Mapping[str, NDArray[Any]], size: int) -> str:
+    """Return a warning if runs of characters that training lacks are much more frequent in the test part."""
+    validation, test = (_new_runs(arrays["train"], arrays[split], size) for split in ("validation", "test"))
+    if test < FAR * validation or test < validation + FAR_APART:
+        return ""
+    return (
+        f"The test part, the end of the text, is unlike the rest: {test:.0%} of its runs of {RUN} characters are not "
+        f"in the training part, but only {validation:.0%} of those of the validation part. If something else is at the "
+        "end, such as a licence or another text, cut it off."
+    )
+
+
+def _new_runs(train: NDArray[np.int16], part: NDArray[np.int16], size: int) -> float:
+    """Return the share of the runs of RUN symbols of `part` that `train` lacks. size: of the alphabet."""
+    run = min(RUN, int(62 / np.log2(size)))  # one 64-bit number holds a run
+    powers = size ** np.arange(run, dtype=np.int64)
+    keys = [np.convolve(ids.astype(np.int64), powers, "valid") for ids in (train, part)]
+    return float(np.mean(~np.isin(keys[1], keys[0])))
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:

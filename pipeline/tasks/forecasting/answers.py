@@ -50,9 +50,7 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
     answer's `held` lists both. Raises DataError for input that the model cannot use.
     """
     if not isinstance(item, Mapping):
-        raise DataError(
-            f"found {str(item)[:60]!r}; an input is an object, or {{}} to continue from the latest known values"
-        )
+        raise DataError(f"found {shown(item)}; {NEEDED}")
     encoder, network = loaded.encoder, loaded.row
     past, first = _past(encoder, item)
     if item and "extras" in item:
@@ -118,7 +116,7 @@ def _with_covariates(
             raise DataError("covariates: the model has none; leave them out")
         return None, {}
     latest = np.array(encoder["latest"]["covariates"])
-    given = _given_covariates(encoder, item.get("covariates") or {}, past, length) if item else {}
+    given = _given_covariates(encoder, item.get("covariates", {}), past, length) if item else {}
     columns, held = [], {}
     for i, extra in enumerate(encoder["covariates"]):
         column = given.get(extra["name"], latest[-1:, i] if item else latest[:, i])[:length]
@@ -148,7 +146,7 @@ def _past(encoder: Mapping[str, Any], item: Any) -> tuple[NDArray[np.float64], i
     latest = encoder["latest"]
     if not item:
         return np.array(latest["values"]), latest["first"]
-    if not isinstance(item, Mapping) or "values" not in item:
+    if "values" not in item:
         raise DataError(NEEDED)
     values = numbers(item["values"], NEEDED)
     if values.ndim != 1 or len(values) <= lookback(encoder) or not (np.abs(values) < TOO_LARGE).all():
@@ -172,7 +170,7 @@ def _time(encoder: Mapping[str, Any], text: Any) -> np.datetime64:
         return np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time, "s")
     except (ValueError, OverflowError):
         raise DataError(
-            f'start: found {str(text)[:60]!r}; it must be the time of the first value, e.g. "2026-01-01T00:00"'
+            f'start: found {shown(text)}; it must be the time of the first value, e.g. "2026-01-01T00:00"'
         ) from None
 
 

@@ -26,10 +26,10 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     brought to 8 bits, and scaled to the size that the network was trained on. Only the first frame is read. Raises
     DataError for a file that is no PNG or JPEG, or is damaged, and for too many pixels in all.
     """
-    from pipeline.tasks.image_rows.network import probabilities
-
     files = [_decoded(i, text) for i, text in enumerate(texts(inputs, "a picture file in base64"))]
     bounded(sum(_size(i, file) for i, file in enumerate(files)), MAX_PIXELS, "pixels")
+    from pipeline.tasks.image_rows.network import probabilities
+
     read = [_read(i, file, loaded.encoder) for i, file in enumerate(files)]
     mirrored = getattr(loaded.row, "augment", False)
     p = probabilities(loaded.model, np.stack([pixels for pixels, _ in read]), mirrored=mirrored)
@@ -43,7 +43,7 @@ def _decoded(i: int, text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise DataError(f"input {i}: not a picture file ({error}); give a PNG or JPEG in base64") from None
+        raise DataError(f"input {i}: not a picture file ({error}); give a PNG or JPEG") from None
 
 
 def _size(i: int, file: bytes) -> int:
@@ -66,7 +66,8 @@ def _read(i: int, file: bytes, encoder: Mapping[str, Any]) -> tuple[NDArray[np.u
                 raise OSError("its end is missing")
         flat, transparent = _flat(picture, "RGB" if channels == 3 else "L", (width, height), ground)
     except Exception as error:  # whatever Pillow's readers make of foreign bytes
-        raise DataError(f"input {i}: a damaged picture file ({error or type(error).__name__})") from None
+        reason = f"damaged: {error or type(error).__name__}"
+        raise DataError(f"input {i}: not a picture file ({reason}); give a PNG or JPEG") from None
     small = f"the picture has fewer pixels than the {width} × {height} that the network sees, and was enlarged"
     return np.asarray(flat, np.uint8).reshape(height, width, channels), {
         small: picture.width < width or picture.height < height,
@@ -83,11 +84,11 @@ def _opened(i: int, file: bytes) -> Any:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused at fewer pixels
             return Image.open(io.BytesIO(file), formats=KINDS)
     except UnidentifiedImageError:
-        raise DataError(f"input {i}: not a picture file; give a PNG or JPEG in base64") from None
+        raise DataError(f"input {i}: not a picture file (of another kind); give a PNG or JPEG") from None
     except Image.DecompressionBombError:
         raise DataError(f"input {i}: too many pixels; at most {MAX_PIXELS} are read") from None
     except Exception as error:  # a header that cannot be true
-        raise DataError(f"input {i}: not a picture file ({error}); give a PNG or JPEG in base64") from None
+        raise DataError(f"input {i}: not a picture file ({error}); give a PNG or JPEG") from None
 
 
 def _flat(picture: Any, mode: str, size: tuple[int, int], ground: int) -> tuple[Any, bool]:

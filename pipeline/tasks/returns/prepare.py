@@ -59,9 +59,13 @@ def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
 
 
 def _columns(record: Series, source: str) -> tuple[dict[str, Floats], NDArray[np.datetime64]]:
-    missing = [name for name in COLUMNS[1:] if name not in record.covariates]
-    if missing or record.dates is None:
-        raise DataError(f"{source}: has no dates or no {', '.join(missing)}; returns needs daily prices such as djia's")
+    lacks = [name for name in COLUMNS[1:] if name not in record.covariates]
+    lacks += ["dates of trading days"] if record.dates is None else []
+    if lacks or record.dates is None:
+        raise DataError(
+            f"{source}: has no {', '.join(lacks)}; returns needs daily prices such as djia's, and `task: forecasting` "
+            "reads any series"
+        )
     return {"values": record.values, **{name: record.covariates[name] for name in COLUMNS[1:]}}, record.dates
 
 

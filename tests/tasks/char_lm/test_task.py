@@ -1,15 +1,17 @@
 """Character language models: the split, the figures, and the n-gram model against a plain one."""
 
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.baselines.ngrams import witten_bell_bits
 from pipeline.config.schema.datasets import CharLmData
+from pipeline.encoding.dropped import Dropped
 from pipeline.encoding.records import Encoded, TextCorpus
 from pipeline.encoding.text_cleaning import prepare
-from pipeline.encoding.vocabulary import UNKNOWN
+from pipeline.encoding.vocabulary import UNKNOWN, as_symbols
 from pipeline.errors import DataError
 from pipeline.tasks.char_lm.baselines import baselines
 from pipeline.tasks.char_lm.prepare import encode
@@ -111,7 +113,57 @@ def test_a_text_that_is_too_short_is_refused() -> None:
     with pytest.raises(DataError, match=r"book: 999 usable characters; at least 1000 are needed$"):
         encode(TextCorpus("a" * 999), row(), 0)
     with pytest.raises(DataError, match="ascii_only: false keeps"):
-        encode(TextCorpus("ä" * 2_000), row(), 0)
+        encode(TextCorpus("ä" * 2_000), row(ascii_only=True), 0)
+
+
+RUSSIAN = "Все счастливые семьи похожи друг на друга, а каждая несчастливая несчастлива по-своему.\n"
+
+
+def own(text: str, limit: float = 0.01) -> TextCorpus:
+    return TextCorpus(text, {"characters": len(text)}, dropped=Dropped(Path("my/book.txt"), limit, "characters"))
+
+
+def test_by_default_no_letter_is_left_out() -> None:
+    encoded = encode(own(RUSSIAN * 50), row(), 0)
+    assert {*RUSSIAN.lower()} - {"\n"} == {*encoded.encoder["symbols"]} - {"<pad>", "<unk>"}
+    assert encoded.summary["findings"]["characters_beyond_ascii_left_out"] == 0
+
+
+@pytest.mark.fault("left-out-letters")
+def test_what_ascii_only_leaves_out_of_an_own_text_is_counted_and_limited() -> None:
+    text = ("a straight line of ordinary words. " * 10 + "né\n") * 30
+    assert encode(own(text), row(ascii_only=True), 0).summary["findings"]["characters_beyond_ascii_left_out"] == 30
+    with pytest.raises(
+        DataError, match=r"30 of 10,590 characters would be dropped .*line 1: 'é'; line 2: 'é'.*27 more"
+    ):
+        encode(own(text, 0.002), row(ascii_only=True), 0)
+    with pytest.raises(DataError, match="ascii_only: false` in the row of `datasets`"):
+        encode(own(RUSSIAN * 50 + "x" * 2_000), row(ascii_only=True), 0)
+
+
+@pytest.mark.fault("end-unlike-the-rest")
+def test_a_test_part_that_is_unlike_the_rest_is_warned_of() -> None:
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abcdefgh"), 4)) for _ in range(100)]
+    text = " ".join(rng.choice(words, 5_000))
+    licence = "".join(rng.choice(list("abcdefgh"), 1_000))
+    assert "warnings" not in encode(own(text), row(), 0).summary
+    assert "warnings" not in encode(TextCorpus(text + licence), row(), 0).summary, "published texts are known"
+    (warning,) = encode(own(text + licence), row(), 0).summary["warnings"]
+    assert "unlike the rest" in warning and "cut it off" in warning
+
+
+def test_symbols_are_what_a_reader_takes_for_characters() -> None:
+    text = "हिन्दी में जीत 👍🏽 cafe\u0301 " * 100
+    encoded = encode(own(text), row(), 0)
+    symbols = encoded.encoder["symbols"]
+    assert {"हि", "न्दी", "में", "जी", "👍🏽", "é", " "} <= {*symbols} and "ि" not in symbols and "\u0301" not in symbols
+    assert len(encoded.arrays["train"]) == round(0.8 * 1499)
+
+
+def test_served_text_is_split_into_the_same_symbols() -> None:
+    assert as_symbols("हिन्दी", ["<pad>", "<unk>", "हि", "न्दी"]) == ["हि", "न्दी"]
+    assert as_symbols("हिन्दी", ["<pad>", "<unk>", "a"]) == "हिन्दी"
 
 
 def encoded_from(train: np.ndarray, validation: np.ndarray, test: np.ndarray, size: int) -> Encoded:

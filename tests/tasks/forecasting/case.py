@@ -11,6 +11,10 @@ from pipeline.tasks.forecasting.task import TASK
 from tests.tasks.case import Case, Trained
 from tests.tasks.odd import NO_SERIES, NUMBERS, answered, refused
 
+NO_TIMES = (
+    "yesterday", "now", "today", "NaT", "2024", "2024-01", "", None, 5, [], "0000-00-00", "99999-01-01",
+    "2026-01-31T24:01", "0001-01-01T00:00+14:00",
+)  # fmt: skip
 ERRORS = ("rmse", "mae", "mase", "theil_u")
 
 
@@ -56,9 +60,9 @@ CASE = Case(
         ),
         *refused(
             "^start: found .*; it must be the time of the first value",
-            *({"values": NUMBERS, "start": start} for start in ("yesterday", "", None, 5, [], "0000-00-00")),
+            *({"values": NUMBERS, "start": start} for start in NO_TIMES),
         ),
-        *answered({"values": NUMBERS, "start": "99999-01-01"}),
+        *answered(*({"values": NUMBERS, "start": start} for start in ("2026-01-31", "2026-01-31T13:45:00.5+01:00"))),
         *refused("^extras: is now called covariates$", {"values": NUMBERS, "extras": {}}),
     ),
     odd_options=tuple({"steps": value} for value in (0, -1, 10**12, "x", None, True, float("nan"), [])),

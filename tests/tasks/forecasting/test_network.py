@@ -49,6 +49,7 @@ def test_the_steps_of_the_burn_in_are_no_targets() -> None:
         assert np.isnan(y[:, :4]).all() and not np.isnan(y[:, 4:]).all(axis=(1, 2)).any()
 
 
+@pytest.mark.fault("short-series")
 @pytest.mark.parametrize("stride", [None, 1])
 def test_too_large_a_batch_says_what_it_needs_of_a_series(stride: int | None) -> None:
     encoded = CASE.encoded()

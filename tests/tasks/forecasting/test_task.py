@@ -307,6 +307,7 @@ def test_covariates_that_are_not_there_are_named(column: dict[str, Any], message
         encode(beside(wave(), **column), row(covariates=["rain"]), 0)
 
 
+@pytest.mark.fault("constant-series")
 def test_parts_that_leave_nothing_to_measure_are_refused() -> None:
     series = wave()
     still = replace(series, values=np.where(np.arange(600) >= 480, 5.0, series.values))
@@ -321,6 +322,7 @@ def test_parts_that_leave_nothing_to_measure_are_refused() -> None:
     encode(periodic, row(), 0)
 
 
+@pytest.mark.fault("short-series")
 @pytest.mark.parametrize(
     ("changes", "length"),
     [({}, 60), ({"seasonal_periods": [400]}, 600), ({"horizons": [200]}, 600), ({"test": 0.01}, 600)],
@@ -330,6 +332,56 @@ def test_a_series_that_is_too_short_is_refused(changes: dict[str, Any], length: 
         encode(wave(length), row(**changes), 0)
 
 
+@pytest.mark.fault("constant-series")
 def test_a_constant_series_is_refused() -> None:
     with pytest.raises(DataError, match="s: the series is constant on the training part"):
         encode(Series(np.full(600, 5.0), np.ones(600, np.bool_), ""), row(), 0)
+
+
+@pytest.mark.fault("huge-numbers")
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            lambda v: v * 1e300,
+            r"s: the values reach 6\.\d+e\+301 and differ by .*; expected numbers below 1e\+30 .*another unit",
+        ),
+        (lambda v: v * 1e-300, r"s: the values reach 6\.\d+e-299 and differ by .* that differ by more than 1e-30"),
+        (lambda v: np.where(np.arange(600) == 599, 1e200, v), r"s: the values reach 1e\+200"),
+        (lambda v: np.where(np.arange(600) == 450, -1e31, v), r"s: the values reach 1e\+31"),
+    ],
+)
+def test_numbers_whose_squares_are_not_finite_are_refused(values: Any, message: str) -> None:
+    series = wave()
+    with pytest.raises(DataError, match=message):
+        encode(replace(series, values=values(series.values)), row(), 0)
+    rain = replace(series, covariates={"rain": values(series.values)})
+    with pytest.raises(DataError, match=message.replace("the values", "covariates: 'rain'")):
+        encode(rain, row(covariates=["rain"]), 0)
+
+
+@pytest.mark.fault("huge-numbers")
+@pytest.mark.parametrize("factor", [1e25, 1e-25])
+def test_numbers_of_another_unit_give_the_same_figures(factor: float) -> None:
+    series = wave()
+    found = [
+        baselines(encode(replace(series, values=series.values * f), row(lags=3), 0))["linear (least squares)"].metrics
+        for f in (1.0, factor)
+    ]
+    assert found[1]["mase"] == pytest.approx(found[0]["mase"], rel=1e-6)
+
+
+@pytest.mark.parametrize("changes", [{"seasonal_periods": [24]}, {"calendar": True}])
+def test_a_free_run_of_more_than_the_last_values_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(
+        DataError, match=rf"s: free_run continues .*; set free_run to 0, or leave out {next(iter(changes))}"
+    ):
+        encode(wave(), row(free_run=10, **changes), 0)
+    assert encode(wave(), row(free_run=10), 0).encoder["free_run"] == 10
+
+
+def test_months_are_prepared_and_know_their_season() -> None:
+    series = replace(wave(), start="2000-01-01T00:00:00", step_seconds=None, step_months=1)
+    encoded = encode(series, row(seasonal_periods=[12], lags=3, calendar=True), 0)
+    assert encoded.encoder["step_months"] == 1 and np.isfinite(encoded.arrays["inputs"][12:]).all()
+    assert "step_months" not in encode(wave(), row(), 0).encoder

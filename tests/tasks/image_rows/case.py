@@ -47,12 +47,13 @@ CASE = Case(
     truth=truth,
     odd=(
         *answered(picture(np.zeros((1, 1, 1), np.uint8)), picture(np.zeros((300, 2, 3), np.uint8), "JPEG")),
-        *answered(*base64_of(PNG[:50])),  # the pixels are there; only checksum and end are missing
         *not_text("a picture file in base64"),
         *refused(
             r"^input 0: not a picture file \(.+\); give a PNG or JPEG$",
             *("", "🙂", "not base64", "ü", LONG_TEXT, "A" * 100_000),
-            *base64_of(b"\x89PNG\r\n\x1a\n" + bytes(100), PNG[:40], PNG[:-20] + bytes(20), JPEG[:300]),
+            *base64_of(
+                b"\x89PNG\r\n\x1a\n" + bytes(100), PNG[:40], PNG[:50], PNG[:-4], PNG[:-20] + bytes(20), JPEG[:300]
+            ),
         ),
     ),
     trained=Trained(

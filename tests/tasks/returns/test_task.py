@@ -1,6 +1,7 @@
 """Returns: parts that never touch, features of the past alone, figures by hand, a test with the right distribution."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,7 @@ def test_the_figure_of_all_origins_is_over_all_their_days() -> None:
     assert 0 < expected < 0.01
 
 
+@pytest.mark.fault("short-series")
 @pytest.mark.parametrize(("n", "changes"), [(150, {}), (1_000, {"window": 400}), (1_000, {"origins": 20})])
 def test_a_series_that_is_too_short_is_refused(n: int, changes: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=f"s: {n} days are too few: .* lower window"):
@@ -148,5 +150,11 @@ def test_a_series_that_is_too_short_is_refused(n: int, changes: dict[str, Any]) 
 
 
 def test_a_series_without_prices_is_refused() -> None:
-    with pytest.raises(DataError, match="s: has no dates or no high, low, volume; returns needs daily prices"):
-        encode(Series(np.ones(900), np.ones(900, np.bool_), "kW"), row(), 0)
+    plain = Series(np.ones(900), np.ones(900, np.bool_), "kW")
+    with pytest.raises(
+        DataError, match="s: has no high, low, volume, dates of trading days; returns needs daily prices"
+    ):
+        encode(plain, row(), 0)
+    columns = dict.fromkeys(("high", "low", "volume"), np.ones(900))
+    with pytest.raises(DataError, match=r"s: has no dates of trading days; .*`task: forecasting` reads any series"):
+        encode(replace(plain, covariates=columns), row(), 0)

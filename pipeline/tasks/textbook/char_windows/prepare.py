@@ -33,7 +33,7 @@ def encode(record: TextCorpus, row: CharWindowsData, seed: int) -> Encoded:
 
     Windows are cut from the text when they are needed. All at once they would be `window` times as large.
     """
-    text, options = cleaned(record, row)
+    text, options, findings = cleaned(record, row)
     count = len(range(0, len(text) - row.window, row.stride))
     if not count:
         raise DataError(f"{row.source}: {len(text)} usable characters; a window of {row.window} needs more than that")
@@ -53,7 +53,7 @@ def encode(record: TextCorpus, row: CharWindowsData, seed: int) -> Encoded:
         "windows": count,
         "scored_windows": scored,
         "flaws": list(FLAWS),
-        "findings": dict(record.findings),
+        "findings": findings,
     }
     arrays: dict[str, NDArray[Any]] = {"text": symbols.encode(text).astype(np.int16), "sample": sample}
     return Encoded(arrays, encoder, dict.fromkeys(SPLITS, count), summary)

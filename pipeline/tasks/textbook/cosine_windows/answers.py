@@ -19,7 +19,7 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
 
     window = loaded.encoder["window"]
     need = 'a forecast needs {"values": [numbers]}, or {} to continue from the latest known'
-    if item and not (isinstance(item, Mapping) and "values" in item):
+    if item != {} and not (isinstance(item, Mapping) and "values" in item):
         raise DataError(need)
     past = numbers(item["values"] if item else loaded.encoder["latest"], need)
     if past.ndim != 1 or len(past) < window or not np.isfinite(past).all():
