@@ -46,18 +46,13 @@ def run(project: Project, name: str) -> None:
     if params.reduced(name):
         print(f"{name}: on synthetic data with {plain_yaml.flow(params.reduced(name))}")
     record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
-    os.environ["KERAS_BACKEND"] = row.backend
-    if row.precision == "bfloat16":
-        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
+    _set_backend(row)
     checkpoints = _checkpoints(project, params, name, encoded)
     try:
         trained, monitor = _trained(project, params, name, encoded, record, checkpoints)
     except TrainingError as error:
         checkpoints.discard()
-        failed = record.journal("train")
-        failed.params(row.model_dump(mode="json"))
-        failed.finish("FAILED")
-        deliver(failed, project)
+        _show_failed(project, record, row)
         raise TrainingError(f"{error}. {_last_good(project, name)}".removesuffix(" ")) from None
     facts = _facts(params, name, encoded, trained)
     from pipeline.training.repeats import mean_history  # imported by now; see _checkpoints
@@ -89,6 +84,19 @@ def run(project: Project, name: str) -> None:
         ids = {**record.identity, **tags, **made_of, **delivered._asdict()}
         artifacts.change_json(project.model(name), "run.json", ids)
     checkpoints.sweep()
+
+
+def _set_backend(row: ExperimentRows) -> None:
+    os.environ["KERAS_BACKEND"] = row.backend
+    if row.precision == "bfloat16":
+        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
+
+
+def _show_failed(project: Project, record: build.Run, row: ExperimentRows) -> None:
+    failed = record.journal("train")
+    failed.params(row.model_dump(mode="json"))
+    failed.finish("FAILED")
+    deliver(failed, project)
 
 
 def _checkpoints(project: Project, params: Params, name: str, encoded: Encoded) -> "Checkpoints":
