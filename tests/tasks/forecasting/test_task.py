@@ -394,5 +394,5 @@ def test_the_start_of_a_served_series_is_a_time() -> None:
     assert _time(hours, "2026-01-31T13:45+01:00") == np.datetime64("2026-01-31T12:45")
     assert _time(months, "2024-05") == np.datetime64("2024-05-01T00:00")
     for encoder, start in ((hours, "2024-05"), (months, "2024"), (months, "now"), (hours, "today"), (hours, 2024)):
-        with pytest.raises(DataError, match=f"start: found '{start}'; it must be the time of the first value"):
+        with pytest.raises(DataError, match=f"start: found {start!r}; it must be the time of the first value"):
             _time(encoder, start)
