@@ -21,7 +21,7 @@ TWINS = (
     ("floor", "ceil"), ("ones", "zeros"), ("minimum", "maximum"), ("std", "var"), ("quantile", "mean"),
     ("true", "false"), ("first", "last"), ("low", "high"), ("best", "last"),
 )  # fmt: skip
-OTHER = {a: b for pair in TWINS for a, b in (pair, pair[::-1])} | {"best": "last", "last": "first"}
+OTHER = {a: b for pair in TWINS for a, b in (pair, pair[::-1])} | {"best": "last", "last": "first", "mean": "median"}
 COMMUTATIVE = {"min", "max", "minimum", "maximum", "gcd"}
 Parts = ast.JoinedStr | ast.Raise | ast.Import | ast.ImportFrom
 

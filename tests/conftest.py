@@ -14,6 +14,7 @@ from pipeline.config import loading
 from pipeline.sources import SOURCES
 from pipeline.stages import baseline, download, evaluate, preprocess, train
 from pipeline.tracking import store
+from tests import reads
 from tests.tasks import case
 
 # A second data set of a source and a task, before the first: horizons that are not in order, without a one-step one.
@@ -27,6 +28,16 @@ EXTRA_EXPERIMENT = {
 # The same inputs in every run, and no limit that a busy machine would break.
 hypothesis.settings.register_profile("repeatable", max_examples=50, derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+OF_EXPERIMENTS = {"train": "experiments", "evaluate": "experiments"}
+READ: dict[tuple[str, str], reads.Read] = {}  # what the stages of `trained` read
+
+
+@pytest.fixture(scope="session")
+def read(trained: Project) -> "dict[tuple[str, str], reads.Read]":
+    """What the stages read that made `trained`."""
+    return READ
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,14 +89,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
         warnings.simplefilter("ignore")  # MLflow and what it imports warn about each other
         patch.delenv("DVC_ROOT", raising=False)
         patch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-        for source in params.sources:
-            download.run(project, source)
-        for dataset in params.datasets:
-            preprocess.run(project, dataset)
-            baseline.run(project, dataset)
-        for experiment in params.experiments:
-            train.run(project, experiment)
-            evaluate.run(project, experiment)
+        for stage in (download, preprocess, baseline, train, evaluate):
+            name = stage.__name__.rpartition(".")[2]
+            for row in getattr(params, {"download": "sources", **OF_EXPERIMENTS}.get(name, "datasets")):
+                with reads.of(name, root, READ, row):
+                    stage.run(project, row)
     return project
 
 

@@ -314,7 +314,7 @@ UNUSABLE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "short series": ("cosine", lambda b: series(*np.cos(np.arange(50))), r"cosine: 50 points are too few: .*shorten"),
     "constant series": (
         "cosine",
-        lambda b: series(*[5] * 2000),
+        lambda b: series(*[0.5] * 2000),
         r"cosine: the series is constant on the training part",
     ),
     "series with a gap": ("cosine", lambda b: b.replace(b"\n7,", b"\n8,", 1), r"cosine\.csv: line 9 is .*index 7"),

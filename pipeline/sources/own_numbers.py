@@ -34,6 +34,7 @@ CELL = re.compile(
     rf"(?P<exponent>[eE][+-]?[0-9]+)?\s*(?P<suffix>{SUFFIX})?\s*(?P<close>\))?"
 )
 ERROR_VALUE = re.compile(r"#[A-Z0/]+[!?]?")  # of a spreadsheet, such as #DIV/0!
+NINES = re.compile(r"-?99+(?:\.[09]*)?")  # how many instruments write that they measured nothing
 FIXED = re.compile(r"[0-9]+\.[0-9]{3}")
 
 
@@ -59,6 +60,7 @@ class Column:
     """The cells of a column of a file, and the line of each.
 
     delimiter: between the columns; a semicolon goes with decimal commas.
+    missing: cells that mean no value, or None to refuse numbers that look like it.
     """
 
     path: Path
@@ -66,6 +68,11 @@ class Column:
     cells: Sequence[str]
     lines: Sequence[int]
     delimiter: str = ","
+    missing: tuple[str, ...] | None = None
+
+    def is_missing(self, text: str) -> bool:
+        """Tell whether a cell means no value: it has no digit, or is one of `missing`, such as -999 for -999.0."""
+        return not holds_digits(text) or text in (self.missing or ()) or _plain(text) in map(_plain, self.missing or ())
 
     def at(self, i: int) -> str:
         """Name the place of a cell and what it has, for the beginning of a message."""
@@ -112,6 +119,10 @@ class _Cell:
         return float(f"{'-' if self.negative else ''}{digits}{self.exponent}") + 0.0  # -0 becomes 0
 
 
+def _plain(text: str) -> float | str:
+    return float(text) if PLAIN.fullmatch(text) else text
+
+
 def plain_characters(cell: str) -> str:
     """Replace what looks like an ASCII digit, hyphen, apostrophe or space by it, and drop characters of no width."""
     return cell if cell.isascii() else "".join(map(_plain_character, cell)).strip()
@@ -141,7 +152,7 @@ def shown_decimal(column: Column) -> str | None:
 
 
 def _found(column: Column) -> list[_Cell]:
-    return [_parsed(i, text, column) for i, text in enumerate(column.cells) if holds_digits(text)]
+    return [_parsed(i, text, column) for i, text in enumerate(column.cells) if not column.is_missing(text)]
 
 
 def read_numbers(column: Column, decimal: str | None) -> Numbers:
@@ -162,6 +173,8 @@ def read_numbers(column: Column, decimal: str | None) -> Numbers:
         values[cell.at] = cell.number(notation)
         if not np.isfinite(values[cell.at]):
             _unread(cell.at, column)
+    if column.missing is None:
+        _check_marks(found, values, column)
     rewritten = sum(PLAIN.fullmatch(cell.text) is None for cell in found)
     return Numbers(values, unit, rewritten)
 
@@ -251,3 +264,17 @@ def _check_brackets(found: list[_Cell], column: Column) -> None:
             f"{column.at(bracketed.at)} and {column.also(signed.at)}: "
             "brackets mean a minus only where no number has one; write (1234.5) as -1234.5 or as 1234.5"
         )
+
+
+def _check_marks(found: list[_Cell], values: NDArray[np.float64], column: Column) -> None:
+    """Raise DataError for a number such as -999 that occurs again and is far from all others: it may mean no value."""
+    nines = [cell for cell in found if NINES.fullmatch(cell.text)]
+    for value in {values[cell.at] for cell in nines}:
+        others = values[~np.isnan(values) & (values != value)]
+        often = int(np.sum(values == value))
+        if often > 1 and len(others) > often and np.min(np.abs(others - value)) > np.ptp(others):
+            first = next(cell for cell in nines if values[cell.at] == value)
+            raise DataError(
+                f"{column.at(first.at)}, {often:,} times and far from all other numbers; if it means no value, write "
+                f"`missing: ['{first.text}']` in the row of `own`; if it is a value, write `missing: []`"
+            )

@@ -72,7 +72,9 @@ def read(folder: Path, row: OwnSeries) -> Series:
 def _column(path: Path, table: Table, row: OwnSeries, *keys: str) -> Column:
     """Return a column of the table, or several as one, with a space between their cells."""
     cells = [" ".join(parts).strip() for parts in zip(*(table.cells[key] for key in keys), strict=True)]
-    return Column(path, ", ".join(table.names[key] for key in keys), cells, table.lines, row.separator or ",")
+    return Column(
+        path, ", ".join(table.names[key] for key in keys), cells, table.lines, row.separator or ",", row.missing
+    )
 
 
 def _numbers(columns: dict[str, Column], decimal: str | None) -> dict[str, Numbers]:

@@ -23,7 +23,7 @@ from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import build, live, plots, provenance
 from pipeline.tracking.delivery import Delivered, deliver
 from pipeline.tracking.environment import SystemMonitor
-from pipeline.tracking.record import Journal, now
+from pipeline.tracking.record import now
 
 if TYPE_CHECKING:
     from pipeline.training.checkpoint import Checkpoints
@@ -46,15 +46,13 @@ def run(project: Project, name: str) -> None:
     if params.reduced(name):
         print(f"{name}: on synthetic data with {plain_yaml.flow(params.reduced(name))}")
     record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
-    os.environ["KERAS_BACKEND"] = row.backend
-    if row.precision == "bfloat16":
-        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
+    _set_backend(row)
     checkpoints = _checkpoints(project, params, name, encoded)
     try:
         trained, monitor = _trained(project, params, name, encoded, record, checkpoints)
     except TrainingError as error:
-        checkpoints.sweep()
-        deliver(_failed(record, row), project)
+        checkpoints.discard()
+        _show_failed(project, record, row)
         raise TrainingError(f"{error}. {_last_good(project, name)}".removesuffix(" ")) from None
     facts = _facts(params, name, encoded, trained)
     from pipeline.training.repeats import mean_history  # imported by now; see _checkpoints
@@ -74,6 +72,7 @@ def run(project: Project, name: str) -> None:
         _save_model(folder / "model", task, row, encoded, trained)
         artifacts.save_json(folder / "fit.json", facts)
         artifacts.save_json(folder / "run.json", {**record.identity, **tags, **made_of, **Delivered()._asdict()})
+    _keep(project, name)
     # The results are in place before MLflow is asked; the ids that it gives are added.
     build.add_model(journal, project.model(name) / "model", name, task.serving_example)
     journal.finish()
@@ -81,15 +80,20 @@ def run(project: Project, name: str) -> None:
     if delivered != Delivered():
         ids = {**record.identity, **tags, **made_of, **delivered._asdict()}
         artifacts.change_json(project.model(name), "run.json", ids)
-    _keep(project, name)
     checkpoints.sweep()
 
 
-def _failed(record: build.Run, row: ExperimentRows) -> Journal:
-    journal = record.journal("train")
-    journal.params(row.model_dump(mode="json"))
-    journal.finish("FAILED")
-    return journal
+def _set_backend(row: ExperimentRows) -> None:
+    os.environ["KERAS_BACKEND"] = row.backend
+    if row.precision == "bfloat16":
+        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
+
+
+def _show_failed(project: Project, record: build.Run, row: ExperimentRows) -> None:
+    failed = record.journal("train")
+    failed.params(row.model_dump(mode="json"))
+    failed.finish("FAILED")
+    deliver(failed, project)
 
 
 def _checkpoints(project: Project, params: Params, name: str, encoded: Encoded) -> "Checkpoints":

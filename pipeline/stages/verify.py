@@ -19,7 +19,12 @@ from pipeline.integrity import checksums, claims
 from pipeline.tracking import provenance
 
 LOCKS = ("dvc.lock", "textbook/dvc.lock")
-LISTED = "data/*/*", "data/*/*/*", "reports/sections/*", "reports/textbook/*"
+LISTED = (
+    *(f"data/{kind}/*" for kind in ("raw", "prepared", "baselines", "models")),
+    "data/predictions/*/*",
+    "reports/sections/*",
+    "reports/textbook/*",
+)
 FOLDER = ".dir"  # ends DVC's hash of a folder: the hash of the list of its files
 SHOWN = 5  # faults of an output that are named
 TARGETS = 12  # the most stages that are named one by one

@@ -78,7 +78,7 @@ MISTAKES = {
         "own: {mine: {path: params.yaml, reader: own_series, time: a, value: b, covariate: [c]}}",
         r"own\.mine\.covariate: unknown key; did you mean covariates\?",
     ),
-    "key of another own reader": ("own: {}", "own: {mine: {path: params.yaml, word: 2}}", r"known: encoding, max_"),
+    "key of another own reader": ("own: {}", "own: {mine: {path: params.yaml, word: 2}}", r"known: encoding, gu"),
     "missing key of own": (
         "own: {}",
         "own: {mine: {path: params.yaml, reader: own_labelled, label: 1}}",

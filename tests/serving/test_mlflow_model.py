@@ -1,4 +1,7 @@
-"""What a user's program gets from `mlflow models serve`: what was evaluated, and for odd input a warning or a 400."""
+"""What a user's program gets from a served model: what was evaluated, and for odd input a warning or a 400.
+
+Models of two kinds are served by `mlflow models serve`, the others by `python -m pipeline serve`, with the logged code.
+"""
 
 import base64
 import contextlib
@@ -19,14 +22,16 @@ import requests
 from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.config import loading
+from pipeline.errors import Busy, DataError
 from pipeline.promotion import promote
 from pipeline.promotion.registry import Registry
+from pipeline.serving.served import SECONDS
 from pipeline.sources import SOURCES
 from pipeline.tracking import store
 
-pytestmark = pytest.mark.slow
 STARTING = 300.0
 KINDS = ("umich", "treebank", "alice", "electricity", "digits")  # text, sentence, prompt, series, picture
+BY_MLFLOW = ("umich", "electricity")
 NUMBERS = [float(i % 9) for i in range(200)]
 WORD = "none of its words is in the model's vocabulary"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
@@ -96,7 +101,7 @@ def champion(project: Project, experiment: str) -> str:
 
 @contextlib.contextmanager
 def serving(project: Project, experiment: str, log: Path) -> Iterator[str]:
-    """The address of `mlflow models serve`, which ends with the block."""
+    """The address of the server, which ends with the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -108,10 +113,15 @@ def serving(project: Project, experiment: str, log: Path) -> Iterator[str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     }
-    command = ["mlflow", "models", "serve", "-m", champion(project, experiment), "--env-manager", "local"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--timeout", "300"]
+    model = champion(project, experiment)
+    if experiment in BY_MLFLOW:
+        command = ["mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--timeout", "300"]
+    else:
+        command = [sys.executable, "-m", "pipeline", "serve", model, "--port", str(port)]
+        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     with log.open("w") as handle:
-        server = subprocess.Popen(command, cwd=log.parent, env=environment, stdout=handle, stderr=handle)
+        server = subprocess.Popen(command, cwd=project.root, env=environment, stdout=handle, stderr=handle)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(url, server, log)
@@ -131,6 +141,29 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"no server: {log.read_text()[-2_000:]}")
 
 
+@pytest.mark.fault("deadline")
+def test_mlflow_answers_400_for_what_cannot_be_read_and_503_after_the_deadline() -> None:
+    from mlflow.exceptions import MlflowException
+
+    from pipeline.serving.mlflow_model import ServedModel
+
+    class Fails:
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def answer(self, inputs: list[Any], options: Any, seconds: float) -> list[Any]:
+            assert (inputs, options, seconds) == (["x"], {"length": 1}, SECONDS)
+            raise self.error
+
+    for error, status in ((DataError("no words"), 400), (Busy("no answer within 50 s"), 503)):
+        model = ServedModel()
+        model.served = Fails(error)
+        with pytest.raises(MlflowException, match=str(error)) as raised:
+            model.predict(None, ["x"], {"length": 1})
+        assert raised.value.get_http_status_code() == status
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", KINDS)
 def test_a_server_answers_as_evaluated_and_anything_else_with_a_sentence(
     experiment: str,

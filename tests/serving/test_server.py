@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
 import pytest
 import requests
 import uvicorn
 
-from pipeline import raw_input
+from pipeline import artifacts, raw_input
 from pipeline.artifacts import Project
 from pipeline.errors import Busy
 from pipeline.serving import server as module
@@ -287,3 +288,16 @@ def test_a_hundred_clients_get_right_answers_or_503_and_too_much_work_is_refused
         else:
             assert (response.status_code, response.json()) == (200, {"predictions": right})
     assert sum(response.ok for response in found) > 50
+
+
+@pytest.mark.long
+@pytest.mark.fault("server-orphan")
+def test_a_server_of_a_logged_model_ends_with_the_process_that_started_it(trained: Project) -> None:
+    model_id = artifacts.load_json(trained.model("umich") / "run.json")["model_id"]
+    with started(trained, f"models:/{model_id}") as (url, process):
+        (server,) = psutil.Process(process.pid).children()
+        assert post(url, {"inputs": ["it is awesome"]}).ok
+        process.kill()
+        server.wait(30)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{url}/ping", timeout=10)

@@ -174,6 +174,7 @@ BAD_LABELLED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.fault("unusable-table")
 @pytest.mark.parametrize("name", BAD_LABELLED)
 def test_unusable_labelled_sentences_are_refused(name: str, read: Read) -> None:
     content, keys, message = BAD_LABELLED[name]
@@ -253,6 +254,17 @@ def test_a_column_named_like_a_label_is_read_if_it_is_named(read: Read) -> None:
     with pytest.raises(DataError, match=r"if it is the header, name the column: `label: \"spam\"`"):
         labelled(read, content, text=1, label=2)
     assert len(labelled(read, content, header=False, text=1, label=2).texts) == 31, "as the message says of a row"
+
+
+def test_names_in_the_row_are_normalised_like_the_file(read: Read) -> None:
+    content = "Größe,Größe der Stadt\n" + "".join(f"{'ü' if i % 2 else 'o'},text {i}\n" for i in range(30))
+    decomposed = {name: unicodedata.normalize("NFD", name) for name in ("Größe", "Größe der Stadt", "ü")}
+    keys = {
+        "label": decomposed["Größe"],
+        "text": decomposed["Größe der Stadt"],
+        "labels": {decomposed["ü"]: "y", "o": "n"},
+    }
+    assert labelled(read, content, **keys).label_names == ("y", "n")
 
 
 def test_another_delimiter_that_has_the_column_is_named(read: Read) -> None:
@@ -431,6 +443,7 @@ BAD_TAGGED: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.fault("unusable-table")
 @pytest.mark.parametrize("name", BAD_TAGGED)
 def test_unusable_tagged_sentences_are_refused(name: str, read: Read) -> None:
     content, keys, message = BAD_TAGGED[name]

@@ -243,6 +243,26 @@ def test_date_and_time_in_two_columns(read: Read) -> None:
     assert read(hours, header, time=["date", "time"]).step_seconds == 3600, "hours as whole numbers"
 
 
+@pytest.mark.fault("marks-of-missing-values")
+@pytest.mark.parametrize("mark", ["-999", "-9999.0", "9999", "-99999"])
+def test_marks_of_missing_values_are_refused_and_the_advice_works(mark: str, read: Read) -> None:
+    lines = hourly([mark if i in (7, 90, 91) else f"{v:.1f}" for i, v in enumerate(wave() / 10)])
+    with pytest.raises(
+        DataError, match=rf"line 9: column 'value' has '{mark}', 3 times and far from all other"
+    ) as error:
+        read(lines)
+    record = read(lines, **advised(error))
+    assert np.flatnonzero(~record.valid).tolist() == [7, 90, 91]
+    assert record.findings["values_that_are_no_numbers"] == 3
+    assert read(lines, missing=[float(mark)]).values.tolist() == record.values.tolist(), "as a number"
+    assert read(lines, missing=[]).values[7] == float(mark)
+
+
+def test_numbers_of_nines_among_others_are_values(read: Read) -> None:
+    values = [str(v) for v in (90 + np.arange(ROWS) % 12)]
+    assert read(hourly(values)).values.max() == 101
+
+
 def test_one_column_decides_the_notation_of_the_others(read: Read) -> None:
     lines = [f'{line},"{i * 100:,}"' for i, line in enumerate(hourly([f"{v:.1f}" for v in wave()]))]
     record = read(lines, "time,value,rain", covariates=["rain"])

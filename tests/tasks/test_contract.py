@@ -368,6 +368,7 @@ def test_odd_inputs_are_of_both_kinds_and_a_message_says_something(case: Case) -
 ODD = [pytest.param(name, *odd, id=f"{name}-{odd[0]!r:.40}") for name in TASKS for odd in CASES[name].odd]
 
 
+@pytest.mark.fault("odd-question")
 @pytest.mark.parametrize(("name", "item", "message"), ODD)
 def test_odd_raw_input_gets_an_answer_or_the_message_that_helps(
     name: str, item: Any, message: str | None, served: Served

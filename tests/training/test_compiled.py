@@ -89,3 +89,19 @@ def test_an_optimiser_is_the_one_that_the_row_names() -> None:
         network = compiled(0.0, optimizer=kind)
         network.train(X, Y, None)
         np.testing.assert_allclose(trainable(network.model)[0], START[0] - 0.1 * step, rtol=1e-3, atol=1e-4)
+
+
+def test_the_gradients_of_all_weights_are_clipped_together() -> None:
+    """Pascanu et al. 2013: one norm for all; each weight by itself would turn the gradient's direction."""
+    row = {"dataset": "made-up", "optimizer": "sgd", "learning_rate": 0.1, "clip_norm": 0.5}
+    x = keras.Input((3,))
+    model = keras.Model(x, keras.layers.Dense(1)(x))
+    load(model, [START[0], np.array([4.0], np.float32)])
+    network = Compiled(model, keras.losses.MeanSquaredError(), optimizer(Network.model_validate(row)))
+    network.train(X, Y, None)
+    error = X @ START[0] + 4.0 - Y
+    gradient = np.concatenate([2 * X.T @ error / len(X), [[2 * error.mean()]]])[:, 0]
+    assert np.linalg.norm(gradient[:3]) > 0.5 and abs(gradient[3]) > 0.5
+    weights, bias = trainable(model)
+    moved = np.concatenate([weights[:, 0] - START[0][:, 0], bias - 4.0])
+    np.testing.assert_allclose(moved, -0.1 * 0.5 * gradient / np.linalg.norm(gradient), rtol=1e-3)

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -23,11 +24,16 @@ class SourceRow(Row):
 MAX_COLUMN, MAX_COLUMNS = 1_000, 1_000_000  # characters of a name; columns of a file
 
 
+def _normalised(value: Any) -> Any:
+    """Write a name as files are read: in the form NFC."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
 def _column(value: Any) -> str | int:
     named = isinstance(value, str) and 0 < len(value) <= MAX_COLUMN
     if not named and not (type(value) is int and 1 <= value <= MAX_COLUMNS):
         raise PydanticCustomError("column", "a column is its name in the header, or its number from 1")
-    return value  # type: ignore[no-any-return]
+    return _normalised(value)  # type: ignore[no-any-return]
 
 
 Column = Annotated[str | int, PlainValidator(_column)]
@@ -37,7 +43,7 @@ def _label(value: Any) -> Any:
     """Write the key `1`, `1.0`, `true` or `2026-01-31` of a YAML file as text, which it is in the user's file."""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int | float | date) else value
+    return str(value) if isinstance(value, int | float | date) else _normalised(value)
 
 
 Label = Annotated[str, BeforeValidator(_label)]
@@ -106,7 +112,7 @@ class OwnTagged(OwnRow):
     reader: Literal["own_tagged"]
     word: Count = 1
     tag: Count | None = None
-    documents: Annotated[Text, Field(min_length=1)] | None = None
+    documents: Annotated[Text, Field(min_length=1), AfterValidator(_normalised)] | None = None
 
 
 def _columns(value: Any) -> Any:
@@ -124,15 +130,19 @@ def _frequency(value: Any) -> str:
 
 
 class OwnSeries(OwnTable):
-    """A number and its time in each row. `time`: the column of the times, or those of the dates and of the times of
-    day; null where rows follow each other without a clock; `covariates`: further columns of numbers; `decimal`,
-    `day_first`: how numbers and dates are written, without them the file decides; `frequency`: the spacing of the rows,
-    without it the most common one; `unit`: of the values, without it the one that is written at each of them."""
+    """A number and its time in each row.
+
+    `time`: the column of the times, or those of the dates and of the times of day; null where rows follow each other
+    without a clock. `covariates`: further columns of numbers. `missing`: cells that mean no value. `decimal`,
+    `day_first`: how numbers and dates are written; without them the file decides. `frequency`: the spacing of the rows;
+    without it the most common one. `unit`: of the values; without it the one that is written at each of them.
+    """
 
     reader: Literal["own_series"]
     time: Annotated[tuple[Column, ...], BeforeValidator(_columns), Field(strict=False)]
     value: Column
     covariates: Annotated[tuple[Column, ...], Field(strict=False)] = ()
+    missing: Annotated[tuple[Label, ...], Field(strict=False)] | None = None
     decimal: Literal[".", ","] | None = None
     day_first: bool | None = None
     frequency: Annotated[str, PlainValidator(_frequency)] | None = None

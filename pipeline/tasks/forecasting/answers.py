@@ -170,7 +170,7 @@ def _time(encoder: Mapping[str, Any], text: Any) -> np.datetime64:
         return np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time, "s")
     except (ValueError, OverflowError):
         raise DataError(
-            f'start: found {str(text)[:60]!r}; it must be the time of the first value, e.g. "2026-01-01T00:00"'
+            f'start: found {shown(text)}; it must be the time of the first value, e.g. "2026-01-01T00:00"'
         ) from None
 
 

@@ -129,6 +129,7 @@ def test_by_default_no_letter_is_left_out() -> None:
     assert encoded.summary["findings"]["characters_beyond_ascii_left_out"] == 0
 
 
+@pytest.mark.fault("left-out-letters")
 def test_what_ascii_only_leaves_out_of_an_own_text_is_counted_and_limited() -> None:
     text = ("a straight line of ordinary words. " * 10 + "né\n") * 30
     assert encode(own(text), row(ascii_only=True), 0).summary["findings"]["characters_beyond_ascii_left_out"] == 30
@@ -140,6 +141,7 @@ def test_what_ascii_only_leaves_out_of_an_own_text_is_counted_and_limited() -> N
         encode(own(RUSSIAN * 50 + "x" * 2_000), row(ascii_only=True), 0)
 
 
+@pytest.mark.fault("end-unlike-the-rest")
 def test_a_test_part_that_is_unlike_the_rest_is_warned_of() -> None:
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice(list("abcdefgh"), 4)) for _ in range(100)]

@@ -1,5 +1,6 @@
 """Sentiment: figures by hand, splits that are balanced and disjoint, features from fitted texts alone."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from pipeline.baselines import linear_text
 from pipeline.config.schema.datasets import SentimentData
 from pipeline.encoding import word_features
+from pipeline.encoding.dropped import Dropped
 from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, unpack
 from pipeline.errors import DataError
 from pipeline.sources import imdb, umich
@@ -381,3 +383,76 @@ def test_nb_svm_counts_a_word_once() -> None:
 def test_breaks_of_html_are_no_words_of_the_baselines() -> None:
     vectoriser = linear_text._vectoriser(letters=False).fit(["One<br />two", "THREE <br>four"])
     assert sorted(vectoriser.vocabulary_) == ["four", "one", "one two", "three", "three four", "two"]
+
+
+def own(*texts: tuple[str, int], limit: float = 0.01) -> LabelledTexts:
+    losses = Dropped(Path("my/reviews.csv"), limit, total=len(texts))
+    labels = np.array([label for _, label in texts], np.int32)
+    return LabelledTexts(tuple(text for text, _ in texts), labels, ("no", "yes"), dropped=losses)
+
+
+ALIKE = {
+    "Hindi vowel signs": ("जीत", "जात"),
+    "Hebrew points": ("שָׁלוֹם", "שְׁלוֹם"),
+    "emoji": ("was 😀", "was 😢"),
+    "skin tones": ("👍🏽", "👍🏿"),
+    "Thai vowels": ("มา", "มี"),
+    "accents": ("résumé", "resume"),
+}
+
+
+@pytest.mark.fault("texts-that-look-alike")
+@pytest.mark.parametrize("name", ALIKE)
+def test_texts_that_differ_by_a_mark_or_an_emoji_are_not_merged(name: str) -> None:
+    texts = [(f"{word} {i}", i % 2) for i in range(20) for word in ALIKE[name]]
+    encoded = encode(own(*texts), row(), 0)
+    assert encoded.summary["texts"] == 40 and encoded.summary["repeats_dropped"] == 0
+    assert (encoded.summary["texts_used_of_no"], encoded.summary["texts_used_of_yes"]) == (20, 20)
+
+
+def test_what_is_merged_is_counted_as_it_was_done() -> None:
+    texts = [(f"text {i}", i % 2) for i in range(20)]
+    again = [("text 0", 0), ("Text 1!", 1), ("TEXT 2", 1), ("text 2.", 1)]
+    summary = encode(own(*texts, *again), row(), 0).summary
+    assert {
+        "texts": 20, "repeats_dropped": 4, "of_these_written_otherwise": 3, "of_these_labelled_otherwise": 1,
+        "texts_used_of_no": 9, "texts_used_of_yes": 11, "texts_without_words_dropped": 0,
+    }.items() <= summary.items()  # fmt: skip
+
+
+def test_texts_without_words_are_counted_and_limited() -> None:
+    texts = [(f"text {i}", i % 2) for i in range(20)]
+    with pytest.raises(
+        DataError, match=r"1 of 21 rows would be dropped .*text 21: '\?!' has no letters, digits or emoji"
+    ):
+        encode(own(*texts, ("?!", 1)), row(), 0)
+    assert encode(own(*texts, ("?!", 1), limit=0.05), row(), 0).summary["texts_without_words_dropped"] == 1
+    kept = encode(own(*texts, ("?!", 1)), row(drop_duplicates=False), 0)
+    assert kept.summary["texts"] == 21, "as the message says"
+
+
+def prepared(texts: LabelledTexts, settings: SentimentData) -> Encoded | str:
+    """The data set, or the message that refuses it."""
+    try:
+        return encode(texts, settings, 0)
+    except DataError as refusal:
+        return str(refusal)
+
+
+@pytest.mark.fault("few-texts")
+@pytest.mark.parametrize(
+    ("no", "yes", "shares"), [(5, 5, {"test": 0.05}), (9, 17, {"validation": 0.02}), (5, 5, {"folds": 5})]
+)
+def test_few_texts_are_refused_with_a_share_that_is_enough(no: int, yes: int, shares: dict[str, float]) -> None:
+    texts = own(*((f"text number {i}", int(i >= no)) for i in range(no + yes)))
+    while (found := prepared(texts, row(**shares))) and isinstance(found, str):
+        advice = re.search(r"all of one class; add texts, or write `(test|validation): ([0-9.]+)`", found)
+        assert advice and shares.get(advice[1], 0.0) < float(advice[2]), found
+        shares = {**shares, advice[1]: float(advice[2])}
+    assert set(baselines(found)) >= {"majority", "nb-svm"}
+
+
+def test_a_split_that_leaves_a_class_out_of_training_is_refused() -> None:
+    texts = own(*((f"text number {i}", i % 2) for i in range(10)))
+    with pytest.raises(DataError, match="no text of no is left to train on; lower `test` or `validation`"):
+        encode(texts, row(test=0.8, validation=0.5), 0)
