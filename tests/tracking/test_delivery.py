@@ -339,6 +339,7 @@ def test_a_stage_waits_a_minute_in_all_and_says_so(
     assert_whole(project)
 
 
+@pytest.mark.long
 @pytest.mark.fault("mlflow-dies")
 @pytest.mark.parametrize("point", ["log_batch", "log_artifact", "create_logged_model", "set_terminated"])
 def test_given_up_in_the_middle_and_sent_once(tables: Project, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
