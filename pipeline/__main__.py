@@ -40,17 +40,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(command: list[str]) -> None:
     from pipeline.artifacts import here
+    from pipeline.tracking.address import credentials
 
     arguments = _parser().parse_args(command)
-    if arguments.command in STAGES:
-        from pipeline.stages import run_stage
+    with credentials():  # also for the processes that the command starts
+        if arguments.command in STAGES:
+            from pipeline.stages import run_stage
 
-        module, function, _, _ = STAGES[arguments.command]
-        name = [] if getattr(arguments, "name", None) is None else [arguments.name]
-        run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
-    else:
-        run, _ = COMMANDS[arguments.command]
-        run(here(), arguments)
+            module, function, _, _ = STAGES[arguments.command]
+            name = [] if getattr(arguments, "name", None) is None else [arguments.name]
+            run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
+        else:
+            run, _ = COMMANDS[arguments.command]
+            run(here(), arguments)
 
 
 def _handed_over() -> int:

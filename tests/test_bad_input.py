@@ -309,7 +309,7 @@ UNUSABLE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "one line only": (
         "umich",
         lambda b: b.split(b"\n")[0],
-        r"umich: too few different texts of 2 of 2 classes \(negative 0, positive 1",
+        r"umich: too few different texts of .*\(negative 0, positive 1",
     ),
     "short series": ("cosine", lambda b: series(*np.cos(np.arange(50))), r"cosine: 50 points are too few: .*shorten"),
     "constant series": (
@@ -320,7 +320,7 @@ UNUSABLE: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "series with a gap": ("cosine", lambda b: b.replace(b"\n7,", b"\n8,", 1), r"cosine\.csv: line 9 is .*index 7"),
     "series with a word": ("cosine", lambda b: b.replace(b"\n0,1\n", b"\n0,one\n"), r"cosine\.csv: line 2 is '0,one'"),
     "series without rows": ("cosine", lambda b: b"index,value\n", r"cosine\.csv: no values below the header"),
-    "damaged pictures": ("digits", lambda b: b[:5000], r"digits\.npz: not an \.npz file with arrays"),
+    "damaged pictures": ("digits", lambda b: b[:5000], r"digits\.npz: not a(n| complete) \.npz file"),
 }
 
 
@@ -341,7 +341,6 @@ OWN = {
     ),
     "UTF-16": ("It was dark. ".encode("utf-16-le") * 200, r"book\.txt: 2,600 of .* write `encoding: utf-16-le`"),
     "NUL": (b"It was\0dark. " * 200, r"book\.txt: NUL character at position 6 \(line 1\); expected plain text"),
-    "no ASCII letter": ("Все счастливые семьи. ".encode() * 200, r"mybook: .*ascii_only: false"),
 }
 
 

@@ -46,27 +46,19 @@ def run(project: Project, name: str) -> None:
     if params.reduced(name):
         print(f"{name}: on synthetic data with {plain_yaml.flow(params.reduced(name))}")
     record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
-    os.environ["KERAS_BACKEND"] = row.backend
-    if row.precision == "bfloat16":
-        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
+    _set_backend(row)
     checkpoints = _checkpoints(project, params, name, encoded)
     try:
         trained, monitor = _trained(project, params, name, encoded, record, checkpoints)
     except TrainingError as error:
-        checkpoints.sweep()
-        failed = record.journal("train")
-        failed.params(row.model_dump(mode="json"))
-        failed.finish("FAILED")
-        deliver(failed, project)
+        checkpoints.discard()
+        _show_failed(project, record, row)
         raise TrainingError(f"{error}. {_last_good(project, name)}".removesuffix(" ")) from None
     facts = _facts(params, name, encoded, trained)
     from pipeline.training.repeats import mean_history  # imported by now; see _checkpoints
 
     history = mean_history(trained)
-    with artifacts.new_folder(project.predictions(row.dataset, name), listed=True) as folder:
-        predictions = {network_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
-        artifacts.save_arrays(folder / "predictions.npz", predictions)
-        artifacts.save_json(folder / "samples.json", trained[0].samples)
+    _save_predictions(project.predictions(row.dataset, name), trained)
     artifacts.save_text(project.curves(row.dataset, name), _csv(history))
     plots.write(project, params, primary_metrics())
     hashes = provenance.hashes(project)
@@ -89,6 +81,19 @@ def run(project: Project, name: str) -> None:
         ids = {**record.identity, **tags, **made_of, **delivered._asdict()}
         artifacts.change_json(project.model(name), "run.json", ids)
     checkpoints.sweep()
+
+
+def _set_backend(row: ExperimentRows) -> None:
+    os.environ["KERAS_BACKEND"] = row.backend
+    if row.precision == "bfloat16":
+        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
+
+
+def _show_failed(project: Project, record: build.Run, row: ExperimentRows) -> None:
+    failed = record.journal("train")
+    failed.params(row.model_dump(mode="json"))
+    failed.finish("FAILED")
+    deliver(failed, project)
 
 
 def _checkpoints(project: Project, params: Params, name: str, encoded: Encoded) -> "Checkpoints":
@@ -137,6 +142,13 @@ def _last_good(project: Project, name: str) -> str:
     if project.previous(name).is_dir():
         return f"The last good model is in {project.previous(name)}; copy it to data/models/{name} to use it"
     return ""
+
+
+def _save_predictions(target: Path, trained: list[Any]) -> None:
+    with artifacts.new_folder(target, listed=True) as folder:
+        predictions = {network_key(i, part): p for i, m in enumerate(trained) for part, p in m.predictions.items()}
+        artifacts.save_arrays(folder / "predictions.npz", predictions)
+        artifacts.save_json(folder / "samples.json", trained[0].samples)
 
 
 def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded, trained: list[Any]) -> None:

@@ -5,6 +5,7 @@ Files are plain arrays, written under a temporary name and renamed. They are no 
 before a stage runs.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -13,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,16 @@ from pipeline.training.course import Course
 
 SHARE = 0.02  # of the time may go into writing checkpoints
 FIRST = 1.0  # seconds before the first one
-CODE = ("encoding", "layers", "reference", "training")  # folders of pipeline/ that change results, with the task's own
+CODE = (
+    "encoding",
+    "evaluation",
+    "layers",
+    "reference",
+    "training",
+)  # folders of pipeline/ that change results, with the task's own
 PACKAGES = ("keras", "numpy")
 FACTS = "facts"
+COURSE, FITTED = ("cost", "steps", "first", "ends"), ("best_epoch", "history", "samples")
 Arrays = Mapping[str, NDArray[Any]]
 Facts = dict[str, Any]
 Key = dict[str, dict[str, str]]
@@ -43,13 +52,20 @@ def key(
     settings: the row of the experiment and the seed. code: the folder pipeline/; task_folder: that of the task in it.
     """
     files = [path for folder in (*CODE, task_folder) for path in (code / folder).rglob("*.py")]
-    versions = {package: importlib.metadata.version(package) for package in (*PACKAGES, backend)}
+    versions = {package: _version(package) for package in (*PACKAGES, backend)}
     return {
         "settings": {name: json.dumps(value) for name, value in sorted(settings.items())},
         "data": _of_data(encoded),
         "code": {path.relative_to(code).as_posix(): _sha256(path.read_bytes()) for path in sorted(files)},
         "versions": {"python": ".".join(map(str, sys.version_info[:3])), **versions},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # TensorFlow has packages of several names
+        return "unknown"
 
 
 def _of_data(encoded: Encoded) -> dict[str, str]:
@@ -141,9 +157,11 @@ class Checkpoints:
         self.last = time.monotonic() - started
         self.spent += self.last
 
-    def drop(self, name: str) -> None:
-        """Delete a file that is of no more use."""
-        (self.folder / f"{name}.npz").unlink(missing_ok=True)
+    def discard(self) -> None:
+        """Delete this checkpoint; those for other settings stay."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.home.rmdir()  # if it is empty
 
     def sweep(self) -> None:
         """Delete the checkpoints of the experiment, those for other settings too."""
@@ -195,10 +213,12 @@ def captured(course: Course) -> tuple[dict[str, NDArray[Any]], Facts]:
         **numbered("best", course.fitted.weights),
     }
     facts = {
-        "best_epoch": course.fitted.best_epoch, "cost": course.cost, "steps": course.steps, "first": course.first,
-        "ends": course.ends, "seconds": course.seconds(), "averaged": course.average.steps,
-        "history": course.fitted.history, "samples": course.fitted.samples, "random": random.getstate(),
-    }  # fmt: skip
+        **{name: getattr(course, name) for name in COURSE},
+        **{name: getattr(course.fitted, name) for name in FITTED},
+        "seconds": course.seconds(),
+        "averaged": course.average.steps,
+        "random": random.getstate(),
+    }
     return arrays, facts
 
 
@@ -215,12 +235,12 @@ def restore(course: Course, arrays: Arrays, facts: Facts) -> None:
     ]
     if any(tuple(variable.shape) != value.shape for variable, value in pairs):
         raise ValueError("arrays of another shape")
-    names = ("history", "samples", "best_epoch")
-    history, samples, best_epoch = (facts[name] for name in names)
-    course.cost, course.steps, course.first, course.ends = (facts[n] for n in ("cost", "steps", "first", "ends"))
-    course.fitted.earlier, course.average.steps = facts["seconds"], facts["averaged"]
-    course.fitted.history, course.fitted.samples, course.fitted.best_epoch = history, samples, best_epoch
-    course.fitted.weights = best
+    values = {name: facts[name] for name in COURSE}
+    fitted = replace(course.fitted, weights=best, **{name: facts[name] for name in FITTED}, earlier=facts["seconds"])
+    course.average.steps = facts["averaged"]
+    for name, value in values.items():
+        setattr(course, name, value)
+    course.fitted = fitted
     for variable, value in pairs[: len(model) + len(optimizer)]:
         variable.assign(value)
     course.average.assign(average)

@@ -47,25 +47,18 @@ def fit(
     """
     untrained = trainable(compiled.model)
     course = Course(compiled, Average(compiled, network.ema_momentum))
-    fitted, last = course.fitted, stop or epochs
+    last = stop or epochs
     with Lines(label, last, feed.steps, watchers) as progress:
         if keeper is not None and keeper.resume(course):
-            progress.resumes(fitted.history)
+            progress.resumes(course.fitted.history)
+        fitted = course.fitted
         while course.epoch < last and not _enough(network, course):
             started = time.monotonic()
             loss, examples = _one_epoch(course, feed, network, seed, epochs, progress)
             epoch, speed = course.epoch + 1, examples / (time.monotonic() - started)
             row = {"epoch": epoch, "loss": loss}
             with course.average:
-                if write is not None:
-                    fitted.samples.extend(write(epoch))
-                figures = {} if validate is None else validate()
-                row |= {f"val_{name}": float(value) for name, value in figures.items()}
-                cost = (
-                    -epoch if validate is None else finite(monitor.cost(figures), f"{label}: {monitor.name}", network)
-                )
-                if cost < course.cost or network.restore_weights == "last":
-                    course.cost, fitted.best_epoch, fitted.weights = cost, epoch, trainable(compiled.model)
+                row |= _validated(course, network, epoch, validate, write, monitor, label)
             row |= {"examples_per_second": speed, "seconds": time.monotonic() - started}
             fitted.history.append(row)
             progress.epoch(row, monitor.name)
@@ -74,6 +67,26 @@ def fit(
     refuse_explosion(course, feed, network, seed, untrained, label)
     load(compiled.model, fitted.weights)
     return fitted
+
+
+def _validated(
+    course: Course,
+    network: Network,
+    epoch: int,
+    validate: Callable[[], Mapping[str, float]] | None,
+    write: Callable[[int], list[dict[str, Any]]] | None,
+    monitor: Metric,
+    label: str,
+) -> dict[str, float]:
+    """Return the validation figures of the weights in the model, and keep the weights if they are the best so far."""
+    fitted, model = course.fitted, course.compiled.model
+    if write is not None:
+        fitted.samples.extend(write(epoch))
+    figures = {} if validate is None else validate()
+    cost = -epoch if validate is None else finite(monitor.cost(figures), f"{label}: {monitor.name}", network)
+    if cost < course.cost or network.restore_weights == "last":
+        course.cost, fitted.best_epoch, fitted.weights = cost, epoch, trainable(model)
+    return {f"val_{name}": float(value) for name, value in figures.items()}
 
 
 def _enough(network: Network, course: Course) -> bool:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline.artifacts import Project
-from pipeline.tracking import store
+from pipeline.tracking import child, store
 from pipeline.tracking.record import Journal
 
 DIGEST = "0123456789abcdef0123456789abcdef.dir"
@@ -41,6 +41,12 @@ PARAMS: dict[str, Any] = {
     "datasets": {"digits": {"source": "digits", "task": "image_rows"}},
     "experiments": {"rows": {"dataset": "digits", "task": "image_rows", "units": 8, "dropout": 0.5}},
 }
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a delivery may take long; tests of the line that says so set their own time."""
+    monkeypatch.setattr(child, "SAY_AFTER", 55.0)
 
 
 @pytest.fixture

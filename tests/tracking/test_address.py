@@ -65,6 +65,19 @@ def test_runs_arrive_in_a_folder_with_an_odd_name(
     assert capfd.readouterr().err == ""
 
 
+def test_what_a_command_starts_has_the_password_in_its_variables_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: dict[str, str] = {}
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://ann:sla/sh%41@host/path")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(command_line.COMMANDS, "watch", (lambda *_: seen.update(os.environ), "see"))
+    assert command_line.main(["watch"]) == 0
+    assert seen["MLFLOW_TRACKING_URI"] == "https://host/path"
+    assert (seen["MLFLOW_TRACKING_USERNAME"], seen["MLFLOW_TRACKING_PASSWORD"]) == ("ann", "sla/shA")
+    assert os.environ["MLFLOW_TRACKING_URI"].startswith("https://ann:") and "MLFLOW_TRACKING_PASSWORD" not in os.environ
+
+
 NASTY = ["plain-w0rd", "sla/sh-w0rd", "a@t:co/l0n", "qu?ery#s1gn", "per%2Fcent%41", "bl ank-w0rd", "ü-w0rd"]
 
 

@@ -327,6 +327,7 @@ def test_a_stage_waits_a_minute_in_all_and_says_so(
     from mlflow import MlflowClient
 
     call = MlflowClient.log_batch
+    monkeypatch.setattr(child, "SAY_AFTER", 5.0)
     monkeypatch.setattr(MlflowClient, "log_batch", lambda *a, **k: (time.sleep(30), call(*a, **k)))
     begin = time.monotonic()
     made = training(project)
@@ -338,6 +339,7 @@ def test_a_stage_waits_a_minute_in_all_and_says_so(
     assert_whole(project)
 
 
+@pytest.mark.long
 @pytest.mark.fault("mlflow-dies")
 @pytest.mark.parametrize("point", ["log_batch", "log_artifact", "create_logged_model", "set_terminated"])
 def test_given_up_in_the_middle_and_sent_once(tables: Project, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
@@ -384,7 +386,10 @@ def test_an_upload_that_breaks_off_is_repeated_whole(
 
 @pytest.mark.fault("sqlite-locked")
 @pytest.mark.long
-def test_lock_of_25_seconds_costs_a_warning(tables: Project, capfd: pytest.CaptureFixture[str]) -> None:
+def test_lock_of_25_seconds_costs_a_warning(
+    tables: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(child, "SAY_AFTER", 5.0)
     with hold(tables.root / "mlflow.db", 60):
         begin = time.monotonic()
         assert deliver(training(tables), tables) == Delivered(None, None)

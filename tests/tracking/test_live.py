@@ -144,6 +144,7 @@ def test_a_killed_training_is_marked_by_the_next_run_of_anything(
     assert sync(tables) == 0
 
 
+@pytest.mark.long
 @pytest.mark.fault("training-killed-in-mlflow")
 def test_one_that_was_killed_while_the_store_was_away_arrives_with_its_curve(
     tables: Project, monkeypatch: pytest.MonkeyPatch

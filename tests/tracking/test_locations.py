@@ -63,6 +63,7 @@ def test_a_copied_checkout_leaves_the_original_alone(tables: Project) -> None:
     assert readable(tables) == 1
 
 
+@pytest.mark.long
 @pytest.mark.fault("copied-checkout")
 def test_a_moved_checkout_has_its_files(tables: Project) -> None:
     deliver(training(tables), tables)

@@ -39,6 +39,7 @@ def test_a_store_that_cannot_be_made_costs_seconds(
     assert place in line and len(spooled(project)) == 1
 
 
+@pytest.mark.long
 @pytest.mark.fault("sqlite-empty")
 def test_an_empty_store_is_said(tables: Project, capfd: pytest.CaptureFixture[str]) -> None:
     deliver(training(tables), tables)
@@ -51,6 +52,7 @@ def test_an_empty_store_is_said(tables: Project, capfd: pytest.CaptureFixture[st
     assert "mlflow.db was not there, so a new store begins" in capfd.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.fault("sqlite-half-made")
 def test_a_store_has_its_name_only_when_it_is_whole(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.store.db import utils
@@ -67,6 +69,7 @@ def test_a_store_has_its_name_only_when_it_is_whole(project: Project, monkeypatc
     assert_whole(project)
 
 
+@pytest.mark.long
 @pytest.mark.fault("sqlite-old-tables")
 @pytest.mark.parametrize("older", ["fewer tables", "another revision"])
 def test_a_store_of_another_mlflow_is_not_changed_and_the_advice_works(

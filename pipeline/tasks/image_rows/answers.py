@@ -60,10 +60,8 @@ def _read(i: int, file: bytes, encoder: Mapping[str, Any]) -> tuple[NDArray[np.u
     picture = _opened(i, file)
     frames = getattr(picture, "n_frames", 1) if picture.format == "PNG" else 1  # in a JPEG the others are previews
     try:
-        if picture.format == "PNG":  # Pillow reads one whose last bytes are missing
-            _opened(i, file).verify()
-            if PNG_END not in file:
-                raise OSError("its end is missing")
+        if picture.format == "PNG" and PNG_END not in file:  # Pillow reads one whose last bytes are missing
+            raise OSError("its end is missing")
         flat, transparent = _flat(picture, "RGB" if channels == 3 else "L", (width, height), ground)
     except Exception as error:  # whatever Pillow's readers make of foreign bytes
         reason = f"damaged: {error or type(error).__name__}"

@@ -12,6 +12,7 @@ from pipeline.encoding.records import Encoded, Series
 from pipeline.encoding.series_features import lag_features
 from pipeline.errors import DataError
 from pipeline.evaluation.statistics import conformal_width
+from pipeline.tasks.forecasting.answers import _time
 from pipeline.tasks.forecasting.baselines import baselines
 from pipeline.tasks.forecasting.prepare import encode, filled, fitted, targets
 from pipeline.tasks.forecasting.score import coverage, interval, losses, optimum, score, score_free_run, widths
@@ -385,3 +386,13 @@ def test_months_are_prepared_and_know_their_season() -> None:
     encoded = encode(series, row(seasonal_periods=[12], lags=3, calendar=True), 0)
     assert encoded.encoder["step_months"] == 1 and np.isfinite(encoded.arrays["inputs"][12:]).all()
     assert "step_months" not in encode(wave(), row(), 0).encoder
+
+
+def test_the_start_of_a_served_series_is_a_time() -> None:
+    hours, months = {"start": "2026-01-01", "step_seconds": 3600}, {"start": "2026-01-01", "step_months": 1}
+    assert _time(hours, "2026-01-31T13:45") == np.datetime64("2026-01-31T13:45")
+    assert _time(hours, "2026-01-31T13:45+01:00") == np.datetime64("2026-01-31T12:45")
+    assert _time(months, "2024-05") == np.datetime64("2024-05-01T00:00")
+    for encoder, start in ((hours, "2024-05"), (months, "2024"), (months, "now"), (hours, "today"), (hours, 2024)):
+        with pytest.raises(DataError, match=f"start: found {start!r}; it must be the time of the first value"):
+            _time(encoder, start)
