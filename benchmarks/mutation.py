@@ -18,6 +18,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,8 +53,10 @@ WIDER = {
     "config": ("tests/config", "tests/training/test_from_scratch.py", "tests/test_bad_input.py", "tests/tracking"),
 }
 KEPT = "MUTATION_TRAINED"  # the folder of that project
-SECONDS = 900  # of one run of pytest; a busy machine must not look like an endless loop
-DONE = {0: "survived", 1: "killed", 2: "killed", -9: "time-out"}  # by exit code; 2: the tests cannot be imported
+CPU_SECONDS = 90.0  # of a single test; wall time would make an endless loop of a busy machine
+SECONDS = 7200  # of one run of pytest, if a test waits for ever
+# By exit code. 2: the tests cannot be imported.
+DONE = {0: "survived", 1: "killed", 2: "killed", -signal.SIGPROF: "time-out", -signal.SIGKILL: "time-out"}
 
 
 def main() -> int:
@@ -177,6 +180,12 @@ def _tested(copy: Path, tests: list[str], trained: Path | None) -> tuple[int, st
     done = run_module(copy, "pytest", *OPTIONS, *tests, environment=environment, timeout=SECONDS)
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return done.returncode, lines[0][:200] if lines else done.stdout[-200:] if done.returncode else ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: Any) -> None:
+    """End the process, as SIGPROF does by default, if a test computes for too long."""
+    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
 
 
 @pytest.hookimpl(tryfirst=True)
