@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,11 @@ def fit(project: Project, name: str) -> None:
 
 
 def _each(function: Any, rows: list[Any]) -> None:
-    with multiprocessing.get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
-        pool.starmap(function, rows, chunksize=1)
+    # A pool of multiprocessing has daemons, and these may not start the process that sends to MLflow.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["keras", "mlflow", "sklearn.linear_model"])  # imported once
+    with ProcessPoolExecutor(PROCESSES, context, max_tasks_per_child=1) as pool:
+        list(pool.map(function, *zip(*rows, strict=True)))
 
 
 def _arrays(folder: Path, prefix: str = "") -> Iterator[tuple[str, str]]:
