@@ -198,7 +198,7 @@ def test_results_of_a_removed_experiment_are_pruned_and_shown_no_more(made: Flow
     edit(copy, lambda params: params["experiments"].pop("rows-lstm"))
     gone = ["data/predictions/digits/rows-lstm", "reports/curves/digits/rows-lstm.csv"]
     gone += ["reports/metrics/digits/rows-lstm.json", "reports/scores/rows-lstm.json"]
-    assert "4 results belong to rows that are gone" in copy.run("python", "-m", "pipeline", "check")
+    assert "5 results belong to rows that are gone" in copy.run("python", "-m", "pipeline", "check")
     assert all((copy.root / path).exists() for path in gone), "check deletes nothing"
     said = copy.run("python", "-m", "pipeline", "prune", "--yes")
     assert [line.split()[0] for line in said.splitlines()[:-1]] == gone
