@@ -196,7 +196,7 @@ def test_results_of_a_removed_experiment_are_pruned_and_shown_no_more(made: Flow
     copy = Flow(tmp_path / "copy")
     shutil.copytree(made.root, copy.root, ignore=shutil.ignore_patterns("mlartifacts"), symlinks=True)
     edit(copy, lambda params: params["experiments"].pop("rows-lstm"))
-    gone = ["data/predictions/digits/rows-lstm", "reports/curves/digits/rows-lstm.csv"]
+    gone = ["data/predictions/digits/rows-lstm", "data/previous/rows-lstm", "reports/curves/digits/rows-lstm.csv"]
     gone += ["reports/metrics/digits/rows-lstm.json", "reports/scores/rows-lstm.json"]
     assert "5 results belong to rows that are gone" in copy.run("python", "-m", "pipeline", "check")
     assert all((copy.root / path).exists() for path in gone), "check deletes nothing"
