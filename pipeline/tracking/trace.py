@@ -29,7 +29,7 @@ def trace(project: Project, what: str) -> str:
     if what.startswith("models:/") or ID.fullmatch(what):
         return "\n".join(_run_lines(project, _by_id(project, what)))
     name, stage = _stage_of(project, what)
-    lines = [f"{'stage':11} {name}", *_stage_lines(stage)]
+    lines = [f"{'stage':11} {name}", *_stage_lines(name, stage)]
     record = _record_of(project, name, stage)
     if record is not None:
         record |= _later_ids(project, record)
@@ -55,8 +55,9 @@ def _stage_of(project: Project, what: str) -> tuple[str, Mapping[str, Any]]:
     raise DataError(f"{what}: not an output of a stage; {hint}")
 
 
-def _stage_lines(stage: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{'command':11} {stage['cmd']}"
+def _stage_lines(name: str, stage: Mapping[str, Any]) -> Iterator[str]:
+    # The command of dvc.yaml has no name of a row; typed by hand, it needs one.
+    yield f"{'command':11} {stage['cmd']} {name.rpartition(':')[2].partition('@')[2]}".rstrip()
     for kind in ("outs", "deps"):
         for item in stage.get(kind, []):
             if kind == "outs" or item["path"].startswith(("data/", "reports/")):

@@ -28,6 +28,7 @@ from pipeline.encoding.records import (
     network_key,
 )
 from pipeline.evaluation import optimum, scoring
+from pipeline.integrity import checksums
 from pipeline.reporting import report_data
 from pipeline.reporting.report_data import ReportData
 from pipeline.sources import SOURCES
@@ -236,7 +237,16 @@ def build(root: Path) -> tuple[Project, Params]:
         add_dataset(project, params, name, record, rng)
     for name in params.experiments:
         add_results(project, params, name, rng)
+    list_checksums(project, params)
     return project, params
+
+
+def list_checksums(project: Project, params: Params) -> None:
+    """Write the lists of checksums, as the stages do, of what a report reads."""
+    for name in params.datasets:
+        read = [project.predictions(name, experiment) for experiment in params.experiments_on(name)]
+        for folder in (project.prepared(name), project.baselines(name), *read):
+            artifacts.save_text(folder / checksums.LIST, checksums.listed(folder, folder))
 
 
 @pytest.fixture(scope="session")

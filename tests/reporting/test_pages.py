@@ -81,9 +81,9 @@ LABELS = "( synthetic data)?(,? textbook's protocol)?"
 
 def change(project: Project, dataset: str, experiment: str, **changes: Any) -> None:
     """Change the figures that `report` left for the main page."""
-    path = project.section(dataset) / "metrics.json"
-    metrics = artifacts.load_json(path)
-    artifacts.save_json(path, {**metrics, experiment: {**metrics[experiment], **changes}})
+    folder = project.section(dataset)
+    metrics = artifacts.load_json(folder / "metrics.json")
+    artifacts.change_json(folder, "metrics.json", {**metrics, experiment: {**metrics[experiment], **changes}})
 
 
 def row_of(page: Page, experiment: str) -> str:

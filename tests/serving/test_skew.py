@@ -72,13 +72,13 @@ def test_rows_are_raw_and_spread_over_the_test(trained: Project) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00", first["start"]) and len(first["values"]) == 96 + 12
 
 
-def test_a_word_with_a_space_inside_leaves_its_sentence_out() -> None:
+def test_a_word_with_a_space_inside_stays_one_word() -> None:
     encoded = Encoded(
         {"split": np.array([[2, 2]], np.int8), "offsets": np.array([0, 2, 3]), **_packed(["New York", "is", "big"])},
         {"tags": ["A", "B"]}, {}, {},
     )  # fmt: skip
     rows = raw_rows({"task": "pos_tagging"}, encoded, np.array([0, 1, 1], np.int16), 5)
-    assert rows.inputs == ["big"] and [e.tolist() for e in rows.expected] == [[1]]
+    assert rows.inputs == ["New York\tis\t", "big"] and [e.tolist() for e in rows.expected] == [[0, 1], [1]]
 
 
 def _packed(texts: list[str]) -> dict[str, Any]:
