@@ -111,26 +111,38 @@ def run_warm(owner: int, argv: Sequence[str], environment: dict[str, str], files
     Returns its exit code, or minus the signal that ended it; None if there is no warm process, or if it refuses: it
     then has other code or settings. Passes the signals that arrive here on to the stage.
     """
+    umask = os.umask(0)
+    os.umask(umask)
+    order = {"argv": list(argv), "environment": environment, "umask": umask}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        try:
-            connection.connect(address(owner))
-            if peer(connection) != os.getuid():
-                return None
-            umask = os.umask(0)
-            os.umask(umask)
-            order = {"argv": list(argv), "environment": environment, "umask": umask}
-            socket.send_fds(connection, [b"x"], list(files))
-            send(connection, order)
-            if receive(connection) != "started":
-                return None
-        except (OSError, ValueError):
+        if not _sent(connection, owner, order, files):
             return None
-        with _passing_signals_on(connection):
+        with _passing_signals_on(connection) as arrived:
+            started = False
             try:
-                return int(receive(connection))
+                started = receive(connection) == "started"
+                if started:
+                    return int(receive(connection))
             except (OSError, ValueError):
-                print("error: the process that ran this stage has ended; run the command again", file=sys.stderr)
-                return 1
+                if started:
+                    print("error: the process that ran this stage has ended; run the command again", file=sys.stderr)
+                    return 1
+    for number in arrived:
+        signal.raise_signal(number)
+    return None
+
+
+def _sent(connection: socket.socket, owner: int, order: dict[str, Any], files: Sequence[int]) -> bool:
+    """Send the order to the owner's warm process; return whether there is one."""
+    try:
+        connection.connect(address(owner))
+        if peer(connection) != os.getuid():
+            return False
+        socket.send_fds(connection, [b"x"], list(files))
+        send(connection, order)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def peer(connection: socket.socket) -> int:
@@ -162,8 +174,12 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 
 @contextlib.contextmanager
-def _passing_signals_on(connection: socket.socket) -> Iterator[None]:
+def _passing_signals_on(connection: socket.socket) -> Iterator[list[int]]:
+    """Pass signals on to the stage during the block; give the list of those that have arrived."""
+    arrived: list[int] = []
+
     def pass_on(number: int, _: Any) -> None:
+        arrived.append(number)
         with contextlib.suppress(OSError):
             send(connection, number)
 
@@ -171,7 +187,7 @@ def _passing_signals_on(connection: socket.socket) -> Iterator[None]:
     with contextlib.suppress(ValueError):  # only the main thread receives signals
         before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
     try:
-        yield
+        yield arrived
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

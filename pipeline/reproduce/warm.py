@@ -222,10 +222,15 @@ class Server:
 
 
 def _fork() -> int:
+    """Fork; the child has to unblock Ctrl-C once it can handle it, so that none is lost."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with warnings.catch_warnings():
         # Python warns of threads, such as those of NumPy's BLAS, which waits for no work and handles forks itself.
         warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+        pid = os.fork()
+    if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return pid
 
 
 def _kill(stage: Stage) -> None:
@@ -260,6 +265,7 @@ def run(order: Order) -> int:
     _reopen()
     sys.argv = [str(ROOT / "pipeline" / "__main__.py"), *order.argv]
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     from pipeline.__main__ import main
 
     return int(main(order.argv))
