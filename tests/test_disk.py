@@ -167,8 +167,6 @@ def foreign(prepared: Path) -> Iterator[Path]:
         root = Path(shutil.copytree(prepared, Path(folder, "project")))
         for path in (root, *root.rglob("*")):
             path.chmod(0o555 if path.is_dir() else 0o444)
-        for path in (root / "data" / ".running", *(root / "data" / ".running").iterdir()):
-            path.chmod(0o777)  # the locks of stages
         yield root
         for path in (root, *root.rglob("*")):
             path.chmod(0o755)

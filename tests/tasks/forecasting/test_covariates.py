@@ -93,7 +93,7 @@ WRONG = {
     ),
     "too many": ({"rain": [1.0] * 204}, r"'rain' needs 200 numbers"),
     "a gap": ({"rain": [1.0] * 199 + [None]}, r"all finite"),
-    "words": ({"rain": ["wet"] * 200}, r"'rain' needs 200 numbers"),
+    "words": ({"rain": ["wet"] * 200}, r"'rain' needs a list of numbers, found \['wet'"),
     "a number": ({"rain": 5}, r"'rain' needs 200 numbers"),
 }
 

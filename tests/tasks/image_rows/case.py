@@ -46,7 +46,8 @@ CASE = Case(
     },
     truth=truth,
     odd=(
-        *answered(picture(np.zeros((1, 1, 1), np.uint8)), picture(np.zeros((300, 2, 3), np.uint8), "JPEG")),
+        *answered(picture(np.zeros((1, 1, 1), np.uint8)), picture(np.zeros((8, 8, 3), np.uint8))),
+        *answered(picture(np.zeros((300, 2, 3), np.uint8), "JPEG")),
         *not_text("a picture file in base64"),
         *refused(
             r"^input 0: not a picture file \(.+\); give a PNG or JPEG$",
