@@ -114,12 +114,11 @@ def run_warm(owner: int, argv: Sequence[str], environment: dict[str, str], files
     umask = os.umask(0)
     os.umask(umask)
     order = {"argv": list(argv), "environment": environment, "umask": umask}
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        if not _sent(connection, owner, order, files):
-            return None
-        with _passing_signals_on(connection) as arrived:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, _passing_signals_on(connection) as signals:
+        if _sent(connection, owner, order, files):
             started = False
             try:
+                signals.begin()
                 started = receive(connection) == "started"
                 if started:
                     return int(receive(connection))
@@ -127,7 +126,7 @@ def run_warm(owner: int, argv: Sequence[str], environment: dict[str, str], files
                 if started:
                     print("error: the process that ran this stage has ended; run the command again", file=sys.stderr)
                     return 1
-    for number in arrived:
+    for number in signals.arrived:
         signal.raise_signal(number)
     return None
 
@@ -173,21 +172,37 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
     return content
 
 
-@contextlib.contextmanager
-def _passing_signals_on(connection: socket.socket) -> Iterator[list[int]]:
-    """Pass signals on to the stage during the block; give the list of those that have arrived."""
-    arrived: list[int] = []
+class _Signals:
+    """Keeps the signals that arrive, and passes them on to the stage once it has been ordered."""
 
-    def pass_on(number: int, _: Any) -> None:
-        arrived.append(number)
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection, self.ordered = connection, False
+        self.arrived: list[int] = []
+
+    def __call__(self, number: int, _: Any) -> None:
+        self.arrived.append(number)
+        if self.ordered:
+            self._pass_on(number)
+
+    def begin(self) -> None:
+        """The stage has been ordered."""
+        self.ordered = True
+        for number in self.arrived[:]:
+            self._pass_on(number)
+
+    def _pass_on(self, number: int) -> None:
         with contextlib.suppress(OSError):
-            send(connection, number)
+            send(self.connection, number)
 
+
+@contextlib.contextmanager
+def _passing_signals_on(connection: socket.socket) -> Iterator[_Signals]:
+    signals = _Signals(connection)
     before = {}
     with contextlib.suppress(ValueError):  # only the main thread receives signals
-        before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
+        before = {number: signal.signal(number, signals) for number in PASSED_ON}
     try:
-        yield arrived
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
