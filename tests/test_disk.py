@@ -60,8 +60,8 @@ def project(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def tree(folder: Path) -> "dict[str, bytes]":
-    """The files below the folder, without the locks of stages."""
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != ".running")
+    """The files below the folder, without the locks of stages and the marks of trainings."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and not path.parent.name.startswith(".running"))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 

@@ -105,7 +105,7 @@ def test_a_training_interrupted_in_every_epoch_ends_in_the_same_bytes(
     epochs = finished(capsys)
     trained = []
     for _ in range(2 * len(epochs)):
-        with counting(stop=calls[0] // len(epochs) + 3):  # in the epoch after the first that it finishes
+        with counting(stop=calls[0] * 3 // (2 * len(epochs)) + 3):  # soon after the first epoch that it finishes
             try:
                 resumed = run(name, tmp_path)
                 break
