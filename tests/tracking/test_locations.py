@@ -97,7 +97,7 @@ def test_an_experiment_that_stores_elsewhere_is_refused_and_renaming_it_helps(
         ("mlflow-artifacts://other/3", "http://server:5000", False),
         ("s3://bucket/3", "http://server:5000", True),
         ("file:///checkout/mlartifacts/alice", "http://127.0.0.1:5000", True),
-        ("/root/.ssh", "http://server:5000", False),
+        ("/elsewhere/keys", "http://server:5000", False),
         ("file:///checkout/../etc", "sqlite:////checkout/mlflow.db", False),
         ("file:///other/mlartifacts/alice", "sqlite:////shared/mlflow.db", True),
         ("file:///shared/mlartifacts/alice", "sqlite:////shared/mlflow.db", True),
