@@ -10,7 +10,7 @@ import json
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -96,17 +96,11 @@ def _path(project: Project, snapshot: Snapshot) -> Path:
 
 
 class Progress:
-    """Writes the file of the training in this process.
+    """Writes the file of the training in this process. A file that cannot be written never stops a training."""
 
-    `on_epoch` is called after every epoch, and once when a training goes on from a checkpoint; its snapshot holds the
-    rows of all epochs of the phase so far. A file that cannot be written never stops a training.
-    """
-
-    def __init__(
-        self, project: Project, experiment: str, run_key: str, on_epoch: Callable[[Snapshot], None] | None = None
-    ) -> None:
+    def __init__(self, project: Project, experiment: str, run_key: str) -> None:
         process, at = psutil.Process(), time.time()
-        self.project, self.on_epoch = project, on_epoch
+        self.project = project
         self.now = Snapshot(experiment, run_key, process.pid, process.create_time(), platform.node(), at, at)
         self.rows: list[Row] = []
         self._losses: list[float] = []
@@ -138,7 +132,6 @@ class Progress:
         self.rows, self._begun = list(rows), time.monotonic()
         self.now = replace(self.now, epoch=len(rows), resumed_at=len(rows) + 1)
         self._write()
-        self._tell()
 
     def step(self, loss: float) -> None:
         """A step has ended with this loss."""
@@ -154,11 +147,6 @@ class Progress:
         self.now = replace(self.now, epoch=len(self.rows))
         if time.monotonic() - self._written >= AFTER_EPOCH:
             self._write()
-        self._tell()
-
-    def _tell(self) -> None:
-        if self.on_epoch is not None:
-            self.on_epoch(replace(self._current(), history=tuple(self.rows)))
 
     def _current(self) -> Snapshot:
         step, left = len(self._losses), self._seconds_left()

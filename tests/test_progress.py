@@ -63,13 +63,16 @@ def test_short_epochs_and_steps_write_no_more_often_than_needed(
     assert 15 <= len(written) <= 20
 
 
-def test_every_epoch_is_told_and_a_resumed_one_with_its_rows(project: Project) -> None:
-    told: list[tuple[int, int | None, int]] = []
-    with Progress(project, "digits", KEY, lambda s: told.append((s.epoch, s.resumed_at, len(s.history)))) as training:
+def test_a_resumed_training_shows_the_rows_before(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.progress.AFTER_EPOCH", 0.0)
+    shown: list[tuple[int, int | None, int]] = []
+    with Progress(project, "digits", KEY) as training:
         training.begins(1, 1, "train", epochs=5, steps=1, after=0)
-        training.resumes([{"loss": 3.0}, {"loss": 2.0}])
-        training.epoch({"loss": 1.0})
-    assert told == [(2, 3, 2), (3, 3, 3)]
+        for step in (lambda: training.resumes([{"loss": 3.0}, {"loss": 2.0}]), lambda: training.epoch({"loss": 1.0})):
+            step()
+            (now,) = snapshots(project)
+            shown.append((now.epoch, now.resumed_at, len(now.history)))
+    assert shown == [(2, 3, 2), (3, 3, 3)]
 
 
 def test_a_killed_training_leaves_its_file_and_is_not_alive(project: Project) -> None:
