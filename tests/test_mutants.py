@@ -23,7 +23,7 @@ CASES = {
     "f(a, b)": {"f(b, a)"},
     "max(a, b)": {"min(a, b)"},
     "f(a, k=b)": {"f(a)"},
-    "zip(a, b, strict=c)": {"zip(b, a, strict=c)"},
+    "zip(a, b, strict=True)": {"zip(b, a, strict=True)"},
     "a[b:]": {"a[:]", "a[(b) + 1:]"},
     "x.mean(c)": {"x.median(c)"},
     "print(a + b)": {"pass"},

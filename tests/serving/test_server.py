@@ -50,6 +50,8 @@ class Slow:
             raise KeyError("nobody expected this")
         if "huge" in inputs:
             raise MemoryError
+        if "no number" in inputs:
+            return [{"value": float("nan")}]
         return [{"text": text} for text in inputs]
 
 
@@ -229,7 +231,9 @@ def test_an_error_that_nobody_expected_is_logged_and_not_shown(url: str, capfd: 
     found = post(url, {"inputs": ["odd"]})
     assert found.status_code == 500 and "the server’s log says how" in found.json()["message"]
     assert "nobody expected" not in found.text and "nobody expected this" in capfd.readouterr().err
-    assert post(url, {"inputs": ["huge"]}).status_code == 503
+    huge = post(url, {"inputs": ["huge"]})
+    assert huge.status_code == 503 and "not enough memory at present" in huge.json()["message"]
+    assert post(url, {"inputs": ["no number"]}).status_code == 500, "NaN is not JSON"
     assert post(url, SMALL).ok
 
 
