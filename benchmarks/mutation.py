@@ -55,7 +55,7 @@ WIDER = {
     "config": ("tests/config", "tests/training/test_from_scratch.py", "tests/test_bad_input.py", "tests/tracking"),
 }
 KEPT = "MUTATION_TRAINED"  # the folder of that project
-CPU_SECONDS = 90.0  # of a single test; wall time would make an endless loop of a busy machine
+CPU_SECONDS = 60.0  # of a single test; wall time would make an endless loop of a busy machine
 SECONDS = 7200  # of one run of pytest, if a test waits for ever
 # By exit code. 2: the tests cannot be imported.
 DONE = {0: "survived", 1: "killed", 2: "killed", -signal.SIGPROF: "time-out", -signal.SIGKILL: "time-out"}

@@ -20,7 +20,7 @@ from pipeline.promotion.retrain import CHAMPION_COLUMNS, LINES, Retraining, cham
 from tests.commands import FEW_STAGES, environment
 from tests.forked import run_module
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 ROOT = Path(__file__).parents[2]
 MODEL = "digits-image_rows"
 PARAMS = """\
@@ -109,6 +109,7 @@ def two_clones(tmp_path: Path) -> tuple[Clone, Clone]:
     return first, second
 
 
+@pytest.mark.slow
 def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     """One long test, since each step builds on the one before and each training takes seconds."""
     first, second = two_clones(tmp_path)

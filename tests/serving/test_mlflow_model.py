@@ -144,9 +144,12 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.mark.filterwarnings("ignore")  # MLflow's advice on type hints, at its import
 @pytest.mark.fault("deadline")
 def test_mlflow_answers_400_for_what_cannot_be_read_and_503_after_the_deadline() -> None:
+    from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT as GIVES_UP
     from mlflow.exceptions import MlflowException
 
     from pipeline.serving.mlflow_model import ServedModel
+
+    assert GIVES_UP.default > SECONDS, "or its server would answer first"
 
     class Fails:
         def __init__(self, error: Exception) -> None:
