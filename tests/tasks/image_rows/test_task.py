@@ -9,6 +9,7 @@ import pytest
 from pipeline.config.schema.datasets import ImageRowsData
 from pipeline.encoding.records import SPLITS, Encoded, Images
 from pipeline.tasks.image_rows.baselines import _fit, baselines, standardised
+from pipeline.tasks.image_rows.network import _softmax
 from pipeline.tasks.image_rows.prepare import encode
 from pipeline.tasks.image_rows.score import losses, optimum, score
 
@@ -147,3 +148,9 @@ def test_logistic_regression_meets_every_class_though_images_stand_class_by_clas
     found = baselines(encode(record, row(**changes), 0))
     assert chosen == [4, 4, 4, 4]
     assert found["logistic regression"].metrics["top1_accuracy"] > 0.95
+
+
+def test_the_probabilities_of_a_very_sure_network() -> None:
+    """exp(500) is more than a float32 holds."""
+    found = _softmax(np.array([[500.0, 498.0, -500.0]], np.float32))
+    np.testing.assert_allclose(found, [[1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2)), 0.0]], rtol=1e-5)
