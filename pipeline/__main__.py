@@ -32,6 +32,10 @@ STAGES = {
 }
 
 
+# Networks of one text have small products, for which two threads wait for each other longer than they compute.
+ANSWERING = ("predict", "tag", "classify", "generate", "forecast", "serve")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return 0, or an error's exit code after printing its message."""
     command = sys.argv[1:] if argv is None else argv
@@ -39,6 +43,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(command: list[str]) -> None:
+    if command and command[0] in ANSWERING:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it when it is imported
     from pipeline.artifacts import here
     from pipeline.tracking.address import credentials
 

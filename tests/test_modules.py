@@ -26,6 +26,13 @@ COVERS = {
     ),
     "download/test_fetch.py": ("download/http", "download/verify", "sources/card"),
     "download/test_probe.py": ("stages/download",),
+    "inference/test_graph.py": (
+        "inference/cells",
+        "inference/layers",
+        "inference/operations",
+        "inference/recurrent",
+        "inference/settings",
+    ),
     "layers/test_cells.py": ("layers/__init__", "layers/lstm_variants", "layers/pooling"),
     "reference/test_cells.py": ("reference/clipping", "reference/network", "reference/through_time"),
     "reporting/test_comparison.py": ("reporting/tables",),

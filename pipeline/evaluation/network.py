@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -58,10 +58,20 @@ class Network:
     serving: Callable[[Any, Mapping[str, Any]], ServingForm] = as_trained
 
 
+class Predicting(Protocol):
+    """A network with its weights, computed by Keras (training.Compiled) or in NumPy (inference.Graph)."""
+
+    def predict(self, x: Any) -> NDArray[Any]:
+        """Return the output for one batch. Raises Busy after the deadline of an answer."""
+
+    def reset_states(self) -> None:
+        """Set the states that a stateful network carries from call to call to zero."""
+
+
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A trained network that can answer: its row of settings, its encoder, and the compiled model with its weights."""
+    """A trained network that can answer: its row of settings, its encoder, and the network with its weights."""
 
     row: Any
     encoder: Mapping[str, Any]
-    model: Any
+    model: Predicting

@@ -1,27 +1,32 @@
-"""Answer raw input with a trained model's folder: its preprocessing, its rebuilt network and its weights.
+"""Answer raw input with a trained model's folder: its preprocessing, its network and its weights.
 
-The network is built from its row of parameters, and the weights are loaded as plain arrays: a model file never brings
-code or pickles.
+The network is computed in NumPy from its description, graph.json. Keras computes it if the folder has none, as those of
+older versions, or if the network has a layer that pipeline.inference lacks. The weights are loaded as plain arrays: a
+model file never brings code or pickles.
 """
 
+import copy
 import functools
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pipeline import artifacts
 from pipeline.config import renamed
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.errors import DataError
-from pipeline.evaluation.network import LoadedNetwork
+from pipeline.evaluation.network import LoadedNetwork, Predicting
+from pipeline.inference.graph import Graph
+from pipeline.inference.settings import Unsupported
 from pipeline.raw_input import MAX_INPUTS, Answer, bounded, deadline, shown
 from pipeline.tasks import task_named
 
 SECONDS = 50.0  # of an answer of a server; MLflow's server gives up after a minute
+ROW: TypeAdapter[Any] = TypeAdapter(Annotated[ExperimentRows, Field(discriminator="task")])
 RESTORE = "run `dvc checkout` to restore it, or train it again"
 
 
@@ -37,7 +42,15 @@ class Served:
         self.task = task_named(self.row.task)
         self.encoder = _encoder(folder)
         self.weights = _weights(folder)
+        self.graph = _graph(folder)
         self._turn = threading.Lock()  # servers use threads, and a carried state belongs to one answer
+
+    def twin(self) -> "Served":
+        """Return the same model with a network of its own, for another thread. Both share the weights."""
+        twin = copy.copy(self)
+        twin.__dict__.pop("loaded", None)
+        twin._turn = threading.Lock()
+        return twin
 
     def answer(
         self, inputs: Sequence[Any], options: Mapping[str, Any] | None = None, seconds: float | None = None
@@ -68,31 +81,51 @@ class Served:
 
     @functools.cached_property
     def loaded(self) -> LoadedNetwork:
-        """Return the network, built for serving, with its weights. Imports TensorFlow.
+        """Return the network with its weights, in the form in which it answers.
 
-        Raises DataError if weights, encoder and parameters do not belong together.
+        Raises DataError if the files of the folder do not belong together.
         """
+        return LoadedNetwork(self.row, self.encoder, self._in_numpy() or self._in_keras())
+
+    def _in_numpy(self) -> Predicting | None:
+        """Return the network of graph.json; None if there is no such file, or a layer that is not in NumPy."""
+        if self.graph is None:
+            return None
+        path = self.folder / "graph.json"
+        try:
+            self._compare([tuple(shape) for shape in self.graph["weights"]], path.name)
+            return Graph(self.graph, self.weights)
+        except DataError:
+            raise
+        except Unsupported:
+            return None
+        except Exception as error:  # whatever a foreign description leads to
+            raise DataError(f"{path}: not the description of a network ({_reason(error)}); {RESTORE}") from None
+
+    def _in_keras(self) -> Predicting:
+        """Return the network that is built from network.json and encoder.json. Imports Keras and TensorFlow."""
         from pipeline.training.compiled import Compiled
+        from pipeline.training.description import serving_model
         from pipeline.training.fit import load
 
-        network = self.task.network()
         try:
-            form = network.serving(self.row, self.encoder)
-            row = self.row.model_copy(update=dict(form.changes or {}))
-            model = network.build(row, self.encoder, form.batch)
+            model = serving_model(self.task.network(), self.row, self.encoder)
         except Exception as error:  # whatever a foreign encoder or row leads to
             raise DataError(
                 f"{self.folder}: no network fits network.json and encoder.json ({_reason(error)}); {RESTORE}"
             ) from None
-        expected = [tuple(variable.shape) for variable in model.trainable_variables]
+        self._compare([tuple(variable.shape) for variable in model.trainable_variables], "network.json")
+        load(model, self.weights)
+        return Compiled(model)
+
+    def _compare(self, expected: list[tuple[int, ...]], name: str) -> None:
+        """Raise DataError unless the weights have the shapes of the network in the file `name`."""
         found = [array.shape for array in self.weights]
         if found != expected:
             raise DataError(
-                f"{self.folder / 'weights' / '0.npz'}: arrays of shapes {found}; the network in network.json has"
-                f" {expected}. The files are of different models; {RESTORE}"
+                f"{self.folder / 'weights' / '0.npz'}: arrays of shapes {found}; the network in {name} has {expected}."
+                f" The files are of different models; {RESTORE}"
             )
-        load(model, self.weights)
-        return LoadedNetwork(self.row, self.encoder, Compiled(model))
 
 
 def _reason(error: Exception) -> str:
@@ -103,18 +136,15 @@ def _row(folder: Path) -> ExperimentRows:
     path = folder / "network.json"
     stored = artifacts.load_json(path)
     try:
-        row: ExperimentRows = TypeAdapter[ExperimentRows](ExperimentRows).validate_python(renamed.current(stored))
+        row: ExperimentRows = ROW.validate_python(renamed.current(stored))
     except (ValidationError, AttributeError, KeyError, TypeError, ValueError) as error:
-        what = _first(error) if isinstance(error, ValidationError) else str(error)
+        what = _fault(error.errors()[0]) if isinstance(error, ValidationError) else str(error)
         raise DataError(f"{path}: not the parameters of a network, {what}; {RESTORE}") from None
     return row
 
 
-def _first(error: ValidationError) -> str:
-    """Return the first fault of the task that the row is of: each task has reported what it lacks for it."""
-    faults = error.errors()
-    others = {fault["loc"][0] for fault in faults if fault["loc"] and fault["loc"][-1] == "task"}
-    fault = next((fault for fault in faults if fault["loc"] and fault["loc"][0] not in others), faults[0])
+def _fault(fault: Mapping[str, Any]) -> str:
+    """Return a fault of the row with its place; the first part of it is the task."""
     return f"{'.'.join(map(str, fault['loc'][1:])) or 'its content'}: {fault['msg']}"
 
 
@@ -124,6 +154,11 @@ def _encoder(folder: Path) -> dict[str, Any]:
     if not isinstance(stored, dict):
         raise DataError(f"{path}: found {type(stored).__name__}, not the preprocessing of a model; {RESTORE}")
     return dict(renamed.current_encoder(stored))
+
+
+def _graph(folder: Path) -> Any:
+    path = folder / "graph.json"
+    return artifacts.load_json(path) if path.is_file() else None
 
 
 def _weights(folder: Path) -> list[Any]:

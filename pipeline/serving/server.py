@@ -172,7 +172,8 @@ def run(folder: Path, host: str, port: int, name: str) -> None:
     import uvicorn
 
     place = _bound(host, port)
-    small, large = Served(folder), Served(folder)
+    small = Served(folder)
+    large = small.twin()
     for served in (small, large):
         served.try_out()
     place.listen(BACKLOG)

@@ -162,6 +162,19 @@ def _save_model(folder: Path, task: Task, row: ExperimentRows, encoded: Encoded,
     if task.intervals is not None:
         encoder["interval"] = task.intervals.fit(encoded, first.predictions["validation"], first.fold)
     artifacts.save_json(folder / "encoder.json", encoder)
+    _save_graph(folder / "graph.json", task, row, encoder)
+
+
+def _save_graph(path: Path, task: Task, row: ExperimentRows, encoder: dict[str, Any]) -> None:
+    """Describe the network, so that answers need no Keras; without this file, Keras computes them."""
+    from pipeline.training import description  # imported by now; see _checkpoints
+
+    try:
+        graph = description.description(description.serving_model(task.network(), row, encoder))
+    except NotImplementedError as error:
+        print(f"{row.dataset}: a layer has no get_config, so answers will need TensorFlow ({str(error)[:200]})")
+        return
+    artifacts.save_json(path, graph)
 
 
 def _kinds(params: Params, name: str, encoded: Encoded) -> dict[str, Any]:

@@ -12,24 +12,14 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.evaluation.task import ServingExample
+from pipeline.inference.graph import supported
 from pipeline.tracking.environment import environment_tags
 from pipeline.tracking.provenance import UNKNOWN, remake, target
 from pipeline.tracking.record import Journal, Metric
 
 SERVED_BY = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
-PACKAGES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "pydantic",
-    "ruamel.yaml",
-    "pyyaml",
-    "pillow",
-    "nltk",
-    "regex",
-    "tqdm",
-    "mlflow",
-)
+PACKAGES = ("numpy", "pydantic", "ruamel.yaml", "pillow", "nltk", "regex", "mlflow")  # what an answer needs
+WITH_KERAS = ("tensorflow", "keras")  # and what it needs if Keras computes the network
 AS_JSON = {"params_yaml": "params", "data_hashes": "data"}  # tags that hold JSON, and their keys in run.json
 # The saved view: MLflow puts columns of one kind under one heading, in this order. Widths are in pixels.
 COLUMNS = (
@@ -141,14 +131,17 @@ def add_model(journal: Journal, folder: Path, experiment: str, serving: ServingE
         served_by=SERVED_BY,
         example=example,
         output=serving.outputs,
-        requirements=requirements(),
+        requirements=requirements(folder),
         parameters=serving.options,
     )
 
 
-def requirements() -> list[str]:
-    """List the packages that a served model needs, in the installed versions, which requirements.lock pins."""
-    return [f"{package}=={metadata.version(package)}" for package in PACKAGES]
+def requirements(folder: Path) -> list[str]:
+    """List the packages that the model in `folder` needs, in the installed versions, which requirements.lock pins."""
+    graph = folder / "graph.json"
+    in_numpy = graph.is_file() and supported(artifacts.load_json(graph))
+    packages = PACKAGES if in_numpy else (*PACKAGES, *WITH_KERAS)
+    return [f"{package}=={metadata.version(package)}" for package in packages]
 
 
 def evaluation(run: Run, metrics: Mapping[str, Any]) -> Journal:

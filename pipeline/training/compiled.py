@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.layers import keras
+from pipeline.layers.cells import reset_states
 from pipeline.raw_input import check_time
 
 Arrays = Any
@@ -48,6 +49,10 @@ class Compiled:
 
             self._predict = tf.function(forward, input_signature=[self._input()], autograph=False)
         return np.asarray(self._predict(x))
+
+    def reset_states(self) -> None:
+        """Set the states of all stateful layers to zero."""
+        reset_states(self.model)
 
     def _keras_training(self) -> Callable[..., Any]:
         self.model.compile(optimizer=self.optimizer, loss=self.loss)

@@ -1,6 +1,6 @@
 """Generate text from a character model, one character at a time, and measure the bits of a text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from pipeline.encoding.text_cleaning import prepare
 from pipeline.encoding.vocabulary import PAD, UNKNOWN, Vocabulary, as_symbols
 from pipeline.errors import DataError
-from pipeline.layers.cells import reset_states
-from pipeline.training.compiled import Compiled
+from pipeline.evaluation.network import Predicting
 
 CHUNK = 250  # characters that are predicted at once
 
@@ -26,7 +25,7 @@ class Sampling(NamedTuple):
 
 
 def generate(
-    inference_model: Compiled,
+    inference_model: Predicting,
     encoder: Mapping[str, Any],
     prompt: str,
     length: int,
@@ -39,19 +38,19 @@ def generate(
     """
     vocabulary = Vocabulary(tuple(encoder["symbols"]))
     banned = [vocabulary.ids[symbol] for symbol in (PAD, UNKNOWN) if symbol in vocabulary]
-    rng = np.random.default_rng(seed)
+    draws = Draws(samplings, len(vocabulary), length, np.random.default_rng(seed))
     read = _read(prompt, vocabulary, encoder)
-    reset_states(inference_model.model)
+    inference_model.reset_states()
     logits = inference_model.predict(np.tile(read, (len(samplings), 1)))[:, -1].astype(np.float64)
     drawn = np.zeros((len(samplings), length), np.int32)
     for t in range(length):
         logits[:, banned] = -np.inf
-        drawn[:, t] = draw(logits, samplings, rng)
+        drawn[:, t] = draws.next(logits)
         logits = inference_model.predict(drawn[:, t : t + 1])[:, -1].astype(np.float64)
     return ["".join(vocabulary.decode(row)) for row in drawn]
 
 
-def bits(inference_model: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+def bits(inference_model: Predicting, ids: NDArray[np.int32]) -> NDArray[np.float32]:
     """Return float32 [rows, characters - 1]: -log2 of the probability given to each character but the first.
 
     inference_model: stateful, with a batch size of rows; it reads on from its present state. ids: [rows, characters].
@@ -60,14 +59,14 @@ def bits(inference_model: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float3
     return np.concatenate(parts, axis=1)
 
 
-def _bits(inference_model: Compiled, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+def _bits(inference_model: Predicting, ids: NDArray[np.int32]) -> NDArray[np.float32]:
     logits = inference_model.predict(ids[:, :-1])
     logits = logits - logits.max(axis=-1, keepdims=True)
     picked = np.take_along_axis(logits, ids[:, 1:, None], axis=-1)[..., 0]
     return np.asarray((np.log(np.exp(logits).sum(axis=-1)) - picked) / np.log(2.0), np.float32)
 
 
-def score(inference_model: Compiled, encoder: Mapping[str, Any], text: str) -> NDArray[np.float32]:
+def score(inference_model: Predicting, encoder: Mapping[str, Any], text: str) -> NDArray[np.float32]:
     """Return float32 [characters - 1]: the bits of each character but the first of a raw text, read from a zero state.
 
     inference_model: stateful, with a batch size of 1. Raises DataError if fewer than two characters are left.
@@ -75,7 +74,7 @@ def score(inference_model: Compiled, encoder: Mapping[str, Any], text: str) -> N
     ids = _read(text, Vocabulary(tuple(encoder["symbols"])), encoder)
     if len(ids) < 2:
         raise DataError("score: fewer than two characters of the text are left; the first one is read but not scored")
-    reset_states(inference_model.model)
+    inference_model.reset_states()
     scored: NDArray[np.float32] = bits(inference_model, ids[None])[0]
     return scored
 
@@ -87,19 +86,20 @@ def known_characters(encoder: Mapping[str, Any], text: str) -> int:
 
 
 def generate_from_windows(
-    model: Compiled, encoder: Mapping[str, Any], prompt: str, length: int, sampling: Sampling, seed: int
+    model: Predicting, encoder: Mapping[str, Any], prompt: str, length: int, sampling: Sampling, seed: int
 ) -> str:
     """Generate `length` characters after `prompt`, each from the window before it alone.
 
     model: stateless, windows → logits of the next character. Windows are shorter at first if the prompt is short.
     """
     vocabulary = Vocabulary(tuple(encoder["symbols"]))
-    rng, window = np.random.default_rng(seed), encoder["window"]
+    window = encoder["window"]
+    draws = Draws([sampling], len(vocabulary), length, np.random.default_rng(seed))
     ids = _read(prompt, vocabulary, encoder).tolist()
     start = len(ids)
     for _ in range(length):
         logits = model.predict(np.array([ids[-window:]], np.int32)).astype(np.float64)
-        ids.extend(draw(logits, [sampling], rng))
+        ids.extend(draws.next(logits))
     return "".join(vocabulary.decode(ids[start:]))
 
 
@@ -111,14 +111,35 @@ def _read(prompt: str, vocabulary: Vocabulary, encoder: Mapping[str, Any]) -> ND
     return vocabulary.encode([c for c in text if c in vocabulary] or vocabulary.symbols[:1])
 
 
-def draw(logits: NDArray[np.float64], samplings: Sequence[Sampling], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw an id for each row of logits [rows, symbols] by the Gumbel-max trick, without noise at temperature 0."""
-    heat = np.array([[s.temperature] for s in samplings])
-    nucleus = np.array([[s.top_p] for s in samplings])
-    noise = rng.gumbel(size=logits.shape)
-    if (nucleus < 1.0).any():
-        logits = np.where(_in_nucleus(logits / np.maximum(heat, 1e-6), nucleus), logits, -np.inf)
-    return np.asarray((logits + heat * noise).argmax(axis=1))
+class Draws:
+    """Draws of ids by the Gumbel-max trick, a row for each way of sampling, without noise at temperature 0.
+
+    symbols: how many ids there are; length: how many draws there will be, for which the noise is made in blocks.
+    """
+
+    def __init__(self, samplings: Sequence[Sampling], symbols: int, length: int, rng: np.random.Generator) -> None:
+        self.heat = np.array([[s.temperature] for s in samplings])
+        nucleus = np.array([[s.top_p] for s in samplings])
+        self.nucleus = nucleus if (nucleus < 1.0).any() else None
+        self.shape, self.left, self.rng = (len(samplings), symbols), length, rng
+        self.noise: Iterator[NDArray[np.float64]] = iter(())
+
+    def next(self, logits: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Draw an id for each row of logits, float64 [rows, symbols]."""
+        if self.nucleus is not None:
+            inside = _in_nucleus(logits / np.maximum(self.heat, 1e-6), self.nucleus)
+            logits = np.where(inside, logits, -np.inf)
+        return np.asarray((logits + self._noise()).argmax(axis=1))
+
+    def _noise(self) -> NDArray[np.float64]:
+        """Return the noise of the next draw, the same as if it was made for this draw alone."""
+        block = next(self.noise, None)
+        if block is None:
+            count = max(1, min(self.left, CHUNK))
+            self.left -= count
+            self.noise = iter(self.heat * self.rng.gumbel(size=(count, *self.shape)))
+            block = next(self.noise)
+        return block
 
 
 def _in_nucleus(logits: NDArray[np.float64], nucleus: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -202,7 +202,7 @@ def test_the_next_value_of_a_window_is_that_of_the_evaluation(parts: Parts) -> N
 
 
 def test_a_forecast_goes_on_from_its_own_values_and_from_the_latest_known(parts: Parts) -> None:
-    from pipeline.tasks.forecasting.network import roll_out
+    from pipeline.tasks.forecasting.prepare import roll_out
 
     served, encoded, _ = (part["forecasting"] for part in parts)
     values = encoded.arrays["values"]
@@ -492,8 +492,8 @@ DAMAGED: dict[str, tuple[Any, str]] = {
     ),
     "no encoder": (lambda f: edit_json(f / "encoder.json", lambda _: []), r"encoder\.json: found list"),
     "half an encoder": (
-        lambda f: edit_json(f / "encoder.json", without("size")),
-        r"no network fits .*'size'",
+        lambda f: edit_json(f / "encoder.json", without("ids")),
+        r"fails on .*'ids'",
     ),
     "no labels": (lambda f: edit_json(f / "encoder.json", without("label_names")), r"label_names"),
     "a wrong shape": (

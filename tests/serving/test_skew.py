@@ -43,7 +43,7 @@ def rows_of(project: Project, name: str, count: int) -> RawRows:
 def test_raw_test_rows_get_what_evaluate_stored_and_another_preparation_does_not(trained: Project, name: str) -> None:
     rows, served = rows_of(trained, name, 20), Served(trained.model(name) / "model")
     found = differences(rows, served.answer)
-    assert len(found) >= 5 and found.max() <= 1e-6
+    assert len(found) >= 5 and found.max() <= 1e-6  # these networks are small; see skew.LIMIT
     served.encoder = SKEWED[name](served.encoder)
     del served.loaded  # built again, with the other encoder
     assert differences(rows, served.answer).max() > 1e-4
@@ -99,13 +99,13 @@ def test_differences_by_hand() -> None:
     assert differences(nothing, lambda inputs, options: [{"values": [1.0]}]).tolist() == [np.inf]
 
 
-@pytest.mark.parametrize(("off", "refused"), [(5e-7, False), (2e-6, True), (1e-3, True), (np.nan, True)])
-def test_a_difference_above_a_millionth_is_refused(
+@pytest.mark.parametrize(("off", "refused"), [(5e-6, False), (2e-5, True), (1e-3, True), (np.nan, True)])
+def test_a_difference_above_the_limit_is_refused(
     off: float, refused: bool, trained: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.serving.skew.differences", lambda rows, ask: np.array([0.0, off, 1e-9]))
     if not refused:
-        assert check(trained, "djia", None, None, 3) == "djia: 3 raw test rows, largest difference 5.0e-07"
+        assert check(trained, "djia", None, None, 3) == "djia: 3 raw test rows, largest difference 5.0e-06"
         return
     with pytest.raises(DataError, match=r"largest difference .*, at .* \(row 2\); evaluate and the served model must"):
         check(trained, "djia", None, None, 3)
@@ -121,19 +121,19 @@ def test_the_command_says_how_they_compare(
     assert re.match(r"error: djia: 7 raw test rows, largest difference .*, at .* \(row \d\)", capsys.readouterr().err)
 
 
-def test_a_difference_of_a_hundred_thousandth_is_refused(
+def test_a_difference_of_a_ten_thousandth_is_refused(
     in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Served.answer
 
     def answer(self: Served, *given: Any) -> list[dict[str, Any]]:
         return [
-            a | {"log_return": a["log_return"] + 1e-5, "values": [a["values"][0] * 1.00001]} for a in real(self, *given)
+            a | {"log_return": a["log_return"] + 1e-4, "values": [a["values"][0] * 1.0001]} for a in real(self, *given)
         ]
 
     monkeypatch.setattr(Served, "answer", answer)
     assert main(["skew", "djia", "--rows", "7"]) == 2
-    assert "evaluate and the served model must agree to 1e-06" in capsys.readouterr().err
+    assert "evaluate and the served model must agree to 1e-05" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -102,9 +102,19 @@ def test_the_first_input_is_made_from_the_encoder_where_a_task_can(tmp_path: Pat
     assert journal.content.model.example == [{"values": [1.0, 2.0]}, {"steps": 1}]
 
 
-def test_a_served_model_needs_what_the_lock_pins() -> None:
+def test_a_served_model_needs_what_the_lock_pins_and_keras_only_if_keras_computes_it(tmp_path: Path) -> None:
     locked = set(re.findall(r"^[a-z0-9-]+==[^ ;]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    assert {pin.replace("ruamel.yaml", "ruamel-yaml") for pin in build.requirements()} <= locked
+    node = {"kind": "layer", "class": "InputLayer", "settings": {"dtype": "int32"}, "args": [], "kwargs": {}}
+    plain = {"format": 1, "nodes": [node], "weights": [], "output": {"node": 0}}
+    foreign = plain | {"nodes": [node, {**node, "class": "Mystery", "weights": []}], "output": {"node": 1}}
+    for graph, heavy in ((plain, set()), (foreign, {"keras", "tensorflow"}), (None, {"keras", "tensorflow"})):
+        (tmp_path / "graph.json").unlink(missing_ok=True)
+        if graph is not None:
+            (tmp_path / "graph.json").write_text(json.dumps(graph))
+        pins = build.requirements(tmp_path)
+        assert {pin.replace("ruamel.yaml", "ruamel-yaml") for pin in pins} <= locked
+        names = {pin.partition("==")[0] for pin in pins}
+        assert names & {"keras", "tensorflow"} == heavy and {"numpy", "pydantic", "regex"} <= names
 
 
 def test_a_comparison_stands_above_its_experiments_with_the_best_of_them(tmp_path: Path) -> None:

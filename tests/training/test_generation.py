@@ -1,7 +1,6 @@
 """How characters are drawn, at a temperature and from the likeliest ones only, and how many bits a text has."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,12 +9,11 @@ from pipeline.config.schema.networks import CharLmNetwork
 from pipeline.encoding.vocabulary import PAD, UNKNOWN
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.layers.cells import reset_states
 from pipeline.tasks.char_lm.network import build
 from pipeline.training.compiled import Compiled
 from pipeline.training.continuations import continuations
 from pipeline.training.fit import load, trainable
-from pipeline.training.generation import CHUNK, Sampling, bits, draw, generate, generate_from_windows, score
+from pipeline.training.generation import CHUNK, Draws, Sampling, bits, generate, generate_from_windows, score
 
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])
 LOGITS = np.log(SHARES)[None] + 2.0
@@ -23,7 +21,7 @@ LOGITS = np.log(SHARES)[None] + 2.0
 
 def drawn(sampling: Sampling, times: int = 4000) -> np.ndarray:
     rng = np.random.default_rng(0)
-    return np.bincount(draw(np.repeat(LOGITS, times, axis=0), [sampling] * times, rng), minlength=4) / times
+    return np.bincount(Draws([sampling] * times, 4, 1, rng).next(np.repeat(LOGITS, times, axis=0)), minlength=4) / times
 
 
 def test_temperature_one_draws_from_the_distribution_itself() -> None:
@@ -46,8 +44,19 @@ def test_the_nucleus_is_that_of_the_heated_distribution() -> None:
 
 
 def test_every_row_is_drawn_in_its_own_way() -> None:
-    found = draw(np.repeat(LOGITS, 2, axis=0), [Sampling(0.0), Sampling(1.0, 1e-6)], np.random.default_rng(1))
-    assert found.tolist() == [0, 0]
+    draws = Draws([Sampling(0.0), Sampling(1.0, 1e-6)], 4, 1, np.random.default_rng(1))
+    assert draws.next(np.repeat(LOGITS, 2, axis=0)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("length", [1, CHUNK, CHUNK + 1, 2 * CHUNK + 3])
+def test_the_noise_is_made_in_blocks_and_is_that_of_single_draws(length: int) -> None:
+    """So that a text is the same one whatever the size of the blocks."""
+    draws = Draws([Sampling(0.5), Sampling(2.0)], 4, length, np.random.default_rng(5))
+    found = [draws.next(np.zeros((2, 4))).tolist() for _ in range(length)]
+    rng = np.random.default_rng(5)
+    assert found == [
+        (np.array([[0.5], [2.0]]) * rng.gumbel(size=(2, 4))).argmax(axis=1).tolist() for _ in range(length)
+    ]
 
 
 @pytest.mark.parametrize("temperature", [0.25, 0.5, 2.0, 4.0])
@@ -62,7 +71,6 @@ class Fixed:
     SYMBOLS = (PAD, UNKNOWN, "a", "b", "c", "d")
 
     def __init__(self) -> None:
-        self.model = SimpleNamespace(layers=[])
         self.read: list[np.ndarray] = []
 
     def predict(self, ids: np.ndarray) -> np.ndarray:
@@ -70,6 +78,9 @@ class Fixed:
         logits = np.concatenate([[9.0, 9.0], LOGITS[0]])  # padding and unknown would always win
         time = ids.shape[1]
         return np.broadcast_to(logits, (len(ids), time, len(logits))).astype(np.float32)
+
+    def reset_states(self) -> None:
+        pass
 
 
 ENCODER = {"symbols": list(Fixed.SYMBOLS), "lowercase": True, "ascii_only": True, "line_ends": "space"}
@@ -148,7 +159,7 @@ def test_bits_are_binary_logarithms_and_the_state_is_carried_across_chunks(
 ) -> None:
     stateful, stateless = networks
     ids = np.random.default_rng(length).integers(0, 6, (3, length)).astype(np.int32)
-    reset_states(stateful.model)
+    stateful.reset_states()
     found = bits(stateful, ids)
     expected = plain_bits(stateless, ids)
     assert found.shape == (3, length - 1) and expected.max() > 1.5

@@ -42,7 +42,9 @@ class WithDefaults(Row):
     @model_validator(mode="before")
     @classmethod
     def _with_defaults(cls, row: Any) -> Any:
-        return {**defaults.of(cls.table, row.get("task")), **row} if isinstance(row, dict) else row
+        if not isinstance(row, dict) or row.keys() >= cls.model_fields.keys():  # a stored row needs no file
+            return row
+        return {**defaults.of(cls.table, row.get("task")), **row}
 
 
 def named(table: Mapping[str, Value], name: str, what: str) -> Value:

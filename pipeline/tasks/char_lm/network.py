@@ -12,7 +12,7 @@ from pipeline.encoding.vocabulary import Vocabulary
 from pipeline.errors import DataError
 from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
-from pipeline.layers.cells import dropped, recurrent, reset_states
+from pipeline.layers.cells import dropped, recurrent
 from pipeline.tasks.char_lm.prepare import STREAMS, carried_rows
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch, load, trainable
@@ -91,7 +91,7 @@ class StreamReader:
     def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float32]:
         """Return float32 [characters]: -log2 of the probability given to each character of the split."""
         load(self.inference_model.model, trainable(self.model.model))
-        reset_states(self.inference_model.model)
+        self.inference_model.reset_states()
         rows, lengths = carried_rows(self.encoded, split, self.streams)
         by_stream = bits(self.inference_model, rows)
         return np.concatenate([row[-n:] for row, n in zip(by_stream, lengths, strict=True)])

@@ -25,6 +25,7 @@ from pipeline.raw_input import (
     shown,
     warned,
 )
+from pipeline.tasks.forecasting.prepare import roll_out
 from pipeline.tasks.forecasting.score import widths
 
 TOO_LARGE = 1e30  # the network computes in float32
@@ -92,8 +93,6 @@ def _ahead(
     covariates: NDArray[np.float64] | None,
 ) -> NDArray[np.float64]:
     """Return float64 [steps]; see forecast. The value at a step does not depend on the number of steps."""
-    from pipeline.tasks.forecasting.network import roll_out
-
     horizons = encoder["horizons"]
     length = min((h for h in horizons if h >= steps), default=steps)
     rolled = length if 1 in horizons else 1

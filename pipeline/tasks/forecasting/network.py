@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded
 from pipeline.encoding.series_features import lag_columns, lookback
-from pipeline.encoding.series_times import time_of_step
 from pipeline.errors import DataError
 from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
-from pipeline.layers.cells import dropped, recurrent, reset_states
+from pipeline.layers.cells import dropped, recurrent
 from pipeline.layers.pooling import FoldSteps, UnfoldSteps
 from pipeline.reference.network import mean_absolute, mean_squared
-from pipeline.tasks.forecasting.prepare import STREAMS, WARM_UP, carried_steps, inputs, targets, window_steps
+from pipeline.tasks.forecasting.prepare import STREAMS, carried_steps, roll_out, targets, window_steps
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch, load, optimizer, trainable
 from pipeline.training.from_scratch import FromScratch
@@ -159,7 +158,7 @@ class Forecaster:
 
     def _carried(self, split: str) -> NDArray[np.float32]:
         load(self.inference_model.model, trainable(self.model.model))
-        reset_states(self.inference_model.model)
+        self.inference_model.reset_states()
         at, warm = carried_steps(self.encoded, split)
         chunks = [
             self.inference_model.predict(self.encoded.arrays["inputs"][at[:, i : i + CHUNK]])
@@ -167,44 +166,6 @@ class Forecaster:
         ]
         scaled = np.concatenate(chunks, axis=1)[:, warm:]
         return np.asarray(scaled.reshape(-1, scaled.shape[-1])[: len(targets(self.encoded, split)[0])])
-
-
-def roll_out(
-    model: Compiled,
-    network: ForecastingNetwork,
-    encoder: Mapping[str, Any],
-    past: NDArray[np.float64],
-    first: int,
-    steps: int,
-    covariates: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Forecast `steps` values after `past`, float64 [time], whose first value is step `first` of the series.
-
-    Returns the one-step forecast, fed back, float64 [steps], and the forecasts for each horizon from `past` alone,
-    float64 [horizons]. covariates: float64 [past + steps, covariates], or None if the model has none.
-
-    A stateful model reads the past once and then one step at a time; a stateless one reads its last `time_steps` steps
-    every time.
-    """
-    column = encoder["horizons"].index(1) if 1 in encoder["horizons"] else 0
-    window = lookback(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
-    tail = np.concatenate([past[-window:], np.empty(steps)])
-    known = len(tail) - steps
-    columns = None if covariates is None else covariates[-len(tail) :]
-    first += len(past) - known
-    reset_states(model.model)
-    fresh = known - lookback(encoder)  # rows that the model has not read yet
-    direct = np.empty(0)
-    for t in range(known, len(tail)):
-        part = slice(max(0, t - lookback(encoder) - fresh), t)
-        clock = {**encoder, "start": time_of_step(encoder, first + part.start)}
-        rows = inputs(tail[part], clock, None if columns is None else columns[part])[-fresh:]
-        scaled = model.predict(rows[None].astype(np.float32))[0, -1]
-        ahead = scaled * np.float64(encoder["sd"]) + encoder["mean"]
-        direct = direct if len(direct) else ahead
-        tail[t] = ahead[column]
-        fresh = 1 if network.stateful else fresh
-    return tail[known:], direct
 
 
 def predictor(model: Compiled, network: ForecastingNetwork, encoded: Encoded) -> Predictor:

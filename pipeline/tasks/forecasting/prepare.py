@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.datasets import ForecastingData
+from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import SPLITS, Encoded, Series
 from pipeline.encoding.series_features import calendar_features, lag_features, lookback
+from pipeline.encoding.series_times import time_of_step
 from pipeline.errors import DataError
+from pipeline.evaluation.network import Predicting
 
 MIN_TARGETS = 50
 LARGEST = 1e30  # of the values; the network computes in float32
@@ -224,3 +227,41 @@ def bounds(encoded: Encoded, split: str) -> tuple[int, int]:
     edges = [0, *encoded.encoder["cuts"], len(encoded.arrays["values"])]
     i = SPLITS.index(split)
     return edges[i], edges[i + 1]
+
+
+def roll_out(
+    model: Predicting,
+    network: ForecastingNetwork,
+    encoder: Mapping[str, Any],
+    past: NDArray[np.float64],
+    first: int,
+    steps: int,
+    covariates: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Forecast `steps` values after `past`, float64 [time], whose first value is step `first` of the series.
+
+    Returns the one-step forecast, fed back, float64 [steps], and the forecasts for each horizon from `past` alone,
+    float64 [horizons]. covariates: float64 [past + steps, covariates], or None if the model has none.
+
+    A stateful model reads the past once and then one step at a time; a stateless one reads its last `time_steps` steps
+    every time.
+    """
+    column = encoder["horizons"].index(1) if 1 in encoder["horizons"] else 0
+    window = lookback(encoder) + (WARM_UP + 1 if network.stateful else network.time_steps)
+    tail = np.concatenate([past[-window:], np.empty(steps)])
+    known = len(tail) - steps
+    columns = None if covariates is None else covariates[-len(tail) :]
+    first += len(past) - known
+    model.reset_states()
+    fresh = known - lookback(encoder)  # rows that the model has not read yet
+    direct = np.empty(0)
+    for t in range(known, len(tail)):
+        part = slice(max(0, t - lookback(encoder) - fresh), t)
+        clock = {**encoder, "start": time_of_step(encoder, first + part.start)}
+        rows = inputs(tail[part], clock, None if columns is None else columns[part])[-fresh:]
+        scaled = model.predict(rows[None].astype(np.float32))[0, -1]
+        ahead = scaled * np.float64(encoder["sd"]) + encoder["mean"]
+        direct = direct if len(direct) else ahead
+        tail[t] = ahead[column]
+        fresh = 1 if network.stateful else fresh
+    return tail[known:], direct

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_PIXELS, Answer, bounded, check_time, class_answer, texts, warned
+from pipeline.tasks.image_rows.prepare import probabilities
 
 KINDS = ("PNG", "JPEG")  # Pillow's readers of all other kinds stay closed: some start programs
 PNG_END = b"IEND\xaeB`\x82"
@@ -28,8 +29,6 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     """
     files = [_decoded(i, text) for i, text in enumerate(texts(inputs, "a picture file in base64"))]
     bounded(sum(_size(i, file) for i, file in enumerate(files)), MAX_PIXELS, "pixels")
-    from pipeline.tasks.image_rows.network import probabilities
-
     read = [_read(i, file, loaded.encoder) for i, file in enumerate(files)]
     mirrored = getattr(loaded.row, "augment", False)
     p = probabilities(loaded.model, np.stack([pixels for pixels, _ in read]), mirrored=mirrored)

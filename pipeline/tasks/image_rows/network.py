@@ -12,6 +12,7 @@ from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.layers.pooling import MaxMeanPool
+from pipeline.tasks.image_rows.prepare import probabilities
 from pipeline.training import drawing
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
@@ -138,20 +139,6 @@ class ImageReader:
         if self.network.topology != "one_to_many":
             return {}
         return {"drawn": drawing.draw(self.model.model, self.encoded.encoder)}
-
-
-def probabilities(model: Compiled, pixels: NDArray[np.uint8], *, mirrored: bool) -> NDArray[np.float32]:
-    """Return float32 [images, classes]; mirrored: the means over each image and its mirror image."""
-    views = [pixels, pixels[:, :, ::-1]] if mirrored else [pixels]
-    parts = [
-        np.concatenate([_softmax(model.predict(view[i : i + 500])) for i in range(0, len(view), 500)]) for view in views
-    ]
-    return np.asarray(np.mean(parts, axis=0), np.float32)
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def predictor(model: Compiled, network: ImageRowsNetwork, encoded: Encoded) -> Predictor:

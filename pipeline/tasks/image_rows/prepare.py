@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.datasets import ImageRowsData
 from pipeline.encoding.records import SPLITS, Encoded, Images
+from pipeline.evaluation.network import Predicting
 
 
 def encode(record: Images, row: ImageRowsData, seed: int) -> Encoded:
@@ -85,3 +86,17 @@ def _repeats(arrays: dict[str, NDArray[Any]], before: Sequence[str]) -> int:
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
     """Return the encoder as it is: its scaling is always that of the training part."""
     return dict(encoded.encoder)
+
+
+def probabilities(model: Predicting, pixels: NDArray[np.uint8], *, mirrored: bool) -> NDArray[np.float32]:
+    """Return float32 [images, classes]; mirrored: the means over each image and its mirror image."""
+    views = [pixels, pixels[:, :, ::-1]] if mirrored else [pixels]
+    parts = [
+        np.concatenate([_softmax(model.predict(view[i : i + 500])) for i in range(0, len(view), 500)]) for view in views
+    ]
+    return np.asarray(np.mean(parts, axis=0), np.float32)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

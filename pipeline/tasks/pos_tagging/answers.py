@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_TAGGED, MAX_WORDS, UNKNOWN_WORDS, Answer, bounded, sentences, warned
+from pipeline.tasks.pos_tagging.prepare import encode_words, is_unknown, joined, tag_ids
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
@@ -13,9 +14,6 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     Words that contain spaces are separated by tabs. In a sentence without tabs, the longest such word that training had
     is taken as one.
     """
-    from pipeline.tasks.pos_tagging.network import tag_ids
-    from pipeline.tasks.pos_tagging.prepare import encode_words, is_unknown, joined
-
     split = zip(inputs, sentences(inputs), strict=True)
     whole = [words if "\t" in text else joined(words, loaded.encoder) for text, words in split]
     given = [words[:MAX_WORDS] for words in whole]

@@ -14,7 +14,7 @@ from pipeline.layers import keras
 from pipeline.layers.attention import AttentionDecoder, Places, RepeatAlong
 from pipeline.layers.cells import CELLS, dropped, recurrent
 from pipeline.layers.pooling import BagEmbedding
-from pipeline.tasks.pos_tagging.prepare import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences
+from pipeline.tasks.pos_tagging.prepare import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences, tag_ids
 from pipeline.training import buckets
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
@@ -137,16 +137,6 @@ def attention(model: Any, ids: NDArray[np.int32]) -> NDArray[np.float32]:
     decoder = model.get_layer(DECODER)
     outputs, own, decoded = keras.Model(model.input, [*decoder.input, decoder.output])(ids[None])
     return np.asarray(decoder.alignment([outputs, own], decoded)[0])
-
-
-def tag_ids(model: Compiled, sentences: Sequence[NDArray[np.int32]], batch: int = 64) -> list[NDArray[np.int16]]:
-    """Return int16 [words] for each sentence, int32 [words, slots], in the order of the sentences."""
-    out: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(sentences)
-    for group in buckets.batches(np.array([len(s) for s in sentences]), batch, None):
-        logits = model.predict(buckets.pad([sentences[i] for i in group]))
-        for i, row in zip(group, logits, strict=True):
-            out[i] = row[: len(sentences[i])].argmax(axis=-1).astype(np.int16)
-    return out
 
 
 def predictor(model: Compiled, network: PosTaggingNetwork, encoded: Encoded) -> Predictor:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from pipeline.config.schema.datasets import PosTaggingData
 from pipeline.encoding.records import SPLITS, Encoded, TaggedSentences, pack
 from pipeline.errors import DataError
+from pipeline.evaluation.network import Predicting
+from pipeline.training import buckets
 
 SLOTS = (
     "word",
@@ -169,3 +171,13 @@ def shown_sentences(encoded: Encoded) -> NDArray[np.int64]:
     """Return int64 [at most SHOWN]: the first test sentences of SHOWN_SHORTEST to SHOWN_LONGEST words."""
     lengths, test = np.diff(encoded.arrays["offsets"]), encoded.arrays["split"][0] == SPLITS.index("test")
     return np.flatnonzero(test & (lengths >= SHOWN_SHORTEST) & (lengths <= SHOWN_LONGEST))[:SHOWN]
+
+
+def tag_ids(model: Predicting, sentences: Sequence[NDArray[np.int32]], batch: int = 64) -> list[NDArray[np.int16]]:
+    """Return int16 [words] for each sentence, int32 [words, slots], in the order of the sentences."""
+    out: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(sentences)
+    for group in buckets.batches(np.array([len(s) for s in sentences]), batch, None):
+        logits = model.predict(buckets.pad([sentences[i] for i in group]))
+        for i, row in zip(group, logits, strict=True):
+            out[i] = row[: len(sentences[i])].argmax(axis=-1).astype(np.int16)
+    return out

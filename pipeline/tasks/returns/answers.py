@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import NO_VALUES, Answer, known_keys, numbers, warned
-from pipeline.tasks.returns.prepare import COLUMNS, features
+from pipeline.tasks.returns.prepare import COLUMNS, features, scaled
 
 
 def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
@@ -18,8 +18,6 @@ def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
     item["high"], item["low"] and item["volume"] are of the same days. An empty item continues from the latest days that
     the model knows. Raises DataError for columns that are missing, too short, of different lengths or impossible.
     """
-    from pipeline.tasks.returns.network import scaled
-
     encoder = loaded.encoder
     columns = _columns(encoder, encoder["latest"] if item == {} else item)
     scaling = encoder["scalings"][0]

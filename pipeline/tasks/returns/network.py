@@ -11,11 +11,9 @@ from pipeline.encoding.records import Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
-from pipeline.tasks.returns.prepare import days
+from pipeline.tasks.returns.prepare import CLIP, days, scaled
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
-
-CLIP = 5.0  # standard deviations; otherwise one day of a crash would weigh as much as a hundred others
 
 
 def build(network: ReturnsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
@@ -50,11 +48,6 @@ class Windows:
         for i in range(0, len(order), self.batch):
             at = order[i : i + self.batch]
             yield self.inputs[_window(at, self.window)], self.truth[at, None], None
-
-
-def scaled(values: NDArray[np.float64], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Return float32 [time, features] in standard deviations of the training part, clipped at ± CLIP."""
-    return np.asarray(np.clip((values - scaling["mean"]) / scaling["sd"], -CLIP, CLIP), np.float32)
 
 
 def _window(at: NDArray[np.int64], window: int) -> NDArray[np.int64]:

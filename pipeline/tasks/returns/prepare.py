@@ -20,6 +20,7 @@ WEEK, MONTH = 5, 21  # in trading days
 COLUMNS = ("values", "high", "low", "volume")  # the columns that a forecast needs
 CALM = 1e-4  # added to daily moves before the logarithm, which thus stays finite on calm days
 MIN_DAYS = 20
+CLIP = 5.0  # standard deviations; otherwise one day of a crash would weigh as much as a hundred others
 Floats = NDArray[np.float64]
 
 
@@ -122,3 +123,8 @@ def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[
     kept = {name: value for name, value in encoded.encoder.items() if name != "scalings"}
     latest = {name: encoded.arrays[name][-encoded.encoder["first"] :].tolist() for name in COLUMNS}
     return {**kept, "scalings": [encoded.encoder["scalings"][fold]], "latest": latest}
+
+
+def scaled(values: NDArray[np.float64], scaling: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Return float32 [time, features] in standard deviations of the training part, clipped at ± CLIP."""
+    return np.asarray(np.clip((values - scaling["mean"]) / scaling["sd"], -CLIP, CLIP), np.float32)

@@ -12,7 +12,7 @@ from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
 from pipeline.layers.pooling import BagEmbedding, MaxMeanPool, StepPool
-from pipeline.tasks.sentiment.prepare import UNKNOWN_ID, known_counts
+from pipeline.tasks.sentiment.prepare import UNKNOWN_ID, known_counts, probabilities
 from pipeline.training import buckets
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
@@ -126,17 +126,6 @@ def predictor(model: Compiled, network: SentimentNetwork, encoded: Encoded) -> P
         return probabilities(model, rows(encoded, encoded.arrays["split"][fold] == SPLITS.index(split), counts))
 
     return Predictor(predict)
-
-
-def probabilities(model: Compiled, texts: Sequence[NDArray[np.int32]], batch: int = 128) -> NDArray[np.float32]:
-    """Return float32 [texts, classes], in the order of the texts, int32 [words, features] each."""
-    out: NDArray[np.float32] | None = None
-    for group in buckets.batches(np.array([len(text) for text in texts]), batch, None):
-        p = model.predict(buckets.pad([texts[i] for i in group]))
-        out = np.zeros((len(texts), p.shape[1]), np.float32) if out is None else out
-        out[group] = p
-    assert out is not None
-    return out
 
 
 NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, start=start)

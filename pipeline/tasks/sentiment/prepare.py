@@ -20,6 +20,8 @@ from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, listed, pa
 from pipeline.encoding.word_features import Bags, Tokens, bags, cut, features, tokenised, words
 from pipeline.errors import DataError
 from pipeline.evaluation.metric import EXACT
+from pipeline.evaluation.network import Predicting
+from pipeline.training import buckets
 
 TRAIN, VALIDATION, TEST = range(3)
 UNKNOWN_ID = 1
@@ -268,3 +270,14 @@ def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[
     """Return the encoder with only the features that the model was fitted on."""
     counts = known_counts(encoded, fitted_on, fold)
     return {**encoded.encoder, "ids": {s: i for s, i in encoded.encoder["ids"].items() if counts[i]}}
+
+
+def probabilities(model: Predicting, texts: Sequence[NDArray[np.int32]], batch: int = 128) -> NDArray[np.float32]:
+    """Return float32 [texts, classes], in the order of the texts, int32 [words, features] each."""
+    out: NDArray[np.float32] | None = None
+    for group in buckets.batches(np.array([len(text) for text in texts]), batch, None):
+        p = model.predict(buckets.pad([texts[i] for i in group]))
+        out = np.zeros((len(texts), p.shape[1]), np.float32) if out is None else out
+        out[group] = p
+    assert out is not None
+    return out

@@ -10,7 +10,6 @@ from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
-from pipeline.layers.cells import reset_states
 from pipeline.tasks.forecasting.answers import forecast
 from pipeline.tasks.forecasting.network import build
 from pipeline.tasks.forecasting.prepare import encode, fitted
@@ -48,7 +47,7 @@ def ask(served: LoadedNetwork, steps: int, **item: Any) -> list[float]:
 def test_the_next_value_comes_from_the_inputs_of_the_evaluation(served: LoadedNetwork, encoded: Encoded) -> None:
     (given,) = ask(served, 1, values=VALUES.tolist(), covariates={"rain": RAIN.tolist(), "sun": SUN.tolist()})
     window = encoded.arrays["inputs"][24:] if served.row.stateful else encoded.arrays["inputs"][-10:]
-    reset_states(served.model.model)
+    served.model.reset_states()
     scaled = float(served.model.predict(window[None])[0, -1, 0])
     assert given == pytest.approx(scaled * encoded.encoder["sd"] + encoded.encoder["mean"], rel=1e-5)
     assert [given] == ask(served, 1), "the latest values that it knows are the same ones"

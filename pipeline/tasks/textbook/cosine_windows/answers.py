@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_FORECAST, MAX_STEPS, Answer, bounded, number, numbers
+from pipeline.tasks.textbook.cosine_windows.prepare import after
 
 
 def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
@@ -15,8 +16,6 @@ def forecast(loaded: LoadedNetwork, item: Any, steps: int) -> dict[str, Any]:
 
     An empty item continues the latest values that the model knows. Raises DataError for values that are not usable.
     """
-    from pipeline.tasks.textbook.cosine_windows.network import after
-
     window = loaded.encoder["window"]
     need = 'a forecast needs {"values": [numbers]}, or {} to continue from the latest known'
     if item != {} and not (isinstance(item, Mapping) and "values" in item):

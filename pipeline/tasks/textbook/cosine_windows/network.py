@@ -18,6 +18,7 @@ from pipeline.layers.cells import CELLS
 from pipeline.reference import cells, clipping
 from pipeline.reference.cells import Floats
 from pipeline.reference.network import half_squared
+from pipeline.tasks.textbook.cosine_windows.prepare import after
 from pipeline.training.compiled import Arrays, Compiled
 from pipeline.training.fit import Batch, load, optimizer
 from pipeline.training.from_scratch import FromScratch
@@ -107,11 +108,6 @@ def predictor(model: Compiled, network: CosineWindowsNetwork, encoded: Encoded) 
         return after(model, encoded.arrays[f"{split}_x"])
 
     return Predictor(predict)
-
-
-def after(model: Compiled, windows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return float64 [windows]: the value after each of `windows`, float64 [windows, window]."""
-    return np.asarray(model.predict(windows[..., None])[:, -1, 0], np.float64)
 
 
 NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor, compiled=compiled)

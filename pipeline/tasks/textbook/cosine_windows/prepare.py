@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema.datasets import CosineWindowsData
 from pipeline.encoding.records import Encoded, Series
 from pipeline.errors import DataError
+from pipeline.evaluation.network import Predicting
 
 FLAWS = (
     "validation = test: the figure is of the windows that every epoch is judged on",
@@ -48,3 +49,8 @@ def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[
     """Return the encoder with the latest values, which a forecast without input continues."""
     latest = [*encoded.arrays["test_x"][-1, 1:], encoded.arrays["test_y"][-1]]
     return {**encoded.encoder, "latest": [float(v) for v in latest]}
+
+
+def after(model: Predicting, windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return float64 [windows]: the value after each of `windows`, float64 [windows, window]."""
+    return np.asarray(model.predict(windows[..., None])[:, -1, 0], np.float64)

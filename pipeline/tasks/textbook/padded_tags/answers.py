@@ -7,6 +7,7 @@ from pipeline.encoding.vocabulary import PAD
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import Answer, sentences
+from pipeline.tasks.textbook.padded_tags.prepare import encode_sentences, tag_ids
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
@@ -14,9 +15,6 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
 
     Raises DataError for a sentence with more words than the network has steps.
     """
-    from pipeline.tasks.textbook.padded_tags.network import tag_ids
-    from pipeline.tasks.textbook.padded_tags.prepare import encode_sentences
-
     names = [*loaded.encoder["tags"], PAD]
     given = sentences(inputs)
     for i, words in enumerate(given):

@@ -12,7 +12,7 @@ from pipeline.encoding.records import Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import CELLS
-from pipeline.tasks.textbook.padded_tags.prepare import FIRST_ID, PAD, in_split
+from pipeline.tasks.textbook.padded_tags.prepare import FIRST_ID, PAD, in_split, tag_ids
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
 
@@ -76,12 +76,6 @@ def predictor(model: Compiled, network: PaddedTagsNetwork, encoded: Encoded) -> 
         return tag_ids(model, encoded.arrays["words"][in_split(encoded, split)])
 
     return Predictor(predict)
-
-
-def tag_ids(model: Compiled, words: NDArray[np.int32], batch: int = 128) -> NDArray[np.int16]:
-    """Return int16 [sentences, length] tag ids for words, int32 [sentences, length]."""
-    parts = [model.predict(words[i : i + batch]).argmax(axis=-1) for i in range(0, len(words), batch)]
-    return np.concatenate(parts).astype(np.int16)
 
 
 NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

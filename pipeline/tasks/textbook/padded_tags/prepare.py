@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema.datasets import PaddedTagsData
 from pipeline.encoding.records import Encoded, TaggedSentences
 from pipeline.errors import DataError
+from pipeline.evaluation.network import Predicting
 
 TRAIN, TEST = 0, 2
 PAD, UNKNOWN, FIRST_ID = 0, 1, 2
@@ -119,3 +120,9 @@ def in_split(encoded: Encoded, split: str) -> NDArray[np.bool_]:
     """Return bool [sentences]: whether each is in the split; validation and test are the same sentences."""
     part = TRAIN if split == "train" else TEST
     return np.asarray(encoded.arrays["split"][0] == part)
+
+
+def tag_ids(model: Predicting, words: NDArray[np.int32], batch: int = 128) -> NDArray[np.int16]:
+    """Return int16 [sentences, length] tag ids for words, int32 [sentences, length]."""
+    parts = [model.predict(words[i : i + batch]).argmax(axis=-1) for i in range(0, len(words), batch)]
+    return np.concatenate(parts).astype(np.int16)

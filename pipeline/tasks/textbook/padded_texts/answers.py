@@ -5,15 +5,13 @@ from typing import Any
 
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_CHARACTERS, MAX_READ, Answer, bounded, text_class_answer, texts
+from pipeline.tasks.textbook.padded_texts.prepare import UNKNOWN_ID, encode_texts, probabilities
 
 MAX_PADDED = 200_000  # words of a batch, padded to the longest text
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
     """Classify each text: text → {label, probability, probabilities}."""
-    from pipeline.tasks.textbook.padded_texts.network import probabilities
-    from pipeline.tasks.textbook.padded_texts.prepare import UNKNOWN_ID, encode_texts
-
     given = texts(inputs, "a text")
     bounded(sum(min(len(text), MAX_CHARACTERS) for text in given), MAX_READ, "characters")
     ids = encode_texts([text[:MAX_CHARACTERS] for text in given], loaded.encoder)

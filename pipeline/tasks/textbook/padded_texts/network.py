@@ -15,7 +15,7 @@ from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
-from pipeline.tasks.textbook.padded_texts.prepare import PAD_ID, ids_of, positions
+from pipeline.tasks.textbook.padded_texts.prepare import ids_of, padded, positions, probabilities
 from pipeline.training import buckets
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
@@ -32,16 +32,6 @@ def build(network: PaddedTextsNetwork, encoder: Mapping[str, Any], batch: int | 
     if network.dense:
         x = keras.layers.Dense(network.dense, activation="relu", name="dense")(x)
     return keras.Model(ids, keras.layers.Dense(1, activation="sigmoid", name="positive")(x), name="padded_texts")
-
-
-def padded(texts: Sequence[NDArray[np.int32]], length: int | None) -> NDArray[np.int32]:
-    """Return int32 [texts, words]: padding and the last `length` words, or without a length, all words and padding."""
-    if length is None:
-        return buckets.pad(texts, PAD_ID)
-    out = np.full((len(texts), length), PAD_ID, np.int32)
-    for row, text in zip(out, texts, strict=True):
-        row[length - min(length, len(text)) :] = text[-length:]
-    return out
 
 
 class Texts:
@@ -85,17 +75,6 @@ def predictor(model: Compiled, network: PaddedTextsNetwork, encoded: Encoded) ->
         return probabilities(model, ids_of(encoded, positions(encoded, split)), encoded.encoder["length"])
 
     return Predictor(predict)
-
-
-def probabilities(
-    model: Compiled, texts: Sequence[NDArray[np.int32]], length: int | None, batch: int = 128
-) -> NDArray[np.float32]:
-    """Return float32 [texts, 2], in the order of the texts, int32 [words] each."""
-    out = np.zeros((len(texts), 2), np.float32)
-    for group in buckets.batches(np.array([len(text) for text in texts]), batch, None):
-        out[group, 1] = model.predict(padded([texts[i] for i in group], length))[:, 0]
-    out[:, 0] = 1.0 - out[:, 1]
-    return out
 
 
 NETWORK = Network(build=build, feed=feed, loss=loss, predictor=predictor)

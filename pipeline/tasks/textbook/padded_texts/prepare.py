@@ -5,6 +5,7 @@ accuracy_unseen scores the same predictions without the texts that are also in t
 """
 
 import re
+import sys
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from pipeline.config.schema.datasets import PaddedTextsData
 from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, pack
 from pipeline.encoding.vocabulary import UNKNOWN
 from pipeline.errors import DataError
+from pipeline.evaluation.network import Predicting
+from pipeline.training import buckets
 
 TRAIN, VALIDATION, TEST = range(3)
 PAD_ID, UNKNOWN_ID, FIRST_ID = range(3)
@@ -26,8 +29,13 @@ EMOTICON = re.compile(r"[:;=]-?[()DP]")
 
 def _nltk() -> Callable[[str], list[str]]:
     # NLTK's word_tokenize for a text of one sentence: splitting sentences first would need a data file.
-    from nltk.tokenize import NLTKWordTokenizer
-
+    unneeded = [name for name in ("matplotlib", "pandas", "scipy", "sklearn") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(unneeded))  # type: ignore[arg-type]  # NLTK imports them, if it can: seconds
+    try:
+        from nltk.tokenize import NLTKWordTokenizer
+    finally:
+        for name in unneeded:
+            del sys.modules[name]
     tokenizer = NLTKWordTokenizer()
     return lambda text: list(tokenizer.tokenize(text.lower()))
 
@@ -182,3 +190,24 @@ def _repeated(record: LabelledTexts, split: NDArray[np.int8], seen: NDArray[np.b
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
     """Return the encoder as it is: its words were counted before the split."""
     return dict(encoded.encoder)
+
+
+def padded(texts: Sequence[NDArray[np.int32]], length: int | None) -> NDArray[np.int32]:
+    """Return int32 [texts, words]: padding and the last `length` words, or without a length, all words and padding."""
+    if length is None:
+        return buckets.pad(texts, PAD_ID)
+    out = np.full((len(texts), length), PAD_ID, np.int32)
+    for row, text in zip(out, texts, strict=True):
+        row[length - min(length, len(text)) :] = text[-length:]
+    return out
+
+
+def probabilities(
+    model: Predicting, texts: Sequence[NDArray[np.int32]], length: int | None, batch: int = 128
+) -> NDArray[np.float32]:
+    """Return float32 [texts, 2], in the order of the texts, int32 [words] each."""
+    out = np.zeros((len(texts), 2), np.float32)
+    for group in buckets.batches(np.array([len(text) for text in texts]), batch, None):
+        out[group, 1] = model.predict(padded([texts[i] for i in group], length))[:, 0]
+    out[:, 0] = 1.0 - out[:, 1]
+    return out

@@ -14,8 +14,8 @@ from pipeline.evaluation.network import LoadedNetwork
 from pipeline.reference import cells, through_time
 from pipeline.tasks.textbook.cosine_windows.answers import forecast
 from pipeline.tasks.textbook.cosine_windows.baselines import baselines
-from pipeline.tasks.textbook.cosine_windows.network import Windows, after, build
-from pipeline.tasks.textbook.cosine_windows.prepare import encode, fitted
+from pipeline.tasks.textbook.cosine_windows.network import Windows, build
+from pipeline.tasks.textbook.cosine_windows.prepare import after, encode, fitted
 from pipeline.tasks.textbook.cosine_windows.score import score
 from pipeline.tasks.textbook.cosine_windows.task import TASK
 from pipeline.training.compiled import Compiled

@@ -9,8 +9,8 @@ from pipeline.config.schema.datasets import PaddedTextsData
 from pipeline.config.schema.networks import PaddedTextsNetwork
 from pipeline.encoding.records import Encoded, LabelledTexts, unpack
 from pipeline.layers import keras
-from pipeline.tasks.textbook.padded_texts.network import build, feed, padded, probabilities
-from pipeline.tasks.textbook.padded_texts.prepare import encode, encode_texts, ids_of, positions
+from pipeline.tasks.textbook.padded_texts.network import build, feed
+from pipeline.tasks.textbook.padded_texts.prepare import encode, encode_texts, ids_of, padded, positions, probabilities
 from pipeline.tasks.textbook.padded_texts.task import TASK
 from pipeline.training import repeats
 from pipeline.training.compiled import Compiled

@@ -1,0 +1,145 @@
+"""How long answers of trained experiments take, and their memory: `python benchmarks/answers.py <experiment> …`.
+
+For each experiment: the first answer on the command line (seconds, seconds of processor time, memory at its peak), the
+medians of three processes; then `python -m pipeline serve`: seconds until it answers, memory after all requests, and
+milliseconds of a request, median and 95th percentile of two hundred after ten; the same in this process, without a
+server; and the characters or steps that one request makes in a second, if it makes many.
+"""
+
+import argparse
+import base64
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import requests
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from pipeline import artifacts
+from pipeline.artifacts import Project, here
+from pipeline.encoding.records import network_key
+from pipeline.serving.served import Served
+from pipeline.serving.skew import raw_rows
+
+ROOT = Path(__file__).parents[1]
+PROCESSES, WARM_UP, REQUESTS = 3, 10, 200
+MANY = {"char_lm": {"length": 100}, "forecasting": {"steps": 96}}
+LONG = {"char_lm": {"length": 5_000}, "forecasting": {"steps": 2_000}}
+HEAD = (
+    "| experiment | command line, s | processor, s | peak, MB | server up, s | server, MB | HTTP median, ms | 95 %"
+    " | in process, ms | 95 % | made a second |"
+)
+# In a small process: a child's peak memory begins with that of its parent.
+CHILD = """
+import resource, subprocess, sys, time
+started = time.monotonic()
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+taken, used = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(taken, used.ru_utime + used.ru_stime, used.ru_maxrss)
+"""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def inputs_of(project: Project, name: str) -> tuple[str, list[Any]]:
+    """Return the task of an experiment, and raw test rows."""
+    network = artifacts.load_json(project.model(name) / "model" / "network.json")
+    dataset = network["dataset"]
+    stored = artifacts.load_arrays(project.predictions(dataset, name) / "predictions.npz")[network_key(0, "test")]
+    return network["task"], raw_rows(network, artifacts.load_encoded(project.prepared(dataset)), stored, 50).inputs
+
+
+def arguments(command: str, item: Any, folder: str) -> list[str]:
+    """Return what follows the experiment's name on the command line."""
+    if command == "classify":
+        picture = Path(folder) / "picture"
+        picture.write_bytes(base64.b64decode(item))
+        return [str(picture)]
+    return {"generate": ["--prompt", str(item)[:100], "--length", "100"], "forecast": []}.get(command, [str(item)])
+
+
+def on_the_command_line(line: list[str]) -> tuple[float, float, float]:
+    """Return the seconds of a process, its seconds of processor time, and its peak memory in MB."""
+    done = subprocess.run([sys.executable, "-c", CHILD, *line], env=ENVIRONMENT, stdout=subprocess.PIPE, check=True)
+    taken, processor, peak = map(float, done.stdout.split())
+    return taken, processor, peak / 1024
+
+
+@contextmanager
+def server_of(name: str) -> Iterator[tuple[str, psutil.Process]]:
+    """Start the server; give its address and process."""
+    line = [sys.executable, "-m", "pipeline", "serve", name, "--port", "0"]
+    with subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://[\d.:]+(?=/)", server.stdout.readline())
+            assert found, "the server did not start"
+            yield found[0], psutil.Process(server.pid)
+        finally:
+            server.terminate()
+
+
+def times(ask: Callable[[Any], Any], inputs: list[Any]) -> str:
+    for i in range(WARM_UP):
+        ask(inputs[i % len(inputs)])
+    taken = []
+    for i in range(REQUESTS):
+        started = time.perf_counter()
+        ask(inputs[i % len(inputs)])
+        taken.append(1000 * (time.perf_counter() - started))
+    return f"{np.median(taken):.2f} | {np.percentile(taken, 95):.2f}"
+
+
+def row(project: Project, name: str) -> str:
+    """Measure one experiment, and return its line of the table."""
+    task, inputs = inputs_of(project, name)
+    model = Served(project.model(name) / "model")
+    options = MANY.get(task, {})
+    with tempfile.TemporaryDirectory() as folder:
+        more = arguments(model.task.command, inputs[0], folder)
+        line = [sys.executable, "-m", "pipeline", model.task.command, name, *more]
+        runs = [on_the_command_line(line) for _ in range(PROCESSES)]
+    wall, processor, peak = (statistics.median(column) for column in zip(*runs, strict=True))
+    started = time.monotonic()
+    with server_of(name) as (url, process), requests.Session() as session:
+
+        def post(item: Any) -> None:
+            session.post(f"{url}/invocations", json={"inputs": [item], "params": options}).raise_for_status()
+
+        post(inputs[0])
+        up = time.monotonic() - started
+        over_http = times(post, inputs)
+        memory = process.memory_info().rss / 2**20
+    alone = times(lambda item: model.answer([item], options), inputs)
+    made = "–"
+    if task in LONG:
+        (count,) = LONG[task].values()
+        started = time.perf_counter()
+        model.answer(inputs[:1], LONG[task])
+        made = f"{count / (time.perf_counter() - started):,.0f}"
+    return (
+        f"| {name} | {wall:.2f} | {processor:.2f} | {peak:.0f} | {up:.1f} | {memory:.0f} | {over_http} | {alone}"
+        f" | {made} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", nargs="+", help="trained experiments")
+    print(f"{HEAD}\n|{'---|' * HEAD.count(' | ')}---|")
+    for name in parser.parse_args().experiment:
+        print(row(here(), name), flush=True)
+
+
+if __name__ == "__main__":
+    main()
