@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import PosTaggingNetwork
-from pipeline.config.schema.values import named
 from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.attention import AttentionDecoder, Places, RepeatAlong
-from pipeline.layers.cells import CELLS, dropped, recurrent
+from pipeline.layers.cells import dropped, layer_of, recurrent
 from pipeline.layers.pooling import BagEmbedding
 from pipeline.tasks.pos_tagging.prepare import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences
 from pipeline.training import buckets
@@ -45,7 +44,7 @@ def _encoder_decoder(network: PosTaggingNetwork, words: Any) -> Any:
     """Encode the sentence as one vector, and decode it; each step gets the vector and its own place."""
     state = dropped(network, recurrent(network, words, sequences=False))
     steps = keras.layers.Concatenate(name="steps")([RepeatAlong()([state, words]), Places(PLACES)(words)])
-    decoder = named(CELLS, network.cell, "cell")(network.units, return_sequences=True, name="decoder")
+    decoder = layer_of(network)(network.units, return_sequences=True, name="decoder")
     return dropped(network, decoder(steps))
 
 
