@@ -3,10 +3,10 @@
     python benchmarks/training_steps.py                        # against the same networks in stock Keras under `fit`
     python benchmarks/training_steps.py --before 4c5702a umich # also against the project at an older commit
 
-Each opponent is a process of its own. They take turns: in every round each one trains on the same next batches, while the
-others wait. The table has the median over the rounds of milliseconds a step, the whole step with its batch, its update and
-its averaged weights, and the median ratio with its smallest and largest value. The last lines say which goals fall short.
-`--check` ends with 1 then.
+Each opponent is a process of its own. They take turns: in every round each one trains on the same next batches, while
+the others wait. A step is the whole one, with its batch, its update and its averaged weights. The table has the median
+of milliseconds over the rounds, and the median ratio with its smallest and largest value. The last lines say which
+goals fall short; with --check, the script then ends with 1.
 """
 
 import argparse
@@ -177,11 +177,11 @@ def train_in_turns(kind: str, name: str, data: Path) -> None:
 
 def stock(task: Any, row: Any, encoded: Any) -> None:
     """Train under Keras' own `fit`, with its optimiser and its averaged weights."""
+    import tensorflow as tf
+
     from pipeline.layers import keras
     from pipeline.training.course import batches
     from pipeline.training.fit import optimizer
-
-    import tensorflow as tf
 
     module, turns = task.network(), Turns()
     model = module.build(row, encoded.encoder, row.batch_size if row.stateful else None)
@@ -192,7 +192,7 @@ def stock(task: Any, row: Any, encoded: Any) -> None:
     shapes = [
         [row.batch_size if row.stateful else None, *[None] * (array.ndim - 1)] for array in first if array is not None
     ]
-    signature = tuple(tf.TensorSpec(shape, array.dtype) for shape, array in zip(shapes, first))
+    signature = tuple(tf.TensorSpec(shape, array.dtype) for shape, array in zip(shapes, first, strict=False))
     endless = (
         tuple(a for a in batch if a is not None) for epoch in range(1, 1000) for batch in batches(feed, 42, epoch)
     )

@@ -27,6 +27,13 @@ COVERS = {
     "download/test_fetch.py": ("download/http", "download/verify", "sources/card"),
     "download/test_probe.py": ("stages/download",),
     "layers/test_cells.py": ("layers/__init__", "layers/lstm_variants", "layers/pooling"),
+    "layers/loops/test_halves.py": (
+        "layers/loops/__init__",
+        "layers/loops/gru",
+        "layers/loops/lstm",
+        "layers/loops/simple_rnn",
+    ),
+    "layers/test_sequences.py": ("layers/operations",),
     "reference/test_cells.py": ("reference/clipping", "reference/network", "reference/through_time"),
     "reporting/test_comparison.py": ("reporting/tables",),
     "reporting/test_pages.py": (

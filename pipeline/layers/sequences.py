@@ -4,30 +4,22 @@ Weights, their names, their initial values, outputs and gradients are those of t
 with the inputs of all steps are one product, and so are those of each weight's gradient.
 """
 
-import importlib.util
 from typing import Any
 
-from pipeline.layers import keras
+from pipeline.layers import compiles, keras
 from pipeline.layers.lstm_variants import CoupledLSTMCell, PeepholeLSTMCell
 from pipeline.layers.pooling import PACKAGE
 
-ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
-COMPILER = importlib.util.find_spec("numba") is not None
 USUAL = {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True, "reset_after": True}
 
 
 def _covered(layer: Any) -> bool:
-    """Whether the loops compute this layer: float32, TensorFlow without a GPU, usual activations, no dropout inside."""
+    """Whether the loops compute this layer: in float32, with the usual activations and no dropout inside."""
     cell = layer.cell
-    if not (COMPILER and ON_TENSORFLOW) or layer.unroll or cell.compute_dtype != "float32":
+    if cell.compute_dtype != "float32" or layer.unroll or cell.dropout or cell.recurrent_dropout:
         return False
-    if cell.dropout or cell.recurrent_dropout:
-        return False
-    import tensorflow as tf
-
     found = {name: getattr(cell, name, usual) for name, usual in USUAL.items()}
-    names = {name: getattr(value, "__name__", value) for name, value in found.items()}
-    return names == USUAL and not tf.config.list_logical_devices("GPU")
+    return {name: getattr(value, "__name__", value) for name, value in found.items()} == USUAL and compiles()
 
 
 class _Compiled(keras.layers.RNN):  # type: ignore[misc,name-defined]
@@ -36,12 +28,12 @@ class _Compiled(keras.layers.RNN):  # type: ignore[misc,name-defined]
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         if not _covered(self):
             return super().inner_loop(sequences, initial_state, mask, training)
-        from pipeline.layers import sequence_ops
+        from pipeline.layers import operations
 
         if self.go_backwards:
-            sequences, mask = sequence_ops.reversed_in_time(sequences), sequence_ops.reversed_in_time(mask)
-        out, states = self._computed(sequence_ops, sequences, initial_state, mask)
-        out = sequence_ops.zero_before_the_first(out, mask)
+            sequences, mask = operations.reversed_in_time(sequences), operations.reversed_in_time(mask)
+        out, states = self._computed(operations, sequences, initial_state, mask)
+        out = operations.zero_before_the_first(out, mask)
         return out[:, -1], out, states
 
     def _computed(self, ops: Any, x: Any, states: Any, mask: Any) -> tuple[Any, list[Any]]:

@@ -22,7 +22,7 @@ NEAR = np.float32(0.35)  # where tanh is near enough to 0 for its series
 T3, T5, T7, T9, T11 = (np.float32(t) for t in (-1 / 3, 2 / 15, -17 / 315, 62 / 2835, -1382 / 155925))
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _power_of_two(context: Any, exponent: Any) -> Any:
     """2 to the power of an int32 from -126 to 127, as float32: the exponent is put in its place among the bits."""
 

@@ -1,7 +1,7 @@
 """The GRU of Keras (Cho et al. 2014, `reset_after`) over whole sequences.
 
-z = σ(x_z + h U_z + b_z), r = σ(x_r + h U_r + b_r), n = tanh(x_n + r·(h U_n + b_n)), h' = z·h + (1 − z)·n, where x are the
-inputs' products with their weights, and their bias. A masked step leaves the state as it is.
+z = σ(x_z + h U_z + b_z), r = σ(x_r + h U_r + b_r), n = tanh(x_n + r·(h U_n + b_n)), h' = z·h + (1 − z)·n, where x
+are the inputs' products with their weights, and their bias. A masked step leaves the state as it is.
 """
 
 from typing import Any

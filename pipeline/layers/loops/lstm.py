@@ -24,9 +24,9 @@ def forward(
 ) -> None:  # fmt: skip
     """Compute the rows first … last − 1 of out and memory, the states after each step, and kept, for the gradient.
 
-    x: [batch, time, 4 × units], gates in the order i, f, c, o. start, start_memory: [batch, units]. panels: the recurrent
-    weights, see products. peepholes: [3, units], of i, f and o, or empty. mask: bool [batch, time], or empty. out,
-    memory: [batch, time, units]. kept: [batch, time, 4 × units], the gates after their activation.
+    x: [batch, time, 4 × units], gates in the order i, f, c, o. start, start_memory: [batch, units]. panels: the
+    recurrent weights, see products. peepholes: [3, units], of i, f and o, or empty. mask: bool [batch, time], or empty.
+    out, memory: [batch, time, units]. kept: [batch, time, 4 × units], the gates after their activation.
     """
     time, units = out.shape[1:]
     states, memories = np.empty((ROWS, units), np.float32), np.empty((ROWS, units), np.float32)

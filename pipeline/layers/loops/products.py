@@ -30,7 +30,7 @@ def _tile(rows: int) -> Any:
     and the number of rows of the panel.
     """
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def tile(context: Any, left: Any, step: Any, panel: Any, depth: Any, out: Any, out_step: Any) -> Any:
         def generate(context: Any, code: Any, signature: Any, arguments: Any) -> Any:
             _generate(code, rows, *arguments)

@@ -19,8 +19,8 @@ ZERO = np.float32(0.0)
 def forward(x: Any, start: Any, panels: Any, mask: Any, out: Any, first: int, last: int) -> None:
     """Compute the rows first … last − 1 of out, the state after each step.
 
-    x: [batch, time, units]. start: [batch, units]. panels: the recurrent weights, see products. mask: bool [batch, time],
-    or empty. out: [batch, time, units].
+    x: [batch, time, units]. start: [batch, units]. panels: the recurrent weights, see products. mask: bool [batch,
+    time], or empty. out: [batch, time, units].
     """
     time, units = out.shape[1:]
     states = np.empty((ROWS, units), np.float32)
@@ -42,8 +42,8 @@ def forward(x: Any, start: Any, panels: Any, mask: Any, out: Any, first: int, la
 def backward(d_out: Any, out: Any, panels: Any, mask: Any, d_x: Any, d_start: Any, first: int, last: int) -> None:
     """Compute the rows first … last − 1 of the gradients d_x and d_start, from that of the outputs.
 
-    d_x: [batch, time, units], of x and of h U. d_start: [batch, units]. panels: of the transposed recurrent weights. The
-    others are those of `forward`.
+    d_x: [batch, time, units], of x and of h U. d_start: [batch, units]. panels: of the transposed recurrent weights.
+    The others are those of `forward`.
     """
     time, units = out.shape[1:]
     passed = np.empty((ROWS, units), np.float32)

@@ -27,7 +27,9 @@ SLOT_IDS = np.arange(1, len(SLOTS) + 1, dtype=np.int32)  # each slot's "unknown"
 def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
     ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")
-    x = BagEmbedding(encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, name="embedding")(ids)
+    x = BagEmbedding(
+        encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, kernel=network.kernel, name="embedding"
+    )(ids)
     if network.spatial_dropout:
         x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="input_dropout")(x)
     x = TOPOLOGIES[network.topology](network, x)

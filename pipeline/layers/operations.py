@@ -107,7 +107,7 @@ def _call(function: Callable[..., Any], arguments: Sequence[Tensor], widths: Seq
     for tensor, width in zip(found, widths, strict=True):
         batch, time = arguments[0].shape[:2]
         tensor.set_shape([batch, time, width] if width > 0 else [batch, -width])
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _present(mask: Tensor | None) -> Tensor:
