@@ -34,6 +34,13 @@ COVERS = {
         "inference/settings",
     ),
     "layers/test_cells.py": ("layers/__init__", "layers/lstm_variants", "layers/pooling"),
+    "layers/loops/test_halves.py": (
+        "layers/loops/__init__",
+        "layers/loops/gru",
+        "layers/loops/lstm",
+        "layers/loops/simple_rnn",
+    ),
+    "layers/test_sequences.py": ("layers/operations",),
     "reference/test_cells.py": ("reference/clipping", "reference/network", "reference/through_time"),
     "reporting/test_comparison.py": ("reporting/tables",),
     "reporting/test_pages.py": (

@@ -1,7 +1,9 @@
 """Recurrent cells and other layers of networks, and Keras, which is imported here, once and without start-up output."""
 
 import contextlib
+import functools
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -57,3 +59,11 @@ def _silent() -> Iterator[None]:
 
 
 keras = import_keras()
+
+
+@functools.cache
+def compiles() -> bool:
+    """Whether layers can be compiled for this processor: TensorFlow computes on it, and Numba is installed."""
+    if keras.backend.backend() != "tensorflow" or importlib.util.find_spec("numba") is None:
+        return False
+    return not importlib.import_module("tensorflow").config.list_logical_devices("GPU")

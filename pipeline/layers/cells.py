@@ -5,17 +5,29 @@ from typing import Any
 
 from pipeline.config.schema.networks import Network
 from pipeline.config.schema.values import named
-from pipeline.layers import keras
-from pipeline.layers.lstm_variants import coupled_lstm, peephole_lstm
+from pipeline.layers import keras, lstm_variants, sequences
 
 # Keras' own cells as layers, not as keras.layers.RNN(cell): only the layers use the fused kernels on a GPU.
 CELLS: dict[str, Callable[..., Any]] = {
+    "simple_rnn": sequences.SimpleRNN,
+    "lstm": sequences.LSTM,
+    "gru": sequences.GRU,
+    "peephole_lstm": sequences.peephole_lstm,
+    "coupled_lstm": sequences.coupled_lstm,
+}
+STEP_BY_STEP: dict[str, Callable[..., Any]] = {  # the same in Keras alone
     "simple_rnn": keras.layers.SimpleRNN,
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
-    "peephole_lstm": peephole_lstm,
-    "coupled_lstm": coupled_lstm,
+    "peephole_lstm": lstm_variants.peephole_lstm,
+    "coupled_lstm": lstm_variants.coupled_lstm,
 }
+
+
+def layer_of(network: Network) -> Callable[..., Any]:
+    """Return what makes a recurrent layer of the network's cell, for the setting `kernel`."""
+    compiled = named(CELLS, network.cell, "cell")
+    return STEP_BY_STEP.get(network.cell, compiled) if network.kernel == "keras" else compiled
 
 
 def recurrent(network: Network, x: Any, *, sequences: bool, gate_dropout: float = 0.0) -> Any:
@@ -25,7 +37,7 @@ def recurrent(network: Network, x: Any, *, sequences: bool, gate_dropout: float 
     A mask on x is passed on, so that padding never reaches a state. gate_dropout: Keras' own dropout of each layer's
     inputs, drawn once for each gate and kept for all steps.
     """
-    layer = named(CELLS, network.cell, "cell")
+    layer = layer_of(network)
     for i in range(network.layers):
         options = {
             "return_sequences": sequences or i < network.layers - 1,

@@ -55,6 +55,10 @@ class PeepholeLSTMCell(_Cell):
         self._weights(shape[-1], [0.0, 1.0, 0.0, 0.0])
         self.peepholes = self.add_weight(shape=(3, self.units), initializer="zeros", name="peepholes")
 
+    def weights_of_lstm(self) -> tuple[Any, ...]:
+        """Return the kernels, bias and peepholes of the LSTM that this is."""
+        return self.kernel, self.recurrent_kernel, self.bias, self.peepholes
+
     def call(self, x: Any, states: Any, training: bool = False) -> Any:
         output, memory = states
         i, f, new, o = self._gates(x, output, training)
@@ -76,6 +80,10 @@ class CoupledLSTMCell(_Cell):
     def build(self, shape: Any) -> None:
         self._weights(shape[-1], [-1.0, 0.0, 0.0])
 
+    def weights_of_lstm(self) -> tuple[Any, ...]:
+        """Return the kernels and the bias of the LSTM that this is, and no peepholes: 1 − σ(x) is σ(−x)."""
+        return *map(_coupled, (self.kernel, self.recurrent_kernel, self.bias)), None
+
     def call(self, x: Any, states: Any, training: bool = False) -> Any:
         output, memory = states
         i, new, o = self._gates(x, output, training)
@@ -83,6 +91,12 @@ class CoupledLSTMCell(_Cell):
         memory = (1.0 - share) * memory + share * keras.ops.tanh(new)
         output = keras.ops.sigmoid(o) * keras.ops.tanh(memory)
         return output, [output, memory]
+
+
+def _coupled(weights: Any) -> Any:
+    """Add the forget gate, which has the input gate's weights with the other sign: i, c, o → i, f, c, o."""
+    write, new, read = keras.ops.split(weights, 3, axis=-1)
+    return keras.ops.concatenate([write, -write, new, read], axis=-1)
 
 
 def peephole_lstm(units: int, dropout: float = 0.0, recurrent_dropout: float = 0.0, **options: Any) -> Any:

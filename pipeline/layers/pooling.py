@@ -6,19 +6,22 @@ from typing import Any
 from pipeline.layers import keras
 
 PACKAGE = "pipeline"
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
     """Sum the embeddings of each step's features: ids int32 [batch, time, features] → float32 [batch, time, units].
 
-    `scale` divides the sum by the square root of the number of features. The mask [batch, time] is true where a step
-    has any feature.
+    `scale` divides the sum by the square root of the number of features. kernel: the setting of the network. The mask
+    [batch, time] is true where a step has any feature.
     """
 
-    def __init__(self, size: int, units: int, *, scale: bool, stddev: float, **options: Any) -> None:
+    def __init__(
+        self, size: int, units: int, *, scale: bool, stddev: float, kernel: str = "auto", **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.size, self.units, self.scale, self.stddev = size, units, scale, stddev
+        self.size, self.units, self.scale, self.stddev, self.kernel = size, units, scale, stddev, kernel
         start = keras.initializers.RandomNormal(stddev=stddev)
         self.table = keras.layers.Embedding(size, units, embeddings_initializer=start)
 
@@ -27,8 +30,21 @@ class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
 
     def call(self, ids: Any) -> Any:
         present = keras.ops.cast(keras.ops.not_equal(ids, 0), "float32")[..., None]
-        total = keras.ops.sum(self.table(ids) * present, axis=2)
+        if self.kernel == "auto" and ON_TENSORFLOW:
+            total = self._sum_of_present(ids)
+        else:
+            total = keras.ops.sum(self.table(ids) * present, axis=2)
         return total / keras.ops.sqrt(keras.ops.maximum(keras.ops.sum(present, axis=2), 1.0)) if self.scale else total
+
+    def _sum_of_present(self, ids: Any) -> Any:
+        """Add up the rows of the features that a step has, not those of the padding, of which there is more."""
+        import tensorflow as tf
+
+        batch, time, features = tf.unstack(tf.shape(ids))
+        flat = tf.reshape(ids, [-1, features])
+        places = tf.where(flat != 0)
+        rows = tf.gather(tf.convert_to_tensor(self.table.embeddings), tf.gather_nd(flat, places))
+        return tf.reshape(tf.math.unsorted_segment_sum(rows, places[:, 0], batch * time), [batch, time, self.units])
 
     def compute_mask(self, ids: Any, previous: Any = None) -> Any:
         return keras.ops.any(keras.ops.not_equal(ids, 0), axis=-1)
@@ -37,7 +53,7 @@ class BagEmbedding(keras.layers.Layer):  # type: ignore[misc,name-defined]
         return (*shape[:2], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"size": self.size, "units": self.units, "scale": self.scale, "stddev": self.stddev}
+        own = {name: getattr(self, name) for name in ("size", "units", "scale", "stddev", "kernel")}
         return {**super().get_config(), **own}
 
 
@@ -85,8 +101,9 @@ class StepPool(keras.layers.Layer):  # type: ignore[misc,name-defined]
         return self._sum(x * present) / keras.ops.sqrt(keras.ops.maximum(self._sum(present), 1.0))
 
     def _sum(self, x: Any) -> Any:
-        # Slices, not a reshape: the batch and the time are both unknown when the graph is traced.
-        return sum(x[:, i :: self.size] for i in range(self.size))
+        # Not the sum of slices, of which each one's gradient would be as large as x.
+        batch, time, units = keras.ops.shape(x)
+        return keras.ops.sum(keras.ops.reshape(x, (batch, time // self.size, self.size, units)), axis=2)
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         if mask is None:

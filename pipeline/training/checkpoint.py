@@ -36,7 +36,7 @@ CODE = (
     "reference",
     "training",
 )  # folders of pipeline/ that change results, with the task's own
-PACKAGES = ("keras", "numpy")
+PACKAGES = ("keras", "numba", "numpy")
 FACTS = "facts"
 COURSE, FITTED = ("cost", "steps", "first", "ends"), ("best_epoch", "history", "samples")
 Arrays = Mapping[str, NDArray[Any]]

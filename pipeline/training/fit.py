@@ -11,8 +11,9 @@ from pipeline.config.schema.networks import Network
 from pipeline.evaluation.metric import Metric
 from pipeline.layers import keras
 from pipeline.layers.cells import reset_states
+from pipeline.training import optimizers
 from pipeline.training.average import Average, Weights, load, trainable
-from pipeline.training.compiled import Compiled
+from pipeline.training.compiled import ON_TENSORFLOW, Compiled
 from pipeline.training.course import Batch, Course, Feed, Fitted, Keeper, Watcher, batches, last_tenth
 from pipeline.training.explosion import finite, refuse_explosion
 from pipeline.training.lines import Lines
@@ -130,9 +131,10 @@ def _one_epoch(
 
 def optimizer(network: Network) -> Any:
     """The network's optimiser; the rate is set at every step, see _rate."""
+    fast = optimizers if ON_TENSORFLOW and network.kernel == "auto" else keras.optimizers
     kind = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
+        "adam": fast.Adam,
+        "adamw": fast.AdamW,
         "rmsprop": keras.optimizers.RMSprop,
         "sgd": keras.optimizers.SGD,
     }[network.optimizer]

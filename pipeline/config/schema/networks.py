@@ -37,6 +37,7 @@ class Network(WithDefaults):
     repeats: Annotated[int, Field(ge=1, le=100)]
     backend: Literal["tensorflow", "jax", "torch"]
     precision: Literal["float32", "bfloat16"]
+    kernel: Literal["auto", "keras"]
 
 
 class CharLmNetwork(Network):

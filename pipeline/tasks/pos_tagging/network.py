@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import PosTaggingNetwork
-from pipeline.config.schema.values import named
 from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.attention import AttentionDecoder, Places, RepeatAlong
-from pipeline.layers.cells import CELLS, dropped, recurrent
+from pipeline.layers.cells import dropped, layer_of, recurrent
 from pipeline.layers.pooling import BagEmbedding
 from pipeline.tasks.pos_tagging.prepare import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences, tag_ids
 from pipeline.training import buckets
@@ -28,7 +27,9 @@ SLOT_IDS = np.arange(1, len(SLOTS) + 1, dtype=np.int32)  # each slot's "unknown"
 def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
     ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")
-    x = BagEmbedding(encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, name="embedding")(ids)
+    x = BagEmbedding(
+        encoder["size"], network.embedding, scale=False, stddev=EMBEDDING_SD, kernel=network.kernel, name="embedding"
+    )(ids)
     if network.spatial_dropout:
         x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="input_dropout")(x)
     x = TOPOLOGIES[network.topology](network, x)
@@ -45,7 +46,7 @@ def _encoder_decoder(network: PosTaggingNetwork, words: Any) -> Any:
     """Encode the sentence as one vector, and decode it; each step gets the vector and its own place."""
     state = dropped(network, recurrent(network, words, sequences=False))
     steps = keras.layers.Concatenate(name="steps")([RepeatAlong()([state, words]), Places(PLACES)(words)])
-    decoder = named(CELLS, network.cell, "cell")(network.units, return_sequences=True, name="decoder")
+    decoder = layer_of(network)(network.units, return_sequences=True, name="decoder")
     return dropped(network, decoder(steps))
 
 

@@ -23,7 +23,9 @@ EMBEDDING_SD = 0.1
 def build(network: SentimentNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: ids int32 [batch, words, features] → probabilities float32 [batch, classes]."""
     ids = keras.Input((None, None), batch_size=batch, dtype="int32", name="ids")
-    x = BagEmbedding(encoder["size"], network.embedding, scale=True, stddev=EMBEDDING_SD, name="embedding")(ids)
+    x = BagEmbedding(
+        encoder["size"], network.embedding, scale=True, stddev=EMBEDDING_SD, kernel=network.kernel, name="embedding"
+    )(ids)
     mean = MaxMeanPool(name="word_pool")(x)[:, network.embedding :]
     if network.spatial_dropout:
         x = keras.layers.SpatialDropout1D(network.spatial_dropout, name="input_dropout")(x)

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import CosineWindowsNetwork
-from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
-from pipeline.layers.cells import CELLS
+from pipeline.layers.cells import layer_of
 from pipeline.reference import cells, clipping
 from pipeline.reference.cells import Floats
 from pipeline.reference.network import half_squared
@@ -36,7 +35,7 @@ def build(network: CosineWindowsNetwork, encoder: Mapping[str, Any], batch: int 
     options: dict[str, Any] = {"activation": "sigmoid"} if network.cell == "simple_rnn" else {}
     x = start = keras.Input((None, 1), batch_size=batch, dtype=DTYPE, name="windows")
     for _ in range(network.layers):
-        x = named(CELLS, network.cell, "cell")(
+        x = layer_of(network)(
             network.units,
             return_sequences=True,
             dtype=DTYPE,

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import PaddedTagsNetwork
-from pipeline.config.schema.values import named
 from pipeline.encoding.records import Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
-from pipeline.layers.cells import CELLS
+from pipeline.layers.cells import layer_of
 from pipeline.tasks.textbook.padded_tags.prepare import FIRST_ID, PAD, in_split, tag_ids
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
@@ -36,7 +35,7 @@ def build(network: PaddedTagsNetwork, encoder: Mapping[str, Any], batch: int | N
 
 
 def _recurrent(network: PaddedTagsNetwork, x: Any, **options: Any) -> Any:
-    layer = named(CELLS, network.cell, "cell")(network.units, **options)
+    layer = layer_of(network)(network.units, **options)
     return (keras.layers.Bidirectional(layer) if network.bidirectional else layer)(x)
 
 

@@ -1,0 +1,236 @@
+"""Times a training step of the shipped experiments, at their published settings and on the published data.
+
+    python benchmarks/training_steps.py                        # against the same networks in stock Keras under `fit`
+    python benchmarks/training_steps.py --before 4c5702a umich # also against the project at an older commit
+
+Each opponent is a process of its own. They take turns: in every round each one trains on the same next batches, while
+the others wait. A step is the whole one, with its batch, its update and its averaged weights. The table has the median
+of milliseconds over the rounds, and the median ratio with its smallest and largest value. The last lines say which
+goals fall short; with --check, the script then ends with 1.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPERIMENTS = (
+    "alice", "sonnets", "shakespeare", "warpeace",
+    "sonnets-simple-rnn", "sonnets-lstm", "sonnets-gru", "sonnets-peephole-lstm", "sonnets-coupled-lstm",
+    "umich", "imdb", "treebank", "electricity", "cifar10",
+)  # fmt: skip
+EACH, TOGETHER = 1.5, 2.2  # goals: times as fast, each experiment and their geometric mean
+ROUNDS, SECONDS = 7, 1.0  # of a round of the slowest opponent, about
+FEWEST, MOST = 6, 100  # steps in a round
+WARM_UP = 4  # steps, of which the first traces the graph
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", nargs="*", default=EXPERIMENTS, help="all of them without it")
+    parser.add_argument("--before", metavar="COMMIT", help="an older commit of the project as a further opponent")
+    parser.add_argument("--data", type=Path, default=ROOT / ".dvc/tmp/bench", help="folder for the prepared data")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--check", action="store_true", help="end with 1 if a goal falls short")
+    parser.add_argument("--opponent", nargs=2, metavar=("KIND", "ROOT"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.opponent:
+        kind, root = arguments.opponent
+        sys.path.insert(0, root)
+        train_in_turns(kind, arguments.experiments[0], arguments.data)
+        return 0
+    sys.path.insert(0, str(ROOT))
+    prepare(arguments.data, arguments.experiments)
+    with checked_out(arguments.before) as before:
+        opponents = {"project": ROOT, "stock": ROOT} | ({"before": before} if before else {})
+        rows = {}
+        for name in arguments.experiments:
+            rows[name] = compared(name, opponents, arguments.data, arguments.rounds)
+            print(line(name, rows[name]), flush=True)
+    missed = list(shortfalls(rows))
+    print("\n".join(missed) or "every goal is reached")
+    return int(bool(missed) and arguments.check)
+
+
+def prepare(folder: Path, experiments: Any) -> None:
+    """Prepare the published data of the experiments in a project of its own."""
+    from pipeline.artifacts import Project
+    from pipeline.stages import download, parameters, preprocess
+
+    folder.mkdir(parents=True, exist_ok=True)
+    text = (ROOT / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace("\nedition: synthetic", "\nedition: published", 1))
+    project = Project(folder)
+    params = parameters(project)
+    for dataset in sorted({params.experiments[name].dataset for name in experiments}):
+        if not (project.prepared(dataset) / "arrays.npz").exists():
+            download.run(project, params.datasets[dataset].source)
+            preprocess.run(project, dataset)
+
+
+@contextmanager
+def checked_out(commit: str | None) -> Iterator[Path | None]:
+    """The project at a commit, in a temporary folder."""
+    if commit is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
+        subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
+        yield Path(folder)
+
+
+def compared(name: str, opponents: dict[str, Path], data: Path, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds a step of each opponent, one figure for each round."""
+    with ExitStack() as stack:
+        running = {kind: stack.enter_context(opponent(kind, root, name, data)) for kind, root in opponents.items()}
+        slowest = max(sum(turn(process, WARM_UP)[1:]) / (WARM_UP - 1) for process in running.values())
+        steps = min(MOST, max(FEWEST, round(1000 * SECONDS / slowest)))
+        found: dict[str, list[float]] = {kind: [] for kind in running}
+        for _ in range(rounds):
+            for kind, process in running.items():
+                found[kind].append(sum(turn(process, steps)) / steps)
+    return found
+
+
+@contextmanager
+def opponent(kind: str, root: Path, name: str, data: Path) -> Iterator[Any]:
+    command = [sys.executable, __file__, name, "--data", str(data.resolve()), "--opponent", kind, str(root)]
+    environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(
+        command, cwd=data, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def turn(process: Any, steps: int) -> list[float]:
+    """Let an opponent train on its next batches; return the milliseconds of each step."""
+    process.stdin.write(f"{steps}\n")
+    process.stdin.flush()
+    for text in process.stdout:
+        if text.startswith("["):
+            times: list[float] = json.loads(text)
+            return times
+    raise SystemExit(f"{' '.join(process.args)} has ended")
+
+
+class Turns:
+    """Watches a training: stops it after each turn, until the next one is wanted."""
+
+    def __init__(self) -> None:
+        self.left, self.times, self.since = 0, list[float](), 0.0
+
+    def wait(self) -> None:
+        self.left, self.times = int(sys.stdin.readline() or sys.exit(0)), []
+        self.since = time.perf_counter()
+
+    def step(self, loss: float) -> None:
+        now = time.perf_counter()
+        self.times.append(1000 * (now - self.since))
+        self.since, self.left = now, self.left - 1
+        if not self.left:
+            print(json.dumps(self.times), flush=True)
+            self.wait()
+
+    def begins(self, *_: Any) -> None:
+        self.wait()
+
+    def resumes(self, *_: Any) -> None: ...
+
+    def epoch(self, *_: Any) -> None: ...
+
+
+def train_in_turns(kind: str, name: str, data: Path) -> None:
+    """Train an experiment for ever, in turns: with the project's own loop, or in stock Keras."""
+    from pipeline import artifacts
+    from pipeline.artifacts import Project
+    from pipeline.stages import parameters
+    from pipeline.tasks import task_named
+
+    project = Project(data)
+    row = parameters(project).experiment(name).model_copy(update={"epochs": 1000, "repeats": 1})
+    encoded = artifacts.load_encoded(project.prepared(row.dataset))
+    if row.precision == "bfloat16":
+        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"
+    if kind == "stock":
+        stock(task_named(row.task), row.model_copy(update={"kernel": "keras"}), encoded)
+        return
+    from pipeline.training import fit, repeats
+
+    fit._validated = lambda course, network, epoch, *_: course.fitted.__setattr__("best_epoch", epoch) or {}
+    repeats.train(task_named(row.task), row, encoded, seed=42, label=name, progress=Turns())  # type: ignore[arg-type]
+
+
+def stock(task: Any, row: Any, encoded: Any) -> None:
+    """Train under Keras' own `fit`, with its optimiser and its averaged weights."""
+    import tensorflow as tf
+
+    from pipeline.layers import keras
+    from pipeline.training.course import batches
+    from pipeline.training.fit import optimizer
+
+    module, turns = task.network(), Turns()
+    model = module.build(row, encoded.encoder, row.batch_size if row.stateful else None)
+    if module.start is not None:
+        module.start(model, row, encoded, ("train",), 0)
+    feed = module.feed(row, encoded, ("train",), 0)
+    first = next(batches(feed, 42, 1))
+    shapes = [
+        [row.batch_size if row.stateful else None, *[None] * (array.ndim - 1)] for array in first if array is not None
+    ]
+    signature = tuple(tf.TensorSpec(shape, array.dtype) for shape, array in zip(shapes, first, strict=False))
+    endless = (
+        tuple(a for a in batch if a is not None) for epoch in range(1, 1000) for batch in batches(feed, 42, epoch)
+    )
+    used = optimizer(row)
+    used.use_ema, used.ema_momentum = bool(row.ema_momentum), row.ema_momentum or 0.99
+    model.compile(optimizer=used, loss=module.loss(row))
+    step = keras.callbacks.LambdaCallback(
+        on_train_begin=lambda logs: turns.wait(), on_train_batch_end=lambda batch, logs: turns.step(0.0)
+    )
+    model.fit(tf.data.Dataset.from_generator(lambda: endless, output_signature=signature), callbacks=[step], verbose=0)
+
+
+def ratios(row: dict[str, list[float]], kind: str) -> list[float]:
+    return [theirs / ours for theirs, ours in zip(row[kind], row["project"], strict=True)]
+
+
+def line(name: str, row: dict[str, list[float]]) -> str:
+    times = ", ".join(f"{kind} {median(figures):.1f} ms" for kind, figures in row.items())
+    against = ", ".join(
+        f"{median(of):.2f}× {kind} ({min(of):.2f}–{max(of):.2f})"
+        for kind in row
+        if kind != "project"
+        for of in [ratios(row, kind)]
+    )
+    return f"{name:22} {times}; {against}"
+
+
+def shortfalls(rows: dict[str, dict[str, list[float]]]) -> Iterator[str]:
+    """Yield a line for each goal that falls short, and one for each geometric mean."""
+    for kind in sorted({kind for row in rows.values() for kind in row} - {"project"}):
+        found = {name: median(ratios(row, kind)) for name, row in rows.items()}
+        mean = math.exp(sum(map(math.log, found.values())) / len(found))
+        for name, ratio in found.items():
+            if ratio < EACH:
+                yield f"falls short: {name} is {ratio:.2f}× as fast as {kind}, the goal is {EACH}×"
+        if mean < TOGETHER:
+            yield f"falls short: the geometric mean against {kind} is {mean:.2f}×, the goal is {TOGETHER}×"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Recurrent layers compiled for the processor: whole sequences, forward and back, without a call for each step.
+
+Numba compiles these modules when they first run, a few seconds for each cell, and keeps the machine code on disk. All
+arrays are float32 and contiguous. Every row of a batch is computed by itself and in the same order, so its bytes do not
+depend on the other rows, nor on how the rows are divided among threads.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+HERE = Path(__file__).parent
+# Numba notices a change of the compiled function's own file only; a change of any of these must compile all again.
+SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))).hexdigest()[:12]
+OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called; it runs without the interpreter's lock."""
+    found, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_cache())
+    try:
+        return numba.njit(cache=True, **OPTIONS)(function)
+    except RuntimeError:  # no folder for it can be written
+        return numba.njit(**OPTIONS)(function)
+    finally:
+        numba.config.CACHE_DIR = found
+
+
+def _cache() -> Path:
+    return Path(numba.config.CACHE_DIR or HERE / "__pycache__") / SOURCES
