@@ -106,6 +106,24 @@ def minimal_gated(units: int, **options: Any) -> Any:
 
 CELLS["minimal_gated"] = minimal_gated
 '''
+CELL_IN_NUMPY = '''
+
+class MinimalGated(Cell):
+    """See pipeline.layers.cells."""
+
+    settings = known(units=ANY)
+    halved = (True, False)
+
+    def step(self, given: Floats, states: list[Floats]) -> list[Floats]:
+        over = np.dot(states[0], self.recurrent)
+        gate = _sigma(np.tanh(given[:, : self.units] + over[:, : self.units]))
+        new = np.tanh(given[:, self.units :] + gate * over[:, self.units :])
+        return [states[0] + gate * (new - states[0])]
+
+
+NAMED["minimal_gated"] = MinimalGated
+CELLS["MinimalGatedCell"] = MinimalGated
+'''
 
 
 class Clone:
@@ -177,8 +195,10 @@ def minimal_gated(x: Floats, states: States, kernel: Floats, over: Floats, bias:
         '    "gru": (gru, 1),',
         '    "gru": (gru, 1),\n    "minimal_gated": (minimal_gated, 1),',
     )
+    here.append("pipeline/inference/cells.py", CELL_IN_NUMPY)
     here.run("pytest", "-q", "tests/layers/test_cells.py", "-k", "minimal_gated or every or all")
-    assert len(here.changed()) == 4
+    here.run("pytest", "-q", "tests/inference/test_graph.py", "-k", "minimal_gated")
+    assert len(here.changed()) == 5
 
 
 def test_a_metric_is_two_edits_of_its_task(here: Clone) -> None:

@@ -176,14 +176,12 @@ class CoupledLSTM(Cell):
         return [total[:, 2 * units :] * np.tanh(memory), memory]
 
 
-# Keras' layers that have a cell of their own, and cells in keras.layers.RNN.
-CELLS: dict[str, type[Cell]] = {
-    "SimpleRNN": SimpleRNN,
-    "LSTM": LSTM,
-    "GRU": GRU,
-    "SimpleRNNCell": SimpleRNN,
-    "LSTMCell": LSTM,
-    "GRUCell": GRU,
-    "PeepholeLSTMCell": PeepholeLSTM,
-    "CoupledLSTMCell": CoupledLSTM,
+# The cell of each value of the setting `cell`; a class has the name of Keras' layer, or of its cell without "Cell".
+NAMED: dict[str, type[Cell]] = {
+    "simple_rnn": SimpleRNN,
+    "lstm": LSTM,
+    "gru": GRU,
+    "peephole_lstm": PeepholeLSTM,
+    "coupled_lstm": CoupledLSTM,
 }
+CELLS = {f"{kind.__name__}{end}": kind for kind in NAMED.values() for end in ("", "Cell")}

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.inference.cells import CELLS, Cell, Floats
+from pipeline.inference.cells import CELLS, NAMED, Cell, Floats
 from pipeline.inference.layers import FAR, PLAIN, Layer, softmax
 from pipeline.inference.settings import ANY, Settings, Unsupported, check, known
 from pipeline.raw_input import check_time
@@ -18,16 +18,6 @@ LOOP: dict[str, Any] = {
     "go_backwards": ANY,
     "stateful": ANY,
     "zero_output_for_mask": ANY,
-}
-
-
-# Keras' cell for each value of the setting `cell`.
-CELL_OF = {
-    "simple_rnn": "SimpleRNNCell",
-    "lstm": "LSTMCell",
-    "gru": "GRUCell",
-    "peephole_lstm": "PeepholeLSTMCell",
-    "coupled_lstm": "CoupledLSTMCell",
 }
 
 
@@ -154,11 +144,11 @@ class Bidirectional(Layer):
 class AttentionDecoder(Layer):
     """Decode with attention, see pipeline.layers.attention: [outputs, places] → [batch, time, units + read]."""
 
-    settings = known(cell=tuple(CELL_OF), units=ANY, features=ANY)
+    settings = known(cell=tuple(NAMED), units=ANY, features=ANY)
 
     def __init__(self, settings: Settings, weights: Sequence[Floats]) -> None:
         *inner, kernel, bias, self.of_place, score = weights
-        self.cell = CELLS[CELL_OF[settings["cell"]]]({"activation": "tanh", **settings}, inner)
+        self.cell = NAMED[settings["cell"]]({"activation": "tanh", **settings}, inner)
         self.of_state, self.score = (kernel, bias), score[:, 0]
 
     def __call__(self, inputs: Sequence[Floats], mask: Sequence[Mask] = (None, None)) -> Floats:

@@ -171,8 +171,9 @@ def _save_graph(path: Path, task: Task, row: ExperimentRows, encoder: dict[str, 
 
     try:
         graph = description.description(description.serving_model(task.network(), row, encoder))
-    except NotImplementedError as error:
-        print(f"{row.dataset}: a layer has no get_config, so answers will need TensorFlow ({str(error)[:200]})")
+    except Exception as error:  # whatever a layer of somebody else leads to; the training must not be lost
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        print(f"the network cannot be described ({reason}), so its answers will import TensorFlow")
         return
     artifacts.save_json(path, graph)
 

@@ -591,7 +591,14 @@ def test_what_looks_like_numbers_is_refused_with_a_sentence(task: str, served: d
 # From MLflow
 
 FRESH = """
-import json, sys
+import importlib.abc, json, sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in ("keras", "tensorflow"):
+            raise ImportError(f"{name} is blocked by the test")
+
+sys.meta_path.insert(0, Refuse())
 import mlflow
 model = mlflow.pyfunc.load_model(sys.argv[1])
 answers = model.predict([sys.argv[2]])
@@ -602,7 +609,7 @@ print(json.dumps({"answers": answers, "code": pipeline.__file__, "inputs": schem
 
 
 @pytest.mark.slow
-def test_the_logged_model_answers_alike_in_a_fresh_process(
+def test_the_logged_model_answers_alike_in_a_fresh_process_without_tensorflow(
     trained: Project, experiments: dict[str, str], served: dict[str, Served], tmp_path: Path
 ) -> None:
     import json
@@ -621,6 +628,8 @@ def test_the_logged_model_answers_alike_in_a_fresh_process(
     assert answer["label"] == expected["label"]
     assert answer["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-5)
     assert Path(found["code"]).is_relative_to(trained.root)  # the code that was logged, not this checkout
+    (logged,) = trained.root.glob(f"mlartifacts/**/{record['model_id']}/**/requirements.txt")
+    assert not re.search("(?m)^(tensorflow|keras)", logged.read_text()) and "numpy==" in logged.read_text()
 
 
 # The command line

@@ -281,8 +281,8 @@ def test_a_server_that_is_told_to_end_does_not_wait_for_a_large_answer(
                 threading.Thread(target=work).start()
             super().run(sockets)
 
-    made = iter(models)
-    monkeypatch.setattr(module, "Served", lambda folder: next(made))
+    monkeypatch.setattr(module, "Served", lambda folder: models[0])
+    monkeypatch.setattr(Slow, "twin", lambda self: models[1], raising=False)
     monkeypatch.setattr(module.os, "_exit", end)
     monkeypatch.setattr(uvicorn, "Server", Announced)
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # uvicorn repeats the signal when it has ended
@@ -326,12 +326,13 @@ def test_a_hundred_clients_get_right_answers_or_503_and_too_much_work_is_refused
     prompts = ["the river", "a kettle", "alice was", "said the", "once upon a time"]
     bodies = [{"inputs": [prompts[i % 5]], "params": {"length": 10 + i % 7, "seed": i % 3}} for i in range(100)]
     expected = [served.answer(body["inputs"], body["params"]) for body in bodies]
-    with started(trained, "alice") as (url, _):
+    with started(trained, "alice") as (url, process):
         at_once = post(url, {"inputs": ["once upon"] * 40, "params": {"length": 5_000}})
         assert at_once.status_code == 400
         assert "200000 characters to write, and at most 20000 are answered at once" in at_once.json()["message"]
         with ThreadPoolExecutor(100) as pool:
             found = list(pool.map(lambda body: post(url, body), bodies))
+        assert psutil.Process(process.pid).memory_info().rss < 250 * 2**20, "TensorFlow alone takes more"
     for response, right in zip(found, expected, strict=True):
         if response.status_code == 503:
             assert int(response.headers["Retry-After"]) > 0

@@ -177,3 +177,19 @@ def test_half_precision_is_set_before_anything_is_computed(
     monkeypatch.delenv("ONEDNN_DEFAULT_FPMATH_MODE")
     train.run(project, name)
     assert seen == (["alone"] if mode else []) + [(mode, "tensorflow")]
+
+
+def test_a_network_that_cannot_be_described_is_kept_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the result of hours; Keras computes its answers."""
+    case = CASES["returns"]
+    path, row, encoder = tmp_path / "graph.json", case.network_row(), case.encoded().encoder
+    train._save_graph(path, case.task, row, encoder)
+    assert artifacts.load_json(path)["output"] and capsys.readouterr().out == ""
+    path.unlink()
+    monkeypatch.setattr("pipeline.training.description.description", lambda model: model.no_such_graph)
+    train._save_graph(path, case.task, row, encoder)
+    assert not path.exists()
+    said = capsys.readouterr().out
+    assert "the network cannot be described (AttributeError: " in said and "its answers will import TensorFlow" in said
