@@ -99,7 +99,7 @@ class _Finder:
             if name in ("annotation", "returns", "decorator_list", "type_params"):
                 continue
             for child in value if isinstance(value, list) else [value]:
-                if not isinstance(child, ast.AST) or _is_text(child):
+                if not isinstance(child, ast.AST) or _is_text(child) or _is_strict(child):
                     continue
                 yield child
                 if not isinstance(child, Parts) and not _prints(child):
@@ -137,7 +137,7 @@ class _Finder:
             (a, b), (c, d) = self._span(args[0]), self._span(args[1])
             text = (self.source[c:d] + self.source[b:c] + self.source[a:b]).decode()
             yield Mutant("swapped arguments", node.lineno, a, d, text)
-        for keyword in (k for k in node.keywords if k.arg != "strict"):  # of zip(), for lengths that are equal
+        for keyword in (k for k in node.keywords if not _is_strict(k) and not _is_default(k)):
             rest = ", ".join(self._text(part) for part in whole if part is not keyword)
             yield self._to("dropped argument", node, f"{self._text(node.func)}({rest})")
 
@@ -160,6 +160,16 @@ class _Finder:
         start, end = self._span(node)
         text = self.source[start:end].decode()
         return f"*({text[1:]})" if isinstance(node, ast.Starred) else text
+
+
+def _is_strict(node: ast.AST) -> bool:
+    """Whether it is the option of zip() for lengths that are equal, which acts only after another mistake."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
+
+
+def _is_default(node: ast.keyword) -> bool:
+    """Whether it is subprocess.run(check=False), which means the same as without it."""
+    return node.arg == "check" and isinstance(node.value, ast.Constant) and node.value.value is False
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -13,6 +13,7 @@ Modules that draw (figures.py of a task) are left out: their mistakes are seen b
 """
 
 import argparse
+import compileall
 import itertools
 import json
 import os
@@ -26,6 +27,7 @@ import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import Any
 
 import pytest
@@ -53,7 +55,7 @@ WIDER = {
     "config": ("tests/config", "tests/training/test_from_scratch.py", "tests/test_bad_input.py", "tests/tracking"),
 }
 KEPT = "MUTATION_TRAINED"  # the folder of that project
-CPU_SECONDS = 90.0  # of a single test; wall time would make an endless loop of a busy machine
+CPU_SECONDS = 60.0  # of a single test; wall time would make an endless loop of a busy machine
 SECONDS = 7200  # of one run of pytest, if a test waits for ever
 # By exit code. 2: the tests cannot be imported.
 DONE = {0: "survived", 1: "killed", 2: "killed", -signal.SIGPROF: "time-out", -signal.SIGKILL: "time-out"}
@@ -138,6 +140,8 @@ def _copied(to: Path) -> Path:
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, to / name)
     (to / ".venv").symlink_to((ROOT / ".venv").resolve())
+    compileall.compile_dir(to / "pipeline", quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+    compileall.compile_dir(to / "tests", quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     return to
 
 
@@ -186,6 +190,12 @@ def _tested(copy: Path, tests: list[str], trained: Path | None) -> tuple[int, st
 def pytest_runtest_protocol(item: Any) -> None:
     """End the process, as SIGPROF does by default, if a test computes for too long."""
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the quick tests, unlike tests/conftest.py: the first one that fails is enough."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
 @pytest.hookimpl(tryfirst=True)

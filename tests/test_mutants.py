@@ -23,7 +23,8 @@ CASES = {
     "f(a, b)": {"f(b, a)"},
     "max(a, b)": {"min(a, b)"},
     "f(a, k=b)": {"f(a)"},
-    "zip(a, b, strict=c)": {"zip(b, a, strict=c)"},
+    "run(a, check=False)": {"run(a, check=True)"},
+    "zip(a, b, strict=True)": {"zip(b, a, strict=True)"},
     "a[b:]": {"a[:]", "a[(b) + 1:]"},
     "x.mean(c)": {"x.median(c)"},
     "print(a + b)": {"pass"},
@@ -35,7 +36,7 @@ CASES = {
 def test_the_mistakes_of_a_line(source: str) -> None:
     found = {mutant.applied(source.encode()).decode() for mutant in mutants(source) if counts(mutant, source)}
     assert {" ".join(line.split()) for line in found} - {"pass"} == CASES[source] - {"pass"}
-    assert ("pass" in found) == (source.startswith(("f(", "max(", "zip(", "x.mean", "print(")))
+    assert ("pass" in found) == (source.startswith(("f(", "max(", "run(", "zip(", "x.mean", "print(")))
 
 
 def test_messages_annotations_and_docstrings_stay_and_letters_of_two_bytes_shift_nothing() -> None:

@@ -12,7 +12,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import Conflict, DataError
@@ -34,7 +34,7 @@ class Version:
     model: str
     number: int
     run_id: str
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str]
 
     @property
     def uri(self) -> str:

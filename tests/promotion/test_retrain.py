@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.artifacts import Project
+from pipeline.promotion import retrain
+from pipeline.promotion.registry import Version
+from pipeline.promotion.retrain import CHAMPION_COLUMNS, LINES, Retraining, champion_row
 from tests.commands import FEW_STAGES, environment
 from tests.forked import run_module
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 ROOT = Path(__file__).parents[2]
 MODEL = "digits-image_rows"
 PARAMS = """\
@@ -105,6 +109,7 @@ def two_clones(tmp_path: Path) -> tuple[Clone, Clone]:
     return first, second
 
 
+@pytest.mark.slow
 def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     """One long test, since each step builds on the one before and each training takes seconds."""
     first, second = two_clones(tmp_path)
@@ -136,7 +141,9 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
     assert re.search(ROW.format("not better", 3, "version 2", "McNemar on"), summary)
-    assert f"| {MODEL} | version 2 | rows | published |" in summary
+    assert f"\n| {MODEL} | version 2 | rows | published |" in summary
+    titles = ["Decisions", "What ran", "What changed", "Parameters", "Figures", "Champions"]
+    assert re.findall(r"^## (.*)$", summary, re.MULTILINE) == titles
 
     # With the better parameters the first clone gets model and run from the run-cache and trains nothing.
     first.run("git", "pull", "--quiet", "origin", "main")
@@ -149,6 +156,36 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     decided((first, second), better)
     trace(first, better)
     queued(first)
+
+
+def test_a_chapter_can_be_retrained_and_is_not_judged(trained: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of the textbook's protocol are never promoted, so naming one is no trouble."""
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{trained.root}/mlflow.db")
+    done = Retraining("HEAD")
+    retrain._decide(trained, ["treebank-chapter"], done)
+    assert (done.decisions, done.troubles) == ([], [])
+
+
+def test_the_row_of_a_champion() -> None:
+    tags = {"commit": "0123456789abcdef", "edition": "published", "experiment": "rows"}
+    figures = {"baseline top1_accuracy": "0.5 (majority)", "test top1_accuracy": "0.75"}
+    row = champion_row(MODEL, Version(MODEL, 3, "r3", tags | figures), Version(MODEL, 2, "r2", {}))
+    assert dict(zip(CHAMPION_COLUMNS, row, strict=True)) == {
+        "model": MODEL, "champion": "version 3", "experiment": "rows", "edition": "published",
+        "test": "top1_accuracy 0.75", "best baseline": "0.5 (majority)", "commit": "0123456789",
+        "previous": "version 2",
+    }  # fmt: skip
+    assert champion_row(MODEL, None, None) == [MODEL, "none", *[""] * 5, "none"]
+
+
+def test_long_lists_are_cut_and_say_how_much_is_left_out() -> None:
+    rows = [f"row {i}" for i in range(LINES + 3)]
+    assert retrain._cut(rows[:LINES]) == rows[:LINES]
+    assert retrain._cut(rows) == [*rows[:LINES], "", "… and 3 more"]
+    assert retrain._names([]) == "" and retrain._names(["a", "b"]) == " (a, b)"
+    assert retrain._names(rows[:LINES]).endswith(f"row {LINES - 1})")
+    assert retrain._names(rows).endswith(f"row {LINES - 1} and 3 more)")
 
 
 def rolled_back(first: Clone, second: Clone) -> None:

@@ -144,9 +144,12 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.mark.filterwarnings("ignore")  # MLflow's advice on type hints, at its import
 @pytest.mark.fault("deadline")
 def test_mlflow_answers_400_for_what_cannot_be_read_and_503_after_the_deadline() -> None:
+    from mlflow.environment_variables import MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT as GIVES_UP
     from mlflow.exceptions import MlflowException
 
     from pipeline.serving.mlflow_model import ServedModel
+
+    assert GIVES_UP.default > SECONDS, "or its server would answer first"
 
     class Fails:
         def __init__(self, error: Exception) -> None:
@@ -162,6 +165,34 @@ def test_mlflow_answers_400_for_what_cannot_be_read_and_503_after_the_deadline()
         with pytest.raises(MlflowException, match=str(error)) as raised:
             model.predict(None, ["x"], {"length": 1})
         assert raised.value.get_http_status_code() == status
+
+
+NAN = float("nan")
+# What MLflow makes of a list of inputs: a pandas table; and the inputs that the model must get back from it.
+TABLES: dict[str, tuple[dict[str, list[Any]], list[Any]]] = {
+    "texts": ({"0": ["a", "b"]}, ["a", "b"]),
+    "one key, which an input lacks": ({"start": ["2011", None]}, [{"start": "2011"}, {}]),
+    "two keys of texts": ({"start": ["2011"], "end": ["2012"]}, [{"start": "2011", "end": "2012"}]),
+    "numbers": ({"values": [[1.0], NAN], "start": [None, "2011"]}, [{"values": [1.0]}, {"start": "2011"}]),
+    "an empty object": ({}, [{}]),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", TABLES)
+def test_inputs_come_back_from_the_table_that_mlflow_makes_of_them(name: str) -> None:
+    import pandas as pd
+
+    from pipeline.serving.mlflow_model import ServedModel
+
+    class Repeats:
+        def answer(self, inputs: list[Any], options: Any, seconds: float) -> list[Any]:
+            return inputs
+
+    columns, inputs = TABLES[name]
+    model = ServedModel()
+    model.served = Repeats()
+    assert model.predict(None, pd.DataFrame(columns)) == inputs
 
 
 @pytest.mark.slow

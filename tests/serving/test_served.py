@@ -676,6 +676,22 @@ def test_commands_print_answers(
         assert re.fullmatch(re.escape(str(path)) + r": [0-9]  [01]\.\d{3}", line)
 
 
+@pytest.mark.fault("damaged-input")
+def test_a_command_does_not_ask_a_model_that_was_changed(
+    in_project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It still loads and answers: only its checksum tells."""
+    path = in_project.model("umich") / "model" / "encoder.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\n")
+    try:
+        assert main(["predict", "umich", "it is awesome"]) == 2
+    finally:
+        path.write_bytes(whole)
+    out, err = capsys.readouterr()
+    assert out == "" and "damaged, so it is not used: " in err and "model/encoder.json" in err
+
+
 REFUSED = {
     "unknown experiment": (["predict", "nobody", "x"], r"nobody: no trained model .*; trained: .*umich"),
     "wrong task": (

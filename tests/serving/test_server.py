@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -41,6 +42,9 @@ class Slow:
     def __init__(self) -> None:
         self.may_answer, self.asked = threading.Event(), threading.Semaphore(0)
 
+    def try_out(self) -> None:
+        """It can answer."""
+
     def answer(self, inputs: Sequence[Any], options: dict[str, Any], seconds: float) -> list[Any]:
         self.asked.release()
         assert 0 < seconds <= module.SECONDS
@@ -50,6 +54,8 @@ class Slow:
             raise KeyError("nobody expected this")
         if "huge" in inputs:
             raise MemoryError
+        if "no number" in inputs:
+            return [{"value": float("nan")}]
         return [{"text": text} for text in inputs]
 
 
@@ -229,7 +235,9 @@ def test_an_error_that_nobody_expected_is_logged_and_not_shown(url: str, capfd: 
     found = post(url, {"inputs": ["odd"]})
     assert found.status_code == 500 and "the server’s log says how" in found.json()["message"]
     assert "nobody expected" not in found.text and "nobody expected this" in capfd.readouterr().err
-    assert post(url, {"inputs": ["huge"]}).status_code == 503
+    huge = post(url, {"inputs": ["huge"]})
+    assert huge.status_code == 503 and "not enough memory at present" in huge.json()["message"]
+    assert post(url, {"inputs": ["no number"]}).status_code == 500, "NaN is not JSON"
     assert post(url, SMALL).ok
 
 
@@ -243,6 +251,48 @@ def test_an_answer_ends_at_its_deadline_in_the_middle_of_a_text(
         served.answer(["alice"], {"length": 5_000}, 50.0)
     assert 50 < next(passed) < 60
     assert served.answer(["alice"], {"length": 100})[0]["text"]  # without a limit
+
+
+class Ended(BaseException):
+    """In place of the end of the process."""
+
+
+def test_a_server_that_is_told_to_end_does_not_wait_for_a_large_answer(
+    models: tuple[Slow, Slow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    status: list[int | None] = []
+
+    def ask() -> None:
+        with contextlib.suppress(requests.ConnectionError):
+            status.append(post(f"http://127.0.0.1:{port}", LARGE).status_code)
+
+    def tell() -> None:
+        assert models[1].asked.acquire(timeout=60)  # it has begun
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def end(code: int) -> None:
+        raise Ended
+
+    class Announced(uvicorn.Server):
+        def run(self, sockets: list[socket.socket] | None = None) -> None:
+            for work in (ask, tell):  # the socket accepts connections already
+                threading.Thread(target=work).start()
+            super().run(sockets)
+
+    made = iter(models)
+    monkeypatch.setattr(module, "Served", lambda folder: next(made))
+    monkeypatch.setattr(module.os, "_exit", end)
+    monkeypatch.setattr(uvicorn, "Server", Announced)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # uvicorn repeats the signal when it has ended
+    try:
+        with pytest.raises(Ended):
+            module.run(Path(), "127.0.0.1", port, "x")
+        assert not models[1].may_answer.is_set() and 200 not in status, "the answer would have taken a minute"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        models[1].may_answer.set()
 
 
 # The command, with a real model

@@ -174,9 +174,13 @@ def test_what_cannot_be_compared_ends_with_2(
 
 @pytest.mark.slow
 def test_a_logged_model_answers_alike_in_a_clean_process(
-    in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    in_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    other = tmp_path / "mlflow.py"  # the process must not see what PYTHONPATH adds
+    other.write_text("raise SystemExit('another mlflow')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     record = artifacts.load_json(in_project.model("electricity") / "run.json")
-    assert main(["skew", "electricity", "--model", f"models:/{record['model_id']}", "--rows", "10"]) == 0
-    assert "electricity: 10 raw test rows, largest difference" in capsys.readouterr().out
+    assert main(["skew", "electricity", "--model", f"models:/{record['model_id']}", "--rows", "12"]) == 0
+    # more than are asked for together
+    assert "electricity: 12 raw test rows, largest difference" in capsys.readouterr().out

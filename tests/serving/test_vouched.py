@@ -41,6 +41,7 @@ class Logged:
         location = client.get_logged_model(self.id).artifact_location
         client.create_registered_model(NAME)
         client.create_model_version(NAME, location, tags=tags, model_id=self.id)
+        client.create_model_version(NAME, location, tags=tags)  # the files alone
         client.set_registered_model_alias(NAME, "champion", "1")
         self.folder = Path(location.removeprefix("file://"))
 
@@ -58,7 +59,8 @@ def log(empty_store: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 def test_what_was_logged_is_copied_whole(empty_store: Project, log: Callable[..., Logged], tmp_path: Path) -> None:
     logged = log()
-    names = (f"models:/{NAME}@champion", f"models:/{NAME}/1", f"models:/{logged.id}", logged.id, str(logged.folder))
+    names = [f"models:/{NAME}{end}" for end in ("@champion", "/1", "/2")]
+    names += [f"models:/{logged.id}", logged.id, str(logged.folder)]
     for i, name in enumerate(names):
         got = vouched.copy(empty_store, name, tmp_path / f"copy{i}")
         assert fingerprint(got) == logged.digest == fingerprint(logged.folder)
@@ -100,6 +102,19 @@ def test_compiled_modules_that_loading_left_are_not_taken_along(
     (hidden / "served.cpython-311.pyc").write_bytes(b"not what served.py says")
     got = vouched.copy(empty_store, f"models:/{NAME}/1", tmp_path / "copy")
     assert not list(got.rglob("*.pyc")) and list(logged.folder.rglob("*.pyc"))
+
+
+@pytest.mark.fault("artifact-altered")
+def test_a_link_is_copied_as_the_file_that_it_leads_to(
+    empty_store: Project, log: Callable[..., Logged], tmp_path: Path
+) -> None:
+    """The file may change after it was compared."""
+    logged = log()
+    (logged.folder / "served.py").rename(tmp_path / "elsewhere.py")
+    (logged.folder / "served.py").symlink_to(tmp_path / "elsewhere.py")
+    got = vouched.copy(empty_store, str(logged.folder), tmp_path / "copy")
+    (tmp_path / "elsewhere.py").write_text("changed = True\n")
+    assert (got / "served.py").read_text() == "loaded = True\n"
 
 
 @pytest.mark.fault("foreign-model")

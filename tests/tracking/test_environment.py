@@ -4,6 +4,7 @@ import math
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,3 +36,33 @@ def test_system_monitor() -> None:
     assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= names
     assert len(monitor.rows) >= 2 * len(names) and {row.step for row in monitor.rows} >= {0, 1}
     assert all(begin <= row.timestamp <= now() and math.isfinite(row.value) for row in monitor.rows)
+
+
+class Machine:
+    """psutil of a machine with known figures. As in psutil, the first call for the processor measures nothing."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def cpu_percent(self) -> float:
+        self.calls += 1
+        return 0.0 if self.calls == 1 else 37.04
+
+    def virtual_memory(self) -> SimpleNamespace:
+        return SimpleNamespace(used=3_500_000_000, percent=43.75)
+
+    def Process(self) -> SimpleNamespace:
+        return SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=250_000_000))
+
+
+def test_figures_of_the_machine_are_in_percent_and_in_millions_of_bytes() -> None:
+    monitor = SystemMonitor(every=60.0)
+    monitor._psutil = Machine()
+    with monitor:
+        pass
+    assert {(row.key, row.value, row.step) for row in monitor.rows} == {
+        ("system/cpu_utilization_percentage", 37.0, 0),
+        ("system/system_memory_usage_megabytes", 3500.0, 0),
+        ("system/system_memory_usage_percentage", 43.8, 0),
+        ("system/process_memory_megabytes", 250.0, 0),
+    }

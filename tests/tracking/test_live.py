@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -104,6 +106,19 @@ def test_a_training_grows_in_mlflow_and_ends_with_the_content_of_its_journal(tab
     deliver(whole(), tables)
     assert content(tables) == shown and shown[0] == "FINISHED"
     assert not running_folder(tables, KEY).exists() and spooled(tables) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' /proc")
+def test_ctrl_c_is_left_to_the_training(tables: Project) -> None:
+    """The terminal sends it to both processes; the one that sends must not end in the middle of a request."""
+
+    def ignores_it(pid: int | None) -> bool:
+        (mask,) = re.findall(r"^SigIgn:\t(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        return bool(int(mask, 16) & 1 << signal.SIGINT - 1)
+
+    with live.shown(tables, "alice-gru", opening()):
+        (follower,) = multiprocessing.active_children()
+        until(lambda: ignores_it(follower.pid), 20.0)
 
 
 def train_forever(project: Project, epochs: int) -> None:

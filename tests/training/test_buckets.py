@@ -23,6 +23,19 @@ def test_a_generator_mixes_batches_of_similar_length() -> None:
     assert len(orders) == 3
 
 
+def test_the_jitter_multiplies_the_lengths() -> None:
+    class Known:
+        def uniform(self, low: float, high: float, count: int) -> np.ndarray:
+            assert (low, high, count) == (0.8, 1.2, 4)
+            return np.array([0.8, 1.0, 1.2, 1.0])
+
+        def shuffle(self, groups: list[np.ndarray]) -> None:
+            groups.reverse()
+
+    found = batches(np.array([100, 90, 80, 1]), 2, Known())  # type: ignore[arg-type]  # 80, 90, 96 and 1
+    assert [batch.tolist() for batch in found] == [[1, 2], [3, 0]]
+
+
 def test_rows_are_filled_up_to_a_multiple_of_eight() -> None:
     rows = [np.array([1, 2, 3], np.int16), np.arange(4, 13).astype(np.int16), np.array([], np.int16)]
     found = pad(rows, fill=-1)

@@ -22,6 +22,7 @@ from pipeline.training.estimate import (
     refuse_too_large,
     size,
 )
+from pipeline.training.fit import optimizer
 from tests.tasks.case import CASES
 
 GB = 1e9
@@ -78,6 +79,19 @@ def test_the_memory_grows_with_what_the_optimiser_and_the_average_keep() -> None
     plain = of("char_lm", optimizer="sgd", units=512)
     assert of("char_lm", optimizer="adam", units=512).memory - plain.memory == 2 * 4 * plain.parameters
     assert of("char_lm", optimizer="sgd", units=512, ema_momentum=0.9).memory > plain.memory
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "sgd"])
+def test_the_memory_of_an_optimiser_is_that_of_its_variables(name: str) -> None:
+    case = CASES["char_lm"]
+    row = case.network_row(optimizer=name, stateful=False)
+    model = case.task.network().build(row, case.encoded().encoder, None)
+    made = optimizer(row)
+    made.build(model.trainable_variables)
+    kept = sum(
+        math.prod(variable.shape) for variable in made.variables if len(variable.shape)
+    )  # but for rate and steps
+    assert of("char_lm", optimizer=name).memory - of("char_lm", optimizer="sgd").memory == pytest.approx(4 * kept)
 
 
 GROUPS = {

@@ -30,7 +30,7 @@ class Constant:
             yield np.ones((64, 1), np.float32), rng.normal(0.0, SPREAD, (64, 1)).astype(np.float32), None
 
 
-def trained(rate: float, feed: Constant | None = None, **options: Any) -> Fitted:
+def trained(rate: float, feed: Constant | None = None, epochs: int = 1, **options: Any) -> Fitted:
     network = Network(
         dataset="x", optimizer="sgd", learning_rate=rate, schedule="constant", **{"clip_norm": None, **options}
     )
@@ -39,7 +39,7 @@ def trained(rate: float, feed: Constant | None = None, **options: Any) -> Fitted
     load(model, [np.zeros((1, 1), np.float32)])
     compiled = Compiled(model, keras.losses.MeanSquaredError(), optimizer(network))
     return fit(
-        compiled, feed or Constant(), network, seed=1, epochs=1, validate=None, monitor=Metric("rmse"), label="x"
+        compiled, feed or Constant(), network, seed=1, epochs=epochs, validate=None, monitor=Metric("rmse"), label="x"
     )
 
 
@@ -53,6 +53,12 @@ def test_a_loss_far_beyond_that_of_the_untrained_network_is_refused_with_both() 
         trained(1.3)
     end, start = map(float, re.findall(r"exploded: (\S+) at .* is (\S+);", str(error.value))[0])
     assert start == pytest.approx(SPREAD**2, rel=0.2) and end > 10 * start
+
+
+def test_a_loss_that_grows_slowly_over_many_epochs_is_refused() -> None:
+    """The error grows by 2 % in each of 20 steps, so the loss by a factor of 2.2 in an epoch, and of 500 in eight."""
+    with pytest.raises(TrainingError, match=r"x: the loss has exploded: .* at the end of epoch 8"):
+        trained(1.01, epochs=8)
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,12 @@ def plain_bits(stateless: Compiled, ids: np.ndarray) -> np.ndarray:
     return np.array([[-math.log2(p[r, t, ids[r, t + 1]]) for t in range(ids.shape[1] - 1)] for r in range(len(ids))])
 
 
+def test_a_text_does_not_depend_on_what_was_written_before(networks: tuple[Compiled, Compiled]) -> None:
+    """The same network with the same seed writes the same text again, from a zero state."""
+    first, again = (generate(networks[0], ENCODER, "abd", 40, [Sampling(1.0)] * 3, 7) for _ in range(2))
+    assert first == again and len(set("".join(first))) > 2
+
+
 @pytest.mark.parametrize("length", [2, CHUNK, CHUNK + 1, CHUNK + 2, 2 * CHUNK + 60])
 def test_bits_are_binary_logarithms_and_the_state_is_carried_across_chunks(
     length: int, networks: tuple[Compiled, Compiled]

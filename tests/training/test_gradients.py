@@ -86,6 +86,15 @@ def test_gradients_vanish_at_first_and_explode_with_large_recurrent_weights() ->
     assert norms[2, 8] > 10 * norms[2, 0]
 
 
+def test_the_enlarged_line_is_that_of_a_network_with_three_times_the_recurrent_weights() -> None:
+    net = model("simple_rnn")
+    weights = zip(net.trainable_variables, trainable(net), strict=True)
+    three_times = [3.0 * w if v.path.endswith("/recurrent_kernel") else w for v, w in weights]
+    enlarged = measured(net)[2]
+    load(net, three_times)
+    np.testing.assert_allclose(measured(net)[0], enlarged, rtol=1e-5)
+
+
 def test_clipping_lowers_a_line_as_a_whole() -> None:
     norms = measured(model("lstm"), clip_norm=1e-3)
     share = norms[3] / norms[2]
