@@ -5,8 +5,8 @@
 
 Each opponent is a process of its own. They take turns: in every round each one trains on the same next batches, while
 the others wait. A step is the whole one, with its batch, its update and its averaged weights. The table has the median
-of milliseconds over the rounds, and the median ratio with its smallest and largest value. The last lines say which
-goals fall short; with --check, the script then ends with 1.
+of milliseconds over the rounds, in brackets those of all processors together, and the median ratio with its smallest
+and largest value. The last lines say which goals fall short; with --check, the script then ends with 1.
 """
 
 import argparse
@@ -32,6 +32,7 @@ EXPERIMENTS = (
 EACH, TOGETHER = 1.5, 2.2  # goals: times as fast, each experiment and their geometric mean
 ROUNDS, SECONDS = 7, 1.0  # of a round of the slowest opponent, about
 FEWEST, MOST = 6, 100  # steps in a round
+Row = dict[str, tuple[list[float], list[float]]]  # of each opponent and round: milliseconds a step, and of processors
 WARM_UP = 4  # steps, of which the first traces the graph
 
 
@@ -90,25 +91,34 @@ def checked_out(commit: str | None) -> Iterator[Path | None]:
         yield Path(folder)
 
 
-def compared(name: str, opponents: dict[str, Path], data: Path, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds a step of each opponent, one figure for each round."""
+def compared(name: str, opponents: dict[str, Path], data: Path, rounds: int) -> Row:
+    """Milliseconds a step of each opponent, and of the processors, one figure for each round."""
     with ExitStack() as stack:
         running = {kind: stack.enter_context(opponent(kind, root, name, data)) for kind, root in opponents.items()}
-        slowest = max(sum(turn(process, WARM_UP)[1:]) / (WARM_UP - 1) for process in running.values())
+        slowest = max(sum(turn(process, WARM_UP)[0][1:]) / (WARM_UP - 1) for process in running.values())
         steps = min(MOST, max(FEWEST, round(1000 * SECONDS / slowest)))
-        found: dict[str, list[float]] = {kind: [] for kind in running}
+        found: Row = {kind: ([], []) for kind in running}
         for _ in range(rounds):
             for kind, process in running.items():
-                found[kind].append(sum(turn(process, steps)) / steps)
+                times, used = turn(process, steps)
+                found[kind][0].append(sum(times) / steps)
+                found[kind][1].append(used)
     return found
 
 
 @contextmanager
 def opponent(kind: str, root: Path, name: str, data: Path) -> Iterator[Any]:
     command = [sys.executable, __file__, name, "--data", str(data.resolve()), "--opponent", kind, str(root)]
-    environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.Popen(
-        command, cwd=data, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=data,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         yield process
@@ -117,14 +127,14 @@ def opponent(kind: str, root: Path, name: str, data: Path) -> Iterator[Any]:
         process.communicate()
 
 
-def turn(process: Any, steps: int) -> list[float]:
-    """Let an opponent train on its next batches; return the milliseconds of each step."""
+def turn(process: Any, steps: int) -> tuple[list[float], float]:
+    """Let an opponent train on its next batches; return the milliseconds of each step, and of the processors a step."""
     process.stdin.write(f"{steps}\n")
     process.stdin.flush()
     for text in process.stdout:
         if text.startswith("["):
-            times: list[float] = json.loads(text)
-            return times
+            times, used = json.loads(text)
+            return times, used
     raise SystemExit(f"{' '.join(process.args)} has ended")
 
 
@@ -132,18 +142,19 @@ class Turns:
     """Watches a training: stops it after each turn, until the next one is wanted."""
 
     def __init__(self) -> None:
-        self.left, self.times, self.since = 0, list[float](), 0.0
+        self.left, self.times, self.since, self.used = 0, list[float](), 0.0, 0.0
 
     def wait(self) -> None:
         self.left, self.times = int(sys.stdin.readline() or sys.exit(0)), []
-        self.since = time.perf_counter()
+        self.since, self.used = time.perf_counter(), time.process_time()
 
     def step(self, loss: float) -> None:
         now = time.perf_counter()
         self.times.append(1000 * (now - self.since))
         self.since, self.left = now, self.left - 1
         if not self.left:
-            print(json.dumps(self.times), flush=True)
+            used = 1000 * (time.process_time() - self.used) / len(self.times)
+            print(json.dumps([self.times, used]), flush=True)
             self.wait()
 
     def begins(self, *_: Any) -> None:
@@ -205,22 +216,22 @@ def stock(task: Any, row: Any, encoded: Any) -> None:
     model.fit(tf.data.Dataset.from_generator(lambda: endless, output_signature=signature), callbacks=[step], verbose=0)
 
 
-def ratios(row: dict[str, list[float]], kind: str) -> list[float]:
-    return [theirs / ours for theirs, ours in zip(row[kind], row["project"], strict=True)]
+def ratios(row: Row, kind: str, of: int = 0) -> list[float]:
+    """How many times as long as the project an opponent took, in each round; of 1: in processor time."""
+    return [theirs / ours for theirs, ours in zip(row[kind][of], row["project"][of], strict=True)]
 
 
-def line(name: str, row: dict[str, list[float]]) -> str:
-    times = ", ".join(f"{kind} {median(figures):.1f} ms" for kind, figures in row.items())
-    against = ", ".join(
-        f"{median(of):.2f}× {kind} ({min(of):.2f}–{max(of):.2f})"
-        for kind in row
-        if kind != "project"
-        for of in [ratios(row, kind)]
-    )
-    return f"{name:22} {times}; {against}"
+def line(name: str, row: Row) -> str:
+    parts = [f"{kind} {median(times):.1f} ms ({median(used):.0f})" for kind, (times, used) in row.items()]
+    for kind in row:
+        if kind != "project":
+            of = ratios(row, kind)
+            spread = f"{min(of):.2f}–{max(of):.2f}, processors {median(ratios(row, kind, 1)):.2f}×"
+            parts.append(f"{median(of):.2f}× {kind} ({spread})")
+    return f"{name:22} {', '.join(parts)}"
 
 
-def shortfalls(rows: dict[str, dict[str, list[float]]]) -> Iterator[str]:
+def shortfalls(rows: dict[str, Row]) -> Iterator[str]:
     """Yield a line for each goal that falls short, and one for each geometric mean."""
     for kind in sorted({kind for row in rows.values() for kind in row} - {"project"}):
         found = {name: median(ratios(row, kind)) for name, row in rows.items()}

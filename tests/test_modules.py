@@ -35,6 +35,7 @@ COVERS = {
     ),
     "layers/test_cells.py": ("layers/__init__", "layers/lstm_variants", "layers/pooling"),
     "layers/loops/test_halves.py": (
+        "layers/loops/averages",
         "layers/loops/__init__",
         "layers/loops/gru",
         "layers/loops/lstm",

@@ -84,7 +84,7 @@ class Embedding(Layer):
 class BagEmbedding(Layer):
     """The sum of the embeddings of each step's features; see pipeline.layers.pooling."""
 
-    settings = known(size=ANY, units=ANY, scale=ANY)
+    settings = known(kernel=ANY, size=ANY, units=ANY, scale=ANY)
     together = 2**16  # features whose embeddings are in memory at once
 
     def __init__(self, settings: Settings, weights: Sequence[Floats]) -> None:

@@ -28,11 +28,14 @@ def reversed_in_time(x: Tensor | None) -> Tensor | None:
     return None if x is None else tf.reverse(x, [1])
 
 
-def zero_before_the_first(out: Tensor, mask: Tensor | None) -> Tensor:
-    """Set the outputs before the first unmasked step to zero, as Keras does; the state there is the initial one."""
+def with_zeros(out: Tensor, mask: Tensor | None, everywhere: bool) -> Tensor:
+    """Set the outputs before the first unmasked step to zero, as Keras does; the state there is the initial one.
+
+    everywhere: set those of all masked steps to zero, as Keras does in both directions of a bidirectional layer.
+    """
     if mask is None:
         return out
-    seen = tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
+    seen = tf.cast(mask, tf.bool) if everywhere else tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
     return tf.where(seen[..., None], out, 0.0)
 
 

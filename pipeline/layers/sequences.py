@@ -33,7 +33,7 @@ class _Compiled(keras.layers.RNN):  # type: ignore[misc,name-defined]
         if self.go_backwards:
             sequences, mask = operations.reversed_in_time(sequences), operations.reversed_in_time(mask)
         out, states = self._computed(operations, sequences, initial_state, mask)
-        out = operations.zero_before_the_first(out, mask)
+        out = operations.with_zeros(out, mask, self.zero_output_for_mask)
         return out[:, -1], out, states
 
     def _computed(self, ops: Any, x: Any, states: Any, mask: Any) -> tuple[Any, list[Any]]:

@@ -1,12 +1,12 @@
 """The weights of a network as arrays, and their exponential average over the steps of a training."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.training.compiled import ON_TENSORFLOW, Compiled
+from pipeline.layers import compiles
+from pipeline.training.compiled import ON_TENSORFLOW
 
 Weights = list[NDArray[np.floating[Any]]]
 
@@ -29,32 +29,23 @@ class Average:
     (`use_ema`) has one momentum for all steps.
     """
 
-    def __init__(self, compiled: Compiled, momentum: float) -> None:
-        self.model, self.momentum, self.steps = compiled.model, momentum, 0
-        self.values: list[Any] = []  # variables in the graph of TensorFlow, arrays on other back ends
+    def __init__(self, model: Any, momentum: float) -> None:
+        self.model, self.momentum, self.steps = model, momentum, 0
+        self.values: Weights = trainable(model) if momentum else []
         self.kept: Weights = []
-        self._move: Callable[[float], object] = self._move_arrays
-        if momentum and ON_TENSORFLOW:
-            compiled.average = compiled.average or _traced_average(self.model)
-            self.values, self._move = compiled.average
-            for value, variable in zip(self.values, self.model.trainable_variables, strict=True):
-                value.assign(variable.value)
-        elif momentum:
-            self.values = trainable(self.model)
 
     def update(self) -> None:
-        if self.momentum:
-            self.steps += 1
-            self._move(1.0 - min(self.momentum, (1 + self.steps) / (10 + self.steps)))
-
-    def _move_arrays(self, share: float) -> None:
+        if not self.momentum:
+            return
+        self.steps += 1
+        share = np.float32(1.0 - min(self.momentum, (1 + self.steps) / (10 + self.steps)))
         for value, variable in zip(self.values, self.model.trainable_variables, strict=True):
-            value += share * (np.asarray(variable) - value)
+            _move(value, _read(variable), share)
 
     def __enter__(self) -> None:
         if self.momentum:
             self.kept = trainable(self.model)
-            load(self.model, [np.asarray(value) for value in self.values])
+            load(self.model, self.values)
 
     def __exit__(self, *_: object) -> None:
         if self.momentum:
@@ -62,25 +53,19 @@ class Average:
 
     def assign(self, values: Weights) -> None:
         """Replace the average."""
-        if self.momentum and ON_TENSORFLOW:
-            for variable, value in zip(self.values, values, strict=True):
-                variable.assign(value)
-        elif self.momentum:
-            self.values = list(values)
+        self.values = [value.copy() for value in values] if self.momentum else []
 
 
-def _traced_average(model: Any) -> tuple[list[Any], Callable[[float], object]]:
-    """A variable for each trained weight, and the graph that moves them by a share of their distance to the weights.
+def _read(variable: Any) -> NDArray[np.floating[Any]]:
+    """Return the weights of a variable, on TensorFlow without a copy: drop them before the next step."""
+    return np.asarray(memoryview(variable.value.read_value()) if ON_TENSORFLOW else variable)
 
-    No weight is copied to NumPy; the bytes are those of `_move_arrays`.
-    """
-    import tensorflow as tf
 
-    weights = [variable.value for variable in model.trainable_variables]
-    values = [tf.Variable(weight) for weight in weights]
+def _move(value: NDArray[Any], weight: NDArray[Any], share: np.float32) -> None:
+    """Move an average by a share of its distance to the weight. The bytes are the same with a compiler and without."""
+    if compiles() and value.dtype == np.float32:
+        from pipeline.layers.loops import halves
 
-    def move(share: Any) -> None:
-        for value, weight in zip(values, weights, strict=True):
-            value.assign_add(share * (weight - value))
-
-    return values, tf.function(move, input_signature=[tf.TensorSpec([], tf.float32)], autograph=False)
+        halves.move(value, weight, share)
+    else:
+        value += share * (weight - value)

@@ -26,7 +26,6 @@ class Compiled:
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self._train: Callable[..., Any] | None = None
         self._predict: Callable[..., Any] | None = None
-        self.average: Any = None  # the graph of fit's averaged weights, kept for the next training
         if optimizer is not None:
             optimizer.build(model.trainable_variables)
 

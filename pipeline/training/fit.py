@@ -47,7 +47,7 @@ def fit(
     Raises TrainingError if a loss or a weight is not finite, or if the losses have exploded.
     """
     untrained = trainable(compiled.model)
-    course = Course(compiled, Average(compiled, network.ema_momentum))
+    course = Course(compiled, Average(compiled.model, network.ema_momentum))
     last = stop or epochs
     with Lines(label, last, feed.steps, watchers) as progress:
         if keeper is not None and keeper.resume(course):

@@ -196,17 +196,18 @@ def test_the_speed_is_that_of_training_without_validation(monkeypatch: pytest.Mo
     assert [epoch["seconds"] for epoch in fitted.history] == [16.0, 16.0]
 
 
-@pytest.mark.parametrize("on_tensorflow", [True, False], ids=["graph", "arrays"])
-def test_the_graph_and_the_arrays_average_to_the_same_bytes(
-    on_tensorflow: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("on_tensorflow", [True, False], ids=["without copies", "with copies"])
+@pytest.mark.parametrize("compiler", [True, False], ids=["compiled", "NumPy"])
+def test_all_ways_of_averaging_end_in_the_same_bytes(
+    on_tensorflow: bool, compiler: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.training.average.ON_TENSORFLOW", on_tensorflow)
+    monkeypatch.setattr("pipeline.training.average.compiles", lambda: compiler)
     rng = np.random.default_rng(0)
     model = keras.Sequential([keras.Input((7,)), keras.layers.Dense(300), keras.layers.LayerNormalization()])
-    compiled = Compiled(model)
-    for _ in range(2):  # the second training begins its average anew, in the graph of the first
+    for _ in range(2):  # the second training begins its average anew
         load(model, [rng.normal(size=w.shape).astype(np.float32) for w in trainable(model)])
-        average, expected = Average(compiled, 0.9), trainable(model)
+        average, expected = Average(model, 0.9), trainable(model)
         for step in range(1, 101):
             load(model, [w + rng.normal(0, 0.01, w.shape).astype(np.float32) for w in trainable(model)])
             average.update()
@@ -216,4 +217,3 @@ def test_the_graph_and_the_arrays_average_to_the_same_bytes(
         with average:
             assert [w.tobytes() for w in trainable(model)] == [e.tobytes() for e in expected]
         assert [w.tobytes() for w in trainable(model)] == [w.tobytes() for w in last]
-    assert (compiled.average is not None) == on_tensorflow

@@ -15,16 +15,28 @@ import numba
 HERE = Path(__file__).parent
 # Numba notices a change of the compiled function's own file only; a change of any of these must compile all again.
 SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))).hexdigest()[:12]
-OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function when it is first called; it runs without the interpreter's lock."""
+    """Compile a function when it is first called; it runs without the interpreter's lock.
+
+    A product and the sum that takes it are rounded once, where the processor can.
+    """
+    return _compiled(function, fastmath={"contract"}, **OPTIONS)
+
+
+def compiled_exactly(function: Callable[..., Any]) -> Any:
+    """Compile a function that rounds every number as NumPy does."""
+    return _compiled(function, **OPTIONS)
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     found, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_cache())
     try:
-        return numba.njit(cache=True, **OPTIONS)(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for it can be written
-        return numba.njit(**OPTIONS)(function)
+        return numba.njit(**options)(function)
     finally:
         numba.config.CACHE_DIR = found
 

@@ -1,5 +1,6 @@
 """Calls of the compiled loops: arrays for their results, and the rows of a batch on two threads."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -8,10 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.layers.loops import gru, lstm, simple_rnn
+from pipeline.layers.loops import averages, gru, lstm, simple_rnn
 
 Floats = NDArray[np.float32]
-WORTH = 2_000_000  # multiplications; waking a thread takes as long as some hundred thousand of them
+WORTH = 10_000_000  # multiplications, half a millisecond; to wake a thread takes much longer on a busy machine
+
+
+ALIGNED = 64  # bytes
+STREAMED = 8  # multiplications take as long as one number in a pass over the memory
 
 
 @cache
@@ -31,7 +36,11 @@ def _on_both(loop: Callable[..., None], work: int, rows: int, *arrays: Any) -> N
 
 
 def _like(*shape: int) -> Floats:
-    return np.empty(shape, np.float32)
+    """Return an array whose memory TensorFlow takes over. It would copy one that does not begin at such an address."""
+    size = math.prod(shape)
+    memory = np.empty(size + ALIGNED // 4, np.float32)
+    start = -memory.__array_interface__["data"][0] % ALIGNED // 4
+    return memory[start : start + size].reshape(shape)
 
 
 def gru_forward(x: Floats, start: Floats, panels: Floats, bias: Floats, mask: Any) -> tuple[Floats, Floats]:
@@ -78,7 +87,7 @@ def lstm_backward(
 
 def simple_rnn_forward(x: Floats, start: Floats, panels: Floats, mask: Any) -> tuple[Floats]:
     """Return `out` of simple_rnn.forward."""
-    out = np.empty_like(x)
+    out = _like(*x.shape)
     _on_both(simple_rnn.forward, out.size * out.shape[-1], len(out), x, start, panels, mask, out)
     return (out,)
 
@@ -86,6 +95,11 @@ def simple_rnn_forward(x: Floats, start: Floats, panels: Floats, mask: Any) -> t
 def simple_rnn_backward(d_out: Floats, out: Floats, panels: Floats, mask: Any) -> tuple[Floats, Floats]:
     """Return `d_x` and `d_start` of simple_rnn.backward."""
     batch, _, units = out.shape
-    d_x, d_start = np.empty_like(out), _like(batch, units)
+    d_x, d_start = _like(*out.shape), _like(batch, units)
     _on_both(simple_rnn.backward, out.size * units, batch, d_out, out, panels, mask, d_x, d_start)
     return d_x, d_start
+
+
+def move(values: Floats, towards: Floats, share: np.float32) -> None:
+    """Move `values` by a share of their distance to `towards`, of the same shape."""
+    _on_both(averages.move, STREAMED * values.size, values.size, values.ravel(), towards.ravel(), share)
