@@ -16,7 +16,9 @@ def each(function: Any, x: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("function", "exact"), [(gates.sigmoid, lambda x: 1 / (1 + np.exp(-x))), (gates.tanh, np.tanh)], ids=str
+    ("function", "exact"),
+    [(gates.sigmoid, lambda x: 1 / (1 + np.exp(-x))), (gates.tanh, np.tanh)],
+    ids=["sigmoid", "tanh"],
 )
 def test_the_error_is_below_two_ten_millionths(function: Any, exact: Callable[[Any], Any]) -> None:
     with np.errstate(over="ignore"):
