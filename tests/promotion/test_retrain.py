@@ -141,7 +141,9 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     ran, summary = second.retrain()
     assert ran == AFTER_TRAINING
     assert re.search(ROW.format("not better", 3, "version 2", "McNemar on"), summary)
-    assert f"| {MODEL} | version 2 | rows | published |" in summary
+    assert f"\n| {MODEL} | version 2 | rows | published |" in summary
+    titles = ["Decisions", "What ran", "What changed", "Parameters", "Figures", "Champions"]
+    assert re.findall(r"^## (.*)$", summary, re.MULTILINE) == titles
 
     # With the better parameters the first clone gets model and run from the run-cache and trains nothing.
     first.run("git", "pull", "--quiet", "origin", "main")
