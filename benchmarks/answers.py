@@ -8,6 +8,9 @@ server; and the characters or steps that one request makes in a second, if it ma
 
 import argparse
 import base64
+import contextlib
+import http.client
+import json
 import os
 import re
 import statistics
@@ -16,15 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands set it, for what is measured in this process
+
 import numpy as np
 import psutil
-import requests
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from pipeline import artifacts
 from pipeline.artifacts import Project, here
@@ -75,16 +77,16 @@ def on_the_command_line(line: list[str]) -> tuple[float, float, float]:
     return taken, processor, peak / 1024
 
 
-@contextmanager
+@contextlib.contextmanager
 def server_of(name: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Start the server; give its address and process."""
+    """Start the server; give its host with its port, and its process."""
     line = [sys.executable, "-m", "pipeline", "serve", name, "--port", "0"]
     with subprocess.Popen(line, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            found = re.search(r"http://[\d.:]+(?=/)", server.stdout.readline())
+            found = re.search(r"http://([\d.:]+)/", server.stdout.readline())
             assert found, "the server did not start"
-            yield found[0], psutil.Process(server.pid)
+            yield found[1], psutil.Process(server.pid)
         finally:
             server.terminate()
 
@@ -111,10 +113,15 @@ def row(project: Project, name: str) -> str:
         runs = [on_the_command_line(line) for _ in range(PROCESSES)]
     wall, processor, peak = (statistics.median(column) for column in zip(*runs, strict=True))
     started = time.monotonic()
-    with server_of(name) as (url, process), requests.Session() as session:
+    with server_of(name) as (address, process), contextlib.closing(http.client.HTTPConnection(address)) as connection:
 
         def post(item: Any) -> None:
-            session.post(f"{url}/invocations", json={"inputs": [item], "params": options}).raise_for_status()
+            body = json.dumps({"inputs": [item], "params": options}).encode()
+            connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != http.HTTPStatus.OK:
+                raise SystemExit(f"{name}: {answer.decode()}")
 
         post(inputs[0])
         up = time.monotonic() - started

@@ -87,12 +87,16 @@ class Recurrent(Layer):
         return self._joined(outputs) if self.sequences else states[0], states
 
     def _masked(self, given: Floats, states: list[Floats], mask: NDArray[np.bool_]) -> tuple[Floats, list[Floats]]:
-        output, outputs = np.zeros_like(states[0]), []
-        for part, seen in zip(given, mask.T[..., None], strict=True):
+        zero = output = np.zeros_like(states[0])
+        outputs = []
+        for part, seen, whole, some in zip(given, mask.T[..., None], mask.all(axis=0), mask.any(axis=0), strict=True):
             check_time()
-            after = self.cell.step(part, states)
-            output = np.where(seen, after[0], 0 if self.zero_if_masked else output)
-            states = [np.where(seen, now, before) for now, before in zip(after, states, strict=True)]
+            after = self.cell.step(part, states) if some else states
+            if whole:
+                output, states = after[0], after
+            else:
+                output = np.where(seen, after[0], zero if self.zero_if_masked else output)
+                states = [np.where(seen, now, before) for now, before in zip(after, states, strict=True)]
             if self.sequences:
                 outputs.append(output)
         return self._joined(outputs) if self.sequences else output, states

@@ -19,6 +19,7 @@ import psutil
 import pytest
 import requests
 import uvicorn
+from uvicorn.protocols.http import auto
 
 from pipeline import artifacts, raw_input
 from pipeline.artifacts import Project
@@ -293,6 +294,31 @@ def test_a_server_that_is_told_to_end_does_not_wait_for_a_large_answer(
     finally:
         signal.signal(signal.SIGTERM, before)
         models[1].may_answer.set()
+
+
+def test_answers_over_a_connection_that_stays_open_leave_at_once(
+    models: tuple[Slow, Slow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nagle's algorithm and a client's delayed ACK would hold each of them back for 40 ms."""
+    made, seen = Server(cast(Served, models[0]), cast(Served, models[1])), list[int]()
+    real = auto.AutoHTTPProtocol.connection_made
+
+    def connection_made(self: Any, transport: Any) -> None:
+        seen.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        real(self, transport)
+
+    monkeypatch.setattr(auto.AutoHTTPProtocol, "connection_made", connection_made)
+    place = module._bound("127.0.0.1", 0)
+    served = uvicorn.Server(uvicorn.Config(made.app, log_level="critical"))
+    thread = threading.Thread(target=served.run, kwargs={"sockets": [place]})
+    place.listen()
+    thread.start()
+    try:
+        assert post(f"http://127.0.0.1:{place.getsockname()[1]}", SMALL).ok
+    finally:
+        served.should_exit = True
+        thread.join(30)
+    assert seen and all(seen)
 
 
 # The command, with a real model
