@@ -89,10 +89,11 @@ class Recurrent(Layer):
     def _masked(self, given: Floats, states: list[Floats], mask: NDArray[np.bool_]) -> tuple[Floats, list[Floats]]:
         zero = output = np.zeros_like(states[0])
         outputs = []
-        for part, seen, whole, some in zip(given, mask.T[..., None], mask.all(axis=0), mask.any(axis=0), strict=True):
+        for part, seen in zip(given, mask.T[..., None], strict=True):
             check_time()
-            after = self.cell.step(part, states) if some else states
-            if whole:
+            count = np.count_nonzero(seen)
+            after = self.cell.step(part, states) if count else states
+            if count == len(seen):
                 output, states = after[0], after
             else:
                 output = np.where(seen, after[0], zero if self.zero_if_masked else output)
