@@ -151,7 +151,7 @@ def test_logistic_regression_meets_every_class_though_images_stand_class_by_clas
 
 def test_the_probabilities_of_a_very_sure_network() -> None:
     """exp(500) is more than a float32 holds."""
-    from pipeline.tasks.image_rows.network import _softmax
+    from pipeline.tasks.image_rows.prepare import _softmax
 
     found = _softmax(np.array([[500.0, 498.0, -500.0]], np.float32))
     np.testing.assert_allclose(found, [[1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2)), 0.0]], rtol=1e-5)
