@@ -1,7 +1,7 @@
 # Every target first creates .venv and installs requirements.lock, unless that is done already.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup check repro full retrain test faults lint format ui server lock clean
+.PHONY: help setup check repro full retrain test faults bench lint format ui server lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -83,6 +83,11 @@ test: setup ## Run the tests, including those on published data if PIPELINE_MIRR
 
 faults: setup ## Set off every fault of docs/reliability.md, and print which of them hold
 	@$(BIN)/python -m pytest -n 2 --dist load -q -m 'fault$(if $(PIPELINE_MIRROR),, and not real)' $(ARGS)
+
+bench: setup ## Time training steps, answers and growth; needs the published data, and an hour
+	@$(BIN)/python benchmarks/training_steps.py
+	@$(BIN)/python benchmarks/growth.py --published
+	@$(BIN)/python benchmarks/answers.py $(or $(EXPERIMENTS),alice sonnets umich treebank electricity digits)
 
 lint: setup ## Check style, types, imports between layers, wording, and the workflows of CI
 	@$(BIN)/ruff check

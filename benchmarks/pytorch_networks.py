@@ -82,7 +82,7 @@ class Sentiment(nn.Module):
         mean = max_mean(x, present)[:, x.shape[-1] :]
         x = columns(x, self.row.spatial_dropout)
         if self.row.pool_steps > 1:
-            batch, time, units = x.shape
+            batch, _, units = x.shape
             grouped = present.reshape(batch, -1, self.row.pool_steps)
             x = (x * present[..., None]).reshape(batch, -1, self.row.pool_steps, units).sum(2)
             x, present = x / grouped.sum(2, keepdim=True).clamp(min=1).sqrt(), grouped.any(-1)
@@ -120,7 +120,7 @@ class Pictures(nn.Module):
 
     def __init__(self, row: Any, encoder: Mapping[str, Any]) -> None:
         super().__init__()
-        height, width, channels = encoder["shape"]
+        channels = encoder["shape"][2]
         self.row, units = row, 2 * row.units
         self.scale, self.offset = (torch.tensor(255.0 * np.array(encoder[n], "float32")) for n in ("sd", "mean"))
         self.first = nn.ModuleList([recurrent(row, (row.patch + 2) ** 2 * channels), recurrent(row, units)])

@@ -213,7 +213,7 @@ def in_pytorch(name: str, row: Any, encoded: Any) -> None:
 
 
 def write_batches(name: str, task: Any, row: Any, encoded: Any) -> None:
-    """Write the first batches to a file: TensorFlow, which the project's feeds import, and PyTorch cannot share a process."""
+    """Write the first batches to a file: TensorFlow, which the feeds import, cannot share a process with PyTorch."""
     from pipeline.training.course import batches
 
     feed = task.network().feed(row, encoded, ("train",), 0)
