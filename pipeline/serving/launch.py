@@ -37,8 +37,10 @@ def serve(project: Project, model: str, host: str, port: int) -> None:
     """
     folder = project.model(model) / "model" if "/" not in model else None
     if folder is not None and folder.is_dir():
+        from pipeline.integrity import checksums
         from pipeline.serving.server import run
 
+        checksums.check(folder.parent)
         run(folder, host, port, model)
         return
     if not model.startswith("models:/") and not Path(model).is_dir():

@@ -22,6 +22,7 @@ from pipeline.artifacts import Project
 from pipeline.encoding.records import Encoded, network_key
 from pipeline.errors import DataError
 from pipeline.evaluation.raw_rows import Answers, RawRows
+from pipeline.integrity import checksums
 from pipeline.serving import vouched
 from pipeline.tasks import task_named
 from pipeline.tracking.address import address
@@ -50,6 +51,7 @@ def check(project: Project, name: str, model: str | None, url: str | None, rows:
     folder = project.model(name)
     if not folder.is_dir():
         raise DataError(f"{name}: no trained model in {folder}; run `dvc repro` to train it")
+    checksums.check(folder)
     dataset, network = (
         artifacts.load_json(folder / "fit.json")["dataset"],
         artifacts.load_json(folder / "model/network.json"),

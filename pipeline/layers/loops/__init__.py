@@ -1,20 +1,16 @@
 """Recurrent layers compiled for the processor: whole sequences, forward and back, without a call for each step.
 
-Numba compiles these modules when they first run, a few seconds for each cell, and keeps the machine code on disk. All
-arrays are float32 and contiguous. Every row of a batch is computed by itself and in the same order, so its bytes do not
-depend on the other rows, nor on how the rows are divided among threads.
+Numba compiles these modules when they first run, a few seconds for each cell, and keeps the machine code on disk (see
+machine_code). All arrays are float32 and contiguous. Every row of a batch is computed by itself and in the same order,
+so its bytes do not depend on the other rows, nor on how the rows are divided among threads.
 """
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 
-HERE = Path(__file__).parent
-# Numba notices a change of the compiled function's own file only; a change of any of these must compile all again.
-SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))).hexdigest()[:12]
+LOCATOR = "pipeline.layers.loops.machine_code.ByContent"
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
@@ -32,14 +28,10 @@ def compiled_exactly(function: Callable[..., Any]) -> Any:
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
-    found, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_cache())
+    found, numba.config.CACHE_LOCATOR_CLASSES = numba.config.CACHE_LOCATOR_CLASSES, LOCATOR
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for it can be written
         return numba.njit(**options)(function)
     finally:
-        numba.config.CACHE_DIR = found
-
-
-def _cache() -> Path:
-    return Path(numba.config.CACHE_DIR or HERE / "__pycache__") / SOURCES
+        numba.config.CACHE_LOCATOR_CLASSES = found

@@ -1,6 +1,7 @@
 """Calls of the compiled loops: arrays for their results, and the rows of a batch on two threads."""
 
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -22,6 +23,10 @@ STREAMED = 8  # multiplications take as long as one number in a pass over the me
 @cache
 def _helper() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "loops")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helper.cache_clear)  # a fork has none of the threads
 
 
 def _on_both(loop: Callable[..., None], work: int, rows: int, *arrays: Any) -> None:
