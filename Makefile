@@ -84,7 +84,7 @@ test: setup ## Run the tests, including those on published data if PIPELINE_MIRR
 faults: setup ## Set off every fault of docs/reliability.md, and print which of them hold
 	@$(BIN)/python -m pytest -n 2 --dist load -q -m 'fault$(if $(PIPELINE_MIRROR),, and not real)' $(ARGS)
 
-bench: setup ## Time training steps, answers and growth; needs the published data, and an hour
+bench: setup ## Time training steps, growth and answers; needs the published data and trained experiments
 	@$(BIN)/python benchmarks/training_steps.py
 	@$(BIN)/python benchmarks/growth.py --published
 	@$(BIN)/python benchmarks/answers.py $(or $(EXPERIMENTS),alice sonnets umich treebank electricity digits)

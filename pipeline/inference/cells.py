@@ -5,6 +5,7 @@ A cell multiplies the inputs of all steps by its kernel at once (`project`). A s
 computed as ½ + ½ tanh(½ a), and the weights of its gates are halved when the cell is made, which is exact.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ KERAS: dict[str, Any] = {"units": ANY, "use_bias": True}
 TANH: dict[str, Any] = {"activation": "tanh", "recurrent_activation": "sigmoid"}
 
 
-class Cell:
+class Cell(ABC):
     """The weights of a cell. kernel [features, gates × units], recurrent [units, gates × units], bias [gates × units].
 
     bias: what is added to the products of the inputs. halved: the gates, in the order of the weights, that end in σ.
@@ -39,9 +40,9 @@ class Cell:
         product += self.bias
         return np.asarray(product)
 
+    @abstractmethod
     def step(self, given: Floats, states: list[Floats]) -> list[Floats]:
         """Return the states after a step."""
-        raise NotImplementedError
 
 
 def _sigma(gates: Floats) -> Floats:

@@ -4,6 +4,7 @@ Weights, their names, their initial values, outputs and gradients are those of t
 with the inputs of all steps are one product, and so are those of each weight's gradient.
 """
 
+from abc import abstractmethod
 from typing import Any
 
 from pipeline.layers import compiles, keras
@@ -36,9 +37,9 @@ class _Compiled(keras.layers.RNN):  # type: ignore[misc,name-defined]
         out = operations.with_zeros(out, mask, self.zero_output_for_mask)
         return out[:, -1], out, states
 
+    @abstractmethod
     def _computed(self, ops: Any, x: Any, states: Any, mask: Any) -> tuple[Any, list[Any]]:
         """Return the state after each step, [batch, time, units], and the last states."""
-        raise NotImplementedError
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
