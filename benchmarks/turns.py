@@ -33,27 +33,30 @@ class Measured(NamedTuple):
 Row = dict[str, Measured]  # by opponent
 
 
-def compared(
-    script: str, name: str, opponents: Mapping[str, Path], data: Path, rounds: int, seconds: float = SECONDS
-) -> Row:
+def compared(script: str, name: str, opponents: Mapping[str, Path], data: Path, rounds: int) -> Row:
     """Let the opponents take turns. Each is the script with its own kind, and with the pipeline of a folder."""
     with ExitStack() as stack:
         running = {
             kind: stack.enter_context(opponent(script, kind, root, name, data)) for kind, root in opponents.items()
         }
-        found: Row = {kind: Measured([], [], []) for kind in running}
-        slowest = 0.0
+        return measured(running, rounds, SECONDS)
+
+
+def measured(running: Mapping[str, Any], rounds: int, seconds: float) -> Row:
+    """Measure processes that wait for their first turn. seconds: of a turn of the slowest one, about."""
+    found: Row = {kind: Measured([], [], []) for kind in running}
+    slowest = 0.0
+    for kind, process in running.items():
+        times, _, losses = turn(process, WARM_UP)
+        slowest = max(slowest, sum(times[1:]) / (WARM_UP - 1))
+        found[kind].losses.extend(losses)
+    steps = min(MOST, max(FEWEST, round(1000 * seconds / slowest)))
+    for _ in range(rounds):
         for kind, process in running.items():
-            times, _, losses = turn(process, WARM_UP)
-            slowest = max(slowest, sum(times[1:]) / (WARM_UP - 1))
+            times, used, losses = turn(process, steps)
+            found[kind].times.append(sum(times) / steps)
+            found[kind].used.append(used)
             found[kind].losses.extend(losses)
-        steps = min(MOST, max(FEWEST, round(1000 * seconds / slowest)))
-        for _ in range(rounds):
-            for kind, process in running.items():
-                times, used, losses = turn(process, steps)
-                found[kind].times.append(sum(times) / steps)
-                found[kind].used.append(used)
-                found[kind].losses.extend(losses)
     return found
 
 
@@ -78,13 +81,18 @@ def opponent(script: str, kind: str, root: Path, name: str, data: Path) -> Itera
         process.communicate()
 
 
-def turn(process: Any, steps: int) -> tuple[list[float], float, list[float]]:
+def say(process: Any, steps: int) -> None:
+    """Tell an opponent how many steps its next turn has; 0: go on to the next training."""
+    process.stdin.write(f"{steps}\n")
+    process.stdin.flush()
+
+
+def turn(process: Any, steps: int) -> tuple[list[float], float, Any]:
     """Let an opponent train on its next batches.
 
     Return the milliseconds of each step, those of all processors a step, and the loss of each step.
     """
-    process.stdin.write(f"{steps}\n")
-    process.stdin.flush()
+    say(process, steps)
     for text in process.stdout:
         if text.startswith("["):
             times, used, losses = json.loads(text)
@@ -100,7 +108,10 @@ class Turns:
         self.times, self.losses = list[float](), list[float]()
 
     def wait(self) -> None:
+        """Wait for the next turn. Raises StopIteration if this training is over."""
         self.left, self.times, self.losses = int(sys.stdin.readline() or sys.exit(0)), [], []
+        if not self.left:
+            raise StopIteration
         self.since, self.used = time.perf_counter(), time.process_time()
 
     def step(self, loss: float) -> None:
