@@ -168,8 +168,8 @@ def _not_by_hand(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     if row.cell not in BY_HAND:
         yield Mistake((*key, "cell"), f"found {row.cell!r}; engine numpy knows {', '.join(BY_HAND)}")
     left_out = ["stateful", "bidirectional", "dropout", "recurrent_dropout", "weight_dropout"]
-    if getattr(row, "ensemble", 1) > 1:
-        yield Mistake((*key, "ensemble"), f"found {row.ensemble}; engine numpy trains one network: leave the key out")
+    if (members := getattr(row, "ensemble", 1)) > 1:
+        yield Mistake((*key, "ensemble"), f"found {members}; engine numpy trains one network: leave the key out")
     left_out += ["weight_decay"] if row.task == "cosine_windows" else []
     for name in left_out:
         if value := getattr(row, name):
