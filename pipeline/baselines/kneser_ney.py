@@ -89,10 +89,12 @@ def _interpolated(p: Floats, heads: Numbers, counts: Numbers, asked_heads: Numbe
 def discounts(counts: Numbers) -> Floats:
     """Return D(0) = 0, D(1), D(2) and D(3), which is also that of higher counts, from how many counts are 1, 2, 3, 4.
 
-    One half each where one of these numbers is zero, as in a very short text.
+    One half each where one of these numbers is zero, as in a very short text. None is less than D(1), which is above
+    zero: otherwise a character that never followed a context would be impossible.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6)[1:5].astype(np.float64)
     if not n.all():
         return np.array([0.0, 0.5, 0.5, 0.5])
     share, k = n[0] / (n[0] + 2 * n[1]), np.arange(1, 4)
-    return np.concatenate([[0.0], np.clip(k - (k + 1) * share * n[1:] / n[:-1], 0.0, k)])
+    estimated = k - (k + 1) * share * n[1:] / n[:-1]
+    return np.concatenate([[0.0], np.clip(estimated, estimated[0], k)])

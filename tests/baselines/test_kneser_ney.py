@@ -39,6 +39,12 @@ def test_discounts_by_hand() -> None:
     assert discounts(counts) == pytest.approx([0, 1 - 2 * y * 4 / 10, 2 - 3 * y * 2 / 4, 3 - 4 * y * 1 / 2])
 
 
+def test_no_discount_is_so_low_that_something_becomes_impossible() -> None:
+    """Of 4 counts of one, 1 of two, 4 of three and 9 of four, D(2) and D(3) would be negative."""
+    y = 4 / 6
+    assert discounts(np.repeat([1, 2, 3, 4], [4, 1, 4, 9])) == pytest.approx([0, *[1 - 2 * y / 4] * 3])
+
+
 def plain(before: list[int], context: list[int], size: int, order: int) -> list[float]:
     """p of every symbol after `context`, by the definition."""
     p = [1.0 / size] * size
@@ -54,7 +60,8 @@ def plain(before: list[int], context: list[int], size: int, order: int) -> list[
         d = [0.0, 0.5, 0.5, 0.5]
         if all(n):
             y = n[0] / (n[0] + 2 * n[1])
-            d = [0.0, *(min(max(i - (i + 1) * y * n[i] / n[i - 1], 0.0), i) for i in (1, 2, 3))]
+            d = [0.0, *(i - (i + 1) * y * n[i] / n[i - 1] for i in (1, 2, 3))]
+            d = [0.0, *(min(max(d[i], d[1]), i) for i in (1, 2, 3))]
         head = tuple(context[len(context) - k + 1 :])
         after = {run[-1]: count for run, count in counts.items() if run[:-1] == head}
         if after and len(head) == k - 1:

@@ -19,12 +19,12 @@ SIZE = 12
 ENCODER = {"symbols": [str(i) for i in range(SIZE)]}
 BEFORE, PASSAGE = (np.random.default_rng(seed).integers(0, SIZE, n).astype(np.int16) for seed, n in ((0, 400), (1, 50)))
 TEXT = np.tile(PASSAGE, 6)
-ROW = CharLmNetwork(dataset="x", task="char_lm", cell="gru", units=8, embedding=4, dropout=0.5, input_dropout=0.2)
+ROW = CharLmNetwork(dataset="x", task="char_lm", cell="gru", units=8, embedding=4, dropout=0.5, weight_dropout=0.5)
 
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    changes = {"stateful": True, "dropout": 0.0, "input_dropout": 0.0}
+    changes = {"stateful": True, "dropout": 0.0, "weight_dropout": 0.0}
     return build(ROW.model_copy(update=changes), ENCODER, batch=1)
 
 
@@ -97,6 +97,7 @@ def test_the_predictor_stores_it_apart_from_the_static_bits(capsys: pytest.Captu
         assert set(further) == found
         np.testing.assert_array_equal(reader.predict("test", ("train",), 0), static)
     assert further["adaptive"].mean() != pytest.approx(static.mean(), abs=1e-4)
+    assert reader._adaptive("test", 0.0).mean() == pytest.approx(static.mean(), abs=1e-4), "without any dropout"
     broken = reader._adaptive
     reader._adaptive = lambda *given: broken(*given) * np.float32("nan")  # type: ignore[method-assign]
     assert reader.further_arrays(("train",), 0) == {} and "too high" in capsys.readouterr().out

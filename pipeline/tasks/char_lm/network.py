@@ -116,8 +116,8 @@ class StreamReader:
         return found
 
     def _adaptive(self, split: str, rate: float) -> NDArray[np.float32]:
-        changes = {"stateful": True, "dropout": 0.0, "input_dropout": 0.0, "recurrent_dropout": 0.0}
-        model = build(self.network.model_copy(update=changes), self.encoded.encoder, batch=1)
+        none = {setting: 0.0 for setting in CharLmNetwork.model_fields if setting.endswith("dropout")}
+        model = build(self.network.model_copy(update={**none, "stateful": True}), self.encoded.encoder, batch=1)
         before = np.concatenate([self.encoded.arrays[s] for s in SPLITS[: SPLITS.index(split)]])
         text, weights = self.encoded.arrays[split], trainable(self.model.model)
         return adaptive_bits(model, loss(self.network), weights, before, text, rate)
