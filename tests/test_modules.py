@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Tests below tests/, and the modules below pipeline/ that each of them covers, which have no test of their own.
 COVERS = {
+    "baselines/test_ppm.py": ("baselines/ppm_process",),
     "config/test_loading.py": (
         "config/consistency",
         "config/defaults",
@@ -81,7 +82,8 @@ COVERS = {
         "sources/warpeace",
     ),
     "stages/test_evaluate.py": ("stages/baseline", "stages/preprocess"),
-    "tasks/char_lm/test_task.py": ("baselines/ngrams", "encoding/vocabulary"),
+    "tasks/char_lm/test_task.py": ("encoding/vocabulary",),
+    "tasks/textbook/char_windows/test_task.py": ("baselines/ngrams",),
     "tasks/forecasting/test_task.py": ("baselines/linear_series", "encoding/series_features"),
     "tasks/sentiment/test_task.py": ("baselines/linear_text",),
     "tasks/test_contract.py": ("evaluation/network", "evaluation/task", "tasks/__init__"),

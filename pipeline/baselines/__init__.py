@@ -1,1 +1,1 @@
-"""Fit the larger baselines: n-gram models, and linear models of texts and of series."""
+"""Fit the larger baselines: n-gram models, PPMd, and linear models of texts and of series."""

@@ -1,4 +1,4 @@
-"""Fit n-gram models of running text on sorted counts, interpolated after Witten and Bell (1991)."""
+"""Fit n-gram models on sorted counts, interpolated after Witten and Bell (1991), for contexts of limited length."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -34,24 +34,11 @@ def longest_order(size: int) -> int:
     return min(MAX_ORDER, int(62 / np.log2(size)))
 
 
-def witten_bell_bits(train: Ids, text: Ids, size: int, order: int) -> NDArray[np.float64]:
-    """Compute -log2 p of each character of `text`, float64 [len(text)], under an interpolated n-gram model.
-
-    The model has order `order` and is fitted on `train`, which directly precedes `text`.
-    p_k(c|h) = (n(h,c) + t(h) p_{k-1}(c|h')) / (n(h) + t(h)), where n are counts, t(h) is the number of distinct symbols
-    after the context h, and h' is h without its first symbol (Witten and Bell 1991); p_0 is uniform.
-    """
-    context = np.concatenate([train[-order:], text]).astype(np.int64)
-    start = len(context) - len(text)
-    p = np.full(len(text), 1.0 / size)
-    for k in range(order):
-        wanted = _windows(context, size, k + 1)[start - k :]
-        p = _interpolated(p, _counts(train.astype(np.int64), size, k), wanted // size, wanted)
-    return np.asarray(-np.log2(p), np.float64)
-
-
 def witten_bell(train: Ids, contexts: Ids, known: NDArray[np.int64], size: int) -> Iterator[NDArray[np.float64]]:
     """Yield p of every symbol after each context, float64 [contexts, size], under models of order 1, 2, 3 …
+
+    p_k(c|h) = (n(h,c) + t(h) p_{k-1}(c|h')) / (n(h) + t(h)), where n are counts in `train`, t(h) is the number of
+    distinct symbols after the context h, and h' is h without its first symbol (Witten and Bell 1991); p_0 is uniform.
 
     contexts: int16 [contexts, width], the last symbol on the right.
     known: int64 [contexts], how many symbols of each context may be used, counted from the right.

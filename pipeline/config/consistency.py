@@ -148,8 +148,10 @@ def _of_ensemble(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
 
 
 def _of_task(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
-    if row.task == "char_lm" and row.gradients and row.backend != "tensorflow":
-        yield Mistake((*key, "gradients"), "measured with backend tensorflow only")
+    if row.task == "char_lm" and row.backend != "tensorflow":
+        for setting in ("gradients", "adaptive_rate"):
+            if getattr(row, setting):
+                yield Mistake((*key, setting), "measured with backend tensorflow only")
     if row.task == "image_rows" and row.topology == "one_to_many" and (row.bidirectional or row.patch or row.augment):
         what = "one_to_many draws row after row; bidirectional, patch and augment must stay unset"
         yield Mistake((*key, "topology"), what)

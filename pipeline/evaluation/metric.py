@@ -53,7 +53,8 @@ class Metric:
 class Baseline:
     """The test figures of a naive method.
 
-    `predictions`: its test predictions for each fold, in the form that the task's `score` takes; empty if none.
+    `predictions`: its test predictions for each fold, in the form that the task's `score` takes. One without them is
+    shown, but never the best baseline.
     """
 
     metrics: Mapping[str, float]

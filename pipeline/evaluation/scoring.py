@@ -31,8 +31,9 @@ def figures(task: Task, encoded: Encoded, networks: Sequence[Mapping[str, Any]],
         for i, network in enumerate(networks)
     ]
     for i, row in enumerate(rows):
-        if task.score_free_run is not None and network_key(i, "free_run") in predictions:
-            row["test"] |= task.score_free_run(encoded, predictions[network_key(i, "free_run")])
+        for name, further in task.further_scores.items():
+            if network_key(i, name) in predictions:
+                row["test"] |= further(encoded, predictions[network_key(i, name)])
         if task.intervals is not None:
             validation, test = (predictions[network_key(i, split)] for split in ("validation", "test"))
             row["test"] |= task.intervals.coverage(encoded, validation, test, row["fold"])
@@ -82,11 +83,9 @@ def test_losses(
     return np.concatenate([np.mean(by_fold[fold], axis=0) for fold in sorted(by_fold)])
 
 
-def baseline_losses(task: Task, encoded: Encoded, name: str, predictions: Predictions) -> NDArray[np.float64] | None:
-    """Return float64 [test examples]: as test_losses, for the baseline `name`; None if it makes no predictions."""
+def baseline_losses(task: Task, encoded: Encoded, name: str, predictions: Predictions) -> NDArray[np.float64]:
+    """Return float64 [test examples]: as test_losses, for the baseline `name`."""
     folds = range(encoded.summary.get("folds", 1))
-    if network_key(name, 0) not in predictions:
-        return None
     return np.concatenate([task.losses(encoded, predictions[network_key(name, fold)], fold) for fold in folds])
 
 
@@ -98,15 +97,15 @@ def against_baselines(
     baselines: Mapping[str, Figures],
     rival: Predictions,
 ) -> dict[str, Any]:
-    """Compare an experiment with the best baseline by the primary metric.
+    """Compare an experiment with the best baseline by the primary metric, of those that make predictions.
 
-    The result has both scores and the skill; if the baseline makes predictions, the paired interval of the loss
-    difference; and for independent examples that are right or wrong, McNemar's test.
+    The result has both scores and the skill; the paired interval of the loss difference; and for independent examples
+    that are right or wrong, McNemar's test.
 
     losses: float64 [test examples] of the experiment, from test_losses; rival: the baselines' predictions.
     """
     metric = task.primary_metric
-    rated = {name: b[metric.name] for name, b in baselines.items() if metric.name in b}
+    rated = {name: b[metric.name] for name, b in baselines.items() if network_key(name, 0) in rival}
     best = min(rated, key=lambda name: metric.cost(baselines[name]))
     comparison: dict[str, Any] = {
         "metric": metric.name,
@@ -116,10 +115,9 @@ def against_baselines(
         "skill": metric.skill(test[metric.name], rated[best]),
     }
     theirs = baseline_losses(task, encoded, best, rival)
-    if theirs is not None:
-        difference, low, high = paired_interval(losses, theirs, task.bootstrap_block)
-        comparison["loss_difference"] = {"mean": difference, "low": low, "high": high, "level": 0.95}
-        test_of_pairs = mcnemar(losses, theirs) if task.bootstrap_block == 1 else None
-        if test_of_pairs is not None:
-            comparison["mcnemar"] = test_of_pairs
+    difference, low, high = paired_interval(losses, theirs, task.bootstrap_block)
+    comparison["loss_difference"] = {"mean": difference, "low": low, "high": high, "level": 0.95}
+    test_of_pairs = mcnemar(losses, theirs) if task.bootstrap_block == 1 else None
+    if test_of_pairs is not None:
+        comparison["mcnemar"] = test_of_pairs
     return comparison

@@ -5,7 +5,7 @@ Abilities that only some tasks have are None in the others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -60,8 +60,9 @@ class Task:
 
     `command`: the subcommand that queries its models. `answer(loaded, inputs, options)`: an answer for each raw input.
 
-    Optional: `intervals`; `score_free_run(encoded, forecast)`; `score_origins(encoded, [(fold, predictions)])`, for
-    figures over all folds; `generated(encoded, samples, fitted_on)`, a row of figures for each generated text.
+    Optional: `intervals`; `further_scores`: of the predictor's further arrays by their names, functions of (encoded,
+    array); `score_origins(encoded, [(fold, predictions)])`, for figures over all folds; `generated(encoded, samples,
+    fitted_on)`, a row of figures for each generated text.
     `optimum(encoded, fold)`: the test predictions of the best possible predictor in the form that `score` takes, None
     where the process behind the data is unknown.
     Only for tasks whose models can be promoted: `comparison`, the method of the gate; `row_ids(encoded, fold)`, uint64
@@ -86,7 +87,7 @@ class Task:
     answer: Callable[[LoadedNetwork, Sequence[Any], dict[str, Any]], list[dict[str, Any]]]
     serving_example: ServingExample
     intervals: Intervals | None = None
-    score_free_run: Callable[[Encoded, NDArray[Any]], Figures] | None = None
+    further_scores: Mapping[str, Callable[[Encoded, NDArray[Any]], Figures]] = field(default_factory=dict)
     score_origins: Callable[[Encoded, Sequence[tuple[int, NDArray[Any]]]], Figures] | None = None
     generated: Callable[[Encoded, Sequence[Mapping[str, Any]], tuple[str, ...]], list[Figures]] | None = None
     optimum: Callable[[Encoded, int], NDArray[Any] | None] | None = None

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pipeline.encoding.records import network_key
 from pipeline.evaluation.metric import Metric
 from pipeline.reporting import formatting
 from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, Pair, against_baseline
@@ -96,7 +97,8 @@ def interval(comparison: Comparison) -> str:
 
 def scores(data: ReportData) -> list[Table]:
     """Return every metric of every experiment and baseline, best first; the horizons in a table of their own."""
-    others = (name for name in data.experiments[0].metrics["test"] if name != data.metric.name)
+    scored = [experiment.metrics["test"] for experiment in data.experiments] + [*data.baselines.values()]
+    others = dict.fromkeys(name for figures in scored for name in figures if name != data.metric.name)
     overall = [data.task.metric(name) for name in (data.metric.name, *others) if not re.search(r"_h\d+$", name)]
     several = len(data.encoded.encoder.get("horizons", ())) > 1
     return [_scores(data, overall), *([_by_horizon(data)] if several else [])]
@@ -138,12 +140,18 @@ def _scores(data: ReportData, metrics: Sequence[Metric]) -> Table:
         shown = [
             formatting.value(m, figures[m.name], spread.get(m.name)) if m.name in figures else "–" for m in metrics
         ]
-        first = Cell(name, badge=badge(ours[name])) if is_ours else Cell(name, note="baseline")
+        first = _named(data, name, ours)
         rows.append([first, *(Cell(text, number=True) for text in shown)])
     header = ("test scores", *(f"{m.label} {formatting.direction(m)}" for m in metrics))
     caption = _scores_caption(data)
     strong = frozenset(i for i, (_, is_ours) in enumerate(order, bool(data.optimum)) if is_ours)
     return Table("Scores", header, rows, caption, strong, key="scores")
+
+
+def _named(data: ReportData, name: str, ours: Mapping[str, Any]) -> Cell:
+    if name in ours:
+        return Cell(name, badge=badge(ours[name]))
+    return Cell(name, note="baseline" if network_key(name, 0) in data.baseline_predictions else "not compared")
 
 
 def ranked(data: ReportData) -> list[tuple[str, bool]]:

@@ -33,7 +33,6 @@ def run(project: Project, name: str) -> None:
     best = artifacts.load_json(rival / "optimum.json")
     if best:
         theirs = scoring.baseline_losses(task, encoded, OPTIMUM, rivals)
-        assert theirs is not None
         figures["against_optimum"] = against_optimum(task, losses, theirs, against, best)
         refuse_a_leak(name, figures["against_optimum"])
     identity = build.Run.of(record)

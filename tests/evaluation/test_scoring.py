@@ -91,7 +91,7 @@ def test_figures_of_all_folds_get_the_test_predictions_of_each() -> None:
 
 
 def test_a_free_run_is_scored_for_the_network_that_made_it() -> None:
-    task = replace(TASK, score_free_run=lambda encoded, run: {"free": float(run[0])})
+    task = replace(TASK, further_scores={"free_run": lambda encoded, run: {"free": float(run[0])}})
     runs = {network_key(i, "free_run"): np.array([float(i)]) for i in range(len(NETWORKS))}
     found = scoring.figures(task, ENCODED, NETWORKS, MADE | runs)
     assert [row["test"]["free"] for row in found["networks"]] == [0.0, 1.0, 2.0, 3.0]
@@ -114,7 +114,7 @@ BASELINES = {
     "lucky": {"mae": 9.0, "hits": 0.9},
     "rival": {"mae": 4.0, "hits": 0.1},
     "other": {"mae": 6.0, "hits": 0.5},
-    "without": {"hits": 1.0},
+    "without": {"mae": 0.5, "hits": 1.0},
 }
 
 
@@ -132,9 +132,10 @@ def test_the_best_baseline_is_that_of_the_primary_metric() -> None:
 
 def test_the_best_baseline_of_a_figure_that_should_be_high() -> None:
     task = replace(TASK, primary_metric=HITS)
-    found = scoring.against_baselines(task, ENCODED, {"hits": 0.95}, np.zeros(6), BASELINES, {})
-    assert (found["baseline"], found["baseline_score"], found["skill"]) == ("without", 1.0, None)
-    assert "loss_difference" not in found, "it makes no predictions"
+    both = {network_key(name, fold): TRUTH["test"][fold] for name in ("lucky", "other") for fold in range(2)}
+    found = scoring.against_baselines(task, ENCODED, {"hits": 0.95}, np.zeros(6), BASELINES, both)
+    assert (found["baseline"], found["baseline_score"]) == ("lucky", 0.9), "the one without predictions does not count"
+    assert found["skill"] == pytest.approx(0.5)
 
 
 def test_mcnemar_is_for_independent_examples_that_are_right_or_wrong() -> None:

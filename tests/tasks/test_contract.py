@@ -91,8 +91,7 @@ def test_required_abilities_take_what_is_promised(case: Case) -> None:
 def test_optional_abilities_are_none_or_callable(case: Case) -> None:
     optional = {field.name for field in fields(Task) if field.default is None}
     assert optional == {
-        "intervals", "score_free_run", "score_origins", "generated", "optimum", "comparison", "row_ids",
-        "raw_rows",
+        "intervals", "score_origins", "generated", "optimum", "comparison", "row_ids", "raw_rows",
     }  # fmt: skip
     for name in optional - {"intervals", "comparison"}:
         assert getattr(case.task, name) is None or callable(getattr(case.task, name)), name
@@ -210,8 +209,8 @@ def all_figures(case: Case, encoded: Encoded) -> Figures:
         found |= task.score(encoded, "validation", validation, fold) | task.score(encoded, "test", test, fold)
         if task.intervals is not None:
             found |= task.intervals.coverage(encoded, validation, test, fold)
-    if task.score_free_run is not None:
-        found |= task.score_free_run(encoded, np.zeros(20))
+    for further in task.further_scores.values():
+        found |= further(encoded, np.zeros(len(encoded.arrays["test"]) if task.name == "char_lm" else 20))
     if task.score_origins is not None:
         found |= task.score_origins(encoded, tested)
     return found

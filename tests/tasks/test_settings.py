@@ -174,6 +174,7 @@ SEEN_BY = {
     "repeats": f"{REPEATS}::test_repeats_and_folds_each_get_their_own_seed_and_part",
     "precision": "tests/stages/test_train.py::test_half_precision_is_set_before_anything_is_computed",
     "stateful": "tests/layers/test_cells.py::test_a_carried_state_joins_chunks_and_is_zero_after_a_reset",
+    "adaptive_rate": "tests/training/test_dynamic.py::test_a_network_that_goes_on_learning_gains_from_a_repeated_test",
     "gradients": "tests/training/test_gradients.py::test_the_gradient_is_the_slope_of_the_last_loss",
     "kernel": "tests/layers/test_sequences.py::test_the_setting_kernel_leaves_all_to_keras",
     "engine": "tests/training/test_from_scratch.py::test_the_weights_are_those_that_keras_trains",

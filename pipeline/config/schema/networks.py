@@ -51,6 +51,7 @@ class CharLmNetwork(Network):
     input_dropout: Rate
     time_steps: Count
     gradients: bool
+    adaptive_rate: Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class CharWindowsNetwork(Network):

@@ -1,19 +1,21 @@
-"""Baselines of char_lm: an n-gram model and two compressors on the same test text."""
+"""Baselines of char_lm: an n-gram model and PPMd, static and adaptive, and two other compressors, on the test text."""
 
 import bz2
 import functools
+import itertools
 import lzma
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.baselines.ngrams import Ids, longest_order, witten_bell_bits
+from pipeline.baselines import ppm
+from pipeline.baselines.kneser_ney import Ids, kneser_ney_bits
 from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.evaluation.metric import Baseline
-from pipeline.tasks.char_lm.score import score
+from pipeline.tasks.char_lm.score import ADAPTIVE, PRIMARY_METRIC, score
 
-PIECES = 32  # of the test text, for the interval of a compressor
+PIECES = 32  # of the test text; the adaptive n-gram model counts anew after each
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "bz2": bz2.compress,
     "xz": functools.partial(lzma.compress, preset=9),
@@ -21,37 +23,53 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """Score an n-gram model (order chosen on validation) and two compressors, all given the text before the test."""
+    """Score a Kneser–Ney n-gram model and PPMd, their orders chosen on validation, and two compressors.
+
+    All are given the text before the test. The compressors go on learning while they read the test, and say nothing of
+    single characters: they have no predictions, and so are never the best baseline.
+    """
     train, validation, test = (encoded.arrays[s] for s in SPLITS)
-    size = len(encoded.encoder["symbols"])
-    orders = range(1, longest_order(size) + 1)
-    best = min(orders, key=lambda order: float(np.mean(witten_bell_bits(train, validation, size, order))))
-    before = np.concatenate([train, validation])
-    bits = witten_bell_bits(before, test, size, best)
-    n_gram = Baseline(score(encoded, "test", bits), (bits,))
-    sizes = {name: _added(name, size, before, test) for name in COMPRESSORS}
-    least = min(sizes, key=lambda name: sizes[name])
-    compressors = {name: Baseline({"bits_per_char": 8 * added / len(test)}) for name, added in sizes.items()}
-    if compressors[least].metrics["bits_per_char"] < n_gram.metrics["bits_per_char"]:
-        compressors[least] = Baseline(compressors[least].metrics, (_by_piece(least, size, before, test),))
-    return {f"{best}-gram": n_gram, **compressors}
+    before, size = np.concatenate([train, validation]), len(encoded.encoder["symbols"])
+    longest = best_order(train, validation, size)
+    order = ppm.best_order(train, validation, size)
+    found = {
+        f"{longest}-gram": (_n_gram_bits(before, test, size, longest), _learning(before, test, size, longest)),
+        "PPMd": (
+            ppm.bits_of_blocks(before, test, size, order),
+            ppm.added_bits(before, test, size, order) / len(test),
+        ),
+    }
+    scored = {
+        name: Baseline(score(encoded, "test", bits) | {ADAPTIVE.name: adaptive}, (bits,))
+        for name, (bits, adaptive) in found.items()
+    }
+    for name in COMPRESSORS:
+        added = _added(name, size, before, test)
+        scored[name] = Baseline({PRIMARY_METRIC.name: 8 * added / len(test)})
+    return scored
+
+
+def best_order(train: Ids, validation: Ids, size: int) -> int:
+    """Return the order of the n-gram model that is best on validation."""
+    return 1 + int(np.argmin([bits.mean() for bits in kneser_ney_bits(train, validation, size)]))
+
+
+def _n_gram_bits(before: Ids, text: Ids, size: int, order: int) -> NDArray[np.float64]:
+    return next(itertools.islice(kneser_ney_bits(before, text, size), order - 1, None))
+
+
+def _learning(before: Ids, test: Ids, size: int, order: int) -> float:
+    """Return the mean bits of each character, each piece of the test scored before it is counted too."""
+    whole = np.concatenate([before, test])
+    ends = len(before) + np.linspace(0, len(test), PIECES + 1).round().astype(int)
+    bits = [_n_gram_bits(whole[:start], whole[start:end], size, order) for start, end in itertools.pairwise(ends)]
+    return float(np.concatenate(bits).mean())
 
 
 def _added(compressor: str, size: int, before: Ids, text: Ids) -> int:
     """Return by how many bytes the compressed text grows when `text` follows `before`."""
     compress = COMPRESSORS[compressor]
     return len(compress(_bytes(size, before, text))) - len(compress(_bytes(size, before)))
-
-
-def _by_piece(compressor: str, size: int, before: Ids, test: Ids) -> NDArray[np.float64]:
-    """Return float64 [test characters]: bits of each, by how much each of PIECES pieces adds to the compressed text.
-
-    A compressor says nothing of single characters, but an interval needs figures of parts. The mean is its score.
-    """
-    ends = np.linspace(0, len(test), PIECES + 1).round().astype(int)
-    added = np.diff([_added(compressor, size, before, test[:end]) for end in ends])
-    lengths = np.diff(ends)
-    return np.repeat(8.0 * added / np.maximum(lengths, 1), lengths)
 
 
 def _bytes(size: int, *parts: Ids) -> bytes:

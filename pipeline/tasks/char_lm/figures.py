@@ -39,14 +39,15 @@ def hit_rates(
 
 
 def _agreement(data: ReportData) -> list[Picture]:
-    """Draw how often each network and the best baseline know the ending of a verb, by the distance to its subject."""
+    """Draw how often each network and the n-gram model know the ending of a verb, by the distance to its subject."""
     agreements = data.encoded.arrays.get("agreements")
     if agreements is None or not len(agreements):
         return []
     drawn = [(row.name, row.test_predictions()[0], False) for row in data.experiments]
-    best = data.best_baseline()
-    if best:
-        drawn.append((f"{best[0]} (baseline)", best[1][0], True))
+    n_grams = [name for name in data.baselines if name.endswith("-gram")]  # PPMd says nothing of single characters
+    if n_grams:
+        best = min(n_grams, key=lambda name: data.metric.cost(data.baselines[name]))
+        drawn.append((f"{best} (baseline)", data.baseline_predictions[network_key(best, 0)], True))
     rates = {name: hit_rates(agreements, bits) for name, bits, _ in drawn}
     distances, _, n = next(iter(rates.values()))
     curves = [Line(name, distances, rates[name][1], rival=rival) for name, _, rival in drawn]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import CharLmNetwork
-from pipeline.encoding.records import Encoded
+from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.encoding.vocabulary import Vocabulary
 from pipeline.errors import DataError
 from pipeline.evaluation.network import Network, Predictor, ServingForm
@@ -16,9 +16,11 @@ from pipeline.layers.cells import dropped, recurrent
 from pipeline.layers.ensemble import ensembled, mean_probability
 from pipeline.tasks.char_lm.prepare import STREAMS, carried_rows
 from pipeline.training.compiled import Compiled
+from pipeline.training.dynamic import adaptive_bits
 from pipeline.training.fit import Batch, load, trainable
 from pipeline.training.generation import Sampling, bits, generate
 from pipeline.training.gradients import by_state
+from pipeline.training.lines import say
 
 # As many as STREAMS, the batch size of the network that reads a split.
 SAMPLINGS = (*map(Sampling, (0.0, 0.3, 0.5, 0.7, 0.8)), Sampling(1.0, top_p=0.9), Sampling(1.0), Sampling(1.2))
@@ -99,15 +101,36 @@ class StreamReader:
         return np.concatenate([row[-n:] for row, n in zip(by_stream, lengths, strict=True)])
 
     def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[Any]]:
-        """Return `gradients` float64 [STATES, time] if the setting `gradients` is true; see training.gradients."""
-        if not self.network.gradients:
-            return {}
+        """Return what the row asks for: `gradients` and `adaptive`.
+
+        gradients: float64 [STATES, time], see training.gradients. adaptive: float32 [test characters], the bits of each
+        while the network goes on learning, see training.dynamic; left out if learning made weights infinite.
+        """
+        found: dict[str, NDArray[Any]] = {}
+        if self.network.gradients:
+            found["gradients"] = self._gradients()
+        if self.network.adaptive_rate:
+            bits = self._adaptive("test", self.network.adaptive_rate)
+            if np.isfinite(bits).all():
+                found["adaptive"] = bits
+            else:
+                say(f"adaptive_rate {self.network.adaptive_rate} is too high: there is no adaptive figure")
+        return found
+
+    def _adaptive(self, split: str, rate: float) -> NDArray[np.float32]:
+        none = {setting: 0.0 for setting in CharLmNetwork.model_fields if setting.endswith("dropout")}
+        model = build(self.network.model_copy(update={**none, "stateful": True}), self.encoded.encoder, batch=1)
+        before = np.concatenate([self.encoded.arrays[s] for s in SPLITS[: SPLITS.index(split)]])
+        text, weights = self.encoded.arrays[split], trainable(self.model.model)
+        return adaptive_bits(model, loss(self.network), weights, before, text, rate)
+
+    def _gradients(self) -> NDArray[np.float64]:
         model = build(self.network.model_copy(update={"stateful": False}), self.encoded.encoder)
         text, width = self.encoded.arrays["validation"].astype(np.int32), GRADIENT_STEPS + 1
         starts = np.linspace(0, len(text) - width, GRADIENT_BATCH).astype(int)
         rows = np.stack([text[start : start + width] for start in starts])
         weights = trainable(model), trainable(self.model.model)
-        return {"gradients": by_state(model, *weights, rows[:, :-1], rows[:, 1:], self.network.clip_norm or 1.0)}
+        return by_state(model, *weights, rows[:, :-1], rows[:, 1:], self.network.clip_norm or 1.0)
 
     def samples(self, seed: int) -> list[dict[str, Any]]:
         """Generate text after the first characters of the test text, at rising temperatures."""

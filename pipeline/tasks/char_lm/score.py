@@ -11,6 +11,7 @@ from pipeline.evaluation import generated_text
 from pipeline.evaluation.metric import Metric
 
 PRIMARY_METRIC = Metric("bits_per_char")
+ADAPTIVE = Metric("bits_per_char_adaptive")  # a method goes on learning, and a character is scored before
 MONITOR = PRIMARY_METRIC
 BOOTSTRAP_BLOCK = 200
 
@@ -22,6 +23,12 @@ def score(encoded: Encoded, split: str, predictions: NDArray[Any], fold: int = 0
     """
     assert len(predictions) == len(encoded.arrays[split])
     return {"bits_per_char": float(np.mean(predictions, dtype=np.float64))}
+
+
+def score_adaptive(encoded: Encoded, bits: NDArray[Any]) -> dict[str, float]:
+    """Return the mean bits per character of a network that goes on learning. bits: float [test characters]."""
+    assert len(bits) == len(encoded.arrays["test"])
+    return {ADAPTIVE.name: float(np.mean(bits, dtype=np.float64))}
 
 
 def losses(encoded: Encoded, predictions: NDArray[Any], fold: int = 0) -> NDArray[np.float64]:

@@ -9,10 +9,20 @@ from pipeline.raw_input import WARNING
 from pipeline.tasks.char_lm.baselines import baselines
 from pipeline.tasks.char_lm.prepare import encode, fitted
 from pipeline.tasks.char_lm.raw_rows import raw_rows, row_ids
-from pipeline.tasks.char_lm.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, generated, losses, optimum, score
+from pipeline.tasks.char_lm.score import (
+    ADAPTIVE,
+    BOOTSTRAP_BLOCK,
+    PRIMARY_METRIC,
+    generated,
+    losses,
+    optimum,
+    score,
+    score_adaptive,
+)
 from pipeline.training.continuations import GENERATION, SCORED, continuations
 
 BITS = PRIMARY_METRIC.shown("bits per character", digits=3)
+LEARNING = ADAPTIVE.shown("the same, adaptive", digits=3)
 
 
 def _network() -> Network:
@@ -31,7 +41,7 @@ TASK = Task(
     name="char_lm",
     title="character language model",
     record=TextCorpus,
-    metrics=(BITS,),
+    metrics=(BITS, LEARNING),
     primary_metric=BITS,
     monitor=BITS,
     bootstrap_block=BOOTSTRAP_BLOCK,
@@ -47,6 +57,7 @@ TASK = Task(
     serving_example=ServingExample(
         ["once upon a time"], [{"text": "…"}, {"text": "…"} | SCORED | WARNING], GENERATION | {"score": False}
     ),
+    further_scores={"adaptive": score_adaptive},
     generated=generated,
     comparison="bootstrap of blocks",
     row_ids=row_ids,

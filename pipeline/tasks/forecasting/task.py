@@ -68,7 +68,7 @@ TASK = Task(
         of=latest_input,
     ),
     intervals=Intervals(interval, coverage),
-    score_free_run=score_free_run,
+    further_scores={"free_run": score_free_run},
     comparison="Diebold–Mariano",
     row_ids=row_ids,
     raw_rows=raw_rows,

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.baselines.ngrams import witten_bell_bits
 from pipeline.config.schema.datasets import CharLmData
 from pipeline.config.schema.networks import CharLmNetwork
 from pipeline.encoding.records import SPLITS, TextCorpus
@@ -77,14 +76,6 @@ def test_a_short_training_part_is_enough_to_warm_up() -> None:
     for split in ("validation", "test"):
         bits = reader.predict(split, ("train",), 0)
         assert bits.shape == encoded.arrays[split].shape and np.isfinite(bits).all() and bits.min() > 0
-
-
-def test_the_n_grams_see_no_future_either() -> None:
-    corpus = encode(TextCorpus(TEXT), CHAR_LM, 0)
-    train, test, size = corpus.arrays["train"], corpus.arrays["test"], len(corpus.encoder["symbols"])
-    bits = witten_bell_bits(train, test, size, 4)
-    changed = witten_bell_bits(train, changed_after(test, 80, lambda ids: ids[::-1]), size, 4)
-    np.testing.assert_array_equal(changed[:81], bits[:81])
 
 
 def test_the_last_row_is_the_last_of_the_data() -> None:

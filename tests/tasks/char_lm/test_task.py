@@ -1,12 +1,11 @@
-"""Character language models: the split, the figures, and the n-gram model against a plain one."""
+"""Character language models: the split, the figures, and the baselines."""
 
-from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.baselines.ngrams import witten_bell_bits
+from pipeline.baselines.kneser_ney import kneser_ney_bits
 from pipeline.config.schema.datasets import CharLmData
 from pipeline.encoding.dropped import Dropped
 from pipeline.encoding.records import Encoded, TextCorpus
@@ -33,48 +32,6 @@ def ids(length: int, size: int, seed: int) -> np.ndarray:
     for _ in range(length):
         out.append(int((out[-1] + out[-2] * 2 + rng.integers(3)) % size))
     return np.array(out[2:], np.int16)
-
-
-def plain_witten_bell(train: list[int], context: list[int], size: int, order: int) -> list[float]:
-    """p of every symbol after `context`, counted and interpolated as the definition says."""
-    p = [1.0 / size] * size
-    for k in range(order):
-        followers: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
-        for i in range(k, len(train)):
-            followers[tuple(train[i - k : i])][train[i]] += 1
-        seen = followers[tuple(context[len(context) - k :])]
-        n, t = sum(seen.values()), len(seen)
-        if n:
-            p = [(seen[c] + t * p[c]) / (n + t) for c in range(size)]
-    return p
-
-
-@pytest.mark.parametrize("order", [1, 2, 3, 5, 8])
-def test_witten_bell_is_the_plain_definition(order: int) -> None:
-    train, following = ids(400, 6, 1), ids(40, 6, 2)
-    following[7] = 6  # a symbol that the training text lacks
-    bits = witten_bell_bits(train, following, 7, order)
-    for i in range(len(following)):
-        context = [*train.tolist(), *following[:i].tolist()]
-        expected = -np.log2(plain_witten_bell(train.tolist(), context, 7, order)[following[i]])
-        assert bits[i] == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize("order", [1, 3, 6])
-def test_probabilities_of_all_symbols_sum_to_one(order: int) -> None:
-    train = ids(500, 9, 3)
-    rng = np.random.default_rng(4)
-    for _ in range(10):
-        context = rng.integers(0, 11, 8).astype(np.int16)  # contexts that were never seen among them
-        p = [2 ** -witten_bell_bits(train, np.append(context, c).astype(np.int16), 11, order)[-1] for c in range(11)]
-        assert sum(p) == pytest.approx(1.0, abs=1e-12)
-        assert min(p) > 0
-
-
-def test_a_longer_context_helps_where_the_text_has_one() -> None:
-    cycle = np.tile(np.array([0, 1, 0, 2], np.int16), 100)  # after 0 comes 1 or 2, by what stood before it
-    short, long = (witten_bell_bits(cycle, cycle[:40], 3, order).mean() for order in (2, 3))
-    assert long < 0.05 < 0.4 < short
 
 
 def test_bits_are_the_mean_over_the_characters() -> None:
@@ -171,41 +128,50 @@ def encoded_from(train: np.ndarray, validation: np.ndarray, test: np.ndarray, si
     return Encoded(arrays, {"symbols": [str(i) for i in range(size)]}, {}, {})
 
 
-def test_the_order_of_the_n_grams_is_chosen_without_the_test() -> None:
-    train, validation, test = ids(3_000, 5, 5), ids(400, 5, 6), ids(400, 5, 7)
+def test_orders_are_chosen_on_validation_without_the_test() -> None:
+    train, validation, test = ids(2_000, 5, 5), ids(200, 5, 6), ids(200, 5, 7)
     found = baselines(encoded_from(train, validation, test, 7))
     shuffled = np.random.default_rng(8).permutation(test)
     (name,) = (name for name in found if name.endswith("-gram"))
     assert name in baselines(encoded_from(train, validation, shuffled, 7))
     order = int(name.partition("-")[0])
-    by_order = [witten_bell_bits(train, validation, 7, k).mean() for k in range(1, 9)]
-    assert order == 1 + int(np.argmin(by_order))
-    expected = witten_bell_bits(np.concatenate([train, validation]), test, 7, order)
+    assert order == 1 + int(np.argmin([bits.mean() for bits in kneser_ney_bits(train, validation, 7)]))
+    expected = list(kneser_ney_bits(np.concatenate([train, validation]), test, 7))[order - 1]
     np.testing.assert_array_equal(found[name].predictions[0], expected)
     assert found[name].metrics["bits_per_char"] == pytest.approx(expected.mean())
 
 
-def test_compressors_pay_for_the_test_alone() -> None:
-    part = np.random.default_rng(9).integers(0, 256, 8_000).astype(np.int16)
-    found = baselines(encoded_from(part[:6_000], part[6_000:7_000], part[7_000:], 256))
+def test_compressors_pay_for_the_test_alone_and_do_not_compete() -> None:
+    part = np.random.default_rng(9).integers(0, 250, 3_000).astype(np.int16)
+    found = baselines(encoded_from(part[:2_400], part[2_400:2_700], part[2_700:], 250))
     for name in ("bz2", "xz"):
         assert 7.5 < found[name].metrics["bits_per_char"] < 9.5, "random bytes cannot be compressed"
+        assert not found[name].predictions and "bits_per_char_adaptive" not in found[name].metrics
+    assert all(len(found[name].predictions[0]) == 300 for name in found if name not in ("bz2", "xz"))
 
 
-def test_a_compressor_that_beats_the_n_gram_has_bits_for_an_interval() -> None:
-    part = np.random.default_rng(9).integers(0, 256, 4_000).astype(np.int16)
-    found = baselines(encoded_from(np.tile(part, 2), part[:1_000], part[1_000:3_050], 256))
-    best, *others = sorted(found.values(), key=lambda baseline: baseline.metrics["bits_per_char"])
-    assert best in (found["bz2"], found["xz"])
-    (bits,) = best.predictions
-    assert bits.shape == (2_050,) and len(np.unique(bits[:60])) == 1
-    assert bits.mean() == pytest.approx(best.metrics["bits_per_char"], abs=1e-12)
-    assert [len(baseline.predictions) for baseline in others].count(0) == 1  # the other compressor
+def test_adaptive_reading_learns_from_the_test_and_static_reading_does_not() -> None:
+    """The test text has words of its own."""
+    rng = np.random.default_rng(1)
+    before, test = (rng.integers(0, 9, (30, 5))[rng.integers(0, 30, n)].reshape(-1).astype(np.int16) for n in (600, 99))
+    found = baselines(encoded_from(before[:2_500], before[2_500:], test, 11))
+    for baseline in (baseline for baseline in found.values() if baseline.predictions):
+        static = baseline.metrics["bits_per_char"]
+        assert static == pytest.approx(baseline.predictions[0].mean())
+        assert baseline.metrics["bits_per_char_adaptive"] < static - 0.5
 
 
-def test_an_alphabet_of_thousands_of_symbols_bounds_the_order() -> None:
+def test_the_adaptive_n_gram_scores_a_piece_before_it_counts_it() -> None:
+    train, validation, test = ids(1_000, 5, 5), ids(200, 5, 6), ids(320, 5, 7)
+    found = baselines(encoded_from(train, validation, test, 7))
+    (name,) = (name for name in found if name.endswith("-gram"))
+    whole, order = np.concatenate([train, validation, test]), int(name.partition("-")[0])
+    by_hand = [list(kneser_ney_bits(whole[:i], whole[i : i + 10], 7))[order - 1] for i in range(1_200, 1_520, 10)]
+    assert found[name].metrics["bits_per_char_adaptive"] == pytest.approx(np.concatenate(by_hand).mean())
+
+
+def test_an_alphabet_of_thousands_of_symbols() -> None:
     many = np.arange(6_000, dtype=np.int16) % 3_000
     found = baselines(encoded_from(many[:4_500], many[4_500:5_000], many[5_000:], 3_000))
-    (order,) = (int(name.partition("-")[0]) for name in found if name.endswith("-gram"))
-    assert 3_000**order < 2**63
+    assert found["PPMd"].metrics["bits_per_char"] < 8 < np.log2(3_000)
     assert all(np.isfinite(b.metrics["bits_per_char"]) for b in found.values())
