@@ -10,6 +10,7 @@ from pipeline.tracking.store import import_mlflow
 LATE = (  # what stages import inside functions
     "nltk.tag.perceptron",
     "nltk.tokenize",
+    "pycrfsuite",
     "scipy.special",
     "sklearn.datasets",
     "sklearn.feature_extraction.text",
