@@ -12,6 +12,7 @@ LATE = (  # what stages import inside functions
     "nltk.tokenize",
     "pycrfsuite",
     "scipy.special",
+    "sklearn.cluster",
     "sklearn.datasets",
     "sklearn.feature_extraction.text",
     "sklearn.linear_model",
