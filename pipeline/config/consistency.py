@@ -117,6 +117,10 @@ def _of_training(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
         yield Mistake((*key, "patience"), what)
     if row.clip_norm is not None and row.clip_value is not None:
         yield Mistake((*key, "clip_value"), "clip_norm is set too; choose one, and set the other to null")
+    if row.weight_dropout and row.kernel == "keras":
+        yield Mistake((*key, "weight_dropout"), "Keras' own layers have none; leave it out, or set kernel: auto")
+    if row.weight_dropout and row.task == "padded_tags":
+        yield Mistake((*key, "weight_dropout"), "the textbook's procedure has none; it must be 0.0")
     if row.task == "padded_tags" and row.refit:
         yield Mistake((*key, "refit"), "the validation part of padded_tags is its test part; it must be false")
 
@@ -151,7 +155,7 @@ def _not_by_hand(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     """What the gradients in NumPy leave out, and the updates of cosine_windows too."""
     if row.cell not in BY_HAND:
         yield Mistake((*key, "cell"), f"found {row.cell!r}; engine numpy knows {', '.join(BY_HAND)}")
-    left_out = ["stateful", "bidirectional", "dropout", "recurrent_dropout"]
+    left_out = ["stateful", "bidirectional", "dropout", "recurrent_dropout", "weight_dropout"]
     left_out += ["weight_decay"] if row.task == "cosine_windows" else []
     for name in left_out:
         if value := getattr(row, name):

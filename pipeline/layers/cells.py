@@ -44,6 +44,7 @@ def recurrent(network: Network, x: Any, *, sequences: bool, gate_dropout: float 
             "stateful": network.stateful,
             "dropout": gate_dropout,
             "recurrent_dropout": network.recurrent_dropout,
+            **({"weight_dropout": network.weight_dropout} if network.weight_dropout else {}),
         }
         forward = layer(network.units, **options)
         x = (keras.layers.Bidirectional(forward) if network.bidirectional else forward)(x)

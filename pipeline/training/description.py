@@ -18,7 +18,7 @@ from pipeline.layers import keras
 FORMAT = 1  # counted up when a description says something in another way
 # What only training, building or a name needs.
 DROPPED = re.compile(
-    r"name|trainable|seed|noise_shape|stddev|implementation|unroll|(recurrent_)?dropout|rate|optional|sparse|ragged|batch_shape"
+    r"name|trainable|seed|noise_shape|stddev|implementation|unroll|((recurrent|weight)_)?dropout|rate|optional|sparse|ragged|batch_shape"
     r"|lora_\w+|quantization_config|mask_zero|autocast|unit_forget_bias|\w*(initializer|regularizer|constraint)"
 )
 

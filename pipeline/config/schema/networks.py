@@ -22,6 +22,7 @@ class Network(WithDefaults):
     stateful: bool
     dropout: Rate
     recurrent_dropout: Rate
+    weight_dropout: Rate
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"]
     learning_rate: Positive
     schedule: Literal["constant", "cosine"]
