@@ -54,6 +54,7 @@ def test_a_tag_that_depends_on_the_tag_before() -> None:
 def test_the_size_of_the_training_part_decides_the_algorithm() -> None:
     assert settings(84_000, 45) == ("lbfgs", LBFGS)  # the published treebank
     assert settings(200_000, 25)[0] == "lbfgs"
+    assert settings(10_000, 500) == ("ap", PASSES)
     # 200,000 words × 100² tags × (10 + 20) passes: 6 × 10¹⁰ steps
     assert settings(200_000, 100) == ("ap", PASSES)
     # 200,000 × 500² × 30 = 1.5 × 10¹²: too many to choose
