@@ -1,17 +1,19 @@
 """Fit linear baselines for texts: settings are chosen on validation, the final fit uses all data but the test.
 
-One is TF-IDF of words and pairs with logistic regression. The other is NB-SVM (Wang and Manning, "Baselines and
-Bigrams", ACL 2012): a support vector machine on the presence of words and pairs, each weighted by its naive Bayes
-log-count ratio.
+One is TF-IDF of words and pairs with logistic regression, also with character n-grams. The other is NB-SVM (Wang and
+Manning, "Baselines and Bigrams", ACL 2012): a support vector machine on the presence of words and pairs, each weighted
+by its naive Bayes log-count ratio; of more than two classes, each against the rest.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.baselines.letters import LetterCounts
 from pipeline.encoding.records import SPLITS, Encoded, unpack
 from pipeline.encoding.word_features import pieces
 
@@ -19,8 +21,11 @@ STRENGTHS = (1.0, 10.0, 30.0, 100.0)
 PLAIN, TUNED, LETTERS, BAYES = "tfidf+lr", "tfidf+lr, tuned", "tfidf with letters+lr, tuned", "nb-svm"
 SVM_STRENGTHS = (0.01, 0.1, 1.0)
 SHARE_OF_SVM = 0.25  # β of the paper; _ratios uses its smoothing α = 1
+LONG = 10_000_000  # characters in all texts, above which the n-grams are held as float32, in half the memory
+CHUNK = 2_000  # test texts that are held as n-grams at once
 
 Predictions = NDArray[np.float64]
+Texts = Sequence[Sequence[str]]  # of train, validation and test
 
 
 @dataclass(frozen=True)
@@ -40,38 +45,55 @@ class _Fold:
 
 
 def linear_predictions(encoded: Encoded, fold: int) -> dict[str, Predictions]:
-    """Predict probabilities, float64 [test texts, classes], by the name of the method.
-
-    The method with character n-grams is used if the networks get them; NB-SVM, if there are two classes.
-    """
-    words = _vectors(encoded, fold, letters=False)
-    predictions = {PLAIN: _logistic(words, 1.0), TUNED: _tuned(words)}
-    if len(encoded.encoder["label_names"]) == 2:
-        predictions[BAYES] = _bayes_svm(words)
-    if encoded.encoder["char_ngrams"]:
-        predictions[LETTERS] = _tuned(_vectors(encoded, fold, letters=True))
-    return predictions
-
-
-def _vectors(encoded: Encoded, fold: int, *, letters: bool) -> _Fold:
+    """Predict probabilities, float64 [test texts, classes], by the name of the method."""
     split, labels = encoded.arrays["split"][fold], encoded.arrays["labels"]
     parts = [np.flatnonzero(split == i) for i in range(len(SPLITS))]
     texts = [unpack(encoded.arrays, part) for part in parts]
-    first, second = _vectoriser(letters), _vectoriser(letters)
+    classes = len(encoded.encoder["label_names"])
+    return _of_words(texts, [labels[part] for part in parts], classes) | {
+        LETTERS: _with_letters(texts, labels[parts[0]], labels[parts[1]])
+    }
+
+
+def _of_words(texts: Texts, labels: Sequence[NDArray[np.int32]], classes: int) -> dict[str, Predictions]:
+    first, second = _vectoriser(), _vectoriser()
     train, validation = first.fit_transform(texts[0]), first.transform(texts[1])
     del first  # frees its large vocabulary
-    before, test = second.fit_transform(texts[0] + texts[1]), second.transform(texts[2])
-    both = np.concatenate(parts[:2])
-    return _Fold(train, validation, before, test, labels[parts[0]], labels[parts[1]], labels[both])
+    before, test = second.fit_transform([*texts[0], *texts[1]]), second.transform(texts[2])
+    fold = _Fold(train, validation, before, test, labels[0], labels[1], np.concatenate(labels[:2]))
+    machine = _bayes_svm(fold) if classes == 2 else _bayes_svms(fold, classes)
+    return {PLAIN: _logistic(fold, 1.0), TUNED: _tuned(fold), BAYES: machine}
 
 
-def _vectoriser(letters: bool) -> Any:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_union
+def _with_letters(texts: Texts, train_y: NDArray[np.int32], validation_y: NDArray[np.int32]) -> Predictions:
+    """Predict the test texts from words, pairs and character n-grams. Only one fit's vectors are held at a time."""
+    dtype = np.float32 if sum(len(text) for part in texts for text in part) > LONG else np.float64
+    vectoriser = _vectoriser(letters=dtype)
+    best = _best(vectoriser.fit_transform(texts[0]), train_y, vectoriser.transform(texts[1]), validation_y)
+    vectoriser = _vectoriser(letters=dtype)
+    before = vectoriser.fit_transform([*texts[0], *texts[1]])
+    model = _fit(before, np.concatenate([train_y, validation_y]), best)
+    del before
+    chunks = [texts[2][i : i + CHUNK] for i in range(0, len(texts[2]), CHUNK)]
+    return np.concatenate([model.predict_proba(vectoriser.transform(chunk)) for chunk in chunks])
 
-    options: dict[str, Any] = {"preprocessor": _plain, "sublinear_tf": True}
-    words = TfidfVectorizer(ngram_range=(1, 2), tokenizer=pieces, token_pattern=None, **options)
-    return make_union(words, TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **options)) if letters else words
+
+def _vectoriser(letters: Any = None) -> Any:
+    """Return a vectoriser of words and pairs; with `letters`, a data type, also of n-grams of 2 to 5 letters."""
+    from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+    from sklearn.pipeline import make_pipeline, make_union
+
+    words = TfidfVectorizer(
+        ngram_range=(1, 2),
+        tokenizer=pieces,
+        token_pattern=None,
+        preprocessor=_plain,
+        sublinear_tf=True,
+        dtype=letters or np.float64,
+    )
+    if letters is None:
+        return words
+    return make_union(words, make_pipeline(LetterCounts(_plain, (2, 5), letters), TfidfTransformer(sublinear_tf=True)))
 
 
 def _plain(text: str) -> str:
@@ -79,8 +101,12 @@ def _plain(text: str) -> str:
 
 
 def _tuned(fold: _Fold) -> Predictions:
-    models = {c: _fit(fold.train, fold.train_y, c) for c in STRENGTHS}
-    return _logistic(fold, max(STRENGTHS, key=lambda c: models[c].score(fold.validation, fold.validation_y)))
+    return _logistic(fold, _best(fold.train, fold.train_y, fold.validation, fold.validation_y))
+
+
+def _best(x: Any, y: NDArray[np.int32], validation: Any, validation_y: NDArray[np.int32]) -> float:
+    """Return the strength with the highest accuracy on validation."""
+    return max(STRENGTHS, key=lambda c: _fit(x, y, c).score(validation, validation_y))
 
 
 def _logistic(fold: _Fold, strength: float) -> Predictions:
@@ -104,6 +130,31 @@ def _bayes_svm(fold: _Fold) -> Predictions:
     best = max(SVM_STRENGTHS, key=lambda c: np.mean((margins[c] > 0) == fold.validation_y))
     curve = LogisticRegression(C=1e6, fit_intercept=False).fit(margins[best][:, None], fold.validation_y)
     return np.asarray(curve.predict_proba(_margins(fold.before, fold.before_y, fold.test, best)[:, None]))
+
+
+def _bayes_svms(fold: _Fold, classes: int) -> Predictions:
+    """Map the margins of an NB-SVM of each class against the rest to probabilities, by a softmax.
+
+    Its scale is fitted on validation, which leaves the class that is predicted as it is.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    margins = {c: _one_against_rest(fold.train, fold.train_y, classes, fold.validation, c) for c in SVM_STRENGTHS}
+    best = max(SVM_STRENGTHS, key=lambda c: np.mean(margins[c].argmax(axis=1) == fold.validation_y))
+    rows = np.arange(len(fold.validation_y))
+
+    def loss(log_scale: float) -> float:
+        return -float(log_softmax(np.exp(log_scale) * margins[best], axis=1)[rows, fold.validation_y].mean())
+
+    scale = np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded").x)
+    test = _one_against_rest(fold.before, fold.before_y, classes, fold.test, best)
+    return np.asarray(np.exp(log_softmax(scale * test, axis=1)))
+
+
+def _one_against_rest(x: Any, y: NDArray[np.int32], classes: int, other: Any, strength: float) -> Predictions:
+    """Return the margins of each class on `other`, float64 [texts, classes]."""
+    return np.stack([_margins(x, (y == label).astype(np.int32), other, strength) for label in range(classes)], axis=1)
 
 
 def _margins(x: Any, y: NDArray[np.int32], other: Any, strength: float) -> Predictions:

@@ -10,7 +10,9 @@ from pipeline.tracking.store import import_mlflow
 LATE = (  # what stages import inside functions
     "nltk.tag.perceptron",
     "nltk.tokenize",
+    "pycrfsuite",
     "scipy.special",
+    "sklearn.cluster",
     "sklearn.datasets",
     "sklearn.feature_extraction.text",
     "sklearn.linear_model",

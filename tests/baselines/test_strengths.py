@@ -69,15 +69,17 @@ def test_images_are_chosen_on_a_half_of_train_that_was_not_fitted(monkeypatch: p
         def score(self, x: Any, y: Any) -> float:
             assert len(x) == len(y) == len(self.x) == rows["train"] // 2
             assert not {row.tobytes() for row in x} & {row.tobytes() for row in self.x}
-            return {0.0001: 0.2, 0.001: 0.9, 0.01: 0.5}[self.strength]
+            return {0.0001: 0.2, 0.001: 0.5, 0.01: 0.9, 0.1: 0.4}[self.strength]
 
         def predict_proba(self, x: Any) -> Any:
             return np.full((len(x), 3), self.strength)
 
     monkeypatch.setattr(image_rows, "_fit", Fitted)
-    found = image_rows.baselines(encoded)["logistic regression"].predictions[0]
-    assert found.shape == (rows["test"], 3) and (found == 0.001).all()
-    assert [model.strength for model in fitted] == [0.0001, 0.001, 0.01, 0.001]
-    last = fitted[-1]
-    assert len(last.x) == len(last.y) == rows["train"] + rows["validation"]
-    assert last.y.tolist() == [*encoded.arrays["train_y"], *encoded.arrays["validation_y"]]
+    found = image_rows.baselines(encoded)
+    for name in ("logistic regression", "k-means patches"):
+        (p,) = found[name].predictions
+        assert p.shape == (rows["test"], 3) and (p == 0.01).all()
+    assert [model.strength for model in fitted] == [0.0001, 0.001, 0.01, 0.01, 0.001, 0.01, 0.1, 0.01]
+    for last in (fitted[3], fitted[7]):
+        assert len(last.x) == len(last.y) == rows["train"] + rows["validation"]
+        assert last.y.tolist() == [*encoded.arrays["train_y"], *encoded.arrays["validation_y"]]

@@ -1,24 +1,32 @@
-"""Baselines of pos_tagging: most frequent tags and an averaged perceptron on the same test sentences."""
+"""Baselines of pos_tagging: most frequent tags, an averaged perceptron and a CRF on the same test sentences."""
 
 from collections import Counter, defaultdict
 
 import numpy as np
 
+from pipeline.baselines import tag_crf
 from pipeline.encoding.records import SPLITS, Encoded, unpack
 from pipeline.evaluation.metric import Baseline
+from pipeline.tasks.pos_tagging.prepare import SLOTS, features
 from pipeline.tasks.pos_tagging.score import score
 
 
 def baselines(encoded: Encoded) -> dict[str, Baseline]:
-    """Score each word's most frequent tag, and NLTK's averaged perceptron (five passes)."""
-    sentences = {name: _sentences(encoded, name) for name in SPLITS}
-    before = sentences["train"] + sentences["validation"]
-    test = [[word for word, _ in sentence] for sentence in sentences["test"]]
-    methods = {"most frequent tag": _most_frequent, "averaged perceptron": _perceptron}
+    """Score each word's most frequent tag, NLTK's averaged perceptron (five passes), and a CRF.
+
+    The CRF sees the word features that the networks see, and its neighbours'.
+    """
+    train, validation, tested = (_sentences(encoded, name) for name in SPLITS)
+    before = train + validation
+    test = [[word for word, _ in sentence] for sentence in tested]
+    ids = {tag: i for i, tag in enumerate(encoded.encoder["tags"])}
     scored = {}
-    for name, method in methods.items():
-        ids = {tag: i for i, tag in enumerate(encoded.encoder["tags"])}
-        predictions = np.array([ids[tag] for tag in method(before, test)], np.int16)
+    for name, tags in {
+        "most frequent tag": _most_frequent(before, test),
+        "averaged perceptron": _perceptron(before, test),
+        "crf": tag_crf.crf_tags(_features(train), _features(validation), _features(tested).sentences),
+    }.items():
+        predictions = np.array([ids[tag] for tag in tags], np.int16)
         scored[name] = Baseline(score(encoded, "test", predictions), (predictions,))
     return scored
 
@@ -32,6 +40,16 @@ def _sentences(encoded: Encoded, split: str) -> Tagged:
     pairs = [(w, tags[t] if t >= 0 else "") for w, t in zip(words, arrays["tags"], strict=True)]
     offsets = arrays["offsets"]
     return [pairs[offsets[i] : offsets[i + 1]] for i in np.flatnonzero(arrays["split"][0] == SPLITS.index(split))]
+
+
+def _features(tagged: Tagged) -> tag_crf.Tagged:
+    """Return the network's features of each word, and the word as it is written."""
+    words = [[word for word, _ in sentence] for sentence in tagged]
+    slots = [
+        [{"written": word, **dict(zip(SLOTS, row, strict=True))} for word, row in zip(s, features(s), strict=True)]
+        for s in words
+    ]
+    return tag_crf.Tagged(slots, [[tag for _, tag in sentence] for sentence in tagged])
 
 
 def _most_frequent(before: Tagged, test: list[list[str]]) -> list[str]:

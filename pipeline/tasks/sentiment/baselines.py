@@ -14,7 +14,7 @@ def baselines(encoded: Encoded) -> dict[str, Baseline]:
     """Score the majority class and linear models, the figures averaged over the folds.
 
     The linear models are TF-IDF of words and pairs + logistic regression, plain and tuned; the same with character
-    n-grams if the networks have them; and for two classes, naive Bayes and a support vector machine.
+    n-grams, tuned; and a support vector machine on naive Bayes ratios (NB-SVM).
     """
     folds = range(encoded.summary["folds"])
     predicted = [{"majority": _majority(encoded, fold), **linear_predictions(encoded, fold)} for fold in folds]

@@ -63,7 +63,7 @@ CASE = Case(
         dataset={},
         experiment={"units": 8, "augment": True, "epochs": 1, "learning_rate": 0.01},
         figures=frozenset({"top1_accuracy"}),
-        baselines=frozenset({"majority", "logistic regression"}),
+        baselines=frozenset({"majority", "logistic regression", "k-means patches"}),
         fine="iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==",
         tested=lambda encoded: len(encoded.arrays["test_y"]),
         right_or_wrong=True,

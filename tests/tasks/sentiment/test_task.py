@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from pipeline.baselines import linear_text
 from pipeline.config.schema.datasets import SentimentData
@@ -340,18 +341,13 @@ def blobs(count: int = 80) -> Encoded:
     return encode(LabelledTexts(tuple(texts), labels, ("negative", "positive")), row(folds=2), 0)
 
 
-def test_letters_are_a_baseline_where_the_networks_see_them() -> None:
-    plain = baselines(encode(record(40), row(), 0))
-    letters = baselines(encode(record(40), row(char_ngrams=3), 0))
-    assert list(plain) == ["majority", "tfidf+lr", "tfidf+lr, tuned", "nb-svm"]
-    assert letters.keys() - plain.keys() == {"tfidf with letters+lr, tuned"}
-
-
-def test_nb_svm_needs_two_classes() -> None:
+def test_every_data_set_gets_all_linear_models() -> None:
     three = LabelledTexts(
         tuple(f"text{i} of {i % 3}" for i in range(60)), np.arange(60, dtype=np.int32) % 3, tuple("abc")
     )
-    assert "nb-svm" not in baselines(encode(three, row(), 0))
+    for record_of, changes in ((record(40), {}), (record(40), {"char_ngrams": 3}), (three, {})):
+        found = baselines(encode(record_of, row(**changes), 0))
+        assert list(found) == ["majority", "tfidf+lr", "tfidf+lr, tuned", "nb-svm", "tfidf with letters+lr, tuned"]
 
 
 def test_nb_svm_is_right_where_one_word_decides() -> None:
@@ -368,6 +364,43 @@ def test_log_count_ratios_by_hand() -> None:
     np.testing.assert_allclose(ratios, np.log([(3 / 7) / (1 / 4), (2 / 7) / (2 / 4), (2 / 7) / (1 / 4)]))
 
 
+def test_nb_svm_of_three_classes_sets_each_against_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = csr_matrix([[1, 0, 1], [1, 1, 0], [0, 1, 0], [0, 0, 1]])
+    y = np.array([1, 2, 0, 1], np.int32)
+    ratios: list[Any] = []
+
+    def noted(presence: Any, of_class: Any) -> Any:
+        ratios.append(log_count_ratios(presence, of_class))
+        return ratios[-1]
+
+    log_count_ratios = linear_text._ratios
+    monkeypatch.setattr(linear_text, "_ratios", noted)
+    margins = linear_text._one_against_rest(x, y, 3, x, 1.0)
+    # The columns hold 2, 2 and 2 texts. Class 0 has the third text, class 1 the first and the last, class 2 the second.
+    by_hand = [
+        [(1 / 4) / (3 / 8), (2 / 4) / (2 / 8), (1 / 4) / (3 / 8)],
+        [(2 / 6) / (2 / 6), (1 / 6) / (3 / 6), (3 / 6) / (1 / 6)],
+        [(2 / 5) / (2 / 7), (2 / 5) / (2 / 7), (1 / 5) / (3 / 7)],
+    ]
+    np.testing.assert_allclose(ratios, np.log(by_hand))
+    assert margins.shape == (4, 3) and margins.argmax(axis=1).tolist() == y.tolist()
+
+
+def test_nb_svm_of_three_classes_is_right_where_one_word_decides() -> None:
+    rng = np.random.default_rng(0)
+    labels = (np.arange(120) % 3).astype(np.int32)
+    texts = [
+        " ".join([f"{'abc'[k]}{rng.integers(8)}", *(f"x{i}" for i in rng.integers(30, size=6)), str(n)])
+        for n, k in enumerate(labels)
+    ]
+    record_of = LabelledTexts(tuple(texts), labels, ("a", "b", "c"))
+    found = baselines(encode(record_of, row(), 0))["nb-svm"]
+    (p,) = found.predictions
+    assert found.metrics["accuracy"] > 0.9 and p.shape[1] == 3
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert found.metrics["log_loss"] < 0.7 * np.log(3), "probabilities, not only the class"
+
+
 def test_nb_svm_counts_a_word_once() -> None:
     def encoded(repeat: Callable[[str], str]) -> Encoded:
         texts = [f"{'good' if i % 2 else 'bad'} thing{i % 5} x{i}" for i in range(80)]
@@ -381,7 +414,7 @@ def test_nb_svm_counts_a_word_once() -> None:
 
 
 def test_breaks_of_html_are_no_words_of_the_baselines() -> None:
-    vectoriser = linear_text._vectoriser(letters=False).fit(["One<br />two", "THREE <br>four"])
+    vectoriser = linear_text._vectoriser().fit(["One<br />two", "THREE <br>four"])
     assert sorted(vectoriser.vocabulary_) == ["four", "one", "one two", "three", "three four", "two"]
 
 
