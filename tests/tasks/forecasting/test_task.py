@@ -13,7 +13,7 @@ from pipeline.encoding.series_features import lag_features
 from pipeline.errors import DataError
 from pipeline.evaluation.statistics import conformal_width
 from pipeline.tasks.forecasting.answers import _time
-from pipeline.tasks.forecasting.baselines import baselines
+from pipeline.tasks.forecasting.baselines import baselines, naive_forecasts
 from pipeline.tasks.forecasting.prepare import encode, filled, fitted, targets
 from pipeline.tasks.forecasting.score import coverage, interval, losses, optimum, score, score_free_run, widths
 
@@ -158,6 +158,15 @@ def test_last_value_and_season_against_plain_loops() -> None:
             np.testing.assert_array_equal(found[name].predictions[0][:, j], expected)
             error = np.abs(np.array(expected) - truth[:, j])
             assert found[name].metrics[f"mae_h{horizon}"] == pytest.approx(np.mean(error[~np.isnan(truth[:, j])]))
+
+
+def test_mean_and_drift_by_hand() -> None:
+    encoded = hand_made()
+    encoded = replace(encoded, encoder={**encoded.encoder, "mean": 3.5})
+    found = naive_forecasts(encoded, np.array([4, 6]))
+    assert found["mean"].tolist() == [[3.5, 3.5], [3.5, 3.5]]
+    # the training part 1 2 4 7 rises by 2 a step
+    assert found["drift"].tolist() == [[13, 15], [24, 26]]
 
 
 def test_nothing_from_after_the_origin_reaches_a_forecast() -> None:
