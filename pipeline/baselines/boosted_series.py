@@ -22,7 +22,7 @@ COMPARED = 20_000  # latest training origins that settings are compared on
 SMALL = 5_000  # training origins, up to which only the first of SHAPES is tried
 TREES = 1_200  # at most, of all horizons together
 FEWEST = 100  # at most, of a horizon among many
-PATIENCE = 15  # trees without a better validation error, after which no more are added
+PATIENCE = 10  # trees without a better validation error, after which no more are added
 
 
 class Setting(NamedTuple):

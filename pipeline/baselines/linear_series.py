@@ -29,7 +29,7 @@ def linear_free_run(encoded: Encoded) -> Floats:
     The series must have no seasonal periods.
     """
     lags, steps = encoded.encoder["lags"], encoded.encoder["free_run"]
-    x = design(encoded)
+    x = design(encoded)[:, [*range(lags), -1]]
     train_origins, y = before_test(encoded, x, 1)
     weights = _least_squares(x[train_origins], y)
     past = list(encoded.arrays["values"][: encoded.encoder["cuts"][1]])

@@ -84,6 +84,8 @@ def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mist
     if dataset.task == "forecasting" and dataset.seasonal_periods and dataset.free_run:
         what = "free_run continues a series from its last values alone; choose seasonal_periods or free_run"
         yield Mistake(key, what)
+    if dataset.task == "forecasting" and dataset.base == "season" and not dataset.seasonal_periods:
+        yield Mistake((*key, "base"), "found 'season', but the row has no seasonal_periods; add them, or take auto")
     if dataset.source in params.own:
         yield from _of_own_kind(key, dataset, params)
 

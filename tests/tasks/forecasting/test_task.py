@@ -289,8 +289,9 @@ def test_nothing_from_after_the_origin_of_covariates_reaches_a_forecast() -> Non
     after = encode(beside(wave(), rain=changed), options, 0)
     np.testing.assert_array_equal(after.arrays["inputs"][:cut], before.arrays["inputs"][:cut])
     known = targets(before, "test")[0] < cut
+    later = baselines(after)
     for name, baseline in baselines(before).items():
-        np.testing.assert_array_equal(baseline.predictions[0][known], baselines(after)[name].predictions[0][known])
+        np.testing.assert_array_equal(baseline.predictions[0][known], later[name].predictions[0][known])
 
 
 def test_linear_baselines_learn_from_covariates() -> None:
