@@ -16,10 +16,11 @@ from pipeline.encoding.records import Encoded
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-SHAPES = ((0.1, 31), (0.05, 63), (0.2, 15))  # learning rate and leaves
+SHAPES = ((0.2, 15), (0.1, 31), (0.05, 63))  # learning rate and leaves
 BRIEF = 10.0  # trees times learning rate of each model that is only compared
 COMPARED = 20_000  # latest training origins that settings are compared on
-SMALL = 5_000  # training origins, up to which only the first of SHAPES is tried
+SMALL = 10_000  # training origins, up to which only the first of SHAPES is tried
+MANY = 4  # horizons, above which it is the same
 TREES = 1_200  # at most, of all horizons together
 FEWEST = 100  # at most, of a horizon among many
 PATIENCE = 10  # trees without a better validation error, after which no more are added
@@ -64,7 +65,8 @@ def _of_horizon(encoded: Encoded, x: Floats, horizon: int, most: int) -> Callabl
         return float(errors.min()), max(1, int(errors.argmin()))
 
     few = train[-COMPARED:]
-    shapes = SHAPES if len(train) > SMALL else SHAPES[:1]
+    whole = len(train) > SMALL and len(encoded.encoder["horizons"]) <= MANY
+    shapes = SHAPES if whole else SHAPES[:1]
     settings = [Setting(change, *shape, round(BRIEF / shape[0])) for change in (True, False) for shape in shapes]
     errors, trees = zip(*(tried(setting, few) for setting in settings), strict=True)
     best = settings[int(np.argmin(errors))]._replace(trees=trees[int(np.argmin(errors))])

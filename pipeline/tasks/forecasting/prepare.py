@@ -72,7 +72,10 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
     arrays["inputs"] = inputs(values, encoder, arrays.get("covariates")).astype(np.float32)
     encoder["features"] = arrays["inputs"].shape[1]
     bounds = dict(zip(SPLITS, zip([0, *cuts], [*cuts, n], strict=True), strict=True))
-    summary = {"masked": int(np.sum(~record.valid)), "findings": dict(record.findings)}
+    summary: dict[str, Any] = {"masked": int(np.sum(~record.valid)), "findings": dict(record.findings)}
+    if "bases" in encoder:
+        chosen = ", ".join(f"{b['name']} at {h}" for b, h in zip(encoder["bases"], encoder["horizons"], strict=True))
+        summary["notes"] = [f"forecasts are changes from the mean, last value or season, by steps ahead: {chosen}"]
     return Encoded(arrays, encoder, {name: end - start for name, (start, end) in bounds.items()}, summary)
 
 

@@ -159,6 +159,10 @@ def test_scaling_is_that_of_the_training_part(base: str) -> None:
 def test_the_base_is_chosen_on_validation_alone() -> None:
     record, row = series(), FORECASTING.model_copy(update={"base": "auto"})
     before, after = encode(record, row, 0).encoder["cuts"]
+    assert encode(record, row, 0).summary["notes"] == [
+        "forecasts are changes from the mean, last value or season, by steps ahead: "
+        "season 24 at 1, season 24 at 4, season 24 at 18"
+    ]
     chosen = [base["name"] for base in encode(record, row, 0).encoder["bases"]]
     assert chosen == ["season 24", "season 24", "season 24"]
     walk = np.cumsum(np.random.default_rng(3).normal(size=700)) * 5
