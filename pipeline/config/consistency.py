@@ -107,6 +107,7 @@ def _of_experiment(key: Key, row: ExperimentRows, params: Params) -> Iterator[Mi
         yield Mistake((*key, "task"), f"found {row.task!r}, but datasets.{row.dataset}.task is {dataset.task!r}")
     yield from _of_training(key, row)
     yield from _of_direction(key, row)
+    yield from _of_ensemble(key, row)
     yield from _of_task(key, row)
     if by_hand(row):
         yield from _not_by_hand(key, row)
@@ -118,6 +119,10 @@ def _of_training(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
         yield Mistake((*key, "patience"), what)
     if row.clip_norm is not None and row.clip_value is not None:
         yield Mistake((*key, "clip_value"), "clip_norm is set too; choose one, and set the other to null")
+    if row.weight_dropout and row.kernel == "keras":
+        yield Mistake((*key, "weight_dropout"), "Keras' own layers have none; leave it out, or set kernel: auto")
+    if row.weight_dropout and row.task == "padded_tags":
+        yield Mistake((*key, "weight_dropout"), "the textbook's procedure has none; it must be 0.0")
     if row.task == "padded_tags" and row.refit:
         yield Mistake((*key, "refit"), "the validation part of padded_tags is its test part; it must be false")
 
@@ -130,6 +135,17 @@ def _of_direction(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
         yield Mistake((*key, "stateful"), f"{row.task} has no streams to carry a state along; it must be false")
     if row.bidirectional and row.task in FORECASTS:
         yield Mistake((*key, "bidirectional"), f"{row.task} predicts the future and must not read it; it must be false")
+
+
+def _of_ensemble(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
+    """Figures that show the inside of one network, and likelihoods that are no logits."""
+    if getattr(row, "ensemble", 1) == 1:
+        return
+    topology = getattr(row, "topology", None)
+    if topology in ("attention", "one_to_many"):
+        yield Mistake((*key, "ensemble"), f"topology {topology} has none; it must be 1")
+    if getattr(row, "gradients", False):
+        yield Mistake((*key, "ensemble"), "gradients are measured in one network; set one of the two")
 
 
 def _of_task(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
@@ -152,7 +168,9 @@ def _not_by_hand(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     """What the gradients in NumPy leave out, and the updates of cosine_windows too."""
     if row.cell not in BY_HAND:
         yield Mistake((*key, "cell"), f"found {row.cell!r}; engine numpy knows {', '.join(BY_HAND)}")
-    left_out = ["stateful", "bidirectional", "dropout", "recurrent_dropout"]
+    left_out = ["stateful", "bidirectional", "dropout", "recurrent_dropout", "weight_dropout"]
+    if (members := getattr(row, "ensemble", 1)) > 1:
+        yield Mistake((*key, "ensemble"), f"found {members}; engine numpy trains one network: leave the key out")
     left_out += ["weight_decay"] if row.task == "cosine_windows" else []
     for name in left_out:
         if value := getattr(row, name):

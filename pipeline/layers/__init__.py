@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from pipeline.errors import ConfigError
+from pipeline.layers.memory import keep_freed
 
 INSTALL = "install it into .venv as docs/frameworks.md says, or set backend: tensorflow"
 
@@ -24,6 +25,7 @@ def import_keras() -> ModuleType:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if "keras" in sys.modules:
         return sys.modules["keras"]
+    keep_freed()
     skipped = [name for name in ("sklearn", "matplotlib") if name not in sys.modules]
     sys.modules.update(dict.fromkeys(skipped))  # type: ignore[arg-type]
     try:

@@ -44,6 +44,7 @@ def recurrent(network: Network, x: Any, *, sequences: bool, gate_dropout: float 
             "stateful": network.stateful,
             "dropout": gate_dropout,
             "recurrent_dropout": network.recurrent_dropout,
+            **({"weight_dropout": network.weight_dropout} if network.weight_dropout else {}),
         }
         forward = layer(network.units, **options)
         x = (keras.layers.Bidirectional(forward) if network.bidirectional else forward)(x)
@@ -60,5 +61,7 @@ def dropped(network: Network, x: Any) -> Any:
 def reset_states(model: Any) -> None:
     """Set the states of all stateful layers to zero; Keras never does so by itself."""
     for layer in model.layers:
-        if getattr(layer, "stateful", False):
+        if hasattr(layer, "layers"):
+            reset_states(layer)
+        elif getattr(layer, "stateful", False):
             layer.reset_states()

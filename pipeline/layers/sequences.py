@@ -4,7 +4,9 @@ Weights, their names, their initial values, outputs and gradients are those of t
 with the inputs of all steps are one product, and so are those of each weight's gradient.
 """
 
+import contextlib
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 from pipeline.layers import compiles, keras
@@ -24,11 +26,42 @@ def _covered(layer: Any) -> bool:
 
 
 class _Compiled(keras.layers.RNN):  # type: ignore[misc,name-defined]
-    """A layer of Keras whose steps the loops compute."""
+    """A layer of Keras whose steps the loops compute.
+
+    weight_dropout: the share of the recurrent weights that is zero during a batch of the training (DropConnect of Wan
+    et al. 2013, for recurrent weights Merity et al. 2018); the others grow by 1 / (1 − weight_dropout).
+    """
+
+    def __init__(self, *arguments: Any, weight_dropout: float = 0.0, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.weight_dropout = weight_dropout
+        self.weight_seeds = keras.random.SeedGenerator() if weight_dropout else None
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"weight_dropout": self.weight_dropout} if self.weight_dropout else {}
+        return {**super().get_config(), **own}
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        if not _covered(self):
-            return super().inner_loop(sequences, initial_state, mask, training)
+        with self._dropped_weights(training):
+            if not _covered(self):
+                return super().inner_loop(sequences, initial_state, mask, training)
+            return self._in_loops(sequences, initial_state, mask)
+
+    @contextlib.contextmanager
+    def _dropped_weights(self, training: bool) -> Iterator[None]:
+        """Let the cell compute with some of its recurrent weights."""
+        if not (training and self.weight_dropout):
+            yield
+            return
+        cell, weights = self.cell, self.cell.recurrent_kernel
+        some = keras.random.dropout(weights, self.weight_dropout, seed=self.weight_seeds)
+        object.__setattr__(cell, "recurrent_kernel", some)  # Keras would take it for another weight of the cell
+        try:
+            yield
+        finally:
+            object.__setattr__(cell, "recurrent_kernel", weights)
+
+    def _in_loops(self, sequences: Any, initial_state: Any, mask: Any) -> Any:
         from pipeline.layers import operations
 
         if self.go_backwards:

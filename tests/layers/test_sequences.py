@@ -1,5 +1,6 @@
 """Compiled recurrent layers: what Keras' own layers of the same weights return, and the gradients, in every form."""
 
+import functools
 import itertools
 import random
 import re
@@ -59,16 +60,19 @@ def both(cell: str, **options: Any) -> list[Any]:
     return layers
 
 
-def results(layer: Any, x: Any, mask: Any = None, start: Any = None) -> list[Any]:
-    """The output, and the gradients of a weighted sum of it: of the weights, the inputs and the initial states."""
+def results(call: Any, x: Any, mask: Any = None, start: Any = None, layer: Any = None) -> list[Any]:
+    """The output, and the gradients of a weighted sum of it: of the weights, the inputs and the initial states.
+
+    layer: the one whose weights are meant, if it is not `call`.
+    """
     import tensorflow as tf
 
     x, start = tf.constant(x), [tf.constant(s) for s in start or []]
     with tf.GradientTape() as tape:
         tape.watch([x, *start])
-        out = layer(x, mask=mask, **({"initial_state": start} if start else {}))
+        out = call(x, mask=mask, **({"initial_state": start} if start else {}))
         total = tf.reduce_sum(out * numbers(*out.shape, seed=9))
-    gradients = tape.gradient(total, [*(v.value for v in layer.trainable_variables), x, *start])
+    gradients = tape.gradient(total, [*(v.value for v in (layer or call).trainable_variables), x, *start])
     return [np.asarray(array) for array in (out, *gradients)]
 
 
@@ -196,3 +200,39 @@ def test_a_model_is_remade_from_its_configuration(cell: str) -> None:
     again.set_weights(layer.get_weights())
     x = numbers(BATCH, TIME, FEATURES)
     assert np.array_equal(again(x), layer(x))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_dropped_weights_are_drawn_for_each_batch_of_the_training_alone(cell: str) -> None:
+    """The expected outputs are those of Keras' own layer with these weights set to zero, and the others doubled."""
+    layer, expected = both(cell)
+    dropping = CELLS[cell](UNITS, weight_dropout=0.5)
+    dropping.build((BATCH, TIME, FEATURES))
+    dropping.set_weights(layer.get_weights())
+    x, whole = numbers(BATCH, TIME, FEATURES), np.asarray(dropping.cell.recurrent_kernel)
+    assert np.array_equal(dropping(x), layer(x))
+    seeds = keras.random.SeedGenerator(0)
+    seeds.state.assign(dropping.weight_seeds.state)
+    drawn = [keras.random.dropout(whole, 0.5, seed=seeds) for _ in range(2)]
+    for some in drawn:
+        assert 0.3 < np.mean(np.asarray(some) == 0.0) < 0.7
+        expected.cell.recurrent_kernel.assign(some)
+        assert_equal([np.asarray(dropping(x, training=True))], [np.asarray(expected(x))])
+    assert not np.array_equal(*drawn)
+    assert np.array_equal(dropping.cell.recurrent_kernel, whole)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_dropped_weight_has_no_gradient_and_keras_computes_the_same(
+    cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for covered in (True, False):
+        keras.utils.set_random_seed(0)
+        layer = CELLS[cell](UNITS, weight_dropout=0.5)
+        layer.build((BATCH, TIME, FEATURES))
+        monkeypatch.setattr("pipeline.layers.sequences._covered", lambda layer, covered=covered: covered)
+        found.append(results(functools.partial(layer, training=True), numbers(BATCH, TIME, FEATURES), layer=layer))
+    assert_equal(*found)
+    share = np.mean(found[0][2] == 0.0)
+    assert 0.3 < share < 0.7

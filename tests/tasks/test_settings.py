@@ -58,11 +58,13 @@ OPTIMISERS: dict[str, dict[str, Any]] = {
 # Of one task: other values, each with the parts that change; `given`: settings in both networks.
 SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
     "char_lm": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "stateful": ({"stateful": False}, {LAYERS}),
         "time_steps": ({"time_steps": 20}, {BATCHES}),
         "embedding": ({"embedding": 5}, {LAYERS, START}),
     },
     "sentiment": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "embedding": ({"embedding": 5}, {LAYERS, START}),
         "word_dropout": ({"word_dropout": 5.0}, {BATCHES}),
         "feature_dropout": ({"feature_dropout": 0.4}, {BATCHES}),
@@ -71,6 +73,7 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
         "label_smoothing": ({"label_smoothing": 0.1}, {LOSS}),
     },
     "pos_tagging": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "topology": ({"topology": "attention"}, {LAYERS, START}),
         "embedding": ({"embedding": 5}, {LAYERS, START}),
         "word_dropout": ({"word_dropout": 50.0}, {BATCHES}),
@@ -78,6 +81,7 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
         "label_smoothing": ({"label_smoothing": 0.1}, {LOSS}),
     },
     "forecasting": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "stateful": ({"stateful": True, "batch_size": 4}, {LAYERS, BATCHES}),
         "topology": ({"topology": "decoder"}, {LAYERS, START}),
         "loss": ({"loss": "mse"}, {LOSS}),
@@ -86,6 +90,7 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
         "burn_in": ({"burn_in": 3}, {BATCHES}),
     },
     "image_rows": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "topology": ({"topology": "one_to_many", "augment": False}, {LAYERS, START, BATCHES}),
         "patch": ({"patch": 2}, {LAYERS, START}),
         "pooling": ({"pooling": "last"}, {LAYERS, START}),
@@ -93,7 +98,9 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
         "permute_rows": ({"permute_rows": True}, {LAYERS}),
         "label_smoothing": ({"label_smoothing": 0.1}, {LOSS}),
     },
-    "returns": {},
+    "returns": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
+    },
     "char_windows": {
         "embedding": ({"embedding": 5}, {LAYERS, START}),
         "steps_per_epoch": ({"steps_per_epoch": 2}, {BATCHES}),
@@ -113,7 +120,8 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
 
 # Rates of dropout: the layer that each one belongs to, what it drops, and the layer that it reads. Two recurrent
 # layers "rnn" in each network.
-STATE, GATES = "recurrent_dropout", "dropout"
+STATE, GATES, WEIGHTS = "recurrent_dropout", "dropout", "weight_dropout"
+EVERYWHERE = {key: {f"rnn 1.{key}", f"rnn 2.{key}"} for key in (STATE, WEIGHTS)}
 BETWEEN = {"rnn 1 → Dropout"}
 RATES: dict[str, dict[str, set[str]]] = {
     "char_lm": {
@@ -151,7 +159,7 @@ RATES: dict[str, dict[str, set[str]]] = {
     },
     "cosine_windows": {"dropout": set()},
 }
-REFUSED = {"padded_tags": {"dropout"}, "cosine_windows": {"dropout", "recurrent_dropout"}}
+REFUSED = {"padded_tags": {"dropout", WEIGHTS}, "cosine_windows": {"dropout", STATE, WEIGHTS}}
 
 # Settings of the training loop and of the stages, each with the test that sees what they do.
 FIT, REPEATS = "tests/training/test_fit.py", "tests/training/test_repeats.py"
@@ -326,7 +334,7 @@ def loss_of_a_guess(loss: Any, model: Any, batch: Any) -> float:
 def places(case: Case) -> dict[str, set[str]]:
     """Where each rate acts with two recurrent layers: `layer → dropout` after it, or `layer.option` in it."""
     refused = REFUSED.get(case.task.name, ())
-    names = [name for name in ("recurrent_dropout", *RATES[case.task.name]) if name not in refused]
+    names = [name for name in (*EVERYWHERE, *RATES[case.task.name]) if name not in refused]
     rates = {0.3 + i / 100: name for i, name in enumerate(names)}
     row = case.network_row(**{name: rate for rate, name in rates.items()}, layers=2)
     model = case.task.network().build(row, prepared(case.task.name).encoder, row.batch_size if row.stateful else None)
@@ -337,7 +345,7 @@ def places(case: Case) -> dict[str, set[str]]:
         if layer.name in called:
             options = getattr(layer, "forward_layer", layer).get_config()
             options |= options.get("cell", {}).get("config", {})
-            for option in (STATE, GATES):
+            for option in (STATE, GATES, WEIGHTS):
                 if options.get(option) in rates:
                     found[rates[options[option]]].add(f"{called[layer.name]}.{option}")
         elif getattr(layer, "rate", None) in rates:
@@ -387,7 +395,7 @@ def test_a_setting_of_the_optimiser_acts_in_every_task(key: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_rate_of_dropout_acts_where_it_says(name: str) -> None:
-    expected = RATES[name] | {"recurrent_dropout": {"rnn 1.recurrent_dropout", "rnn 2.recurrent_dropout"}}
+    expected = RATES[name] | EVERYWHERE
     assert places(CASES[name]) == {key: rates for key, rates in expected.items() if key not in REFUSED.get(name, ())}
 
 
@@ -411,7 +419,7 @@ def test_every_setting_is_followed_into_its_effect() -> None:
     blocks = defaults._blocks()
     for name in CASES:
         folder = defaults.folders()[name]
-        seen = {*COMMON, *OPTIMISERS, *SETTINGS[name], *RATES[name], "recurrent_dropout", "backend", *SEEN_BY}
+        seen = {*COMMON, *OPTIMISERS, *SETTINGS[name], *RATES[name], *EVERYWHERE, "backend", *SEEN_BY}
         assert {*blocks["experiments"]["common"], *blocks["experiments"].get(folder, {})} <= seen, name
         seen = {*PREPARED[name], *SEEN_LATER}
         assert {*blocks["datasets"]["common"], *blocks["datasets"].get(folder, {})} <= seen, name
