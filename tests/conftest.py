@@ -19,7 +19,13 @@ from tests.tasks import case
 
 # A second data set of a source and a task, before the first: horizons that are not in order, without a one-step one.
 EXTRA = "electricity-day"
-EXTRA_DATASET = {"source": "electricity", "task": "forecasting", "horizons": [8, 4], "seasonal_periods": [96]}
+EXTRA_DATASET = {
+    "source": "electricity",
+    "task": "forecasting",
+    "horizons": [8, 4],
+    "seasonal_periods": [96],
+    "base": "mean",
+}
 EXTRA_EXPERIMENT = {
     "dataset": EXTRA, "task": "forecasting", "cell": "gru", "units": 4, "stateful": True, "time_steps": 24,
     "batch_size": 32, "epochs": 1, "learning_rate": 0.01,

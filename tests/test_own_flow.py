@@ -17,6 +17,7 @@ from pipeline.config import loading
 from pipeline.config.schema.sources import OwnRows
 from pipeline.serving.served import Served
 from pipeline.sources import SOURCES
+from pipeline.stages import download, preprocess
 from tests.commands import environment
 
 ROOT = Path(__file__).parents[1]
@@ -132,6 +133,28 @@ def test_the_how_to_pages_know_each_other_and_every_key() -> None:
             k for k in get_args(OwnRows) if row.get("reader", "own_text") in get_args(k.__annotations__["reader"])
         )
         assert all(f"`{key}: " in text or key in row for key in kind.model_fields.keys() - {"reader"}), page
+
+
+def test_the_rows_for_prices_read_a_file_of_closes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "own-series.md").read_text(encoding="utf-8").partition("### Prices")[2]
+    (block,) = re.findall(r"(?:^    .*\n)+", text.partition("## 3")[0], re.MULTILINE)
+    rows = yaml.safe_load(re.sub(r"^    ", "", block, flags=re.MULTILINE))
+    own = {"path": "my/close.csv", "reader": "own_series", "time": None, "value": "Close"}
+    everything = {"seed": 1, "edition": "synthetic", "cell": None, "sources": {}, "recipes": {"none": {}}, **rows}
+    (tmp_path / "my").mkdir()
+    closes = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(0).normal(size=600)))
+    volumes = ["", *range(599)]
+    lines = [f"{i},{c:.2f},{c + 1:.2f},{c - 1:.2f},{v}" for i, (c, v) in enumerate(zip(closes, volumes, strict=True))]
+    (tmp_path / "my" / "close.csv").write_text("\n".join(["day,Close,High,Low,Volume", *lines, ""]))
+    for covariates, features in ([], 3), (["High", "Low", "Volume"], 5):
+        table = {"own": {"close": own | {"covariates": covariates}}}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(everything | table))
+        project = Project(tmp_path)
+        download.run_import(project, "close")
+        preprocess.run(project, "close")
+        prepared = artifacts.load_encoded(project.prepared("close"))
+        assert prepared.arrays["features"].shape == (600, features) and prepared.summary["folds"] == 5
+    assert "close: " in capsys.readouterr().out
 
 
 class Flow:

@@ -13,11 +13,11 @@ L1_STEPS = 40
 
 def linear_forecasts(encoded: Encoded, origins: NDArray[np.int64]) -> dict[str, Floats]:
     """Forecast float64 [origins, horizons] by least squares and by least absolute error, with a model per horizon."""
-    x = _design(encoded)
+    x = design(encoded)
     fits = {"linear (least squares)": _least_squares, "linear (L1)": _least_absolute}
     forecasts = {name: np.empty((len(origins), len(encoded.encoder["horizons"]))) for name in fits}
     for j, horizon in enumerate(encoded.encoder["horizons"]):
-        train_origins, y = _before_test(encoded, x, horizon)
+        train_origins, y = before_test(encoded, x, horizon)
         for name, fit in fits.items():
             forecasts[name][:, j] = x[origins] @ fit(x[train_origins], y)
     return forecasts
@@ -29,8 +29,8 @@ def linear_free_run(encoded: Encoded) -> Floats:
     The series must have no seasonal periods.
     """
     lags, steps = encoded.encoder["lags"], encoded.encoder["free_run"]
-    x = _design(encoded)
-    train_origins, y = _before_test(encoded, x, 1)
+    x = design(encoded)[:, [*range(lags), -1]]
+    train_origins, y = before_test(encoded, x, 1)
     weights = _least_squares(x[train_origins], y)
     past = list(encoded.arrays["values"][: encoded.encoder["cuts"][1]])
     mean, sd = encoded.encoder["mean"], encoded.encoder["sd"]
@@ -40,7 +40,7 @@ def linear_free_run(encoded: Encoded) -> Floats:
     return np.array(past[-steps:])
 
 
-def _design(encoded: Encoded) -> Floats:
+def design(encoded: Encoded) -> Floats:
     """Make the design matrix, float64 [time, lags + features + 1]: last `lags` values, other inputs, a constant."""
     inputs = encoded.arrays["inputs"].astype(np.float64)
     # Not from the float32 inputs, in which an exact recursion such as that of a cosine would become inexact.
@@ -49,7 +49,7 @@ def _design(encoded: Encoded) -> Floats:
     return np.column_stack([*lags, inputs[:, 1:], np.ones(len(inputs))])
 
 
-def _before_test(encoded: Encoded, x: Floats, horizon: int) -> tuple[NDArray[np.int64], Floats]:
+def before_test(encoded: Encoded, x: Floats, horizon: int) -> tuple[NDArray[np.int64], Floats]:
     """Return the origins, and their targets, whose target is valid and before the test and whose past is complete."""
     at = np.arange(encoded.encoder["cuts"][1] - horizon)
     usable = at[encoded.arrays["valid"][at + horizon] & ~np.isnan(x[at]).any(axis=1)]

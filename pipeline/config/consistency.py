@@ -20,7 +20,7 @@ OWN_TASKS: dict[str, tuple[str, ...]] = {
     "own_text": ("char_lm", "char_windows"),
     "own_labelled": ("sentiment", "padded_texts"),
     "own_tagged": ("pos_tagging", "padded_tags"),
-    "own_series": ("forecasting", "scaled_windows", "cosine_windows"),
+    "own_series": ("forecasting", "returns", "scaled_windows", "cosine_windows"),
 }
 Key = tuple[str, str]
 WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
@@ -84,6 +84,8 @@ def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mist
     if dataset.task == "forecasting" and dataset.seasonal_periods and dataset.free_run:
         what = "free_run continues a series from its last values alone; choose seasonal_periods or free_run"
         yield Mistake(key, what)
+    if dataset.task == "forecasting" and dataset.base == "season" and not dataset.seasonal_periods:
+        yield Mistake((*key, "base"), "found 'season', but the row has no seasonal_periods; add them, or take auto")
     if dataset.source in params.own:
         yield from _of_own_kind(key, dataset, params)
 
@@ -92,8 +94,7 @@ def _of_own_kind(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mis
     reader = params.own[dataset.source].reader
     known = OWN_TASKS[reader]
     if dataset.task not in known:
-        more = "; returns needs daily prices, of which there is no own reader" if dataset.task == "returns" else ""
-        what = f"found {dataset.task!r}, but own.{dataset.source} is read by {reader}, for {' or '.join(known)}{more}"
+        what = f"found {dataset.task!r}, but own.{dataset.source} is read by {reader}, for {' or '.join(known)}"
         yield Mistake((*key, "task"), what)
 
 

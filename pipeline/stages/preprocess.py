@@ -43,6 +43,8 @@ def run(project: Project, name: str) -> None:
             Encoded(encoded.arrays, encoded.encoder, encoded.examples, {**encoded.summary, **facts, "card": card}),
         )
     print(f"{name}: " + ", ".join(f"{count} {split}" for split, count in encoded.examples.items()))
+    for note in encoded.summary.get("notes", ()):
+        print(f"{name}: {note}")
     for warning in encoded.summary.get("warnings", ()):
         print(f"{name}: warning: {warning}")
 

@@ -170,13 +170,18 @@ MISTAKES = {
     "own data of another kind": (
         GOOD[GOOD.index("own: {}") : GOOD.index("experiments")],
         "own: {mine: {path: params.yaml, reader: own_series, time: null, value: 1, delimiter: ';'}}\n"
-        "datasets: {alice: {source: mine, task: returns}}\n",
-        r"datasets\.alice\.task: found 'returns', but own\.mine is read by own_series, for forecasting or .*daily",
+        "datasets: {alice: {source: mine, task: sentiment}}\n",
+        r"datasets\.alice\.task: found 'sentiment', but own\.mine is read by own_series, for forecasting or returns",
     ),
     "a free run of seasons": (
         "task: char_lm}",
         "task: forecasting, free_run: 5, seasonal_periods: [24]}",
         r"datasets\.alice: free_run continues .*; choose seasonal_periods or free_run",
+    ),
+    "changes from no season": (
+        "task: char_lm}",
+        "task: forecasting, base: season}",
+        r"datasets\.alice\.base: found 'season', but the row has no seasonal_periods; add them, or take auto",
     ),
     "nothing to train on": ("task: char_lm}", "task: char_lm, test: 0.95}", r"leave nothing to train on"),
 }

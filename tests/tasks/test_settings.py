@@ -203,6 +203,7 @@ PREPARED: dict[str, dict[str, dict[str, Any]]] = {
         "seasonal_periods": {"seasonal_periods": [10]},
         "seasonal_means": {"seasonal_means": True},
         "calendar": {"calendar": True},
+        "base": {"base": "last"},
     }
     | SHARES,
     "image_rows": {"validation_is_test": {"validation_is_test": True}} | SHARES,

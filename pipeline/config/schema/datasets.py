@@ -78,6 +78,7 @@ class ForecastingData(DatasetRow):
     seasonal_periods: Steps
     seasonal_means: bool
     calendar: bool
+    base: Literal["auto", "mean", "last", "season"]
     lags: Annotated[int, Field(ge=1, le=1_000)]
     free_run: Annotated[int, Field(ge=0, le=10_000)]
     validation: Share

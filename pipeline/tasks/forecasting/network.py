@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import Encoded
+from pipeline.encoding.series_bases import levels, scaled_changes
 from pipeline.encoding.series_features import lag_columns, lookback
 from pipeline.errors import DataError
 from pipeline.evaluation.network import Network, Predictor, ServingForm
@@ -33,15 +34,21 @@ def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | 
     """Build the model: inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons].
 
     topology direct: one output for each horizon. topology decoder: at every step, a second recurrent layer turns the
-    output of the first into one forecast after another, and reads the seasonal values before each.
+    output of the first into one forecast after another, and reads the seasonal values before each. A network that
+    predicts changes begins with none.
     """
     start = keras.Input((None, encoder["features"]), batch_size=batch, name="inputs")
     x = dropped(network, recurrent(network, start, sequences=True))
     if network.topology == "decoder":
         out = _decoded(network, encoder, start, x)
     else:
-        out = keras.layers.Dense(len(encoder["horizons"]), name="forecasts")(x)
+        out = _output(len(encoder["horizons"]), encoder)(x)
     return keras.Model(start, out, name="forecasting")
+
+
+def _output(units: int, encoder: Mapping[str, Any]) -> Any:
+    first = "zeros" if "bases" in encoder else "glorot_uniform"
+    return keras.layers.Dense(units, kernel_initializer=first, name="forecasts")
 
 
 def _decoded(network: ForecastingNetwork, encoder: Mapping[str, Any], start: Any, x: Any) -> Any:
@@ -54,7 +61,7 @@ def _decoded(network: ForecastingNetwork, encoder: Mapping[str, Any], start: Any
         seasons = keras.layers.Reshape((horizons, columns // horizons), name="seasons")(seasons)
         steps = keras.layers.Concatenate(name="decoder_inputs")([steps, seasons])
     one_layer = network.model_copy(update={"stateful": False, "layers": 1})
-    out = keras.layers.Dense(1, name="forecasts")(dropped(network, recurrent(one_layer, steps, sequences=True)))
+    out = _output(1, encoder)(dropped(network, recurrent(one_layer, steps, sequences=True)))
     return UnfoldSteps(name="unfold")([out, start])
 
 
@@ -118,7 +125,9 @@ def scaled_truth(encoded: Encoded, splits: tuple[str, ...]) -> NDArray[np.float3
     out = np.full((parts[-1][0][-1] + 1, len(encoded.encoder["horizons"])), np.nan)
     for origins, truth in parts:
         out[origins] = np.where(np.isnan(truth), out[origins], truth)
-    return np.asarray((out - encoded.encoder["mean"]) / encoded.encoder["sd"], np.float32)
+    first = lookback(encoded.encoder)  # no origin is before it
+    out[first:] = scaled_changes(out[first:], encoded.arrays["values"], np.arange(first, len(out)), encoded.encoder)
+    return np.asarray(out, np.float32)
 
 
 def feed(network: ForecastingNetwork, encoded: Encoded, splits: tuple[str, ...], fold: int) -> Chunks:
@@ -137,7 +146,8 @@ class Forecaster:
     def predict(self, split: str, fitted_on: tuple[str, ...], fold: int) -> NDArray[np.float64]:
         """Return float64 [targets, horizons], in the unit of the series."""
         scaled = self._carried(split) if self.network.stateful else self._windows(split)
-        return np.asarray(scaled.astype(np.float64) * self.encoded.encoder["sd"] + self.encoded.encoder["mean"])
+        origins, _ = targets(self.encoded, split)
+        return levels(scaled, self.encoded.arrays["values"], origins, self.encoded.encoder)
 
     def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float64]]:
         """Return `free_run` float64 [steps]: a forecast from the start of the test part, fed only its own values.

@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pipeline.config.schema.datasets import ForecastingData
 from pipeline.config.schema.networks import ForecastingNetwork
 from pipeline.encoding.records import SPLITS, Encoded, Series
+from pipeline.encoding.series_bases import fit_bases, levels, root_mean_square
 from pipeline.encoding.series_features import calendar_features, lag_features, lookback
 from pipeline.encoding.series_times import time_of_step
 from pipeline.errors import DataError
 from pipeline.evaluation.network import Predicting
 
-MIN_TARGETS = 50
+MIN_TARGETS = 24
 LARGEST = 1e30  # of the values; the network computes in float32
 STREAMS = 8
 WARM_UP = 1_500  # steps read before a forecast, so that a carried state no longer depends on its start
@@ -63,10 +65,17 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
         arrays["covariates"] = np.column_stack([carried(*pair) for pair in zip(columns.values(), means, strict=True)])
     if record.optimum is not None and set(row.horizons) <= set(record.optimum_steps):
         arrays["optimum"] = record.optimum[:, [record.optimum_steps.index(h) for h in row.horizons]]
+    if row.base != "mean":
+        of_validation = targets(Encoded(arrays, encoder, {}, {}), "validation")
+        encoder["bases"] = fit_bases(encoder, row.base, values, *of_validation)
+        encoder["change_sds"] = [root_mean_square(column) for column in _changes(values[: cuts[0]], encoder).T]
     arrays["inputs"] = inputs(values, encoder, arrays.get("covariates")).astype(np.float32)
     encoder["features"] = arrays["inputs"].shape[1]
     bounds = dict(zip(SPLITS, zip([0, *cuts], [*cuts, n], strict=True), strict=True))
-    summary = {"masked": int(np.sum(~record.valid)), "findings": dict(record.findings)}
+    summary: dict[str, Any] = {"masked": int(np.sum(~record.valid)), "findings": dict(record.findings)}
+    if "bases" in encoder:
+        chosen = ", ".join(f"{b['name']} at {h}" for b, h in zip(encoder["bases"], encoder["horizons"], strict=True))
+        summary["notes"] = [f"forecasts are changes from the mean, last value or season, by steps ahead: {chosen}"]
     return Encoded(arrays, encoder, {name: end - start for name, (start, end) in bounds.items()}, summary)
 
 
@@ -161,16 +170,34 @@ def inputs(values: Floats, encoder: Mapping[str, Any], covariates: Floats | None
     """Return float64 [time, features]: the inputs of each step.
 
     They are the scaled value, the values a season before each target, the calendar of the targets, and the scaled
-    `covariates` (float64 [time, covariates]) of the same step.
+    `covariates` (float64 [time, covariates]) of the same step. A network that predicts changes gets no levels, which
+    may later be far from all that it was trained on, but _changes().
     """
-    scaled = (values - encoder["mean"]) / encoder["sd"]
-    blocks = [scaled[:, None], lag_features(scaled, encoder)]
+    if "bases" in encoder:
+        blocks = [_changes(values, encoder) / np.array(encoder["change_sds"])]
+    else:
+        scaled = (values - encoder["mean"]) / encoder["sd"]
+        blocks = [scaled[:, None], lag_features(scaled, encoder)]
     if encoder["calendar"]:
         blocks.append(calendar_features(len(values), encoder))
     if covariates is not None:
         means, sds = (np.array([extra[key] for extra in encoder["covariates"]]) for key in ("mean", "sd"))
         blocks.append((covariates - means) / sds)
     return np.concatenate(blocks, axis=1)
+
+
+def _changes(values: Floats, encoder: Mapping[str, Any]) -> Floats:
+    """Return float64 [time, 2 + seasonal columns]: the changes that lead from and to the value of each step.
+
+    They are the value less the mean of the last `lags` values, the seasonal values less the value, and the value less
+    the one before.
+    """
+    lags = int(encoder["lags"])
+    recent = np.full(len(values), np.nan)
+    if len(values) >= lags:
+        recent[lags - 1 :] = sliding_window_view(values, lags).mean(axis=1)
+    before = np.concatenate([[np.nan], values[:-1]])
+    return np.column_stack([values - recent, lag_features(values, encoder) - values[:, None], values - before])
 
 
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
@@ -259,8 +286,8 @@ def roll_out(
         part = slice(max(0, t - lookback(encoder) - fresh), t)
         clock = {**encoder, "start": time_of_step(encoder, first + part.start)}
         rows = inputs(tail[part], clock, None if columns is None else columns[part])[-fresh:]
-        scaled = model.predict(rows[None].astype(np.float32))[0, -1]
-        ahead = scaled * np.float64(encoder["sd"]) + encoder["mean"]
+        scaled = model.predict(rows[None].astype(np.float32))[0, -1:]
+        ahead = levels(scaled, tail, np.array([t - 1]), encoder)[0]
         direct = direct if len(direct) else ahead
         tail[t] = ahead[column]
         fresh = 1 if network.stateful else fresh

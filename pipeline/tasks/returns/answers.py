@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import NO_VALUES, Answer, known_keys, numbers, warned
-from pipeline.tasks.returns.prepare import COLUMNS, features, scaled
+from pipeline.tasks.returns.prepare import columns_of, features, scaled
 
 
 def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
     """Forecast the next close, with its interval, after item["values"].
 
-    item["high"], item["low"] and item["volume"] are of the same days. An empty item continues from the latest days that
-    the model knows. Raises DataError for columns that are missing, too short, of different lengths or impossible.
+    item["high"], item["low"] and item["volume"] are of the same days; a model of prices alone takes none. An empty item
+    continues from the latest days that the model knows. Raises DataError for columns that are missing, too short, of
+    different lengths or impossible.
     """
     encoder = loaded.encoder
     columns = _columns(encoder, encoder["latest"] if item == {} else item)
@@ -39,21 +40,20 @@ def forecast(loaded: LoadedNetwork, item: Any) -> dict[str, Any]:
 
 
 def _columns(encoder: Mapping[str, Any], item: Any) -> dict[str, NDArray[np.float64]]:
-    need = f"a forecast needs lists of numbers called {', '.join(COLUMNS)}, or {{}} to continue from the latest known"
-    if not isinstance(item, Mapping) or not set(COLUMNS) <= set(item):
+    names = columns_of(encoder)
+    need = f"a forecast needs lists of numbers called {', '.join(names)}, or {{}} to continue from the latest known"
+    if not isinstance(item, Mapping) or not set(names) <= set(item):
         raise DataError(need)
-    known_keys(item, COLUMNS)
-    columns = {name: numbers(item[name], need) for name in COLUMNS}
+    known_keys(item, names)
+    columns = {name: numbers(item[name], need) for name in names}
     lengths = {column.shape for column in columns.values()}
     need, length = encoder["first"], len(columns["values"]) if columns["values"].ndim == 1 else 0
     if len(lengths) > 1 or length < need:
-        raise DataError(
-            f"values, high, low, volume: found shapes {sorted(lengths)}; {need} days or more, as many of each"
-        )
+        raise DataError(f"{', '.join(names)}: found shapes {sorted(lengths)}; {need} days or more, as many of each")
     for name, column in columns.items():
         if not (np.isfinite(column).all() and (column >= 0).all() and (name == "volume" or (column > 0).all())):
             raise DataError(f"{name}: must be finite, and prices above zero")
-    if (columns["high"] < columns["low"]).any():
+    if "high" in columns and (columns["high"] < columns["low"]).any():
         raise DataError("high: must not be below low on any day")
     return columns
 

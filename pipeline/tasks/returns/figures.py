@@ -31,7 +31,7 @@ def _gain(data: ReportData) -> Picture:
     It rises while the forecasts are better.
     """
     at = np.concatenate([days(data.encoded, "test", fold) for fold in _folds(data)])
-    truth, dates = data.encoded.arrays["returns"][at], data.encoded.arrays["dates"][at]
+    truth, dates = data.encoded.arrays["returns"][at], data.encoded.arrays.get("dates", _numbers(data))[at]
     gains = {name: gained(truth, np.concatenate(parts)) for name, parts in _forecasts(data).items()}
     drawn = [Line(name, dates, gain) for name, gain in gains.items()]
     drawn.append(Line("no change", dates, np.zeros(len(dates)), rival=True))
@@ -54,7 +54,8 @@ def gained(truth: NDArray[np.float64], forecast: NDArray[Any]) -> NDArray[np.flo
 
 def _by_origin(data: ReportData) -> Picture:
     folds = _folds(data)
-    first = [str(data.encoded.arrays["dates"][days(data.encoded, "test", fold)[0]])[:7] for fold in folds]
+    dates = data.encoded.arrays.get("dates", _numbers(data))
+    first = [str(dates[days(data.encoded, "test", fold)[0]])[:7] for fold in folds]
     errors = {
         name: [score(data.encoded, "test", p, fold)["theil_u"] for p, fold in zip(parts, folds, strict=True)]
         for name, parts in _forecasts(data).items()
@@ -70,6 +71,11 @@ def _by_origin(data: ReportData) -> Picture:
         charts.lines(drawn, "origin", "Theil's U", whole=True),
         f"The origins' test blocks begin in {', '.join(first)}; below 1 is better than “no change”.",
     )
+
+
+def _numbers(data: ReportData) -> NDArray[Any]:
+    """Return int64 [time]: the days counted, for a series whose dates are not known."""
+    return np.arange(len(data.encoded.arrays["values"]))
 
 
 def _folds(data: ReportData) -> Sequence[int]:

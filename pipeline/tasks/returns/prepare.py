@@ -26,14 +26,14 @@ Floats = NDArray[np.float64]
 
 def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
     """Return the arrays values float64 [time], returns float64 [time] (of each day over the day before, at first NaN),
-    features float64 [time, features] (known at the end of each day), and dates datetime64[D] [time].
+    features float64 [time, features] (known at the end of each day), and dates datetime64[D] [time] if they are known.
 
     summary["martingale"]: whether the best possible forecast is "no change", as it is for synthetic prices.
 
     encoder["blocks"]: the first day of each test block, and the end of the last; encoder["scalings"]: of each fold.
     """
     del seed  # the split is by time
-    columns, dates = _columns(record, row.source)
+    columns = _columns(record, row.source)
     values, n = columns["values"], len(record.values)
     size = round(n * row.test) // row.origins
     encoder: dict[str, Any] = {
@@ -42,16 +42,19 @@ def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
         "validation": row.validation,
         "blocks": [n - size * i for i in range(row.origins, -1, -1)],
         "unit": record.unit,
+        **({} if len(columns) == len(COLUMNS) else {"columns": list(columns)}),
     }
     arrays: dict[str, NDArray[Any]] = {
         "values": values,
         "returns": np.diff(np.log(values), prepend=np.nan),
         "features": features(columns),
-        "dates": dates,
-        **{name: columns[name] for name in COLUMNS[1:]},
+        **({} if record.dates is None else {"dates": record.dates}),
+        **{name: column for name, column in columns.items() if name != "values"},
     }
     encoded = Encoded(arrays, encoder, {}, {})
     _check_length(row, n, encoded)
+    if np.ptp(values[: encoder["blocks"][0]]) == 0:
+        raise DataError(f"{row.source}: the price is constant before the test part; there is nothing to forecast")
     encoder["scalings"] = [_scaling(encoded, fold) for fold in range(row.origins)]
     examples = {split: len(days(encoded, split, 0)) for split in ("train", "validation", "test")}
     martingale = record.optimum is not None and np.array_equal(record.optimum[:, 0], values)
@@ -59,15 +62,32 @@ def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
     return Encoded(arrays, encoder, examples, summary)
 
 
-def _columns(record: Series, source: str) -> tuple[dict[str, Floats], NDArray[np.datetime64]]:
-    lacks = [name for name in COLUMNS[1:] if name not in record.covariates]
-    lacks += ["dates of trading days"] if record.dates is None else []
-    if lacks or record.dates is None:
-        raise DataError(
-            f"{source}: has no {', '.join(lacks)}; returns needs daily prices such as djia's, and `task: forecasting` "
-            "reads any series"
-        )
-    return {"values": record.values, **{name: record.covariates[name] for name in COLUMNS[1:]}}, record.dates
+def _columns(record: Series, source: str) -> dict[str, Floats]:
+    """Return the prices, and high, low and volume if the source has all three, in capitals or not."""
+    found = {name.lower(): column for name, column in record.covariates.items()}
+    further = {name: found[name] for name in COLUMNS[1:] if set(COLUMNS[1:]) <= set(found)}
+    columns = {"values": record.values, **{name: carried(column) for name, column in further.items()}}
+    for name, column in columns.items():
+        wrong = ~(column >= 0) if name == "volume" else ~(column > 0)
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise DataError(
+                f"{source}: {name} number {at + 1} is {column[at]:g}; returns needs prices above zero, and "
+                "`task: forecasting` reads any series"
+            )
+    return columns
+
+
+def carried(column: Floats) -> Floats:
+    """Fill each gap (NaN) with the number before it, and at the start with the first; float64 [time]."""
+    known = ~np.isnan(column)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(column)), int(np.argmax(known))))
+    return column[last]
+
+
+def columns_of(encoder: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the columns that a forecast needs."""
+    return tuple(encoder.get("columns", COLUMNS))
 
 
 def _check_length(row: ReturnsData, n: int, encoded: Encoded) -> None:
@@ -83,9 +103,12 @@ def _check_length(row: ReturnsData, n: int, encoded: Encoded) -> None:
 def features(columns: Mapping[str, Floats]) -> Floats:
     """Return float64 [time, 5]: return, log volatility of the week and of the month, log change of volume, log range.
 
-    Each is computed from its day and those before it, and NaN where the past is too short.
+    Each is computed from its day and those before it, and NaN where the past is too short. Prices alone have the first
+    three.
     """
     returns = np.diff(np.log(columns["values"]), prepend=np.nan)
+    if len(columns) < len(COLUMNS):
+        return np.column_stack([returns, _volatility(returns, WEEK), _volatility(returns, MONTH)])
     volume = np.diff(np.log1p(columns["volume"]), prepend=np.nan)
     spread = np.log(CALM + np.log(columns["high"] / columns["low"]))
     return np.column_stack([returns, _volatility(returns, WEEK), _volatility(returns, MONTH), volume, spread])
@@ -121,7 +144,7 @@ def _scaling(encoded: Encoded, fold: int) -> dict[str, Any]:
 def fitted(encoded: Encoded, fitted_on: tuple[str, ...], fold: int = 0) -> dict[str, Any]:
     """Return the encoder with the scaling of the fold and the latest days, which a forecast without input continues."""
     kept = {name: value for name, value in encoded.encoder.items() if name != "scalings"}
-    latest = {name: encoded.arrays[name][-encoded.encoder["first"] :].tolist() for name in COLUMNS}
+    latest = {name: encoded.arrays[name][-encoded.encoder["first"] :].tolist() for name in columns_of(encoded.encoder)}
     return {**kept, "scalings": [encoded.encoder["scalings"][fold]], "latest": latest}
 
 

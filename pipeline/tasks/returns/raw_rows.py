@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.encoding.records import Encoded
 from pipeline.evaluation.raw_rows import Ids, RawRows, hashed, spread
-from pipeline.tasks.returns.prepare import COLUMNS, days
+from pipeline.tasks.returns.prepare import columns_of, days
 
 PAST = 8  # days before a day whose returns tell it from other days
 
@@ -23,6 +23,7 @@ def raw_rows(network: Mapping[str, Any], encoded: Encoded, stored: NDArray[Any],
     """Return the days before each of at most `rows` test days of fold 0. stored: float [test days], log returns."""
     need, at = encoded.encoder["first"], spread(len(stored), rows)
     tests = days(encoded, "test", 0)[at]
-    inputs = [{name: encoded.arrays[name][day - need : day].tolist() for name in COLUMNS} for day in tests]
+    names = columns_of(encoded.encoder)
+    inputs = [{name: encoded.arrays[name][day - need : day].tolist() for name in names} for day in tests]
     unit = encoded.encoder["scalings"][0]["spread"]
     return RawRows(inputs, list(stored[at]), lambda answer, _: np.array(answer["log_return"]), unit=unit)

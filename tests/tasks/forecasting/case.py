@@ -80,7 +80,7 @@ CASE = Case(
             "repeats": 2,
         },
         figures=frozenset({*ERRORS, *(f"{metric}_h{horizon}" for metric in ERRORS for horizon in (1, 4))}),
-        baselines=frozenset({"last value", "season 96", "linear"}),
+        baselines=frozenset({"mean", "last value", "drift", "season 96", "linear", "boosted trees"}),
         fine={"values": NUMBERS, "start": "2011-07-03T05:00"},
         tested=tested,
         networks=((3, 0), (4, 0)),

@@ -25,7 +25,14 @@ def encoded() -> Encoded:
     series = Series(
         VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, covariates={"sun": SUN, "rain": RAIN}
     )
-    options = {"source": "s", "task": "forecasting", "lags": 3, "seasonal_periods": [24], "covariates": ["rain", "sun"]}
+    options: dict[str, Any] = {
+        "source": "s",
+        "task": "forecasting",
+        "lags": 3,
+        "seasonal_periods": [24],
+        "covariates": ["rain", "sun"],
+    }
+    options["base"] = "mean"
     return encode(series, ForecastingData.model_validate(options), 0)
 
 
@@ -68,7 +75,13 @@ def test_covariates_are_held_at_their_last_value_where_they_end(served: LoadedNe
 
 
 def test_beside_horizons_further_off_stand_the_covariates_of_their_origin(encoded: Encoded) -> None:
-    options = {"source": "s", "task": "forecasting", "lags": 3, "horizons": [4, 2], "covariates": ["rain", "sun"]}
+    options: dict[str, Any] = {
+        "source": "s",
+        "task": "forecasting",
+        "lags": 3,
+        "horizons": [4, 2],
+        "covariates": ["rain", "sun"],
+    }
     covariates = {"sun": SUN, "rain": RAIN}
     series = Series(VALUES, np.ones(LENGTH, np.bool_), "kW", "2026-01-01T00:00:00", 3600, covariates=covariates)
     far = encode(series, ForecastingData.model_validate(options), 0)

@@ -13,7 +13,7 @@ from pipeline.encoding.series_features import lag_features
 from pipeline.errors import DataError
 from pipeline.evaluation.statistics import conformal_width
 from pipeline.tasks.forecasting.answers import _time
-from pipeline.tasks.forecasting.baselines import baselines
+from pipeline.tasks.forecasting.baselines import baselines, naive_forecasts
 from pipeline.tasks.forecasting.prepare import encode, filled, fitted, targets
 from pipeline.tasks.forecasting.score import coverage, interval, losses, optimum, score, score_free_run, widths
 
@@ -160,6 +160,15 @@ def test_last_value_and_season_against_plain_loops() -> None:
             assert found[name].metrics[f"mae_h{horizon}"] == pytest.approx(np.mean(error[~np.isnan(truth[:, j])]))
 
 
+def test_mean_and_drift_by_hand() -> None:
+    encoded = hand_made()
+    encoded = replace(encoded, encoder={**encoded.encoder, "mean": 3.5})
+    found = naive_forecasts(encoded, np.array([4, 6]))
+    assert found["mean"].tolist() == [[3.5, 3.5], [3.5, 3.5]]
+    # the training part 1 2 4 7 rises by 2 a step
+    assert found["drift"].tolist() == [[13, 15], [24, 26]]
+
+
 def test_nothing_from_after_the_origin_reaches_a_forecast() -> None:
     series = wave()
     options = row(horizons=[1, 4], seasonal_periods=[24], seasonal_means=True, lags=3, calendar=True)
@@ -280,8 +289,9 @@ def test_nothing_from_after_the_origin_of_covariates_reaches_a_forecast() -> Non
     after = encode(beside(wave(), rain=changed), options, 0)
     np.testing.assert_array_equal(after.arrays["inputs"][:cut], before.arrays["inputs"][:cut])
     known = targets(before, "test")[0] < cut
+    later = baselines(after)
     for name, baseline in baselines(before).items():
-        np.testing.assert_array_equal(baseline.predictions[0][known], baselines(after)[name].predictions[0][known])
+        np.testing.assert_array_equal(baseline.predictions[0][known], later[name].predictions[0][known])
 
 
 def test_linear_baselines_learn_from_covariates() -> None:

@@ -12,7 +12,8 @@ from pipeline.encoding.records import SPLITS, Encoded, Series
 from pipeline.errors import DataError
 from pipeline.evaluation.statistics import diebold_mariano
 from pipeline.tasks.returns.baselines import baselines
-from pipeline.tasks.returns.prepare import MONTH, WEEK, days, encode, features
+from pipeline.tasks.returns.prepare import MONTH, WEEK, days, encode, features, fitted
+from pipeline.tasks.returns.raw_rows import raw_rows
 from pipeline.tasks.returns.score import losses, score, score_origins
 
 
@@ -150,11 +151,36 @@ def test_a_series_that_is_too_short_is_refused(n: int, changes: dict[str, Any]) 
 
 
 def test_a_series_without_prices_is_refused() -> None:
-    plain = Series(np.ones(900), np.ones(900, np.bool_), "kW")
+    values = prices().values.copy()
+    values[[7, 9]] = -1.0, 0.0
     with pytest.raises(
-        DataError, match="s: has no high, low, volume, dates of trading days; returns needs daily prices"
+        DataError, match=r"s: values number 8 is -1; returns needs prices above zero, and `task: forecasting` reads any"
     ):
-        encode(plain, row(), 0)
-    columns = dict.fromkeys(("high", "low", "volume"), np.ones(900))
-    with pytest.raises(DataError, match=r"s: has no dates of trading days; .*`task: forecasting` reads any series"):
-        encode(replace(plain, covariates=columns), row(), 0)
+        encode(Series(values, np.ones(1_000, np.bool_), "kW"), row(), 0)
+    with pytest.raises(DataError, match="s: the price is constant before the test part"):
+        encode(Series(np.ones(900), np.ones(900, np.bool_), "kW"), row(), 0)
+    lost = {**prices().covariates, "volume": np.full(1_000, np.nan)}
+    with pytest.raises(DataError, match="s: volume number 1 is nan"):
+        encode(replace(prices(), covariates=lost), row(), 0)
+
+
+def test_prices_alone_have_the_features_that_need_no_other_column() -> None:
+    whole, alone = encode(prices(), row(), 0), encode(replace(prices(), covariates={}, dates=None), row(), 0)
+    np.testing.assert_array_equal(alone.arrays["features"], whole.arrays["features"][:, :3])
+    assert alone.encoder["columns"] == ["values"] and "columns" not in whole.encoder
+    assert set(fitted(alone, ("train",))["latest"]) == {"values"} and "dates" not in alone.arrays
+    item = raw_rows({}, alone, np.zeros(40), 3).inputs[0]
+    assert list(item) == ["values"] and len(item["values"]) == alone.encoder["first"]
+    assert all(np.isfinite(b.metrics["theil_u"]) for b in baselines(alone).values())
+
+
+def test_high_low_and_volume_of_ones_own_file_may_be_in_capitals_and_have_gaps() -> None:
+    record = prices()
+    volume = record.covariates["volume"].copy()
+    volume[[0, 5]] = np.nan
+    own = {name.upper(): record.covariates[name] for name in ("high", "low")} | {"Volume": volume}
+    found = encode(replace(record, covariates=own, dates=None), row(), 0)
+    expected = record.covariates["volume"].copy()
+    expected[[0, 5]] = expected[[1, 4]]
+    np.testing.assert_array_equal(found.arrays["volume"], expected)
+    assert found.arrays["features"].shape == (1_000, 5)
