@@ -3,7 +3,8 @@
 For each experiment: the first answer on the command line (seconds, seconds of processor time, memory at its peak), the
 medians of three processes; then `python -m pipeline serve`: seconds until it answers, memory after all requests, and
 milliseconds of a request, median and 95th percentile of two hundred after ten; the same in this process, without a
-server; and the characters or steps that one request makes in a second, if it makes many.
+server; and the characters or steps that one request makes in a second, if it makes many. The last lines say which goals
+fall short; with --check, the script then ends with 1.
 """
 
 import argparse
@@ -18,9 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands set it, for what is measured in this process
@@ -35,6 +36,8 @@ from pipeline.serving.served import Served
 from pipeline.serving.skew import raw_rows
 
 ROOT = Path(__file__).parents[1]
+# The goals: seconds of the first answer on the command line; MB of a server and milliseconds of a request over HTTP.
+FIRST_ANSWER, SERVERS = 1, {"umich": (250, 2.0)}
 PROCESSES, WARM_UP, REQUESTS = 3, 10, 200
 MANY = {"char_lm": {"length": 100}, "forecasting": {"steps": 96}}
 LONG = {"char_lm": {"length": 5_000}, "forecasting": {"steps": 2_000}}
@@ -51,6 +54,26 @@ taken, used = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHI
 print(taken, used.ru_utime + used.ru_stime, used.ru_maxrss)
 """
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+class Answers(NamedTuple):
+    """The columns of the table: seconds, megabytes, milliseconds as (median, 95th percentile), and made a second."""
+
+    wall: float
+    processor: float
+    peak: float
+    up: float
+    memory: float
+    http: tuple[float, float]
+    alone: tuple[float, float]
+    made: float | None
+
+    def line(self, name: str) -> str:
+        made = "–" if self.made is None else f"{self.made:,.0f}"
+        return (
+            f"| {name} | {self.wall:.2f} | {self.processor:.2f} | {self.peak:.0f} | {self.up:.1f} | {self.memory:.0f}"
+            f" | {self.http[0]:.2f} | {self.http[1]:.2f} | {self.alone[0]:.2f} | {self.alone[1]:.2f} | {made} |"
+        )
 
 
 def inputs_of(project: Project, name: str) -> tuple[str, list[Any]]:
@@ -91,7 +114,8 @@ def server_of(name: str) -> Iterator[tuple[str, psutil.Process]]:
             server.terminate()
 
 
-def times(ask: Callable[[Any], Any], inputs: list[Any]) -> str:
+def times(ask: Callable[[Any], Any], inputs: list[Any]) -> tuple[float, float]:
+    """Return the median and the 95th percentile of the milliseconds of an answer."""
     for i in range(WARM_UP):
         ask(inputs[i % len(inputs)])
     taken = []
@@ -99,11 +123,11 @@ def times(ask: Callable[[Any], Any], inputs: list[Any]) -> str:
         started = time.perf_counter()
         ask(inputs[i % len(inputs)])
         taken.append(1000 * (time.perf_counter() - started))
-    return f"{np.median(taken):.2f} | {np.percentile(taken, 95):.2f}"
+    return float(np.median(taken)), float(np.percentile(taken, 95))
 
 
-def row(project: Project, name: str) -> str:
-    """Measure one experiment, and return its line of the table."""
+def measured(project: Project, name: str) -> Answers:
+    """Measure one experiment."""
     task, inputs = inputs_of(project, name)
     model = Served(project.model(name) / "model")
     options = MANY.get(task, {})
@@ -128,25 +152,41 @@ def row(project: Project, name: str) -> str:
         over_http = times(post, inputs)
         memory = process.memory_info().rss / 2**20
     alone = times(lambda item: model.answer([item], options), inputs)
-    made = "–"
+    made = None
     if task in LONG:
         (count,) = LONG[task].values()
         started = time.perf_counter()
         model.answer(inputs[:1], LONG[task])
-        made = f"{count / (time.perf_counter() - started):,.0f}"
-    return (
-        f"| {name} | {wall:.2f} | {processor:.2f} | {peak:.0f} | {up:.1f} | {memory:.0f} | {over_http} | {alone}"
-        f" | {made} |"
-    )
+        made = count / (time.perf_counter() - started)
+    return Answers(wall, processor, peak, up, memory, over_http, alone, made)
 
 
-def main() -> None:
+def judged(found: Mapping[str, Answers]) -> Iterator[str]:
+    """Yield a line for each goal that falls short."""
+    for name, row in found.items():
+        if row.wall > FIRST_ANSWER:
+            yield f"falls short: {name} answers after {row.wall:.2f} s on the command line, the goal is {FIRST_ANSWER}"
+        megabytes, milliseconds = SERVERS.get(name, (float("inf"), float("inf")))
+        if row.memory > megabytes:
+            yield f"falls short: the server of {name} takes {row.memory:.0f} MB, the goal is {megabytes}"
+        if row.http[0] > milliseconds:
+            yield f"falls short: a request to {name} takes {row.http[0]:.2f} ms, the goal is {milliseconds:g}"
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", nargs="+", help="trained experiments")
+    parser.add_argument("--check", action="store_true", help="end with 1 if a goal falls short")
+    arguments = parser.parse_args()
     print(f"{HEAD}\n|{'---|' * HEAD.count(' | ')}---|")
-    for name in parser.parse_args().experiment:
-        print(row(here(), name), flush=True)
+    found = {}
+    for name in arguments.experiment:
+        found[name] = measured(here(), name)
+        print(found[name].line(name), flush=True)
+    missed = list(judged(found))
+    print("\n" + ("\n".join(missed) or "every goal is reached"))
+    return int(arguments.check and bool(missed))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """The shipped networks as one would write them in PyTorch, for training_steps.py: layers of torch.nn, autograd, its own
 optimisers, averages and packed sequences. Needs the extra `torch`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -177,12 +177,54 @@ NETWORKS: dict[str, tuple[type[nn.Module], Callable[[Any], Loss]]] = {
 }
 
 
-def train(row: Any, encoder: Mapping[str, Any], fed: Iterator[Any], step: Callable[[float], None]) -> None:
-    """Train for ever on the batches `fed`, and call `step` with the loss after each."""
+def assign(model: nn.Module, weights: Sequence[Any]) -> None:
+    """Give a network the weights of the same one in Keras, in the order of its layers."""
+    given = iter(weights)
+    for module in model.modules():
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+            _copy(module.weight, next(given))
+        elif isinstance(module, nn.RNNBase):
+            for layer in range(module.num_layers):
+                for suffix in ("", "_reverse")[: 1 + module.bidirectional]:
+                    _assign_direction(module, f"l{layer}{suffix}", given)
+        elif isinstance(module, nn.Linear):
+            _copy(module.weight, next(given).T)
+            _copy(module.bias, next(given))
+    assert next(given, None) is None
+
+
+def _assign_direction(layer: Any, name: str, given: Iterator[Any]) -> None:
+    """Assign the kernels and the bias of a recurrent layer's direction. PyTorch has two biases, Keras mostly one."""
+    inputs, recurrent, bias = (_gates(layer, next(given)) for _ in range(3))
+    _copy(getattr(layer, f"weight_ih_{name}"), inputs.T)
+    _copy(getattr(layer, f"weight_hh_{name}"), recurrent.T)
+    both = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
+    _copy(getattr(layer, f"bias_ih_{name}"), both[0])
+    _copy(getattr(layer, f"bias_hh_{name}"), both[1])
+
+
+def _gates(layer: Any, array: Any) -> Any:
+    """Put the gates into PyTorch's order: it begins a GRU with the reset gate, Keras with the update gate."""
+    if not isinstance(layer, nn.GRU):
+        return array
+    update, reset, new = np.split(array, 3, axis=-1)
+    return np.concatenate([reset, update, new], axis=-1)
+
+
+def _copy(parameter: Any, array: Any) -> None:
+    with torch.no_grad():
+        parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+
+
+def train(
+    row: Any, encoder: Mapping[str, Any], weights: Sequence[Any], fed: Iterator[Any], step: Callable[[float], None]
+) -> None:
+    """Train for ever on the batches `fed`, from Keras' `weights`, and call `step` with the loss after each."""
     if row.precision == "bfloat16":
         torch.set_float32_matmul_precision("medium")
     network, made = NETWORKS[row.task]
     model, loss_of = network(row, encoder), made(row)
+    assign(model, weights)
     optimiser = OPTIMISERS[row.optimizer](model.parameters(), row.learning_rate, weight_decay=row.weight_decay)
     average = torch.optim.swa_utils
     averaged = average.AveragedModel(model, multi_avg_fn=average.get_ema_multi_avg_fn(row.ema_momentum))

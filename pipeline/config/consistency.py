@@ -106,6 +106,7 @@ def _of_experiment(key: Key, row: ExperimentRows, params: Params) -> Iterator[Mi
         yield Mistake((*key, "task"), f"found {row.task!r}, but datasets.{row.dataset}.task is {dataset.task!r}")
     yield from _of_training(key, row)
     yield from _of_direction(key, row)
+    yield from _of_ensemble(key, row)
     yield from _of_task(key, row)
     if by_hand(row):
         yield from _not_by_hand(key, row)
@@ -135,6 +136,17 @@ def _of_direction(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
         yield Mistake((*key, "bidirectional"), f"{row.task} predicts the future and must not read it; it must be false")
 
 
+def _of_ensemble(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
+    """Figures that show the inside of one network, and likelihoods that are no logits."""
+    if getattr(row, "ensemble", 1) == 1:
+        return
+    topology = getattr(row, "topology", None)
+    if topology in ("attention", "one_to_many"):
+        yield Mistake((*key, "ensemble"), f"topology {topology} has none; it must be 1")
+    if getattr(row, "gradients", False):
+        yield Mistake((*key, "ensemble"), "gradients are measured in one network; set one of the two")
+
+
 def _of_task(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     if row.task == "char_lm" and row.gradients and row.backend != "tensorflow":
         yield Mistake((*key, "gradients"), "measured with backend tensorflow only")
@@ -156,6 +168,8 @@ def _not_by_hand(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
     if row.cell not in BY_HAND:
         yield Mistake((*key, "cell"), f"found {row.cell!r}; engine numpy knows {', '.join(BY_HAND)}")
     left_out = ["stateful", "bidirectional", "dropout", "recurrent_dropout", "weight_dropout"]
+    if (members := getattr(row, "ensemble", 1)) > 1:
+        yield Mistake((*key, "ensemble"), f"found {members}; engine numpy trains one network: leave the key out")
     left_out += ["weight_decay"] if row.task == "cosine_windows" else []
     for name in left_out:
         if value := getattr(row, name):

@@ -40,6 +40,12 @@ def _log_softmax(x: Array, axis: int) -> Array:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)))
 
 
+def _log_sum_exp(x: Array, axis: Any, keepdims: bool) -> Array:
+    highest = x.max(axis=axis, keepdims=True)
+    total = highest + np.log(np.exp(x - highest).sum(axis=axis, keepdims=True))
+    return np.asarray(total if keepdims else total.squeeze(axis))
+
+
 OPERATIONS: dict[str, Operation] = {
     "Add": Operation(np.add),
     "Subtract": Operation(np.subtract),
@@ -60,5 +66,7 @@ OPERATIONS: dict[str, Operation] = {
     "ZerosLike": Operation(np.zeros_like, {"dtype": (None, *DTYPES)}),
     "OneHot": Operation(_one_hot, {"num_classes": ANY, "axis": -1, "dtype": DTYPES}),
     "LogSoftmax": Operation(_log_softmax, {"axis": ANY}),
+    "Logsumexp": Operation(_log_sum_exp, {"axis": ANY, "keepdims": ANY}),
+    "Mean": Operation(lambda x, axis, keepdims: x.mean(axis=axis, keepdims=keepdims), {"axis": ANY, "keepdims": ANY}),
     "Sum": Operation(_sum, {"axis": ANY, "keepdims": ANY}),
 }

@@ -61,5 +61,7 @@ def dropped(network: Network, x: Any) -> Any:
 def reset_states(model: Any) -> None:
     """Set the states of all stateful layers to zero; Keras never does so by itself."""
     for layer in model.layers:
-        if getattr(layer, "stateful", False):
+        if hasattr(layer, "layers"):
+            reset_states(layer)
+        elif getattr(layer, "stateful", False):
             layer.reset_states()

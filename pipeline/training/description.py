@@ -50,11 +50,20 @@ class _Description:
         """Return the place of the call whose output `tensor` is, after adding it and all that it reads."""
         operation, number, _ = tensor._keras_history
         key = id(operation), number
+        if key not in self.places and isinstance(operation, keras.Model):
+            self.places[key] = self._inside(operation, number)
         if key not in self.places:
             node = self._node(operation, operation._inbound_nodes[number].arguments)
             self.nodes.append(node)
             self.places[key] = len(self.nodes) - 1
         return self.places[key]
+
+    def _inside(self, model: Any, number: int) -> int:
+        """Add the calls of a network inside this one, and return the place of its output."""
+        call = model._inbound_nodes[number].arguments
+        inner = model.inputs[0]._keras_history
+        self.places[(id(inner.operation), inner.node_index)] = self.place(call.args[0])
+        return self.place(model.outputs[0])
 
     def _node(self, operation: Any, call: Any) -> dict[str, Any]:
         is_layer = isinstance(operation, keras.layers.Layer)

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.encoding.records import Encoded
 from pipeline.evaluation.task import Task
+from pipeline.layers.ensemble import members
 from pipeline.progress import Progress
 from pipeline.training.checkpoint import Checkpoints, Keeper, numbered, ungrouped
 from pipeline.training.compiled import Compiled
 from pipeline.training.course import Feed
 from pipeline.training.estimate import Announcement, largest_batch, refuse_too_large
-from pipeline.training.fit import Fitted, Weights, fit, optimizer, restart
+from pipeline.training.fit import Fitted, Weights, fit, load, optimizer, restart, trainable
 from pipeline.training.lines import say
 
 FIRST_FIT: tuple[str, ...] = ("train",)
@@ -64,17 +65,29 @@ def train(
 ) -> list[TrainedNetwork]:
     """Train a network for each of `network.repeats` seeds and, within a seed, for each fold of the data set.
 
+    An ensemble is one network with several members, each trained by itself.
+
     checkpoints: where an interrupted training goes on; progress: is told how it goes on. Raises ConfigError if there is
     not enough memory.
     """
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
+    total = len(runs) * size_of(network)
     feed = task.network().feed(network, encoded, FIRST_FIT, 0)
-    made = refuse_too_large(label, task.network(), network, encoded, largest_batch(feed))
-    trainer = Trainer(task, network, encoded, checkpoints, progress, len(runs))
+    made = refuse_too_large(label, task.network(), one_of(network), encoded, largest_batch(feed))
+    trainer = Trainer(task, network, encoded, checkpoints, progress, total)
     trainer.feed = feed
-    trainer.announcement = Announcement(label, made, feed.steps, network.epochs, len(runs), network.refit)
-    names = [label if len(runs) == 1 else f"{label} [{i}/{len(runs)}]" for i in range(1, len(runs) + 1)]
-    return [trainer.trained(s, fold, name, i) for i, ((s, fold), name) in enumerate(zip(runs, names, strict=True))]
+    trainer.announcement = Announcement(label, made, feed.steps, network.epochs, total, network.refit)
+    return [trainer.trained(s, fold, label, i) for i, (s, fold) in enumerate(runs)]
+
+
+def size_of(network: ExperimentRows) -> int:
+    """Return the number of members of an ensemble; 1 for a network alone."""
+    return int(getattr(network, "ensemble", 1))
+
+
+def one_of(network: ExperimentRows) -> ExperimentRows:
+    """Return the settings of a member of an ensemble; those of a network alone as they are."""
+    return network if size_of(network) == 1 else network.model_copy(update={"ensemble": 1})
 
 
 class Trainer:
@@ -89,55 +102,86 @@ class Trainer:
         progress: Progress | None = None,
         runs: int = 1,
     ) -> None:
-        self.network, self.encoded = network, encoded
+        self.whole, self.network, self.encoded = network, one_of(network), encoded
         self.checkpoints, self.progress, self.runs = checkpoints, progress, runs
         self.feed: Feed | None = None  # of the first fit on fold 0, if it has been made already
         self.announcement: Announcement | None = None
         self.task, self.module = task, task.network()
-        self.compiled = self._compiled(self._build())
-        self.predictor = self.module.predictor(self.compiled, network, encoded)
+        self.compiled = self._compiled(self._build(self.network))
+        self.predictor = self.module.predictor(self.compiled, self.network, encoded)
+        self.served, self.reader = self.compiled, self.predictor  # what predicts the test
+        if self.whole is not self.network:
+            self.served = Compiled(self._build(self.whole))
+            self.reader = self.module.predictor(self.served, self.whole, encoded)
 
     def trained(self, seed: int, fold: int, label: str, number: int = 0) -> TrainedNetwork:
         """Fit on train with validation. With `refit`, fit again on both from the same seed, up to the best epoch.
 
+        Each member of an ensemble has a seed of its own, and its own best epoch.
         number: of the network, from 0. A network that was trained before an interruption is loaded.
         """
         done = self._load(f"network-{number}", label)
         if done is not None:
             return _unpacked(*done)
-        started = time.monotonic()
-        first = self._validated(seed, fold, label, number)
-        fitted, fitted_on, earlier = first.fitted, FIRST_FIT, first.fitted.earlier
+        started, size = time.monotonic(), size_of(self.whole)
+        seeds = [(seed + self.whole.repeats * i, number * size + i) for i in range(size)]
+        firsts = [self._validated(s, fold, self._named(label, n), n) for s, n in seeds]
+        fits, fitted_on, earlier = [first.fitted for first in firsts], FIRST_FIT, sum(f.fitted.earlier for f in firsts)
+        validation = firsts[0].predictions
+        if size > 1:
+            self._join(fits)
+            validation = self.reader.predict("validation", FIRST_FIT, fold)
         if self.network.refit:
             fitted_on = REFIT
-            fitted = self._fit(seed, fold, fitted_on, first.fitted.best_epoch, f"{label} (refit)", number)
-            earlier += fitted.earlier
+            fits = [
+                self._fit(s, fold, fitted_on, first.fitted.best_epoch, f"{self._named(label, n)} (refit)", n)
+                for (s, n), first in zip(seeds, firsts, strict=True)
+            ]
+            earlier += sum(fitted.earlier for fitted in fits)
+            self._join(fits)
         seconds = earlier + time.monotonic() - started
-        predictions = {"validation": first.predictions, "test": self.predictor.predict("test", fitted_on, fold)}
-        if self.predictor.further_arrays is not None:
-            predictions |= self.predictor.further_arrays(fitted_on, fold)
-        size = int(sum(np.prod(w.shape) for w in fitted.weights))
-        samples = first.fitted.samples + (self.predictor.samples(seed) if self.predictor.samples else [])
+        predictions = {"validation": validation, "test": self.reader.predict("test", fitted_on, fold)}
+        if self.reader.further_arrays is not None:
+            predictions |= self.reader.further_arrays(fitted_on, fold)
         network = TrainedNetwork(
-            seed, fold, fitted.weights, fitted.best_epoch, seconds, size, first.fitted.history, predictions, samples
+            seed=seed,
+            fold=fold,
+            weights=fits[0].weights if size == 1 else trainable(self.served.model),
+            epochs=max(fitted.best_epoch for fitted in fits),
+            seconds=seconds,
+            parameters=sum(int(np.prod(w.shape)) for fitted in fits for w in fitted.weights),
+            history=firsts[0].fitted.history if size == 1 else mean_history([f.fitted for f in firsts]),
+            predictions=predictions,
+            samples=firsts[0].fitted.samples + (self.reader.samples(seed) if self.reader.samples else []),
         )
         self._save(f"network-{number}", *_packed(network))
         return network
 
+    def _named(self, label: str, number: int) -> str:
+        return label if self.runs == 1 else f"{label} [{number + 1}/{self.runs}]"
+
+    def _join(self, fits: Sequence[Fitted]) -> None:
+        """Put the members' weights into the ensemble; a network alone has its own already."""
+        if self.served is not self.compiled:
+            for member, fitted in zip(members(self.served.model), fits, strict=True):
+                load(member, fitted.weights)
+
     def _validated(self, seed: int, fold: int, label: str, number: int) -> Validated:
-        """Fit on train, and predict validation."""
-        done = self._load(f"validated-{number}", label) if self.network.refit else None
+        """Fit on train, and predict validation. The result is kept while the refit or other members follow."""
+        kept = self.network.refit or self.whole is not self.network
+        done = self._load(f"validated-{number}", label) if kept else None
         if done is not None:
             arrays, facts = done
-            return Validated(Fitted([], **facts), arrays["validation"])
+            return Validated(Fitted(ungrouped("weights", arrays), **facts), arrays["validation"])
         started = time.monotonic()
         fitted = self._fit(seed, fold, FIRST_FIT, None, label, number)
         predictions = self.predictor.predict("validation", FIRST_FIT, fold)
-        if self.network.refit:
+        if kept:
             seconds = fitted.earlier + time.monotonic() - started
             names = ("best_epoch", "history", "samples")
             facts = {name: getattr(fitted, name) for name in names}
-            self._save(f"validated-{number}", {"validation": predictions}, {**facts, "earlier": seconds})
+            weights = {} if self.whole is self.network else numbered("weights", fitted.weights)
+            self._save(f"validated-{number}", {"validation": predictions, **weights}, {**facts, "earlier": seconds})
         return Validated(fitted, predictions)
 
     def _load(self, name: str, label: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
@@ -155,10 +199,8 @@ class Trainer:
             return self.module.compiled(self.network, model)
         return Compiled(model, self.module.loss(self.network), optimizer(self.network))
 
-    def _build(self) -> Any:
-        return self.module.build(
-            self.network, self.encoded.encoder, self.network.batch_size if self.network.stateful else None
-        )
+    def _build(self, network: ExperimentRows) -> Any:
+        return self.module.build(network, self.encoded.encoder, network.batch_size if network.stateful else None)
 
     def _fit(
         self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str, number: int = 0
@@ -166,7 +208,7 @@ class Trainer:
         # Keras draws the seeds of initialisers and dropout from Python's generator. Its set_random_seed would also seed
         # TensorFlow's, which is not used here, and make it optimise every graph again: two seconds per network.
         random.seed(seed)
-        restart(self.compiled, self._build())
+        restart(self.compiled, self._build(self.network))
         if self.module.start is not None:
             self.module.start(self.compiled.model, self.network, self.encoded, splits, fold)
         made, self.feed = self.feed if (splits, fold) == (FIRST_FIT, 0) else None, None
@@ -220,7 +262,7 @@ def _unpacked(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> T
     return TrainedNetwork(weights=ungrouped("weights", arrays), predictions=predictions, **facts)
 
 
-def mean_history(networks: list[TrainedNetwork]) -> list[dict[str, float]]:
+def mean_history(networks: Sequence[TrainedNetwork | Fitted]) -> list[dict[str, float]]:
     """Return a row for each epoch: the mean over the networks that were still in training."""
     longest = max((m.history for m in networks), key=len)
     rows = []

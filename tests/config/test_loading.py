@@ -12,17 +12,18 @@ from hypothesis import given, settings, strategies
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pipeline.artifacts import Project
-from pipeline.config import plain_yaml, renamed
+from pipeline.config import consistency, plain_yaml, renamed
 from pipeline.config.consistency import FOLDERS, WINDOWS
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.schema.datasets import DatasetRows
-from pipeline.config.schema.networks import ExperimentRows
+from pipeline.config.schema.networks import ExperimentRows, by_hand
 from pipeline.config.schema.params import GateRow, Params
 from pipeline.config.schema.sources import OwnRows, SourceRow
 from pipeline.config.schema.values import CELL_NAMES, MAX_NAME
 from pipeline.sources import SOURCES
 from pipeline.tasks import TASKS
 from tests.shipped import SHIPPED, needs_rows
+from tests.tasks.case import CASES
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\
@@ -59,6 +60,16 @@ MISTAKES = {
         "dataset: alice, task: char_lm",
         "dataset: alice, task: sentiment",
         r"but datasets\.alice\.task is",
+    ),
+    "dropped weights in Keras": (
+        "learning_rate",
+        "weight_dropout: 0.2, kernel: keras, learning_rate",
+        r"weight_dropout: .* set kernel: auto",
+    ),
+    "gradients of an ensemble": (
+        "learning_rate",
+        "ensemble: 2, gradients: true, learning_rate",
+        r"ensemble: gradients are measured in one net",
     ),
     "unknown source": ("source: alice,", "source: alicee,", r"datasets\.alice\.source: found 'alicee'; known: alice"),
     "unknown reader": ("reader: alice", "reader: alicee", r"sources\.alice\.reader: found 'alicee'; known: .*umich"),
@@ -414,3 +425,22 @@ def test_any_file_is_read_or_refused(file: str, edits: Edits, folder: Path) -> N
     if not said:  # DVC reads it in the same way
         text = (folder / file).read_text(encoding="utf-8")
         assert parse_yaml(text, file) == plain_yaml.read(folder / file, file)[0]
+
+
+@pytest.mark.parametrize(
+    ("task", "settings"),
+    [
+        ("pos_tagging", {"topology": "attention"}),
+        ("image_rows", {"topology": "one_to_many"}),
+        ("forecasting", {"engine": "numpy"}),
+    ],
+)
+def test_networks_that_cannot_be_averaged_are_no_ensembles(task: str, settings: dict[str, Any]) -> None:
+    for members in (1, 2):
+        row = CASES[task].network_row(ensemble=members, **settings)
+        found = [
+            *consistency._of_ensemble(("x",), row),
+            *(consistency._not_by_hand(("x",), row) if by_hand(row) else ()),
+        ]
+        refused = [mistake for mistake in found if mistake.where[-1] == "ensemble"]
+        assert len(refused) == members - 1

@@ -33,12 +33,13 @@ TIME, BATCH = 8, 3
 Row, Data = Mapping[str, Any], Mapping[str, Any]
 # Settings of each task's networks and data sets, beyond cells and topologies, that change what is computed.
 FURTHER: dict[str, list[tuple[Row, Data]]] = {
-    "char_lm": [({"layers": 2, "bidirectional": False, "recurrent_dropout": 0.2}, {})],
+    "char_lm": [({"ensemble": 2}, {}), ({"layers": 2, "bidirectional": False, "recurrent_dropout": 0.2}, {})],
     "char_windows": [({"embedding": 0}, {}), ({"layers": 2}, {"target": "sequence"})],
     "sentiment": [({"pool_steps": 2, "layers": 2, "bidirectional": True, "spatial_dropout": 0.1}, {})],
     "pos_tagging": [({"layers": 2, "bidirectional": True}, {})],
     "forecasting": [
         ({"stateful": True, "layers": 2}, {}),
+        ({"stateful": True, "ensemble": 2}, {}),
         ({"topology": "decoder", "stateful": True}, {"horizons": [1, 2], "seasonal_periods": []}),
     ],
     "image_rows": [

@@ -58,11 +58,13 @@ OPTIMISERS: dict[str, dict[str, Any]] = {
 # Of one task: other values, each with the parts that change; `given`: settings in both networks.
 SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
     "char_lm": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "stateful": ({"stateful": False}, {LAYERS}),
         "time_steps": ({"time_steps": 20}, {BATCHES}),
         "embedding": ({"embedding": 5}, {LAYERS, START}),
     },
     "sentiment": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "embedding": ({"embedding": 5}, {LAYERS, START}),
         "word_dropout": ({"word_dropout": 5.0}, {BATCHES}),
         "feature_dropout": ({"feature_dropout": 0.4}, {BATCHES}),
@@ -71,6 +73,7 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
         "label_smoothing": ({"label_smoothing": 0.1}, {LOSS}),
     },
     "pos_tagging": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "topology": ({"topology": "attention"}, {LAYERS, START}),
         "embedding": ({"embedding": 5}, {LAYERS, START}),
         "word_dropout": ({"word_dropout": 50.0}, {BATCHES}),
@@ -78,6 +81,7 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
         "label_smoothing": ({"label_smoothing": 0.1}, {LOSS}),
     },
     "forecasting": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "stateful": ({"stateful": True, "batch_size": 4}, {LAYERS, BATCHES}),
         "topology": ({"topology": "decoder"}, {LAYERS, START}),
         "loss": ({"loss": "mse"}, {LOSS}),
@@ -86,6 +90,7 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
         "burn_in": ({"burn_in": 3}, {BATCHES}),
     },
     "image_rows": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
         "topology": ({"topology": "one_to_many", "augment": False}, {LAYERS, START, BATCHES}),
         "patch": ({"patch": 2}, {LAYERS, START}),
         "pooling": ({"pooling": "last"}, {LAYERS, START}),
@@ -93,7 +98,9 @@ SETTINGS: dict[str, dict[str, tuple[dict[str, Any], set[str]]]] = {
         "permute_rows": ({"permute_rows": True}, {LAYERS}),
         "label_smoothing": ({"label_smoothing": 0.1}, {LOSS}),
     },
-    "returns": {},
+    "returns": {
+        "ensemble": ({"ensemble": 2}, {LAYERS, START}),
+    },
     "char_windows": {
         "embedding": ({"embedding": 5}, {LAYERS, START}),
         "steps_per_epoch": ({"steps_per_epoch": 2}, {BATCHES}),

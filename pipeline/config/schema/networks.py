@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pipeline.config.schema.values import Cell, Count, Name, Positive, Rate, Units, WithDefaults
 
+Members = Annotated[int, Field(ge=1, le=20)]
 BY_HAND = ("simple_rnn", "lstm", "gru")  # the cells that pipeline.reference writes out
 
 
@@ -45,6 +46,7 @@ class CharLmNetwork(Network):
     """Predicts the next character of parallel streams."""
 
     task: Literal["char_lm"]
+    ensemble: Members
     embedding: Units
     input_dropout: Rate
     time_steps: Count
@@ -64,6 +66,7 @@ class SentimentNetwork(Network):
     """Reads bags of features, a bag for each word."""
 
     task: Literal["sentiment"]
+    ensemble: Members
     embedding: Units
     spatial_dropout: Rate
     word_dropout: Annotated[float, Field(ge=0.0, le=100.0)]
@@ -77,6 +80,7 @@ class PosTaggingNetwork(Network):
     """Gives each word a tag."""
 
     task: Literal["pos_tagging"]
+    ensemble: Members
     topology: Literal["per_word", "encoder_decoder", "attention"]
     embedding: Units
     spatial_dropout: Rate
@@ -89,6 +93,7 @@ class ForecastingNetwork(Network):
     """Forecasts all horizons from one state, or one after another."""
 
     task: Literal["forecasting"]
+    ensemble: Members
     topology: Literal["direct", "decoder"]
     engine: Literal["keras", "numpy"]
     stride: Count | None
@@ -101,6 +106,7 @@ class ImageRowsNetwork(Network):
     """Reads an image row by row, or draws one."""
 
     task: Literal["image_rows"]
+    ensemble: Members
     topology: Literal["many_to_one", "one_to_many"]
     patch: Annotated[int, Field(ge=0, le=64)]
     pooling: Literal["max_mean", "last"]
@@ -113,6 +119,7 @@ class ReturnsNetwork(Network):
     """Trained on squared errors from a start at "no change"."""
 
     task: Literal["returns"]
+    ensemble: Members
     input_dropout: Rate
 
 

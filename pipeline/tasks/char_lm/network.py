@@ -13,6 +13,7 @@ from pipeline.errors import DataError
 from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
+from pipeline.layers.ensemble import ensembled, mean_probability
 from pipeline.tasks.char_lm.prepare import STREAMS, carried_rows
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch, load, trainable
@@ -29,6 +30,7 @@ GRADIENT_STEPS = 100
 GRADIENT_BATCH = 16
 
 
+@ensembled(mean_probability)
 def build(network: CharLmNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: ids int32 [batch, time] → logits float32 [batch, time, symbols] of each next character."""
     size = len(encoder["symbols"])

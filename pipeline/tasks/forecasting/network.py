@@ -17,6 +17,7 @@ from pipeline.errors import DataError
 from pipeline.evaluation.network import Network, Predictor, ServingForm
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
+from pipeline.layers.ensemble import ensembled, mean
 from pipeline.layers.pooling import FoldSteps, UnfoldSteps
 from pipeline.reference.network import mean_absolute, mean_squared
 from pipeline.tasks.forecasting.prepare import STREAMS, carried_steps, roll_out, targets, window_steps
@@ -27,6 +28,7 @@ from pipeline.training.from_scratch import FromScratch
 CHUNK = 500  # steps that are read at once
 
 
+@ensembled(mean)
 def build(network: ForecastingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: inputs float32 [batch, time, features] → scaled forecasts float32 [batch, time, horizons].
 

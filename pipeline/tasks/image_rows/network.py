@@ -11,6 +11,7 @@ from pipeline.encoding.records import Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
+from pipeline.layers.ensemble import ensembled, mean_probability
 from pipeline.layers.pooling import MaxMeanPool
 from pipeline.tasks.image_rows.prepare import probabilities
 from pipeline.training import drawing
@@ -21,6 +22,7 @@ SHIFT = 3  # pixels, at most, by which augmented images are shifted
 MERGE = 2  # rows and columns of the grid that are merged before the second level
 
 
+@ensembled(mean_probability)
 def build(network: ImageRowsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: pixels uint8 [batch, height, width, channels] → logits float32 [batch, classes].
 

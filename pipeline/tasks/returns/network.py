@@ -11,11 +11,13 @@ from pipeline.encoding.records import Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
+from pipeline.layers.ensemble import ensembled, mean
 from pipeline.tasks.returns.prepare import CLIP, days, scaled
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
 
 
+@ensembled(mean)
 def build(network: ReturnsNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: inputs float32 [batch, window, features] → scaled returns float32 [batch, 1], at first zero."""
     x = start = keras.Input((None, len(encoder["scalings"][0]["mean"])), batch_size=batch, name="inputs")
