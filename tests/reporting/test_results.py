@@ -1,6 +1,7 @@
 """docs/results.md has every experiment with the figures of its files, and is refused if these are not one run's."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.cli import parse_args
 
 from pipeline import artifacts
 from pipeline.__main__ import main
@@ -23,6 +25,7 @@ from pipeline.tracking import provenance
 
 from .conftest import build, metrics_of
 
+ROOT = Path(__file__).parents[2]
 COMMIT = "mlflow.source.git.commit"
 WROTE = "docs/results.md"
 
@@ -329,6 +332,8 @@ def test_it_is_refused(fault: Any, run: Project, capsys: pytest.CaptureFixture[s
     assert main(["results"]) == 2
     said = capsys.readouterr().err
     assert re.search(REFUSED[fault], said) and "Traceback" not in said
+    for command in re.findall(r"`\.venv/bin/dvc (.*?)`", said):
+        parse_args(shlex.split(command))  # DVC understands the advice
     assert Path(WROTE).read_text() == "the last page"
 
 
@@ -347,3 +352,26 @@ def test_after_prune_and_a_report_a_removed_row_no_longer_stops_it(run: Project)
     reported(run, "digits", "digits")
     assert main(["results"]) == 0
     assert "digits-lstm" not in Path(WROTE).read_text()
+
+
+def made_full(stubs: Path, dvc: str) -> tuple[int, str, str]:
+    """`make full` with programs that only note how they are called: exit code, what it prints, the calls."""
+    calls = stubs / "calls"
+    for name, code in (("dvc", dvc), ("python", "0")):
+        (stubs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {calls}\nexit {code}\n')
+        (stubs / name).chmod(0o755)
+    command = ["make", "-o", "setup", "-o", ".dvc/tmp/params-checked", "full", f"BIN={stubs}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout, calls.read_text()
+
+
+def test_make_full_runs_the_published_edition_says_its_time_and_writes_the_page(tmp_path: Path) -> None:
+    code, said, calls = made_full(tmp_path, "0")
+    assert code == 0 and re.search(r"make full: 0 h 0 min \d+ s", said)
+    ran = r"dvc exp run --all-pipelines -S edition=published\npython -m pipeline results --seconds \d+\n"
+    assert re.fullmatch(ran, calls)
+
+
+def test_make_full_writes_no_page_after_a_stage_that_failed(tmp_path: Path) -> None:
+    code, _, calls = made_full(tmp_path, "255")
+    assert code != 0 and "results" not in calls
