@@ -1,7 +1,7 @@
 """results: write docs/results.md from the results of a finished run, and from nothing else."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,9 @@ def run(project: Project, output: Path | None = None, seconds: float | None = No
             f"{PAGE} is for the published data, and these results are of the synthetic edition; `make full` makes "
             "those, and `python -m pipeline results --output reports/results.md` writes these"
         )
-    commit = one_commit.commit_of(project, finished.params, finished.records)
-    artifacts.save_text(target, _page(finished, _head(finished, commit, seconds)))
-    print(f"{target}: {len(finished.metrics)} experiments, {finished.edition} edition, commit {commit[:12]}")
+    commits = one_commit.commits_of(project, finished.params, finished.records)
+    artifacts.save_text(target, _page(finished, _head(finished, commits, seconds)))
+    print(f"{target}: {len(finished.metrics)} experiments, {finished.edition} edition, commit {commits[0][:12]}")
 
 
 def _finished(project: Project) -> Finished:
@@ -151,11 +151,13 @@ def _results(finished: Finished, file: str) -> results.Results:
     }
 
 
-def _head(finished: Finished, commit: str, seconds: float | None) -> dict[str, str]:
+def _head(finished: Finished, commits: Sequence[str], seconds: float | None) -> dict[str, str]:
     metrics, records = finished.metrics.values(), finished.records.values()
+    first, *others = commits
+    also = f" (some trained on {', '.join(other[:12] for other in others)}, with the same code and settings)"
     return {
         "edition": finished.edition,
-        "commit": commit,
+        "commit": first + also * bool(others),
         "command": f"`{RUN[finished.params.edition]}`",
         "seed": _values(m["seed"] for m in metrics),
         **{line: _values(record.get(key, UNKNOWN) for record in records) for line, key in NOTED.items()},

@@ -21,14 +21,16 @@ RUN = {"published": "make full", "synthetic": "make repro"}  # what runs an edit
 Records = Mapping[str, Mapping[str, Any]]  # the contents of run.json by experiment
 
 
-def commit_of(project: Project, params: Params, records: Records) -> str:
+def commits_of(project: Project, params: Params, records: Records) -> list[str]:
     """Return the commit that all were trained on, which must have the files and settings that are here now.
 
-    Only NO_RESULT may differ. Raises DataError with the experiments or files that differ.
+    After it come others with the same CODE, if any: somebody committed a text during the run. Only NO_RESULT may
+    differ. Raises DataError with the experiments or files that differ.
     """
     commits = {name: str(record.get(COMMIT, provenance.UNKNOWN)) for name, record in records.items()}
     commit = _most(project, commits)
-    others = {name: other for name, other in commits.items() if other != commit or other == provenance.UNKNOWN}
+    wrong = {other for other in commits.values() if other == provenance.UNKNOWN or _differ(project, other, commit)}
+    others = {name: other for name, other in commits.items() if other in wrong}
     if others:
         rest = f"; the other {len(commits) - len(others)} on {commit[:12]}" if len(others) < len(commits) else ""
         raise DataError(f"not the results of one commit: {_listed(others)}{rest}; {_again(params, others)}")
@@ -39,7 +41,12 @@ def commit_of(project: Project, params: Params, records: Records) -> str:
             f"{_again(params, changed)}"
         )
     _refuse_later_changes(project, commit, params.edition)
-    return commit
+    return [commit, *sorted({*commits.values()} - {commit})]
+
+
+def _differ(project: Project, one: str, other: str) -> bool:
+    """Whether what results depend on differs between two commits, or one of them is not here."""
+    return one != other and _git(project, "diff", "--name-only", one, other, "--", *CODE) != []
 
 
 def _most(project: Project, commits: Mapping[str, str]) -> str:

@@ -239,6 +239,24 @@ def test_the_edition_of_params_yaml_may_differ_from_that_of_the_commit(run: Proj
     assert head in Path(WROTE).read_text()
 
 
+def test_a_commit_of_a_text_during_the_run_is_named_and_one_of_code_is_refused(
+    run: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, text = git(run, "rev-parse", "HEAD"), commit(run)
+    change(record(run, "digits"), **{COMMIT: text})
+    assert main(["results"]) == 0
+    assert (
+        f"| commit | {text} (some trained on {first[:12]}, with the same code and settings) |"
+        in Path(WROTE).read_text()
+    )
+    code_since(run)
+    change(record(run, "umich"), **{COMMIT: git(run, "rev-parse", "HEAD")})
+    Path("pipeline/code.py").write_text("")
+    commit(run)
+    assert main(["results"]) == 2
+    assert "umich (" in capsys.readouterr().err
+
+
 def edit_metrics(run: Project) -> None:
     change(run.metrics("digits", "digits"), parameters=1)
 
