@@ -41,7 +41,7 @@ def members(model: Any) -> list[Any]:
 
 
 def mean(outputs: Any) -> Any:
-    """Average forecasts."""
+    """Average forecasts or probabilities."""
     return keras.ops.mean(outputs, axis=0)
 
 

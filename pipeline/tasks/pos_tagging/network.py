@@ -12,7 +12,7 @@ from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.attention import AttentionDecoder, Places, RepeatAlong
 from pipeline.layers.cells import dropped, layer_of, recurrent
-from pipeline.layers.ensemble import ensembled, mean_probability
+from pipeline.layers.ensemble import ensembled, mean
 from pipeline.layers.pooling import BagEmbedding
 from pipeline.tasks.pos_tagging.prepare import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences, tag_ids
 from pipeline.training import buckets
@@ -25,7 +25,7 @@ DECODER = "decoder"
 SLOT_IDS = np.arange(1, len(SLOTS) + 1, dtype=np.int32)  # each slot's "unknown"
 
 
-@ensembled(mean_probability)
+@ensembled(mean)
 def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
     ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")

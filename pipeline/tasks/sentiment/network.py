@@ -11,7 +11,7 @@ from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.cells import dropped, recurrent
-from pipeline.layers.ensemble import ensembled, mean_probability
+from pipeline.layers.ensemble import ensembled, mean
 from pipeline.layers.pooling import BagEmbedding, MaxMeanPool, StepPool
 from pipeline.tasks.sentiment.prepare import UNKNOWN_ID, known_counts, probabilities
 from pipeline.training import buckets
@@ -21,7 +21,7 @@ from pipeline.training.fit import Batch
 EMBEDDING_SD = 0.1
 
 
-@ensembled(mean_probability)
+@ensembled(mean)
 def build(network: SentimentNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: ids int32 [batch, words, features] → probabilities float32 [batch, classes]."""
     ids = keras.Input((None, None), batch_size=batch, dtype="int32", name="ids")
