@@ -245,7 +245,7 @@ def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     one.add_argument("--accept", action="store_true", help="update the pins in params.yaml to the files offered now")
     one = parsers["results"]
     one.add_argument("--output", type=Path, help="file to write (default: docs/results.md, for published data only)")
-    one.add_argument("--seconds", type=float, help="how long the run took that has just ended; make full says it")
+    one.add_argument("--seconds", type=int, help="how long the run took that has just ended; make full says it")
     one = parsers["skew"]
     answers = "a trained experiment; its model answers unless --model or --url is given"
     one.add_argument("experiment", type=ask.name, help=answers)

@@ -47,7 +47,7 @@ class Finished:
         return "synthetic" if any(m["edition"] == "synthetic" for m in self.metrics.values()) else "published"
 
 
-def run(project: Project, output: Path | None = None, seconds: float | None = None) -> None:
+def run(project: Project, output: Path | None = None, seconds: int | None = None) -> None:
     """Write the page. output: where; None for docs/results.md, which is for the published edition alone.
 
     seconds: how long the run took that has just ended. Raises DataError if results are missing, do not belong to the
@@ -83,6 +83,8 @@ def _refuse_missing(project: Project, params: Params) -> None:
         for name, row in params.experiments.items()
         if not project.metrics(row.dataset, name).is_file() or not (project.model(name) / "run.json").is_file()
     ]
+    if not params.experiments:
+        raise DataError(f"{MAIN} has no experiments; add one, and `{RUN[params.edition]}` makes its results")
     if missing:
         raise DataError(
             f"{len(missing)} of {len(params.experiments)} experiments have no results: {', '.join(missing)}; "
@@ -151,7 +153,7 @@ def _results(finished: Finished, file: str) -> results.Results:
     }
 
 
-def _head(finished: Finished, commits: Sequence[str], seconds: float | None) -> dict[str, str]:
+def _head(finished: Finished, commits: Sequence[str], seconds: int | None) -> dict[str, str]:
     metrics, records = finished.metrics.values(), finished.records.values()
     first, *others = commits
     also = f" (some trained on {', '.join(other[:12] for other in others)}, with the same code and settings)"
@@ -166,7 +168,7 @@ def _head(finished: Finished, commits: Sequence[str], seconds: float | None) -> 
     }
 
 
-def _in(finished: Finished, seconds: float) -> bool:
+def _in(finished: Finished, seconds: int) -> bool:
     """Whether the run that has just ended made everything: all trainings and baselines began in its time."""
     began = time.time() - seconds
     baselines = (finished.project.baselines(m["dataset"]) / "metrics.json" for m in finished.metrics.values())
