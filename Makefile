@@ -70,8 +70,12 @@ repro: setup $(CHECKED) ## Run what is new or changed, from raw data to report, 
 	@$(PREPARE)
 	@$(BIN)/python -m pipeline repro
 
-full: setup $(CHECKED) ## Run the same on the published data (PIPELINE_MIRROR: a folder or address to try first)
-	@$(BIN)/dvc exp run --all-pipelines -S edition=published
+full: setup $(CHECKED) ## Run the same on the published data, and write docs/results.md (PIPELINE_MIRROR: a folder or address to try first)
+	@test -z "$$(git status --porcelain -- pipeline dvc.yaml textbook/dvc.yaml requirements.lock)" \
+	    || echo 'Uncommitted code: docs/results.md will not be written at the end; commit first to have it'
+	@SECONDS=0; $(BIN)/dvc exp run --all-pipelines -S edition=published \
+	    && echo "make full: $$(( SECONDS / 3600 )) h $$(( SECONDS % 3600 / 60 )) min $$(( SECONDS % 60 )) s" \
+	    && $(BIN)/python -m pipeline results --seconds $$SECONDS
 
 retrain: setup $(CHECKED) ## Reproduce what changed, run the gate, and write reports/retrain.md (EXPERIMENTS, CELL, EDITION, BASE)
 	@$(PREPARE)

@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors.boundary import guarded
@@ -113,6 +114,12 @@ def _systems(project: Project, arguments: argparse.Namespace) -> None:
             print(f"       {name:36} {figures}".rstrip())
 
 
+def _results(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.stages import results
+
+    results.run(project, arguments.output, arguments.seconds)
+
+
 def _skew(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.serving.skew import check
 
@@ -176,6 +183,7 @@ COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] =
     "sync": (_sync, "send the runs that MLflow has not received yet"),
     "watch": (_watch, "show the trainings that run now: epoch, losses, time left"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
+    "results": (_results, "write docs/results.md, with every figure of a finished run; the end of make full"),
     "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
     "serve": (_serve, "serve a model over HTTP, from this folder or from MLflow"),
     "trace": (_trace, "show which commit, parameters and data made a file, run or model, and how to reproduce it"),
@@ -235,6 +243,9 @@ def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     one = parsers["probe"]
     one.add_argument("source", nargs="*", help="sources to check (default: all)")
     one.add_argument("--accept", action="store_true", help="update the pins in params.yaml to the files offered now")
+    one = parsers["results"]
+    one.add_argument("--output", type=Path, help="file to write (default: docs/results.md, for published data only)")
+    one.add_argument("--seconds", type=int, help="how long the run took that has just ended; make full says it")
     one = parsers["skew"]
     answers = "a trained experiment; its model answers unless --model or --url is given"
     one.add_argument("experiment", type=ask.name, help=answers)

@@ -52,6 +52,7 @@ COVERS = {
         "stages/index",
         "stages/report",
     ),
+    "reporting/test_results.py": ("stages/results", "tracking/one_commit"),
     "reporting/test_systems.py": ("reporting/textbook",),
     "reporting/test_task_figures.py": (
         "reporting/charts",

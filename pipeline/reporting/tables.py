@@ -224,12 +224,14 @@ def cost(data: ReportData) -> Table:
     return Table("Cost", header, rows, caption, key="cost")
 
 
-def markdown(table: Table) -> str:
-    """Return the table as Markdown, for a terminal, a pull request or MLflow."""
+def markdown(table: Table, heading: str = "##") -> str:
+    """Return the table as Markdown, for a page, a terminal, a pull request or MLflow. heading: before its title."""
     aligned = ["--:" if cell.number else "---" for cell in table.rows[0]] if table.rows else ["---"] * len(table.header)
-    lines = [table.header, aligned, *([_flat(cell) for cell in row] for row in table.rows)]
+    header = [_flat(Cell(name)) for name in table.header]
+    lines = [header, aligned, *([_flat(cell) for cell in row] for row in table.rows)]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n\n".join(part for part in (f"## {table.title}", body, table.caption) if part) + "\n"
+    title = f"{heading} {table.title}" if table.title else ""
+    return "\n\n".join(part for part in (title, body, table.caption) if part) + "\n"
 
 
 def _flat(cell: Cell) -> str:

@@ -20,14 +20,16 @@ PACKAGES = ("tensorflow", "keras", "mlflow", "dvc", "numpy")
 def environment_tags(project: Project) -> dict[str, str]:
     """Collect the origin of a run: git commit, DVC stage and experiment, versions; what is unknown is left out."""
     commit = _git(project, "rev-parse", "HEAD")
-    # without dvc.lock and the reports, which change while DVC runs
-    changes = _git(project, "status", "--porcelain", "--", ".", ":(exclude)dvc.lock", ":(exclude)reports")
+    # without the lock files and the reports, which change while DVC runs
+    changes = _git(project, "status", "--porcelain", "--", ".", ":(exclude)*dvc.lock", ":(exclude)reports")
     names = [line.split(maxsplit=1)[1] for line in (changes or "").splitlines()]
     tags = {
         "python_version": platform.python_version(),
         "mlflow.source.git.commit": commit,
         "git_dirty": None if changes is None else str(bool(changes)).lower(),
         "git_changes": ", ".join(names[:MAX_CHANGES]),
+        "processors": str(os.cpu_count()),
+        "memory": f"{importlib.import_module('psutil').virtual_memory().total / 1e9:.1f} GB",
         "job": job(),
         "dvc_stage": os.environ.get("DVC_STAGE"),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),

@@ -1,6 +1,7 @@
 """What a run says of the commit, the stage and the machine that made it."""
 
 import math
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -20,10 +21,13 @@ def test_environment_tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "first"]):
         subprocess.run([*git, *command], check=True)
-    (tmp_path / "dvc.lock").touch()
+    (tmp_path / "textbook").mkdir()
+    for lock in ("dvc.lock", "textbook/dvc.lock"):
+        (tmp_path / lock).touch()
     clean = environment_tags(Project(tmp_path))
     assert clean["git_dirty"] == "false" and len(clean["mlflow.source.git.commit"]) == 40
     assert clean["dvc_stage"] == "train@alice" and "dvc_experiment" not in clean and clean["mlflow_version"]
+    assert int(clean["processors"]) >= 1 and re.fullmatch(r"\d+\.\d GB", clean["memory"])
     (tmp_path / "params.yaml").touch()
     assert environment_tags(Project(tmp_path))["git_dirty"] == "true"
 

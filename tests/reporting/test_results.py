@@ -1,0 +1,395 @@
+"""docs/results.md has every experiment with the figures of its files, and is refused if these are not one run's."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.cli import parse_args
+
+from pipeline import artifacts
+from pipeline.__main__ import main
+from pipeline.artifacts import Project
+from pipeline.config import loading
+from pipeline.config.files import MAIN, TEXTBOOK
+from pipeline.config.schema.params import Params
+from pipeline.integrity import checksums
+from pipeline.sources import SOURCES
+from pipeline.tasks import task_named
+from pipeline.tracking import provenance
+
+from .conftest import build, metrics_of
+
+ROOT = Path(__file__).parents[2]
+COMMIT = "mlflow.source.git.commit"
+WROTE = "docs/results.md"
+
+
+def git(project: Project, *command: str) -> str:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    done = subprocess.run(["git", *who, *command], cwd=project.root, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(project: Project) -> str:
+    git(project, "add", "params.yaml", "textbook", "pipeline")
+    git(project, "commit", "-q", "--allow-empty", "-m", "a commit")
+    return git(project, "rev-parse", "HEAD")
+
+
+def change(path: Path, **values: Any) -> None:
+    artifacts.save_json(path, {**artifacts.load_json(path), **values})
+
+
+def add_weaker_baseline(project: Project, params: Params, dataset: str) -> None:
+    """Add a baseline that comes first in the file and is worse than the other one by every metric."""
+    folder, task = project.baselines(dataset), task_named(params.datasets[dataset].task)
+    figures = artifacts.load_json(folder / "metrics.json")["naive <b>"]
+    weaker = {name: value + (-0.01 if task.metric(name).higher_is_better else 0.01) for name, value in figures.items()}
+    change(folder / "metrics.json", **{"a weaker": weaker})
+    artifacts.save_text(folder / checksums.LIST, checksums.listed(folder, folder))
+
+
+def reported(project: Project, dataset: str, *experiments: str) -> None:
+    """Write the figures that `report` leaves for the pages."""
+    file = loading.load(project.root, SOURCES).files.file_of("datasets", dataset)
+    figures = {name: artifacts.load_json(project.metrics(dataset, name)) for name in experiments}
+    with artifacts.new_folder(project.section(dataset, textbook=file == TEXTBOOK), listed=True) as folder:
+        artifacts.save_json(folder / "metrics.json", figures)
+
+
+def record(project: Project, name: str) -> Path:
+    return project.model(name) / "run.json"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished run of the published edition, at a commit, with what train would have written into run.json."""
+    root = tmp_path_factory.mktemp("published") / "project"
+    project, _ = build(root)
+    (root / "pipeline").mkdir()
+    (root / "pipeline" / "code.py").write_text("")
+    for file in (MAIN, TEXTBOOK):
+        text = (root / file).read_text().replace("edition: synthetic", "edition: published")
+        (root / file).write_text(text)
+    git(project, "init", "-q")
+    head, params = commit(project), loading.load(root, SOURCES)
+    for name in params.datasets:
+        add_weaker_baseline(project, params, name)
+    for name, row in params.experiments.items():
+        path = project.metrics(row.dataset, name)
+        change(
+            path, edition="published", baselines=artifacts.load_json(project.baselines(row.dataset) / "metrics.json")
+        )
+        seen = {"processors": "2", "memory": "8.0 GB", "python_version": "3.12.1", "numpy_version": "2.4.6"}
+        made = {**artifacts.load_json(path)["run"], "params": provenance.settings(params, name)}
+        artifacts.save_json(record(project, name), {**made, **seen, COMMIT: head, "git_dirty": "false"})
+    for name in params.datasets:
+        reported(project, name, *params.experiments_on(name))
+    return project
+
+
+@pytest.fixture
+def run(published: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy to change, as the current folder."""
+    shutil.copytree(published.root, tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    return Project(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def page(published: Project) -> str:
+    """The page, written by the command."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(published.root)
+        assert main(["results"]) == 0
+    return (published.root / WROTE).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def metrics(published: Project) -> dict[str, Mapping[str, Any]]:
+    return metrics_of(published)
+
+
+def tables(page: str) -> dict[str, list[list[str]]]:
+    """The tables with the text of their cells, by the heading above them and the number of those before it."""
+    found: dict[str, list[list[str]]] = {}
+    title = ""
+    for line in page.splitlines():
+        if line.startswith("#"):
+            title = line.lstrip("# ")
+            found[title] = []
+        elif line.startswith("|"):
+            found[title].append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    return {title: rows for title, rows in found.items() if rows}
+
+
+def numbers(text: str) -> list[float]:
+    """The figures of a cell, in the order in which they are written."""
+    plain = text.replace("−", "-").replace(",", "")
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", plain)]
+
+
+def same(shown: float, figure: float, *, digits: int) -> bool:
+    """Whether the figure was rounded to what is shown, or is its percentage."""
+    return any(abs(shown - size * figure) <= 0.51 * 10.0**-digits * max(1.0, abs(shown)) for size in (1, 100))
+
+
+def test_every_experiment_has_a_row_with_the_numbers_of_its_file(
+    page: str, metrics: dict[str, Mapping[str, Any]]
+) -> None:
+    shown = tables(page)
+    rows = {
+        r[0].partition(" ")[0]: r for title in ("Experiments", "The textbook’s protocols") for r in shown[title][2:]
+    }
+    assert rows.keys() == metrics.keys() and len(metrics) > 10
+    for name, row in rows.items():
+        file, cells = metrics[name], dict(zip(shown["Experiments"][0], row, strict=True))
+        against = file["against_baseline"]
+        metric = against["metric"]
+        assert same(numbers(cells["test score"])[0], file["test"][metric], digits=2)
+        assert same(numbers(cells["validation score"])[0], file["validation"][metric], digits=2)
+        assert same(numbers(cells["best baseline"])[0], against["baseline_score"], digits=2)
+        assert f"({against['baseline']})" in cells["best baseline"]
+        counts = [int(cells[name].partition(" ")[0].replace(",", "")) for name in ("parameters", "epochs")]
+        assert counts == [file["parameters"], file["epochs"]] == [12345, 3]
+        assert cells["seconds of training"] == "12"
+        low, high = numbers(cells["difference to the best baseline"])[1:]
+        ends = sorted(abs(against["loss_difference"][end]) for end in ("low", "high"))
+        assert all(same(*pair, digits=1) for pair in zip(sorted((abs(low), abs(high))), ends, strict=True))
+        assert re.match("better|not better|no clear difference", cells["difference to the best baseline"])
+
+
+def assert_written(figures: Mapping[str, float], written: list[float]) -> None:
+    for name, value in figures.items():
+        if "_h" not in name or name.startswith("mae_h"):
+            assert any(same(each, value, digits=2) for each in written), name
+
+
+def test_every_data_set_has_all_figures_of_experiments_and_baselines(
+    page: str, metrics: dict[str, Mapping[str, Any]], published: Project
+) -> None:
+    shown, params = tables(page), loading.load(published.root, SOURCES)
+    for dataset in (d for d in params.datasets if params.experiments_on(d)):
+        (head, _, *rows), names = shown[dataset], params.experiments_on(dataset)
+        best = metrics[names[0]]["against_baseline"]["baseline"]
+        assert head[: 1 + len(names)] == ["figure", *names]
+        assert head[1 + len(names) :] == [f"**{best} (best baseline)**", "a weaker"]
+        for i, name in enumerate(names, start=1):
+            written = [figure for row in rows for figure in numbers(row[i])[:1]]
+            assert_written(metrics[name]["test"], written)
+        for i, name in enumerate((best, "a weaker"), start=1 + len(names)):
+            assert_written(metrics[names[0]]["baselines"][name], [n for row in rows for n in numbers(row[i])])
+        assert "on validation" in rows[-1][0] and [cell for cell in rows[-1][1 : 1 + len(names)] if cell == "–"] == []
+
+
+def test_the_mean_absolute_error_has_a_row_for_each_horizon(page: str) -> None:
+    rows = [row[0] for row in tables(page)["electricity"]]
+    assert [row for row in rows if "MAE" in row] == ["MAE ↓", "MAE h1 ↓", "MAE h4 ↓"]
+
+
+def test_every_table_has_rows_of_one_length(page: str) -> None:
+    for title, rows in tables(page).items():
+        assert {len(row) for row in rows} == {len(rows[0])}, title
+        assert all(re.fullmatch("---|--:", cell) for cell in rows[1]), title
+
+
+def test_the_head_says_what_the_run_was(page: str, published: Project, metrics: dict[str, Mapping[str, Any]]) -> None:
+    head = {row[0]: row[1] for row in tables(page)["Results on the published data"]}
+    assert head["commit"] == git(published, "rev-parse", "HEAD")
+    assert (head["seed"], head["command"], head["processors"], head["memory"]) == ("1", "`make full`", "2", "8.0 GB")
+    assert (head["Python"], head["NumPy"], head["Keras"]) == ("3.12.1", "2.4.6", "not recorded")
+    seconds = round(sum(file["train_seconds"] for file in metrics.values()))
+    assert head["training, all experiments"].startswith(f"{seconds} s")
+    assert head["the whole run"] == "not recorded"
+
+
+def test_the_chapters_are_next_to_what_they_printed(page: str) -> None:
+    rows = tables(page)["The textbook’s figures, and results on held-out data"]
+    assert any("about 99 % accuracy" in row[1] and "umich-chapter" in row[2] for row in rows)
+
+
+def test_the_time_of_the_whole_run_is_written_if_everything_was_made_in_it(run: Project) -> None:
+    began = time.time()
+    names = [path.parent.name for path in run.root.glob("data/models/*/run.json")]
+    for name in names:
+        change(record(run, name), start=int(1000 * began))
+    for path in run.root.glob("data/baselines/*/metrics.json"):
+        path.touch()
+    assert main(["results", "--seconds", "5000"]) == 0
+    assert "| the whole run | 5,000 s (83.3 min) |" in Path(WROTE).read_text()
+    change(record(run, "digits"), start=int(1000 * (began - 6000)))
+    assert main(["results", "--seconds", "5000"]) == 0
+    assert "| the whole run | not recorded |" in Path(WROTE).read_text()
+
+
+def test_the_edition_of_params_yaml_may_differ_from_that_of_the_commit(run: Project) -> None:
+    text = Path(MAIN).read_text()
+    Path(MAIN).write_text(text.replace("edition: published", "edition: synthetic"))
+    head = commit(run)
+    Path(MAIN).write_text(text)
+    for path in run.root.glob("data/models/*/run.json"):
+        change(path, **{COMMIT: head, "git_dirty": "true", "git_changes": "params.yaml, textbook/dvc.lock, notes.txt"})
+    assert main(["results"]) == 0
+    assert head in Path(WROTE).read_text()
+
+
+def test_a_commit_of_a_text_during_the_run_is_named_and_one_of_code_is_refused(
+    run: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, text = git(run, "rev-parse", "HEAD"), commit(run)
+    change(record(run, "digits"), **{COMMIT: text})
+    assert main(["results"]) == 0
+    assert (
+        f"| commit | {text} (some trained on {first[:12]}, with the same code and settings) |"
+        in Path(WROTE).read_text()
+    )
+    code_since(run)
+    change(record(run, "umich"), **{COMMIT: git(run, "rev-parse", "HEAD")})
+    Path("pipeline/code.py").write_text("")
+    commit(run)
+    assert main(["results"]) == 2
+    assert "umich (" in capsys.readouterr().err
+
+
+def edit_metrics(run: Project) -> None:
+    change(run.metrics("digits", "digits"), parameters=1)
+
+
+def new_baselines(run: Project) -> None:
+    folder = run.baselines("digits")
+    artifacts.save_json(folder / "metrics.json", {"naive <b>": {"top1_accuracy": 0.99}})
+    artifacts.save_text(folder / checksums.LIST, checksums.listed(folder, folder))
+
+
+def another_training(run: Project) -> None:
+    change(record(run, "digits"), run_key="0" * 32)
+
+
+def a_new_setting(run: Project) -> None:
+    text = Path(MAIN).read_text()
+    Path(MAIN).write_text(text.replace("  digits: {dataset: digits,", "  digits: {dataset: digits, units: 9,"))
+
+
+def a_new_row(run: Project) -> None:
+    text = Path(MAIN).read_text()
+    Path(MAIN).write_text(f"{text}  more: {{dataset: digits, task: image_rows}}\n")
+
+
+def a_removed_row(run: Project) -> None:
+    text = Path(MAIN).read_text()
+    Path(MAIN).write_text(re.sub("  digits-lstm: .*\n", "", text))
+
+
+def another_commit(run: Project) -> None:
+    change(record(run, "digits"), **{COMMIT: "0123456789abcdef" * 2 + "01234567"})
+
+
+def no_commit(run: Project) -> None:
+    for path in run.root.glob("data/models/*/run.json"):
+        artifacts.save_json(path, {key: value for key, value in artifacts.load_json(path).items() if key != COMMIT})
+
+
+def uncommitted(run: Project) -> None:
+    change(record(run, "umich-chapter"), git_dirty="true", git_changes="params.yaml, pipeline/code.py")
+
+
+def code_since(run: Project) -> None:
+    Path("pipeline/code.py").write_text("x = 1\n")
+    commit(run)
+
+
+def new_code(run: Project) -> None:
+    Path("pipeline/more.py").write_text("")
+
+
+def an_uncommitted_setting(run: Project) -> None:
+    a_new_setting(run)
+    made_of = provenance.settings(loading.load(run.root, SOURCES), "digits")
+    change(record(run, "digits"), params=made_of, git_dirty="true", git_changes="params.yaml")
+
+
+def synthetic(run: Project) -> None:
+    change(run.metrics("digits", "digits"), edition="synthetic")
+    reported(run, "digits", "digits", "digits-lstm")
+
+
+def unknown_commit(run: Project) -> None:
+    for path in run.root.glob("data/models/*/run.json"):
+        change(path, **{COMMIT: "f" * 40})
+
+
+AGAIN = "dvc exp run --force --single-item -S edition=published"
+REFUSED = {
+    edit_metrics: "outdated results: digits: .*`make full` makes them again",
+    new_baselines: "outdated results: digits, digits-lstm: ",
+    another_training: "outdated results: digits: ",
+    a_new_setting: "outdated results: digits: ",
+    a_new_row: "1 of 15 experiments have no results: more; `make full` makes them",
+    a_removed_row: r"rows that are gone: reports/.*digits-lstm\.json; `python -m pipeline prune --yes` deletes them",
+    another_commit: rf"digits \(0123456789ab\); the other 13 on [0-9a-f]{{12}}; .*{AGAIN} train@digits`, then `make ",
+    no_commit: r"not the results of one commit: .*digits, .* \(unknown\); train again",
+    uncommitted: rf"uncommitted changes: umich-chapter \(pipeline/code\.py\); .*{AGAIN} textbook/dvc.yaml:train@umich-",
+    code_since: "from which these differ here: pipeline/code.py; restore them, or commit them and run everything again",
+    new_code: "from which these differ here: pipeline/more.py",
+    an_uncommitted_setting: r"from which these differ here: experiments\.digits\.units of params\.yaml",
+    unknown_commit: "trained on ffffffffffff, a commit that is not in this repository",
+    synthetic: "is for the published data, and these .* of the synthetic edition.* --output reports/results.md",
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED, ids=lambda fault: fault.__name__)
+def test_it_is_refused(fault: Any, run: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    artifacts.save_text(run.root / WROTE, "the last page")
+    fault(run)
+    assert main(["results"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(REFUSED[fault], said) and "Traceback" not in said
+    for command in re.findall(r"`\.venv/bin/dvc (.*?)`", said):
+        parse_args(shlex.split(command))  # DVC understands the advice
+    assert Path(WROTE).read_text() == "the last page"
+
+
+def test_synthetic_results_go_to_a_file_of_their_own(run: Project) -> None:
+    synthetic(run)
+    assert main(["results", "--output", "reports/results.md"]) == 0
+    assert Path("reports/results.md").read_text().startswith("# Results on the synthetic data")
+
+
+def test_after_prune_and_a_report_a_removed_row_no_longer_stops_it(run: Project) -> None:
+    a_removed_row(run)
+    head = commit(run)
+    for path in run.root.glob("data/models/*/run.json"):
+        change(path, **{COMMIT: head})
+    assert main(["prune", "--yes"]) == 0
+    reported(run, "digits", "digits")
+    assert main(["results"]) == 0
+    assert "digits-lstm" not in Path(WROTE).read_text()
+
+
+def made_full(stubs: Path, dvc: str) -> tuple[int, str, str]:
+    """`make full` with programs that only note how they are called: exit code, what it prints, the calls."""
+    calls = stubs / "calls"
+    for name, code in (("dvc", dvc), ("python", "0")):
+        (stubs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {calls}\nexit {code}\n')
+        (stubs / name).chmod(0o755)
+    command = ["make", "-o", "setup", "-o", ".dvc/tmp/params-checked", "full", f"BIN={stubs}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout, calls.read_text()
+
+
+def test_make_full_runs_the_published_edition_says_its_time_and_writes_the_page(tmp_path: Path) -> None:
+    code, said, calls = made_full(tmp_path, "0")
+    assert code == 0 and re.search(r"make full: 0 h 0 min \d+ s", said)
+    ran = r"dvc exp run --all-pipelines -S edition=published\npython -m pipeline results --seconds \d+\n"
+    assert re.fullmatch(ran, calls)
+
+
+def test_make_full_writes_no_page_after_a_stage_that_failed(tmp_path: Path) -> None:
+    code, _, calls = made_full(tmp_path, "255")
+    assert code != 0 and "results" not in calls
