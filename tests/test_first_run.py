@@ -55,9 +55,14 @@ def source_of(params: Params, experiment: str) -> str:
     return params.sources[params.datasets[params.experiments[experiment].dataset].source].reader
 
 
-def test_two_thirds_of_the_networks_are_better_than_the_best_baseline(verdicts: dict[str, str]) -> None:
-    better = [name for name, verdict in verdicts.items() if verdict == BETTER]
-    assert 3 * len(better) >= 2 * len(verdicts), verdicts
+def test_two_thirds_of_the_networks_are_better_where_a_baseline_leaves_room(
+    results: dict[str, Result], verdicts: dict[str, str]
+) -> None:
+    """A baseline as good as the best possible predictor leaves none: on the cosine, prices and invented images."""
+    limits = {name: results[name].against_optimum for name in verdicts}
+    room = [name for name, limit in limits.items() if limit is None or limit["share"] is not None]
+    better = [name for name in room if verdicts[name] == BETTER]
+    assert len(room) >= 20 and 3 * len(better) >= 2 * len(room), verdicts
 
 
 def test_some_differences_are_chance(verdicts: dict[str, str]) -> None:

@@ -120,12 +120,12 @@ class Trainer:
         Each member of an ensemble has a seed of its own, and its own best epoch.
         number: of the network, from 0. A network that was trained before an interruption is loaded.
         """
-        done = self._load(f"network-{number}", label)
+        started, size = time.monotonic(), size_of(self.whole)
+        done = self._load(f"network-{number}", _numbered(label, number, self.runs // size))
         if done is not None:
             return _unpacked(*done)
-        started, size = time.monotonic(), size_of(self.whole)
         seeds = [(seed + self.whole.repeats * i, number * size + i) for i in range(size)]
-        firsts = [self._validated(s, fold, self._named(label, n), n) for s, n in seeds]
+        firsts = [self._validated(s, fold, _numbered(label, n, self.runs), n) for s, n in seeds]
         fits, fitted_on, earlier = [first.fitted for first in firsts], FIRST_FIT, sum(f.fitted.earlier for f in firsts)
         validation = firsts[0].predictions
         if size > 1:
@@ -134,7 +134,7 @@ class Trainer:
         if self.network.refit:
             fitted_on = REFIT
             fits = [
-                self._fit(s, fold, fitted_on, first.fitted.best_epoch, f"{self._named(label, n)} (refit)", n)
+                self._fit(s, fold, fitted_on, first.fitted.best_epoch, f"{_numbered(label, n, self.runs)} (refit)", n)
                 for (s, n), first in zip(seeds, firsts, strict=True)
             ]
             earlier += sum(fitted.earlier for fitted in fits)
@@ -156,9 +156,6 @@ class Trainer:
         )
         self._save(f"network-{number}", *_packed(network))
         return network
-
-    def _named(self, label: str, number: int) -> str:
-        return label if self.runs == 1 else f"{label} [{number + 1}/{self.runs}]"
 
     def _join(self, fits: Sequence[Fitted]) -> None:
         """Put the members' weights into the ensemble; a network alone has its own already."""
@@ -246,6 +243,10 @@ class Trainer:
         phases = 2 if self.network.refit else 1
         here = phases - 1 if phase == "train" else 0
         return self.network.epochs * (here + phases * (self.runs - number - 1))
+
+
+def _numbered(label: str, number: int, total: int) -> str:
+    return label if total <= 1 else f"{label} [{number + 1}/{total}]"
 
 
 def _packed(network: TrainedNetwork) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

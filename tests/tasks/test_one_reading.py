@@ -55,7 +55,7 @@ def test_a_split_is_read_from_a_zero_state_whatever_was_read_before(monkeypatch:
 def test_a_stateful_forecast_is_that_of_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecasting, "CHUNK", 7)
     case = CASES["forecasting"]
-    encoded, row = case.encoded(), case.network_row(stateful=True, layers=1, dropout=0.0, cell="lstm")
+    encoded, row = case.encoded(base="mean"), case.network_row(stateful=True, layers=1, dropout=0.0, cell="lstm")
     stateless = row.model_copy(update={"stateful": False})
     trained = Compiled(weighted(forecasting.build(row, encoded.encoder, row.batch_size), 0.7))
     plain = Compiled(forecasting.build(stateless, encoded.encoder))

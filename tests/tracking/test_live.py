@@ -75,9 +75,8 @@ def content(project: Project) -> Any:
         key: sorted((m.step, m.value, m.timestamp) for m in client.get_metric_history(run.info.run_id, key))
         for key in run.data.metrics
     }
-    tags = {
-        k: v for k, v in run.data.tags.items() if not k.endswith("_version") and "git" not in k and k != "dvc_stage"
-    }
+    of_environment = re.compile(r".*_version|.*git.*|dvc_stage|processors|memory")
+    tags = {k: v for k, v in run.data.tags.items() if not of_environment.fullmatch(k)}
     info = run.info
     return info.status, info.run_name, info.start_time, info.end_time, curves, run.data.params, tags
 
