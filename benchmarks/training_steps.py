@@ -15,6 +15,7 @@ opponents learn something else; with --check, the script then ends with 1.
 import argparse
 import importlib.util
 import itertools
+import json
 import math
 import os
 import random
@@ -25,7 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from benchmarks.turns import MOST, ROUNDS, EachLoss, Row, Turns, compared, learn
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 42
+ROWS = "rows.json"  # in the folder of the data: the settings that all opponents have
 EXPERIMENTS = (
     "alice", "sonnets", "shakespeare", "warpeace",
     "sonnets-simple-rnn", "sonnets-lstm", "sonnets-gru", "sonnets-peephole-lstm", "sonnets-coupled-lstm",
@@ -86,6 +88,17 @@ def prepare(folder: Path, experiments: Any, edition: str = "published") -> None:
         if not (project.prepared(dataset) / "arrays.npz").exists():
             download.run(project, params.datasets[dataset].source)
             preprocess.run(project, dataset)
+    rows = {name: params.experiment(name).model_dump(mode="json") for name in experiments}
+    (folder / ROWS).write_text(json.dumps(rows))
+
+
+def row_of(data: Path, name: str) -> Any:
+    """The settings of an experiment, as far as the project at this commit has them: new ones stay at their defaults."""
+    from pipeline.config.schema.networks import ExperimentRows
+
+    row = json.loads((data / ROWS).read_text())[name]
+    kind = next(k for k in get_args(ExperimentRows) if row["task"] in get_args(k.model_fields["task"].annotation))
+    return kind.model_validate({key: value for key, value in row.items() if key in kind.model_fields})
 
 
 @contextmanager
@@ -104,13 +117,12 @@ def train_in_turns(kind: str, name: str, data: Path) -> None:
     """Train an experiment for ever, in turns: with the project's own loop, or in stock Keras."""
     from pipeline import artifacts
     from pipeline.artifacts import Project
-    from pipeline.stages import parameters
     from pipeline.tasks import task_named
 
     project = Project(data)
     # A constant rate is the same in all opponents: Keras' `fit` and PyTorch know nothing of the project's schedule.
     fixed = {"epochs": 1000, "repeats": 1, "schedule": "constant"}
-    row = parameters(project).experiment(name).model_copy(update=fixed)
+    row = row_of(data, name).model_copy(update=fixed)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     if row.precision == "bfloat16":
         os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"
