@@ -12,7 +12,7 @@ class LetterCounts:
     """Counts what CountVectorizer(analyzer="char_wb") counts: n-grams within words, with a space at either end.
 
     Such n-grams depend on the word alone. The counts of a text are therefore those of its words, times the n-grams of
-    each word: a product of two sparse matrices, which takes a tenth of the time on long texts. n-grams that more than
+    each word: a product of two sparse matrices, which takes less than half of the time on reviews. n-grams that more than
     the share `most` of the fitted texts have are left out.
     """
 
