@@ -21,7 +21,9 @@ STRENGTHS = (1.0, 10.0, 30.0, 100.0)
 PLAIN, TUNED, LETTERS, BAYES = "tfidf+lr", "tfidf+lr, tuned", "tfidf with letters+lr, tuned", "nb-svm"
 SVM_STRENGTHS = (0.01, 0.1, 1.0)
 SHARE_OF_SVM = 0.25  # β of the paper; _ratios uses its smoothing α = 1
-LONG = 10_000_000  # characters in all texts, above which the n-grams are held as float32, in half the memory
+# Above this number of characters in all texts, vectors with n-grams are float32, and leave out n-grams that more than a
+# share of the texts have, and words and pairs that fewer than some have: a third of the memory.
+LONG, COMMON, FEWEST = 10_000_000, 0.15, 2
 CHUNK = 2_000  # test texts that are held as n-grams at once
 
 Predictions = NDArray[np.float64]
@@ -83,6 +85,7 @@ def _vectoriser(letters: Any = None) -> Any:
     from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
     from sklearn.pipeline import make_pipeline, make_union
 
+    limited = letters is np.float32
     words = TfidfVectorizer(
         ngram_range=(1, 2),
         tokenizer=pieces,
@@ -90,10 +93,12 @@ def _vectoriser(letters: Any = None) -> Any:
         preprocessor=_plain,
         sublinear_tf=True,
         dtype=letters or np.float64,
+        min_df=FEWEST if limited else 1,
     )
     if letters is None:
         return words
-    return make_union(words, make_pipeline(LetterCounts(_plain, (2, 5), letters), TfidfTransformer(sublinear_tf=True)))
+    counts = LetterCounts(_plain, (2, 5), letters, most=COMMON if limited else 1.0)
+    return make_union(words, make_pipeline(counts, TfidfTransformer(sublinear_tf=True)))
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 6  # pixels of a patch; less in small images
-CENTROIDS = 300  # 400 gain half a point on CIFAR-10 for a third more time
+CENTROIDS = 300  # at which the images of CIFAR-10 take minutes
 SAMPLED, OF_IMAGE = 100_000, 50  # patches that the dictionary is learned from, at most; of an image, on average
 OF_CENTROID = 100  # patches that a centroid is learned from, at least
 PLACES = 50_000_000  # patches, at most, in all images; a larger stride keeps to it

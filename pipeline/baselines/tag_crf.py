@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 NEIGHBOURS = (-2, -1, 1, 2)
 SEEN_OF_NEIGHBOURS = ("word", "suffix2", "suffix3", "short shape", "case")
-# L-BFGS takes minutes if words × tags² is above this; the averaged perceptron comes as close in a sixth of the time.
+# L-BFGS takes minutes if words × tags² is above this; the averaged perceptron comes close in a sixth of the time.
 LARGE = 250_000_000
 FEATURES = 50  # tags whose transitions cost as much as the features of a word
 LBFGS = ({"c1": 0.1, "c2": 0.05, "max_iterations": 80}, {"c1": 0.02, "c2": 0.3, "max_iterations": 80})

@@ -31,8 +31,18 @@ def test_counts_are_those_of_scikit_learn() -> None:
     assert (ours.transform(LATER) != theirs.transform(LATER)).nnz == 0
 
 
+def test_common_n_grams_are_left_out() -> None:
+    counts = LetterCounts(str.lower, (2, 2), np.float32, most=0.5)
+    found = counts.fit_transform(["ab", "ac ac", "ad", "b"])  # " a" is in three texts, "b " in two
+    names = counts.grams.get_feature_names_out()[counts.kept]
+    assert sorted(names) == [" b", "ab", "ac", "ad", "b ", "c ", "d "]
+    assert found.toarray()[1].tolist() == [{"ac": 2, "c ": 2}.get(name, 0) for name in names]
+    assert counts.transform(["ab"]).toarray()[0].tolist() == [float(name in ("ab", "b ")) for name in names]
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_letters_are_weighted_as_in_scikit_learn(dtype: type) -> None:
+def test_letters_are_weighted_as_in_scikit_learn(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
+    monkeypatch.setattr(linear_text, "COMMON", 1.0)
     ours = linear_text._vectoriser(letters=dtype)
     theirs = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(2, 5), preprocessor=linear_text._plain, sublinear_tf=True, dtype=dtype
