@@ -215,7 +215,7 @@ def stock(task: Any, row: Any, encoded: Any) -> None:
 def judged(rows: dict[str, Row]) -> Iterator[str]:
     """Yield a line for each goal that falls short, and one for each geometric mean."""
     for kind in sorted({kind for row in rows.values() for kind in row} - {"project"}):
-        found = {name: median(ratios(row, kind)) for name, row in rows.items()}
+        found = {name: median(ratios(row, kind)) for name, row in rows.items() if kind in row}
         mean = math.exp(sum(map(math.log, found.values())) / len(found))
         for name, ratio in found.items():
             if ratio < GOALS[kind][0]:

@@ -38,6 +38,7 @@ def test_training_steps_judges_each_experiment_and_the_geometric_mean() -> None:
     rows = {
         "a": {"project": measured(10), "stock": measured(14), "pytorch": measured(9)},
         "b": {"project": measured(10), "stock": measured(56), "pytorch": measured(25)},
+        "not in PyTorch": {"project": measured(10), "stock": measured(28)},
     }
     assert list(training_steps.judged(rows)) == [
         "falls short: a is 0.90× as fast as pytorch, the goal is 1.0×",
