@@ -12,8 +12,8 @@ class LetterCounts:
     """Counts what CountVectorizer(analyzer="char_wb") counts: n-grams within words, with a space at either end.
 
     Such n-grams depend on the word alone. The counts of a text are therefore those of its words, times the n-grams of
-    each word: a product of two sparse matrices, which takes less than half of the time on reviews. n-grams that more than
-    the share `most` of the fitted texts have are left out.
+    each word: a product of two sparse matrices, which takes less than half of the time on reviews. n-grams that more
+    than the share `most` of the fitted texts have are left out.
     """
 
     def __init__(
