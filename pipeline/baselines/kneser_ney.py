@@ -9,21 +9,22 @@ from numpy.typing import NDArray
 LONGEST = 12  # the longest n-gram; no text here gained from a longer one on validation
 Ids = NDArray[np.int16]
 Numbers = NDArray[np.int64]
+Numbers32 = NDArray[np.int32]  # of runs of a text, in half the memory
 Floats = NDArray[np.float64]
 
 
 class _Runs(NamedTuple):
     """The distinct runs of k symbols of a text, numbered in the order of `keys`, so that no order is too high.
 
-    keys, counts: int64 [distinct runs], the number of the run's first k - 1 symbols × size + its last symbol, sorted;
-    and how often it occurs. first: int64 [distinct runs], where it first ends. numbers: int64 [characters], the number
+    keys: int64 [distinct runs], the number of the run's first k - 1 symbols × size + its last symbol, sorted. counts,
+    first: int32 [distinct runs], how often it occurs, and where it first ends. numbers: int32 [characters], the number
     of the run that ends there, -1 where none does.
     """
 
     keys: Numbers
-    counts: Numbers
-    first: Numbers
-    numbers: Numbers
+    counts: Numbers32
+    first: Numbers32
+    numbers: Numbers32
 
 
 def kneser_ney_bits(before: Ids, text: Ids, size: int) -> Iterator[Floats]:
@@ -34,7 +35,7 @@ def kneser_ney_bits(before: Ids, text: Ids, size: int) -> Iterator[Floats]:
     symbol and p_0 is uniform. In the model's highest order, n(hc) counts occurrences; in the lower ones, the different
     symbols that precede hc.
     """
-    ids, asked = before.astype(np.int64), np.concatenate([before[-LONGEST:], text]).astype(np.int64)
+    ids, asked = before.astype(np.int32), np.concatenate([before[-LONGEST:], text]).astype(np.int32)
     start = len(asked) - len(text)
     heads, asked_heads = np.zeros_like(ids), np.zeros_like(asked)
     p, shorter = np.full(len(text), 1.0 / size), None
@@ -51,30 +52,32 @@ def kneser_ney_bits(before: Ids, text: Ids, size: int) -> Iterator[Floats]:
         heads, asked_heads = _one_later(runs.numbers), _one_later(asked_runs)
 
 
-def _runs(heads: Numbers, ids: Numbers, size: int) -> _Runs:
+def _runs(heads: Numbers32, ids: Numbers32, size: int) -> _Runs:
     """Number the runs that end at each character. heads: the number of the run that ends before it, -1 for none."""
     at = np.flatnonzero(heads >= 0)
     keys, first, numbered, counts = np.unique(
-        heads[at] * size + ids[at], return_index=True, return_inverse=True, return_counts=True
+        heads[at].astype(np.int64) * size + ids[at], return_index=True, return_inverse=True, return_counts=True
     )
-    numbers = np.full(len(ids), -1)
+    numbers = np.full(len(ids), -1, np.int32)
     numbers[at] = numbered
-    return _Runs(keys, counts, at[first], numbers)
+    return _Runs(keys, counts.astype(np.int32), at[first].astype(np.int32), numbers)
 
 
-def _numbers(runs: _Runs, heads: Numbers, ids: Numbers, size: int) -> Numbers:
+def _numbers(runs: _Runs, heads: Numbers32, ids: Numbers32, size: int) -> Numbers32:
     """Return the numbers that runs of another text have in `runs`, -1 for those that are not there."""
-    wanted = heads * size + ids
+    wanted = heads.astype(np.int64) * size + ids
     at = np.minimum(np.searchsorted(runs.keys, wanted), len(runs.keys) - 1)
-    return np.where((heads >= 0) & (runs.keys[at] == wanted), at, -1)
+    return np.where((heads >= 0) & (runs.keys[at] == wanted), at, -1).astype(np.int32)
 
 
-def _one_later(numbers: Numbers) -> Numbers:
-    return np.concatenate([[-1], numbers[:-1]])
+def _one_later(numbers: Numbers32) -> Numbers32:
+    return np.concatenate([np.array([-1], np.int32), numbers[:-1]])
 
 
-def _interpolated(p: Floats, heads: Numbers, counts: Numbers, asked_heads: Numbers, asked_runs: Numbers) -> Floats:
-    """Compute p_k from p_{k-1}. heads, counts: int64 [distinct runs]; the others [characters asked for]."""
+def _interpolated(
+    p: Floats, heads: Numbers, counts: NDArray[np.integer], asked_heads: Numbers32, asked_runs: Numbers32
+) -> Floats:
+    """Compute p_k from p_{k-1}. heads, counts: integers [distinct runs]; the others [characters asked for]."""
     discount = discounts(counts)[np.minimum(counts, 3)]
     contexts = max(int(heads[-1]), int(asked_heads.max(initial=0))) + 1
     total, freed = (
@@ -86,7 +89,7 @@ def _interpolated(p: Floats, heads: Numbers, counts: Numbers, asked_heads: Numbe
     return np.where(known, (kept + freed * p) / np.where(known, total, 1.0), p)
 
 
-def discounts(counts: Numbers) -> Floats:
+def discounts(counts: NDArray[np.integer]) -> Floats:
     """Return D(0) = 0, D(1), D(2) and D(3), which is also that of higher counts, from how many counts are 1, 2, 3, 4.
 
     One half each where one of these numbers is zero, as in a very short text. None is less than D(1), which is above

@@ -15,7 +15,9 @@ from pipeline.encoding.records import SPLITS, Encoded
 from pipeline.evaluation.metric import Baseline
 from pipeline.tasks.char_lm.score import ADAPTIVE, PRIMARY_METRIC, score
 
-PIECES = 32  # of the test text; the adaptive n-gram model counts anew after each
+# The adaptive n-gram model counts anew after each piece of the test text: in 32 pieces, or in fewer of a long text, but
+# not in fewer than eight, so that not many more characters than COUNTED are counted in all.
+PIECES, FEWEST_PIECES, COUNTED = 32, 8, 30_000_000
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "bz2": bz2.compress,
     "xz": functools.partial(lzma.compress, preset=9),
@@ -61,7 +63,8 @@ def _n_gram_bits(before: Ids, text: Ids, size: int, order: int) -> NDArray[np.fl
 def _learning(before: Ids, test: Ids, size: int, order: int) -> float:
     """Return the mean bits of each character, each piece of the test scored before it is counted too."""
     whole = np.concatenate([before, test])
-    ends = len(before) + np.linspace(0, len(test), PIECES + 1).round().astype(int)
+    pieces = min(PIECES, max(FEWEST_PIECES, COUNTED // len(whole)))
+    ends = len(before) + np.linspace(0, len(test), pieces + 1).round().astype(int)
     bits = [_n_gram_bits(whole[:start], whole[start:end], size, order) for start, end in itertools.pairwise(ends)]
     return float(np.concatenate(bits).mean())
 
