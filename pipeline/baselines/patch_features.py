@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 SIDE = 6  # pixels of a patch; less in small images
 CENTROIDS = 300  # at which the images of CIFAR-10 take minutes
-SAMPLED, OF_IMAGE = 100_000, 50  # patches that the dictionary is learned from, at most; of an image, on average
+SAMPLED, OF_IMAGE = 100_000, 20  # patches that the dictionary is learned from, at most; of an image, on average
 OF_CENTROID = 100  # patches that a centroid is learned from, at least
-PLACES = 50_000_000  # patches, at most, in all images; a larger stride keeps to it
+# Patches, at most, in all images; a larger stride keeps to it. A few images take seconds with less.
+PLACES, FEW_IMAGES, PLACES_OF_FEW = 50_000_000, 5_000, 500_000
 CHUNK = 1 << 24  # activations that are held at once
 CONTRAST = 10.0  # added to a patch's variance (values 0–255), so that noise in flat patches stays small
 FLOOR = 0.1  # added to the variances of the components before whitening
@@ -83,12 +84,13 @@ def pooled(images: NDArray[np.uint8], dictionary: Dictionary, stride: int = 1) -
 
 
 def stride_for(images: int, shape: tuple[int, ...], side: int) -> int:
-    """Return the smallest step between patches with which all images have at most PLACES, or else `side`.
+    """Return the smallest step between patches with which all images together have few enough, or else `side`.
 
     shape: height and width of an image, in pixels.
     """
     places = [(shape[0] - side + step) // step * ((shape[1] - side + step) // step) for step in range(1, side)]
-    return next((step for step, n in enumerate(places, start=1) if images * n <= PLACES), side)
+    most = PLACES_OF_FEW if images <= FEW_IMAGES else PLACES
+    return next((step for step, n in enumerate(places, start=1) if images * n <= most), side)
 
 
 def activations(patches: Floats, centroids: Floats) -> Floats:

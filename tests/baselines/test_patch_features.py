@@ -79,14 +79,15 @@ def test_images_in_chunks_have_the_features_of_all_at_once(monkeypatch: pytest.M
 def test_small_images_have_small_patches(shape: tuple[int, ...], side: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, *shape), np.uint8)
     dictionary = learned(images)
-    assert dictionary.side == side and dictionary.centroids.shape == (20, side**2 * shape[2])
+    assert dictionary.side == side and dictionary.centroids.shape == (8, side**2 * shape[2])
     features = pooled(images, dictionary)
-    assert features.shape == (40, 80) and np.isfinite(features).all()
+    assert features.shape == (40, 32) and np.isfinite(features).all()
     np.testing.assert_array_equal(learned(images).centroids, dictionary.centroids)
 
 
 def test_many_or_large_images_have_fewer_patches() -> None:
     assert stride_for(60_000, (32, 32), 6) == 1  # 27² places: 43.7 million
     assert stride_for(100_000, (32, 32), 6) == 2  # 72.9 million; with every second place 14²: 19.6 million
+    assert stride_for(5_000, (32, 32), 6) == 3  # 27² places: 3.6 million; 14²: 980,000; 9²: 405,000
     assert stride_for(10**9, (32, 32), 6) == 6
     assert stride_for(10**9, (1, 1), 1) == 1
