@@ -1,5 +1,7 @@
 """A small project in which one experiment for each task was trained: for the tests of what comes after training."""
 
+import importlib
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -16,6 +18,7 @@ from pipeline.stages import baseline, download, evaluate, preprocess, train
 from pipeline.tracking import store
 from tests import reads
 from tests.tasks import case
+from tests.tasks.case import Case
 
 # A second data set of a source and a task, before the first: horizons that are not in order, without a one-step one.
 EXTRA = "electricity-day"
@@ -30,6 +33,8 @@ EXTRA_EXPERIMENT = {
     "dataset": EXTRA, "task": "forecasting", "cell": "gru", "units": 4, "stateful": True, "time_steps": 24,
     "batch_size": 32, "epochs": 1, "learning_rate": 0.01,
 }  # fmt: skip
+
+ONLY = os.environ.get("TRAINED_TASK")  # the one task of `trained`, in the clone to which test_adding.py adds it
 
 # The same inputs in every run, and no limit that a busy machine would break.
 hypothesis.settings.register_profile("repeatable", max_examples=50, derandomize=True, deadline=None)
@@ -69,18 +74,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{verdict:9}  {name}  ({len(seen)} test{'s' * (len(seen) > 1)})")
 
 
+def _cases() -> dict[str, Case]:
+    return {task: made for task, made in case.CASES.items() if ONLY in (None, task)}
+
+
 def settings() -> dict[str, Any]:
     """The settings of the project, with the rows that the case of each task gives."""
-    rows = [(task, made.trained) for task, made in case.CASES.items()]
+    rows, extra = [(task, made.trained) for task, made in _cases().items()], [EXTRA] * (ONLY is None)
     return {
         "seed": 3,
         "edition": "synthetic",
         "cell": None,
         "sources": {row.name: {"reader": row.source} for _, row in rows},
         "own": {},
-        "datasets": {EXTRA: EXTRA_DATASET}
+        "datasets": dict.fromkeys(extra, EXTRA_DATASET)
         | {row.name: {"source": row.name, "task": task, **row.dataset} for task, row in rows},
-        "experiments": {EXTRA: EXTRA_EXPERIMENT}
+        "experiments": dict.fromkeys(extra, EXTRA_EXPERIMENT)
         | {row.name: {"dataset": row.name, "task": task, **row.experiment} for task, row in rows},
     }
 
@@ -95,6 +104,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
         warnings.simplefilter("ignore")  # MLflow and what it imports warn about each other
         patch.delenv("DVC_ROOT", raising=False)
         patch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+        for module in ("mlflow", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store"):
+            importlib.import_module(module)  # once: the processes that send to MLflow are forks of this one
         for stage in (download, preprocess, baseline, train, evaluate):
             name = stage.__name__.rpartition(".")[2]
             for row in getattr(params, {"download": "sources", **OF_EXPERIMENTS}.get(name, "datasets")):
@@ -106,7 +117,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="session")
 def experiments() -> dict[str, str]:
     """The name of the experiment on each task, which its case says."""
-    return {task: made.trained.name for task, made in case.CASES.items()}
+    return {task: made.trained.name for task, made in _cases().items()}
 
 
 @pytest.fixture(scope="session")
