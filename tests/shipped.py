@@ -33,7 +33,6 @@ SHIPPED = (
     "electricity-chapter-stateful",
     "electricity-day-decoder",
     "electricity-day-direct",
-    "electricity-means",
     "electricity-stateful",
     "electricity-stateless",
     "imdb",

@@ -74,6 +74,14 @@ def cut(items: Sequence[Item], encoder: Mapping[str, Any]) -> list[Item]:
     return [*items[:head], *items[max(head, len(items) - tail) :]]
 
 
+def first_only(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the ids of a text, [words, features], with 0 for all but the first occurrence of each."""
+    out = np.zeros_like(ids)
+    _, first = np.unique(ids, return_index=True)
+    out.flat[first] = ids.flat[first]
+    return out
+
+
 def _ends(encoder: Mapping[str, Any]) -> tuple[int, int]:
     tail = encoder["max_length"] // 2 if encoder["cut"] == "both_ends" else 0
     return encoder["max_length"] - tail, tail

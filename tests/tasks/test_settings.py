@@ -195,6 +195,7 @@ PREPARED: dict[str, dict[str, dict[str, Any]]] = {
         "cut": {"cut": "both_ends", "max_length": 3},
         "bigrams": {"bigrams": False},
         "char_ngrams": {"char_ngrams": 2},
+        "binary": {"binary": True},
         **{name: change | {"folds": 1} for name, change in SHARES.items()},
     },
     "pos_tagging": {"min_words": {"min_words": 3}} | SHARES,

@@ -58,6 +58,7 @@ class SentimentData(DatasetRow):
     cut: Literal["head", "both_ends"]
     bigrams: bool
     char_ngrams: Annotated[int, Field(ge=0, le=8)]
+    binary: bool
 
 
 class PosTaggingData(DatasetRow):

@@ -5,6 +5,7 @@ that the publisher made is used unchanged. Training texts that also occur in it 
 reviews of a film) form the validation part. See encoding.word_features for the features of a word.
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from pipeline.config.schema.datasets import SentimentData
 from pipeline.encoding import vocabulary
 from pipeline.encoding.dropped import Dropped
 from pipeline.encoding.records import SPLITS, Encoded, LabelledTexts, listed, pack
-from pipeline.encoding.word_features import Bags, Tokens, bags, cut, features, tokenised, words
+from pipeline.encoding.word_features import Bags, Tokens, bags, cut, features, first_only, tokenised, words
 from pipeline.errors import DataError
 from pipeline.evaluation.metric import EXACT
 from pipeline.evaluation.network import Predicting
@@ -34,8 +35,12 @@ def encode_texts(texts: Sequence[str], encoder: Mapping[str, Any]) -> list[NDArr
     """Encode raw texts for the model: int32 [words, features] each; a word without known features is UNKNOWN_ID."""
     word_bags = [cut(features(words(text) or [""], encoder), encoder) for text in texts]
     flat = vocabulary.bags([bag for row in word_bags for bag in row], encoder["ids"])  # the same width for all texts
-    flat[~flat.any(axis=1), 0] = UNKNOWN_ID
-    return np.split(flat, np.cumsum([len(row) for row in word_bags])[:-1])
+    by_text = np.split(flat, np.cumsum([len(row) for row in word_bags])[:-1])
+    if encoder.get("binary"):  # models from before the setting lack it
+        by_text = [first_only(ids) for ids in by_text]
+    for ids in by_text:
+        ids[~ids.any(axis=1), 0] = UNKNOWN_ID
+    return by_text
 
 
 def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:
@@ -48,6 +53,7 @@ def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:
         "char_ngrams": row.char_ngrams,
         "max_length": row.max_length,
         "cut": row.cut,
+        "binary": row.binary,
         "label_names": list(record.label_names),
     }
     tokens = tokenised(record.texts)
@@ -60,8 +66,12 @@ def encode(record: LabelledTexts, row: SentimentData, seed: int) -> Encoded:
     encoder |= {"size": len(kept) + FIRST_ID, "min_count": row.min_count}
     encoder["ids"] = {name: i for i, name in enumerate(kept, start=FIRST_ID)}
     numbers = np.fromiter(kept.values(), np.int64, len(kept))
+    ids = _to_ids(numbered, numbers)
+    if row.binary:
+        for start, end in itertools.pairwise(numbered.offsets):
+            ids[start:end] = first_only(ids[start:end])
     arrays: dict[str, NDArray[Any]] = {
-        "features": _to_ids(numbered, numbers),
+        "features": ids,
         "offsets": numbered.offsets,
         "labels": labels,
         "split": split,

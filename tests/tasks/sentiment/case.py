@@ -37,7 +37,7 @@ CASE = Case(
     trained=Trained(
         name="umich",
         source="umich",
-        dataset={"folds": 2, "bigrams": True, "char_ngrams": 3, "min_count": 2},
+        dataset={"folds": 2, "bigrams": True, "char_ngrams": 3, "min_count": 2, "binary": True},
         experiment={
             "units": 8,
             "embedding": 8,

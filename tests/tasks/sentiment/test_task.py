@@ -1,5 +1,6 @@
 """Sentiment: figures by hand, splits that are balanced and disjoint, features from fitted texts alone."""
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -259,6 +260,27 @@ def test_features_of_words() -> None:
         ["it", "do it", "#<i", "#it", "#t>", "#<it", "#it>"],
     ]
     assert word_features.features(["do"], {"bigrams": False, "char_ngrams": 0}) == [["do"]]
+
+
+def test_binary_keeps_the_first_occurrence_of_each_feature_of_a_text(tmp_path: Path) -> None:
+    umich.synthesize(tmp_path, 1)
+    all_of, once = (encode(umich.read(tmp_path), row(char_ngrams=2, binary=b), 1) for b in (False, True))
+    assert all_of.encoder["ids"] == once.encoder["ids"]
+    dropped = 0
+    for start, end in itertools.pairwise(once.arrays["offsets"]):
+        given, left = (e.arrays["features"][start:end].ravel().tolist() for e in (all_of, once))
+        assert left == [i if i not in given[:at] else 0 for at, i in enumerate(given)]
+        dropped += given.count(0) < left.count(0)
+    assert dropped > 100
+
+
+def test_a_raw_text_keeps_the_first_occurrences_too() -> None:
+    encoder = {"bigrams": False, "char_ngrams": 0, "max_length": 9, "cut": "head", "ids": {"a": 2, "b": 3}}
+    (ids,) = encode_texts(["a b a c a b"], encoder | {"binary": True})
+    assert ids.ravel().tolist() == [2, 3, UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID, UNKNOWN_ID]
+    for before in ({"binary": False}, {}):
+        (ids,) = encode_texts(["a b a c a b"], encoder | before)
+        assert ids.ravel().tolist() == [2, 3, 2, UNKNOWN_ID, 2, 3]
 
 
 @pytest.mark.parametrize(
