@@ -20,7 +20,8 @@ sources:
   warpeace: {reader: warpeace}
 own: {}
 datasets:
-  imdb: {source: imdb, task: sentiment, bigrams: true, max_features: 120000, cut: both_ends}
+  imdb:
+    {source: imdb, task: sentiment, bigrams: true, binary: true, max_features: 120000, max_length: 1200, cut: both_ends}
   imdb-chapter: {source: imdb, task: padded_texts, tokens: emoticons, validation: 0.2}
   imdb-chapter-500: {source: imdb, task: padded_texts, tokens: words, vocabulary: 10000, length: 500, validation: 0.2}
   warpeace: {source: warpeace, task: char_lm, ascii_only: false, line_ends: keep}
