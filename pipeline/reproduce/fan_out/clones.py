@@ -137,8 +137,14 @@ def _git(folder: Path, *command: str, check: bool = True) -> str:
         errors="replace", check=False,
     )  # fmt: skip
     if check and done.returncode:
-        raise Refused(f"git {command[0]} fails: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+        raise Refused(f"git {command[0]} fails: {git_reason(done.stderr)}")
     return done.stdout.strip()
+
+
+def git_reason(said: str) -> str:
+    """The line of git's messages that says why."""
+    lines = said.strip().splitlines() or ["no message"]
+    return next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
 
 
 def _end_processes_in(clone: Path) -> None:

@@ -126,7 +126,8 @@ def _checked(project: Project, repo: Any, plan: Plan, settings: Settings) -> Sch
     folder = settings.results or project.root / clones.RESULTS / commit
     known = _known(project, plan, commit, results.in_folder(folder, commit))
     names = [name for name in plan.names if name not in known]
-    shown = Lines(artifacts.load_json(project.root / TIMES) if (project.root / TIMES).is_file() else {})
+    earlier = artifacts.load_json(project.root / TIMES) if (project.root / TIMES).is_file() else {}
+    shown = Lines(earlier, sys.stdout)
     shown.begins(names)
     return Schedule(plan, job, folder, shown, known)
 

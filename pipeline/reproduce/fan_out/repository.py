@@ -3,12 +3,13 @@
 import os
 import subprocess
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import Project
 from pipeline.errors import UserError
+from pipeline.reproduce.fan_out.clones import git_reason
 from pipeline.reproduce.fan_out.graph import Plan, listed
 
 BEFORE_WORK = "nothing has been started"
@@ -27,39 +28,43 @@ def commit(project: Project) -> str:
 
 def folder(project: Project) -> str:
     """The project's folder in the repository; "." if it is the top."""
-    return os.path.relpath(project.root.resolve(), _git(project, "rev-parse", "--show-toplevel")[1])
+    return os.path.relpath(project.root.resolve(), _top(project))
 
 
 def refuse_changes(project: Project, plan: Plan) -> None:
     """Raise UserError for what the stages to run read here and a clone of the commit would not have."""
     changed = _changed(project)
-    outputs = {Path(out.fs_path) for stage in plan.order for out in stage.outs}
-    locks = {project.root / stage.dvcfile.relpath for stage in plan.order}
+    outputs = {_real(out.fs_path) for stage in plan.order for out in stage.outs}
+    stages = {_real(stage.path) for stage in plan.order}
+    read = {_real(dep.fs_path) for stage in plan.to_run for dep in stage.deps if dep.protocol == "local"}
+    read = {path for path in read if not _below(path, outputs)}
     mine = [
         path
-        for path, state in changed.items()
-        if state != "??" and not _below(path, outputs) and path.suffix != ".lock" and path != project.plots
+        for path, new in changed.items()
+        if not _below(path, outputs) and (path in stages or _below(path, read) if new else _matters(project, path))
     ]
-    mine += [path for path in locks if changed.get(path) == "??"]
-    read = {Path(dep.fs_path) for stage in plan.to_run for dep in stage.deps if dep.protocol == "local"}
-    read = {path for path in read if not _below(path, outputs)}
-    mine += [path for path, state in changed.items() if state == "??" and _below(path, read)]
     if mine:
-        names = listed(sorted({_shown(project, path) for path in mine}))
+        names = listed(sorted(_shown(project, path) for path in mine))
         raise UserError(
             f"uncommitted changes in {names}: workers run what is committed; commit and push first (git stash puts "
             f"changes aside); {BEFORE_WORK}"
         )
-    _refuse_outside(project, plan, read)
+    made = {parent for path in outputs for parent in path.parents}
+    _refuse_outside(project, {path for path in read - made if path.exists()})
 
 
-def _refuse_outside(project: Project, plan: Plan, read: Iterable[Path]) -> None:
-    """Raise UserError for a file that a stage reads, and that is not in git and not DVC's."""
-    there = [path for path in read if path.exists()]
-    known = _git(project, "ls-files", "-z", "--full-name", "--", ":/")[1].split("\0")
-    top = Path(_git(project, "rev-parse", "--show-toplevel")[1])
-    tracked = {part for name in known if name for part in _with_parents(top / name)}
-    missing = sorted(str(_shown(project, path)) for path in there if _real(path) not in tracked)
+def _matters(project: Project, path: Path) -> bool:
+    """Whether a change of a file that git tracks can change what a stage does: lock files and plots are results."""
+    return path.suffix != ".lock" and path != _real(project.plots)
+
+
+def _refuse_outside(project: Project, read: Iterable[Path]) -> None:
+    """Raise UserError for a file or folder that a stage reads, and that is not in git and not DVC's."""
+    names = _git(project, "ls-files", "-z", "--full-name", "--", ":/")[1].split("\0")
+    top = _top(project)
+    files = {top / name for name in names if name}
+    tracked = files | {parent for path in files for parent in path.parents}
+    missing = sorted(_shown(project, path) for path in read if path not in tracked)
     if missing:
         raise UserError(
             f"{listed(missing)}: not in git, so workers would not have it; commit it or run `dvc add`, or run the "
@@ -67,32 +72,32 @@ def _refuse_outside(project: Project, plan: Plan, read: Iterable[Path]) -> None:
         )
 
 
-def _with_parents(path: Path) -> list[Path]:
-    return [_real(path), *_real(path).parents]
+def _top(project: Project) -> Path:
+    return Path(os.path.realpath(_git(project, "rev-parse", "--show-toplevel")[1]))
 
 
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path.parent)) / path.name
+def _real(path: Any) -> Path:
+    """The path without links in the names of its folders."""
+    return Path(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
-def _below(path: Path, others: Iterable[Path]) -> bool:
-    return not {_real(path), *_real(path).parents}.isdisjoint(map(_real, others))
+def _below(path: Path, others: Set[Path]) -> bool:
+    return path in others or not others.isdisjoint(path.parents)
 
 
 def _shown(project: Project, path: Path) -> str:
-    return os.path.relpath(path, project.root)
+    return os.path.relpath(path, os.path.realpath(project.root))
 
 
-def _changed(project: Project) -> dict[Path, str]:
-    """The files that differ from the commit, with git's two letters."""
-    top = Path(_git(project, "rev-parse", "--show-toplevel")[1])
+def _changed(project: Project) -> dict[Path, bool]:
+    """The files that differ from the commit, and whether git does not know them yet."""
+    top = _top(project)
     parts = iter(_git(project, "status", "--porcelain", "-z", "--untracked-files=all", strip=False)[1].split("\0"))
     found = {}
-    for part in parts:
-        if part:
-            found[top / part[3:]] = part[:2]
-            if "R" in part[:2] or "C" in part[:2]:
-                found[top / next(parts)] = part[:2]
+    for part in filter(None, parts):
+        found[_real(top / part[3:])] = part.startswith("??")
+        if set("RC") & set(part[:2]):
+            found[_real(top / next(parts))] = False
     return found
 
 
@@ -101,7 +106,7 @@ def address(project: Project, given: str | None, *, here: bool) -> str:
     if given is not None:
         return str(Path(given).resolve()) if Path(given).is_dir() else given
     if here:
-        return _git(project, "rev-parse", "--show-toplevel")[1]
+        return str(_top(project))
     code, names = _git(project, "remote")
     names_found = names.split()
     name = "origin" if "origin" in names_found else next(iter(names_found), None)
@@ -117,8 +122,7 @@ def refuse_unpushed(project: Project, repository: str, commit: str) -> None:
     """Raise UserError if the repository cannot be cloned, or does not have the commit."""
     code, said = _git(project, "ls-remote", "--", repository)
     if code:
-        why = (said.splitlines() or ["no message"])[-1]
-        raise UserError(f"{repository}: cannot be cloned ({why}); {BEFORE_WORK}")
+        raise UserError(f"{repository}: cannot be cloned ({git_reason(said)}); {BEFORE_WORK}")
     tips = {line.split()[0] for line in said.splitlines()}
     if commit in tips or any(_git(project, "merge-base", "--is-ancestor", commit, tip)[0] == 0 for tip in tips):
         return

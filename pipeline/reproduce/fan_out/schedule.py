@@ -64,7 +64,8 @@ class Schedule:
         count = self.attempts[ended["stage"]]
         again = ended["status"] in (clones.LOST, clones.REFUSED) and count < ATTEMPTS and self.failure is None
         if again:
-            why = (ended["output"].strip().splitlines() or ["no message"])[-1]
+            said = ended["output"].strip().splitlines() or ["no message"]
+            why = said[0] if ended["status"] == clones.LOST else said[-1]
             self.lines.says(f"{ended['stage']}: its worker failed ({why}); attempt {count + 1} of {ATTEMPTS}")
         return again
 

@@ -88,6 +88,10 @@ class Tiny:
         """The outputs and lock files."""
         return {name: (self.root / name).read_text() for name in FILES}
 
+    def outputs(self) -> "dict[str, str]":
+        """The outputs alone."""
+        return {name: text for name, text in self.state().items() if not name.endswith(".lock")}
+
 
 def make(root: Path) -> Tiny:
     """Make the project, committed and with an empty DVC remote next to it."""
