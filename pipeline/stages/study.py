@@ -56,7 +56,9 @@ def _results(
     trials = {trial.key: trial for arm in arms for trial in arm.trials}
     results = {key: found for key, trial in trials.items() if (found := store.load(trial)) is not None}
     new = [trial for key, trial in trials.items() if key not in results]
-    print(f"{name}: {len(trials)} trials, {len(results)} of them stored" if results else f"{name}: {len(trials)} trials")
+    print(
+        f"{name}: {len(trials)} trials, {len(results)} of them stored" if results else f"{name}: {len(trials)} trials"
+    )
     with _pool(project, params, addresses, new) as pool:
         for trial in new:
             pool.submit(trial)

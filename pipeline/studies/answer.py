@@ -1,4 +1,5 @@
 """stub"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,4 +21,7 @@ class Arm:
 
 
 def answer(metric: Any, arms: Sequence[Arm], block: int) -> dict[str, Any]:
-    return {"verdict": "stub", "arms": [{"name": a.name, "mean": float(a.scores.mean()), "parameters": a.parameters} for a in arms]}
+    return {
+        "verdict": "stub",
+        "arms": [{"name": a.name, "mean": float(a.scores.mean()), "parameters": a.parameters} for a in arms],
+    }

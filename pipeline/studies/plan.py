@@ -1,5 +1,7 @@
 """The arms of a study, and their trials."""
 
+import contextlib
+import functools
 import importlib
 import time
 from collections.abc import Mapping, Sequence
@@ -71,7 +73,7 @@ def _matched(addresses: Addresses, store: Store, name: str, study: StudyRow) -> 
         return [{"units": units} for units, _, _ in found]
     base = addresses.trial({}, 0)
     times = [
-        store.remembered({"epoch of": trial.key}, lambda row=trial.row: _seconds(addresses, row))
+        store.remembered({"epoch of": trial.key}, functools.partial(_seconds, addresses, trial.row))
         for trial in (base, *(addresses.trial(changes, 0) for changes in combinations))
     ]
     return [{"epochs": max(1, round(addresses.row.epochs * times[0] / seconds))} for seconds in times[1:]]
@@ -111,10 +113,8 @@ def _seconds(addresses: Addresses, row: ExperimentRows) -> float:
         clock = _Clock()
         in_trial = repeats.InTrial([clock], blind=True)
         one = row.model_copy(update={"refit": False, **({"ensemble": 1} if hasattr(row, "ensemble") else {})})
-        try:
+        with contextlib.suppress(_Enough):
             repeats.train(task_named(row.task), one, addresses.encoded, seed=0, label="timed", trial=in_trial)
-        except _Enough:
-            pass
         feed = task_named(row.task).network().feed(one, addresses.encoded, repeats.FIRST_FIT, 0)
         return clock.per_step() * float(feed.steps)
 
@@ -144,4 +144,3 @@ class _Clock:
 
     def per_step(self) -> float:
         return (self.times[-1] - self.times[0]) / max(1, len(self.times) - 1)
-

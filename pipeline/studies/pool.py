@@ -124,7 +124,7 @@ class LocalPool:
             trial = self.waiting.popleft()
             self.tries[trial.key] = self.tries.get(trial.key, 0) + 1
             ours, theirs = self.context.Pipe(duplex=False)
-            output = tempfile.TemporaryFile()
+            output = tempfile.TemporaryFile()  # noqa: SIM115 – closed when the trial ends
             process = self.context.Process(
                 target=_work, args=(self.project, trial, theirs, output.fileno(), os.getpid()), daemon=True
             )
