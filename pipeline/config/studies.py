@@ -48,7 +48,7 @@ def _of_values(key: tuple[str, str], study: StudyRow, row: ExperimentRows) -> It
             yield from _of_value(where, row, setting, value)
     for match, setting in (("parameters", "units"), ("seconds", "epochs")):
         if study.match == match and setting in study.vary:
-            what = f"found {match!r}, which chooses the {setting} of each arm, and vary has {setting} too: set match: units"
+            what = f"found {match!r}, which chooses the {setting} of each arm, but vary has {setting}; set match: units"
             yield Mistake((*key, "match"), what)
 
 

@@ -1,6 +1,7 @@
 """study@<name>: train the trials of a study, and say what their results show."""
 
 import importlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.values import named
-from pipeline.errors import TrainingError
+from pipeline.errors import TrainingError, UserError
 from pipeline.evaluation.task import Task
 from pipeline.stages import parameters
 from pipeline.studies import pool as pools
@@ -22,6 +23,8 @@ from pipeline.studies.pool import Done, Failed, LocalPool, Pool, cores, in_child
 from pipeline.studies.store import Store
 from pipeline.studies.trial import Addresses, Trial, TrialResult
 from pipeline.tasks import task_named
+from pipeline.tracking import study as journal_of
+from pipeline.tracking.delivery import spool, sync
 
 USABLE = 0.8  # of the memory
 PROCESS = 0.6e9
@@ -44,6 +47,7 @@ def run(project: Project, name: str) -> None:
         artifacts.save_json(fresh / "answer.json", found)
         stores.save_all(fresh, results)
     artifacts.save_json(project.study_scores(name), _columns(found))
+    _send(project, addresses, found, arms, results)
     print(f"{name}: {found['verdict']}" + (" (synthetic data)" if params.edition == "synthetic" else ""))
 
 
@@ -120,6 +124,35 @@ def _arm(arm: PlannedArm, task: Task, results: Mapping[str, TrialResult]) -> Arm
         seconds=np.array([one.seconds for one in found]),
         memory=np.array([one.memory for one in found]),
     )
+
+
+def _send(
+    project: Project,
+    addresses: Addresses,
+    found: Mapping[str, Any],
+    arms: Sequence[PlannedArm],
+    results: Mapping[str, TrialResult],
+) -> None:
+    """Send a run for each trial and one for the study. An unreachable store causes a warning, and costs no result."""
+    facts = {**addresses.encoded.summary, "edition": found["edition"]}
+    journals = [
+        journal_of.trial(
+            trial.key,
+            f"{arm.name} seed={trial.seed} · {found['experiment']}",
+            {**trial.settings, "seed": trial.seed},
+            facts,
+            stores.facts(results[trial.key]),
+        )
+        for arm in arms
+        for trial in arm.trials
+    ]
+    above = journal_of.study(found["study"], found, journals, facts, project.study(found["study"]))
+    for journal in [*journals, above]:
+        spool(journal, project)
+    try:
+        sync(project)
+    except UserError as error:
+        print(f"tracking: {error}\nrun `python -m pipeline sync` to send them later", file=sys.stderr)
 
 
 def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
