@@ -100,7 +100,7 @@ def _check(arms: Sequence[Arm]) -> None:
         if arm.losses.shape[1] != arms[0].losses.shape[1]:
             ours, theirs = (f"{one.losses.shape[1]} test examples of {one.name}" for one in (arm, arms[0]))
             raise DataError(
-                f"{ours}, {theirs}: only arms with the same test examples can be compared, so vary no setting that changes them"
+                f"{ours}, {theirs}: arms must share the test examples, so vary no setting that changes them"
             )
 
 

@@ -75,7 +75,8 @@ def _differences(metric: Metric, found: Row, best: str) -> str:
     open_ = [name for name in others if name not in better]
     if not better:
         clear = sum(bool(pair["different"]) for pair in found["pairs"])
-        return f"{best}, but it is not clearly better than any other arm; {clear} other pairs differ clearly."
+        pairs = "1 other pair differs" if clear == 1 else f"{clear} other pairs differ"
+        return f"{best}, but it is not clearly better than any other arm; {pairs} clearly."
     if open_:
         return f"{best}, and is clearly better than {_named(better)}, but not clearly different from {_named(open_)}."
     (closest,) = (pair for pair in of_first if pair["b"] == others[0])

@@ -1,6 +1,5 @@
 """The statistics of studies against known values, SciPy's own tests and simulated studies."""
 
-import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.simulated_studies import CASES, called, intervals_that_cover
+from benchmarks.simulated_studies import EQUAL, UNEQUAL, Case, called, called_different, simulate
 from pipeline.evaluation import arms
 
 ROOT = Path(__file__).parents[2]
@@ -106,14 +105,14 @@ def test_rounding_is_no_difference() -> None:
 
 
 def test_dependent_neighbours_widen_the_interval() -> None:
-    waves = np.sin(np.arange(60) / 2)
-    alone, dependent = (arms.paired(spread([0.0, 0], list(waves - waves.mean())), dependent=d) for d in (False, True))
-    # neighbours correlate at cos 0.5, so the variance grows by nearly 1 + 2 cos 0.5; Student's t has 20 degrees, not 59
-    ratio = (dependent.high[0] - 3) / (alone.high[0] - 3)
-    assert ratio == pytest.approx(np.sqrt(1 + 2 * np.cos(0.5)) * stats.t.ppf(0.975, 20) / stats.t.ppf(0.975, 59), rel=0.02)
-    turns = [(-1.0) ** i for i in range(60)]
-    alone, dependent = (arms.paired(spread([0.0, 0], turns), dependent=d) for d in (False, True))
-    assert dependent.high[0] >= alone.high[0], "neighbours that differ do not narrow it"
+    pairs = [1.0, 1, -1, -1] * 15
+    slow = [1.0] * 10 + [-1.0] * 20 + [1.0] * 20 + [-1.0] * 10
+    turns = [1.0, -1] * 30
+    t = {freedom: stats.t.ppf(0.975, freedom) for freedom in (20, 59)}
+    for effects, covariance in ((pairs, 1 / 60), (slow, 53 / 60), (turns, 0)):
+        alone, dependent = (arms.paired(spread([0.0, 0], effects), dependent=d) for d in (False, True))
+        ratio = (dependent.high[0] - 3) / (alone.high[0] - 3)
+        assert ratio == pytest.approx(np.sqrt(1 + 2 * covariance) * t[20] / t[59])
 
 
 def test_holm_by_hand() -> None:
@@ -127,23 +126,19 @@ def test_the_pareto_front_by_hand() -> None:
     assert arms.pareto(costs).tolist() == [True, True, False, True, True, False]
 
 
-# Demšar (2006, table 6): AUC of four variants of C4.5 on 14 data sets, and the mean ranks that he prints.
-C45 = np.array([
-    [0.763, 0.768, 0.771, 0.798], [0.599, 0.591, 0.590, 0.569], [0.954, 0.971, 0.968, 0.967],
-    [0.628, 0.661, 0.654, 0.657], [0.882, 0.888, 0.886, 0.898], [0.936, 0.931, 0.916, 0.931],
-    [0.661, 0.668, 0.609, 0.685], [0.583, 0.583, 0.563, 0.625], [0.775, 0.838, 0.866, 0.875],
-    [1.000, 1.000, 1.000, 1.000], [0.940, 0.962, 0.965, 0.962], [0.619, 0.666, 0.614, 0.669],
-    [0.972, 0.981, 0.975, 0.975], [0.957, 0.978, 0.946, 0.970],
-])  # fmt: skip
+# Demšar (2006, table 5a): critical values of Nemenyi's test at 0.05, by the number of arms.
+NEMENYI = {2: 1.960, 3: 2.343, 4: 2.569, 5: 2.728, 6: 2.850, 7: 2.949, 8: 3.031, 9: 3.102, 10: 3.164}
 
 
-def test_ranks_are_those_of_the_paper() -> None:
-    found = arms.ranks(-C45)
-    assert found.mean == pytest.approx([3.143, 2.000, 2.893, 1.964], abs=5e-4)
-    assert found.statistic == pytest.approx(9.28, abs=0.35)  # printed without a correction for equal scores
-    assert found.critical == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 14)), abs=1e-3)
-    expected = stats.friedmanchisquare(*C45.T)
-    assert (found.statistic, found.p) == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue))
+@pytest.mark.parametrize("count", NEMENYI)
+def test_ranks_and_friedmans_test_are_scipys_and_the_critical_difference_is_the_papers(count: int) -> None:
+    costs = np.random.default_rng(count).integers(0, 6, (14, count)).astype(float)  # with equal ones
+    found = arms.ranks(costs)
+    assert found.mean == pytest.approx(np.mean([stats.rankdata(row) for row in costs], axis=0))
+    assert found.critical == pytest.approx(NEMENYI[count] * np.sqrt(count * (count + 1) / (6 * 14)), abs=1e-3)
+    if count > 2:  # SciPy's has no fewer
+        expected = stats.friedmanchisquare(*costs.T)
+        assert (found.statistic, found.p) == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue))
 
 
 def test_two_arms_and_equal_arms_can_be_ranked() -> None:
@@ -158,10 +153,30 @@ def test_two_arms_and_equal_arms_can_be_ranked() -> None:
         ([1.0, 2.0, 3.0, 4.0], [[0, 1], [1, 2], [2, 3]]),
         ([4.0, 1.0, 1.5, 2.0], [[1, 2, 3]]),
         ([1.0, 3.0, 5.0], []),
-        ([1.0, 1.9, 2.0, 2.1, 3.2], [[0, 1, 2], [1, 2, 3], [3, 4]]),
+        ([1.0, 1.5, 2.0, 2.5, 3.5], [[0, 1, 2], [1, 2, 3], [3, 4]]),
+        ([1.0, 1.0, 2.5], [[0, 1]]),
     ],
 )
 def test_cliques(mean: list[float], expected: list[list[int]]) -> None:
-    assert arms.cliques(np.array(mean), 1.1 if len(mean) == 5 else 1.0) == (
-        expected if len(mean) < 5 else [[0, 1, 2, 3], [3, 4]]
-    )
+    assert arms.cliques(np.array(mean), 1.0) == expected
+
+
+@pytest.mark.parametrize("case", EQUAL, ids=lambda case: case.name)
+def test_equal_arms_are_called_different_in_at_most_one_study_of_twenty(case: Case) -> None:
+    different = called_different(case, 200, np.random.default_rng(0))
+    assert different.shape == (200, 10)
+    assert different.any(axis=1).mean() <= 0.05
+
+
+@pytest.mark.parametrize("case", UNEQUAL, ids=lambda case: case.name)
+def test_an_arm_that_is_better_is_found_in_four_of_five_comparisons(case: Case) -> None:
+    different = called_different(case, 200, np.random.default_rng(0))
+    assert different[:, :4].mean() >= 0.8, "the first arm against each of the others"
+    assert different[:, 4:].any(axis=1).mean() <= 0.05, "the others are equal"
+
+
+def test_the_rates_need_both_sources_of_chance_and_holms_correction() -> None:
+    """Without either of them, the same simulation calls equal arms different."""
+    rng = np.random.default_rng(0)
+    losses = simulate(EQUAL[0], 200, rng)[:, :, :1]  # one seed: the test allows for examples alone
+    assert called(losses, EQUAL[0].block).any(axis=1).mean() > 0.5
