@@ -24,7 +24,16 @@ def merged(files: Files, edition: Any) -> Table:
     for table in ("datasets", "experiments"):
         if isinstance(both.get(table), dict):
             both[table] = {name: _merged_row(files, table, name, row, edition) for name, row in both[table].items()}
+    if isinstance(both.get("studies"), dict):
+        both["studies"] = {name: _merged_study(row, edition) for name, row in both["studies"].items()}
     return {**both, "edition": edition} if "edition" in both else both
+
+
+def _merged_study(row: Any, edition: Any) -> Any:
+    if not isinstance(row, dict):
+        return row
+    settings = {**row, **(block(row) if edition == SYNTHETIC else {})}
+    return {key: value for key, value in settings.items() if key != SYNTHETIC or not isinstance(value, dict)}
 
 
 def _merged_row(files: Files, table: str, name: str, row: Any, edition: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Studies: the same experiment with several settings and seeds, and what the results say."""
+"""Studies: trials of an experiment with some settings changed, from several seeds, and what their results say."""
