@@ -157,6 +157,8 @@ def _send(
 
 
 def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What `dvc metrics` prints."""
-    kept = ("mean", "sd", "parameters", "seconds")
-    return {name: {k: arm[k] for k in kept if arm[k] is not None} for name, arm in found["arms"].items()}
+    """The line of `dvc metrics`: the best arm, in the columns that experiments have too."""
+    best = found["order"][0]
+    arm = found["arms"][best]
+    columns = {"measure": found["metric"]["name"], "score": arm["mean"], "best": best}
+    return {**columns, "parameters": arm["parameters"], "seconds": arm["seconds"]}
