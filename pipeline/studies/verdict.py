@@ -22,12 +22,13 @@ def sides(metric: Metric, pair: Row) -> tuple[str, str]:
 
 def on_arms(metric: Metric, found: Row) -> str:
     """Return one sentence, which claims no more than the pairs show."""
-    first, pairs = found["order"][0], found["pairs"]
+    first, pairs = found["arms"][0], found["pairs"]
     if not pairs:
-        return _of_one_arm(metric, first, found["arms"][first])
-    best = f"{first} has the best {metric.label or metric.name}, {_mean(metric, found, first)}"
+        return _of_one_arm(metric, first)
+    mean = formatting.value(metric, first["mean"])
     if all(pair["difference"] == pair["low"] == pair["high"] == 0 for pair in pairs):
-        return f"The {len(found['order'])} arms give the same results, {_mean(metric, found, first)}: no difference."
+        return f"The {len(found['arms'])} arms give the same results, {mean}: no difference."
+    best = f"{first['name']} has the best {metric.label or metric.name}, {mean}"
     if all(pair["different"] is None for pair in pairs):
         return _beyond_nothing(found, best)
     if not any(pair["different"] for pair in pairs):
@@ -35,17 +36,15 @@ def on_arms(metric: Metric, found: Row) -> str:
     return _differences(metric, found, best)
 
 
-def _mean(metric: Metric, found: Row, name: str) -> str:
-    return formatting.value(metric, found["arms"][name]["mean"])
-
-
-def _of_one_arm(metric: Metric, name: str, arm: Row) -> str:
+def _of_one_arm(metric: Metric, arm: Row) -> str:
     shown = f"{metric.label or metric.name} {formatting.value(metric, arm['mean'])}"
     if arm["sd"] is None:
-        return f"{name}: {shown} from one training; nothing can be said beyond it, and there is no arm to compare."
+        return (
+            f"{arm['name']}: {shown} from one training; nothing can be said beyond it, and there is no arm to compare."
+        )
     ends = " to ".join(formatting.value(metric, arm[end]) for end in ("low", "high"))
     seeds = len(arm["seeds"])
-    return f"{name}: {shown}, 95 % interval {ends} over {seeds} seeds; there is no arm to compare."
+    return f"{arm['name']}: {shown}, 95 % interval {ends} over {seeds} seeds; there is no arm to compare."
 
 
 def _beyond_nothing(found: Row, best: str) -> str:
@@ -54,7 +53,7 @@ def _beyond_nothing(found: Row, best: str) -> str:
     if all("examples" not in pair["basis"] for pair in found["pairs"]):
         noun = "independent blocks" if block > 1 else "examples"
         return f"{best}, on a test part of {units} {noun}, which is too short to say anything beyond it."
-    if all(len(arm["seeds"]) == 1 for arm in found["arms"].values()):
+    if all(len(arm["seeds"]) == 1 for arm in found["arms"]):
         return f"{best}, but each arm was trained once, so nothing can be said beyond these trainings."
     return f"{best}, but no two arms share two seeds, so nothing can be said beyond these trainings."
 
@@ -69,7 +68,7 @@ def _no_difference(best: str, pairs: Sequence[Row]) -> str:
 
 def _differences(metric: Metric, found: Row, best: str) -> str:
     """Name the arms that the first is better than, and the others; quote the pair with the arm that comes next."""
-    first, others = found["order"][0], found["order"][1:]
+    first, *others = (arm["name"] for arm in found["arms"])
     of_first = [pair for pair in found["pairs"] if pair["a"] == first]
     better = [pair["b"] for pair in of_first if pair["different"] and sides(metric, pair)[0] == first]
     open_ = [name for name in others if name not in better]

@@ -24,10 +24,9 @@ def study(
     """An answer with the arms a, b, c, … in this order, and whether pairs like "ab" are different."""
     order = sorted(set("".join(different)))
     return {
-        "order": order,
         "test": {"examples": units * block, "block": block, "units": units},
-        "arms": {name: {"mean": 0.5, "sd": 0.1 if seeds > 1 else None, "low": 0.4, "high": 0.6,
-                        "seeds": list(range(seeds))} for name in order},
+        "arms": [{"name": name, "mean": 0.5, "sd": 0.1 if seeds > 1 else None, "low": 0.4, "high": 0.6,
+                  "seeds": list(range(seeds))} for name in order],
         "pairs": [
             {"a": pair[0], "b": pair[1], "difference": difference, "low": difference - 0.1, "high": difference + 0.1,
              "p_holm": 0.004 if clear else 0.4, "different": clear, "basis": basis}
@@ -123,7 +122,7 @@ def test_equal_results() -> None:
 )  # fmt: skip
 def test_one_arm(seeds: int, expected: str) -> None:
     found = study({"ab": None}, seeds=seeds)
-    assert verdict.on_arms(BITS, found | {"order": ["a"], "pairs": []}) == expected
+    assert verdict.on_arms(BITS, found | {"arms": found["arms"][:1], "pairs": []}) == expected
 
 
 def ranked(sets: int, p: float, critical: float) -> dict[str, Any]:
