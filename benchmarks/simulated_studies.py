@@ -62,7 +62,7 @@ EQUAL = (
     Case("few blocks", examples=500, block=25, group=25, shifted=True, seed_sd=0.0),
     Case("right or wrong", wrong=True),
     Case("right or wrong, seeds that vary much", wrong=True, seed_sd=0.5),
-    Case("heavy tails", tails=True),
+    Case("heavy tails", examples=500, tails=True),
 )
 UNEQUAL = (
     Case("five times the sd of seeds", seed_sd=0.3, effect=1.5, example_sd=0.0),

@@ -81,7 +81,8 @@ def _differences(metric: Metric, found: Row, best: str) -> str:
     (closest,) = (pair for pair in of_first if pair["b"] == others[0])
     shown = tables.interval(Comparison(metric, closest["difference"], closest["low"], closest["high"]))
     against = f"{others[0]}" if len(others) == 1 else f"all {len(others)} others; the next is {others[0]}"
-    return f"{best}, and is clearly better than {against}: {shown}, {formatting.p_value(closest['p_holm'])}."
+    corrected = f" after Holm’s correction for {len(found['pairs'])} pairs" if len(others) > 1 else ""
+    return f"{best}, and is clearly better than {against}: {shown}, {formatting.p_value(closest['p_holm'])}{corrected}."
 
 
 def _named(names: Sequence[str]) -> str:

@@ -46,7 +46,7 @@ def study(
         (
             study({"ab": True, "ac": True, "bc": False}),
             "a has the best bits per character, 0.500, and is clearly better than all 2 others; the next is b: "
-            "−0.50 bits per character [−0.60,\N{NO-BREAK SPACE}−0.40], p = 0.0040.",
+            "−0.50 bits per character [−0.60,\N{NO-BREAK SPACE}−0.40], p = 0.0040 after Holm’s correction for 3 pairs.",
         ),
         (
             study({"ab": False, "ac": True, "bc": False}),
