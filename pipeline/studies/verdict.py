@@ -5,8 +5,7 @@ from typing import Any
 
 from pipeline.evaluation.arms import FEW_DATA_SETS
 from pipeline.evaluation.metric import Metric
-from pipeline.reporting import formatting, tables
-from pipeline.reporting.comparison import Comparison
+from pipeline.reporting import formatting
 
 ALPHA = 0.05  # a smaller p is more than chance
 NAMED = 3  # a verdict names this many arms, and counts more
@@ -79,10 +78,17 @@ def _differences(metric: Metric, found: Row, best: str) -> str:
     if open_:
         return f"{best}, and is clearly better than {_named(better)}, but not clearly different from {_named(open_)}."
     (closest,) = (pair for pair in of_first if pair["b"] == others[0])
-    shown = tables.interval(Comparison(metric, closest["difference"], closest["low"], closest["high"]))
+    shown = _difference(metric, closest)
     against = f"{others[0]}" if len(others) == 1 else f"all {len(others)} others; the next is {others[0]}"
     corrected = f" after Holm’s correction for {len(found['pairs'])} pairs" if len(others) > 1 else ""
     return f"{best}, and is clearly better than {against}: {shown}, {formatting.p_value(closest['p_holm'])}{corrected}."
+
+
+def _difference(metric: Metric, pair: Row) -> str:
+    low, middle, high = (
+        formatting.difference(metric, pair[key], pair["high"] - pair["low"]) for key in ("low", "difference", "high")
+    )
+    return f"{middle} {formatting.unit(metric)} [{low}, {high}]"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -41,12 +41,12 @@ def study(
         (
             study({"ab": True}),
             "a has the best bits per character, 0.500, and is clearly better than b: "
-            "−0.50 bits per character [−0.60,\N{NO-BREAK SPACE}−0.40], p = 0.0040.",
+            "−0.50 bits per character [−0.60, −0.40], p = 0.0040.",
         ),
         (
             study({"ab": True, "ac": True, "bc": False}),
             "a has the best bits per character, 0.500, and is clearly better than all 2 others; the next is b: "
-            "−0.50 bits per character [−0.60,\N{NO-BREAK SPACE}−0.40], p = 0.0040 after Holm’s correction for 3 pairs.",
+            "−0.50 bits per character [−0.60, −0.40], p = 0.0040 after Holm’s correction for 3 pairs.",
         ),
         (
             study({"ab": False, "ac": True, "bc": False}),
@@ -102,7 +102,7 @@ def test_accuracy_in_points() -> None:
     found = study({"ab": True}, metric=ACCURACY, difference=0.2)
     assert verdict.on_arms(ACCURACY, found) == (
         "a has the best accuracy, 50.0 %, and is clearly better than b: "
-        "+20.0 points [+10.0,\N{NO-BREAK SPACE}+30.0], p = 0.0040."
+        "+20.0 points [+10.0, +30.0], p = 0.0040."
     )
 
 
