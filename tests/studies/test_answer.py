@@ -120,7 +120,16 @@ def test_dependent_examples_are_averaged_first() -> None:
     assert blocks["test"] == {"examples": 600, "block": 50, "units": 12}
     widths = [found["pairs"][0]["high"] - found["pairs"][0]["low"] for found in (alone, blocks)]
     assert widths[1] > 1.5 * widths[0]
+    plain = stats.ttest_1samp(repeated[0, ::50], 0).confidence_interval()
+    assert widths[1] > 1.2 * (plain.high - plain.low), "blocks are dependent at their borders"
     assert alone["pairs"][0]["difference"] == pytest.approx(blocks["pairs"][0]["difference"])
+
+
+def test_rounding_is_no_difference() -> None:
+    losses = np.random.default_rng(5).normal(5, 1, (3, 40))
+    found = answer(BITS, [arm("gru", losses), arm("lstm", losses + 0.1 - 0.1)], 1)
+    assert found["pairs"][0]["difference"] == 0 and found["pairs"][0]["p"] == 1
+    assert "no difference" in found["verdict"]
 
 
 def test_the_pareto_front_marks_arms_that_are_not_worse_at_a_higher_cost(three: list[Arm]) -> None:

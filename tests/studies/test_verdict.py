@@ -101,8 +101,7 @@ def test_the_verdict_on_arms(found: dict[str, Any], expected: str) -> None:
 def test_accuracy_in_points() -> None:
     found = study({"ab": True}, metric=ACCURACY, difference=0.2)
     assert verdict.on_arms(ACCURACY, found) == (
-        "a has the best accuracy, 50.0 %, and is clearly better than b: "
-        "+20.0 points [+10.0, +30.0], p = 0.0040."
+        "a has the best accuracy, 50.0 %, and is clearly better than b: +20.0 points [+10.0, +30.0], p = 0.0040."
     )
 
 
