@@ -159,4 +159,4 @@ def _send(
 def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
     """What `dvc metrics` prints."""
     kept = ("mean", "sd", "parameters", "seconds")
-    return {name: {k: arm[k] for k in kept if arm[k] is not None} for name, arm in found["arms"].items()}
+    return {arm["name"]: {k: arm[k] for k in kept if arm[k] is not None} for arm in found["arms"]}
