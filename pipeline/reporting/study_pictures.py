@@ -12,14 +12,18 @@ from pipeline.reporting.elements import Picture
 
 COSTS = {"parameters": "parameters", "seconds": "seconds of training", "memory": "MB of memory at the peak"}
 LOGARITHMIC = 20  # times the smallest cost
+LONGEST = 36  # characters of a label
+SHORT = 18  # characters of labels that leave room in a narrow chart of ranks
+NAMED = 8  # arms of a chart of costs; of more, only those on the front
 GAP = 0.075  # between labels, a share of the height
 
 Row = Mapping[str, Any]
 
 
 def label(name: str) -> str:
-    """Return the name of an arm without "cell=", which its value explains."""
-    return name.removeprefix("cell=")
+    """Return the name of an arm without "cell=", which its value explains; a long one is cut in the middle."""
+    name = name.removeprefix("cell=")
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[1 - LONGEST // 2 :]}"
 
 
 def _axis(metric: Metric) -> str:
@@ -59,7 +63,7 @@ def against_cost(answer: Row, metric: Metric, cost: str) -> Picture:
     arms, scale = answer["arms"], formatting.scale(metric)
     x, y = [arm[cost] for arm in arms], [scale * arm["mean"] for arm in arms]
     front = sorted((x[i], y[i]) for i, arm in enumerate(arms) if arm["pareto"][cost])
-    with charts.canvas(charts.NARROW, max(2.6, 0.7 + 0.24 * len(arms))) as (figure, png):
+    with charts.canvas(charts.NARROW, 2.9) as (figure, png):
         axes = figure.subplots()
         axes.plot(*zip(*front, strict=True), drawstyle="steps-post", color=charts.COLOURS[0], linewidth=1.1)
         for i, arm in enumerate(arms):
@@ -72,7 +76,9 @@ def against_cost(answer: Row, metric: Metric, cost: str) -> Picture:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axes.margins(0.12)
         axes.set(xlabel=COSTS[cost], ylabel=_axis(metric))
-        _label_points(axes, [label(arm["name"]) for arm in arms], x, y)
+        named = [i for i, arm in enumerate(arms) if len(arms) <= NAMED or arm["pareto"][cost]]
+        if named:
+            _label_points(axes, [label(arms[i]["name"]) for i in named], [x[i] for i in named], [y[i] for i in named])
     on_front = ", ".join(arm["name"] for arm in arms if arm["pareto"][cost])
     caption = "Means over seeds. Line and filled dots: the Pareto front."
     title = f"{(metric.label or metric.name).capitalize()} against {COSTS[cost]}"
@@ -84,19 +90,22 @@ def _label_points(axes: Any, names: Sequence[str], x: Sequence[float], y: Sequen
     low, high = axes.get_ylim()
     wanted = (np.array(y) - low) / (high - low)
     order = np.argsort(wanted)
-    places = np.maximum.accumulate(wanted[order] - GAP * np.arange(len(y))) + GAP * np.arange(len(y))
-    places -= max(0.0, places[-1] - 1.0)
-    for place, i in zip(places, order, strict=True):
+    steps = GAP * np.arange(len(order))
+    places = np.maximum.accumulate(wanted[order] - steps) + steps  # apart, from the lowest up
+    from_top = np.minimum.accumulate((np.minimum(places, 1 + steps - steps[-1]) - steps)[::-1])[::-1] + steps
+    for place, i in zip(from_top, order, strict=True):
         axes.annotate(
             names[i], (x[i], y[i]), (1.02, place), textcoords="axes fraction", va="center", fontsize=8,
-            arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.6, "shrinkB": 4},
+            arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.6, "shrinkA": 0, "relpos": (0, 0.5)},
         )  # fmt: skip
 
 
 def critical_difference(ranks: Row) -> Picture:
     """Draw mean ranks on a line; bars join the arms that do not differ (Demšar 2006). ranks: of studies.answer."""
     bars = len(ranks["cliques"])
-    with charts.canvas(charts.NARROW, 1.15 + 0.16 * len(ranks["order"]) + 0.1 * bars) as (figure, png):
+    wide = max(len(label(name)) for name in ranks["order"]) > SHORT
+    height = 1.15 + 0.16 * len(ranks["order"]) + 0.1 * bars
+    with charts.canvas(charts.WIDE if wide else charts.NARROW, height) as (figure, png):
         axes = figure.subplots()
         lowest = _stems(axes, ranks, 0.7 + 0.5 * bars)
         _scale_of_ranks(axes, ranks)
@@ -111,7 +120,7 @@ def critical_difference(ranks: Row) -> Picture:
         "join arms that Nemenyi’s test does not tell apart. Friedman’s test that all are equal: "
         f"{formatting.p_value(ranks['p'])}."
     )
-    return Picture("critical-difference", "Ranks over data sets", f"mean ranks: {words}", png[0], caption)
+    return Picture("critical-difference", "Ranks over data sets", f"mean ranks: {words}", png[0], caption, wide)
 
 
 def _stems(axes: Any, ranks: Row, start: float) -> float:

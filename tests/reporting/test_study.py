@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pipeline.evaluation.metric import Metric
@@ -248,14 +249,33 @@ def test_the_best_arms_and_the_pareto_front_are_blue(three: dict[str, Any]) -> N
 @pytest.mark.parametrize("count", [2, 12])
 def test_pictures_of_few_and_many_arms_with_equal_or_far_values(count: int) -> None:
     arms = [
-        arm(f"cell=long_name_{i} units={i}", 1.0 if i % 2 else 2.0**i, parameters=10 ** (i % 7)) for i in range(count)
+        arm(
+            f"cell=long_name_{i} units={i} dropout=0.25 x{count}",
+            1.0 if i % 2 else 2.0**i,
+            parameters=10 ** (i % 7),
+        )
+        for i in range(count)
     ]
     found = study_of(arms, [pair("a", "b")])
     names = [row["name"] for row in arms]
     pictures = [e for e in study.elements(found, BITS, ranks_of(names, critical=count + 3.0)) if isinstance(e, Picture)]
     for picture in pictures:
         width, height = Image.open(io.BytesIO(picture.png)).size
-        assert width == 720 and 200 < height < 2_000, picture.name
+        assert width == (1468 if picture.wide else 720) and 200 < height < 2_000, picture.name
+
+
+@pytest.mark.parametrize("y", [[1.0, 1.0, 1.0], [9.0, 8.9, 0.0, 0.1], [0.0, 10.0], [5.0, 4.9, 5.1, 5.0, 0.0, 10.0]])
+def test_names_next_to_a_chart_are_apart_and_in_the_order_of_their_points(y: list[float]) -> None:
+    axes = Figure().subplots()
+    axes.set_ylim(0, 10)
+    study_pictures._label_points(axes, [str(i) for i in range(len(y))], [1.0] * len(y), y)
+    places = {int(text.get_text()): text.xyann[1] for text in axes.texts}
+    assert len(places) == len(y)
+    order = sorted(places, key=lambda i: places[i])
+    assert [y[i] for i in order] == sorted(y)
+    assert min(np.diff(sorted(places.values()))) >= study_pictures.GAP - 1e-9
+    assert max(places.values()) <= 1
+    assert max(abs(places[i] - y[i] / 10) for i in places) <= study_pictures.GAP * (len(y) - 1)
 
 
 @written
