@@ -59,10 +59,10 @@ def _beyond_nothing(found: Row, best: str) -> str:
 
 def _no_difference(best: str, pairs: Sequence[Row]) -> str:
     tested = [pair["p_holm"] for pair in pairs if pair["different"] is not None]
-    which = "the difference" if len(pairs) == 1 else f"none of the {len(tested)} differences between arms"
-    negated = "is not" if len(pairs) == 1 else "is"
-    smallest = f"{'' if len(pairs) == 1 else 'smallest '}{formatting.p_value(min(tested))}"
-    return f"{best}, but {which} {negated} more than chance explains ({smallest}); the arms may still differ."
+    shown, one = formatting.p_value(min(tested)), len(pairs) == 1
+    difference = "the difference is not" if one else f"none of the {len(tested)} differences between arms is"
+    smallest = shown if one else f"smallest {shown}"
+    return f"{best}, but {difference} more than chance explains ({smallest}); the arms may still differ."
 
 
 def _differences(metric: Metric, found: Row, best: str) -> str:

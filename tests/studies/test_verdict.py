@@ -1,11 +1,17 @@
 """The sentences of verdict: each says what its numbers show, and no more."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
+from pipeline.config.schema.studies import StudyRow
 from pipeline.evaluation.metric import Metric
 from pipeline.studies import verdict
+
+PAGE = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
 
 BITS = Metric("bits_per_char").shown("bits per character")
 ACCURACY = Metric("accuracy", higher_is_better=True).shown("accuracy", unit="%")
@@ -151,3 +157,20 @@ def ranked(sets: int, p: float, critical: float) -> dict[str, Any]:
 def test_the_verdict_on_ranks(found: dict[str, Any], expected: str) -> None:
     sets = len(found["data_sets"])
     assert verdict.on_ranks(found) == f"a has the best mean rank over {sets} data sets, 1.00, {expected}"
+
+
+def test_the_page_about_studies_quotes_the_verdicts() -> None:
+    code = Path(verdict.__file__).read_text(encoding="utf-8")
+    quoted = [
+        part.strip(" …") for quote in re.findall(r"\*“(.+?)”\*", PAGE) for part in quote.split("…") if part.strip()
+    ]
+    assert len(quoted) >= 5
+    for part in quoted:
+        assert part in code, part
+
+
+def test_the_row_on_the_page_about_studies_is_a_study() -> None:
+    (block,) = re.findall(r"\n    studies:\n(?:    .+\n)+", PAGE)
+    (row,) = YAML(typ="safe", pure=True).load(block)["studies"].values()
+    assert len(StudyRow.model_validate(row).combinations) == 5
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == set(StudyRow.model_fields)
