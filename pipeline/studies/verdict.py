@@ -59,10 +59,10 @@ def _beyond_nothing(found: Row, best: str) -> str:
 
 def _no_difference(best: str, pairs: Sequence[Row]) -> str:
     tested = [pair["p_holm"] for pair in pairs if pair["different"] is not None]
-    shown, one = formatting.p_value(min(tested)), len(pairs) == 1
-    difference = "the difference is not" if one else f"none of the {len(tested)} differences between arms is"
-    smallest = shown if one else f"smallest {shown}"
-    return f"{best}, but {difference} more than chance explains ({smallest}); the arms may still differ."
+    p, end = formatting.p_value(min(tested)), "the arms may still differ"
+    if len(pairs) == 1:
+        return f"{best}, but the difference is not more than chance explains ({p}); {end}."
+    return f"{best}, but none of the {len(tested)} differences is more than chance explains (smallest {p}); {end}."
 
 
 def _differences(metric: Metric, found: Row, best: str) -> str:

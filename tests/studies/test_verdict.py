@@ -75,8 +75,8 @@ def study(
         ),
         (
             study({"ab": False, "ac": False, "bc": False}),
-            "a has the best bits per character, 0.500, but none of the 3 differences between arms is more than "
-            "chance explains (smallest p = 0.40); the arms may still differ.",
+            "a has the best bits per character, 0.500, but none of the 3 differences is more than chance "
+            "explains (smallest p = 0.40); the arms may still differ.",
         ),
         (
             study({"ab": None, "ac": None, "bc": None}, seeds=1, basis="examples"),
