@@ -53,6 +53,7 @@ COVERS = {
         "stages/report",
     ),
     "reporting/test_results.py": ("stages/results", "tracking/one_commit"),
+    "reporting/test_study.py": ("reporting/study_pictures",),
     "reporting/test_systems.py": ("reporting/textbook",),
     "reporting/test_task_figures.py": (
         "reporting/charts",

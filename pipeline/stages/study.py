@@ -14,6 +14,7 @@ from pipeline.config.schema.params import Params
 from pipeline.config.schema.values import named
 from pipeline.errors import TrainingError, UserError
 from pipeline.evaluation.task import Task
+from pipeline.reporting.study import markdown
 from pipeline.stages import parameters
 from pipeline.studies import pool as pools
 from pipeline.studies import store as stores
@@ -47,6 +48,8 @@ def run(project: Project, name: str) -> None:
     with artifacts.new_folder(project.study(name), listed=True) as fresh:
         artifacts.save_json(fresh / "answer.json", found)
         stores.save_all(fresh, results)
+    with artifacts.new_folder(project.study_section(name), listed=True) as fresh:
+        artifacts.save_json(fresh / "answer.json", found)
     artifacts.save_json(project.study_scores(name), _columns(found))
     _send(project, addresses, found, arms, results)
     print(f"{name}: {found['verdict']}" + (" (synthetic data)" if params.edition == "synthetic" else ""))
@@ -147,7 +150,8 @@ def _send(
         for arm in arms
         for trial in arm.trials
     ]
-    above = journal_of.study(found["study"], found, journals, facts, project.study(found["study"]))
+    note = markdown(found["study"], found, task_named(addresses.row.task).primary_metric)
+    above = journal_of.study(found["study"], found, journals, facts, note)
     for journal in [*journals, above]:
         spool(journal, project)
     try:
@@ -158,7 +162,6 @@ def _send(
 
 def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
     """The line of `dvc metrics`: the best arm, in the columns that experiments have too."""
-    best = found["order"][0]
-    arm = found["arms"][best]
-    columns = {"measure": found["metric"]["name"], "score": arm["mean"], "best": best}
-    return {**columns, "parameters": arm["parameters"], "seconds": arm["seconds"]}
+    best = found["arms"][0]
+    columns = {"measure": found["metric"]["name"], "score": best["mean"], "best": best["name"]}
+    return {**columns, "parameters": best["parameters"], "seconds": best["seconds"]}
