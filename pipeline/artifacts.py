@@ -61,7 +61,7 @@ class Project:
         return self.root / "data" / "models" / experiment
 
     def previous(self, experiment: str) -> Path:
-        """Return the copy of the last good model, which stays when DVC deletes the outputs of a stage to rerun it."""
+        """Return the copy of the last good model: DVC deletes the outputs of a stage before it reruns it."""
         return self.home / "data" / "previous" / experiment
 
     def checkpoints(self, experiment: str) -> Path:
@@ -69,7 +69,6 @@ class Project:
 
     @property
     def trials(self) -> Path:
-        """Return the finished trials, which all studies share."""
         return self.home / "data" / "trials"
 
     def study(self, name: str) -> Path:
@@ -102,7 +101,6 @@ class Project:
 
     @property
     def plots(self) -> Path:
-        """Return the file that tells DVC what `dvc plots` draws."""
         return self.root / "reports" / "dvc.yaml"
 
     @property
@@ -123,7 +121,7 @@ class Project:
 
 
 def here() -> Project:
-    """Return the project in the current folder; stages and commands run in the project's root."""
+    """Return the project in the current folder."""
     return Project(Path.cwd())
 
 

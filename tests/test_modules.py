@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Tests below tests/, and the modules below pipeline/ that each of them covers, which have no test of their own.
 COVERS = {
+    "config/test_studies.py": ("config/schema/studies",),
+    "stages/test_study.py": ("tracking/study",),
     "baselines/test_ppm.py": ("baselines/ppm_process",),
     "config/test_loading.py": (
         "config/consistency",

@@ -50,8 +50,9 @@ def index(
 ) -> str:
     """Render an index page.
 
-    sections: HTML by data set, from section(). studies: HTML by study, from reporting.study. textbook: from textbook.table(), if the page has it. link: the file name
-    of the other page. outdated: experiments by data set that its section shows although their rows were removed.
+    sections: HTML by data set, from section(). studies: HTML by study, from reporting.study. textbook: from
+    textbook.table(), if the page has it. link: the file name of the other page. outdated: experiments by data set that
+    its section shows although their rows were removed.
     """
     return render(
         "index.html",
