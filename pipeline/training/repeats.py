@@ -17,9 +17,11 @@ from pipeline.progress import Progress
 from pipeline.training.checkpoint import Checkpoints, Keeper, numbered, ungrouped
 from pipeline.training.compiled import Compiled
 from pipeline.training.course import Feed
+from pipeline.training.crew import Crew
 from pipeline.training.estimate import Announcement, largest_batch, refuse_too_large
 from pipeline.training.fit import Fitted, Weights, fit, load, optimizer, restart, trainable
 from pipeline.training.lines import say
+from pipeline.training.parallel import Parallel
 
 FIRST_FIT: tuple[str, ...] = ("train",)
 REFIT: tuple[str, ...] = ("train", "validation")
@@ -62,19 +64,20 @@ def train(
     label: str,
     checkpoints: Checkpoints | None = None,
     progress: Progress | None = None,
+    crew: Crew | None = None,
 ) -> list[TrainedNetwork]:
     """Train a network for each of `network.repeats` seeds and, within a seed, for each fold of the data set.
 
     An ensemble is one network with several members, each trained by itself.
 
-    checkpoints: where an interrupted training goes on; progress: is told how it goes on. Raises ConfigError if there is
-    not enough memory.
+    checkpoints: where an interrupted training goes on; progress: is told how it goes on; crew: the other workers.
+    Raises ConfigError if there is not enough memory, and WorkerLost.
     """
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
     total = len(runs) * size_of(network)
     feed = task.network().feed(network, encoded, FIRST_FIT, 0)
     made = refuse_too_large(label, task.network(), one_of(network), encoded, largest_batch(feed))
-    trainer = Trainer(task, network, encoded, checkpoints, progress, total)
+    trainer = Trainer(task, network, encoded, checkpoints, progress, total, crew)
     trainer.feed = feed
     trainer.announcement = Announcement(label, made, feed.steps, network.epochs, total, network.refit)
     return [trainer.trained(s, fold, label, i) for i, (s, fold) in enumerate(runs)]
@@ -90,6 +93,11 @@ def one_of(network: ExperimentRows) -> ExperimentRows:
     return network if size_of(network) == 1 else network.model_copy(update={"ensemble": 1})
 
 
+def streams(network: ExperimentRows) -> int | None:
+    """Return the streams that a stateful network carries states of, in each worker; None for another network."""
+    return network.batch_size // network.workers if network.stateful else None
+
+
 class Trainer:
     """One compiled model, in which networks are trained one after another, each as if it were the only one."""
 
@@ -101,9 +109,10 @@ class Trainer:
         checkpoints: Checkpoints | None = None,
         progress: Progress | None = None,
         runs: int = 1,
+        crew: Crew | None = None,
     ) -> None:
         self.whole, self.network, self.encoded = network, one_of(network), encoded
-        self.checkpoints, self.progress, self.runs = checkpoints, progress, runs
+        self.checkpoints, self.progress, self.runs, self.crew = checkpoints, progress, runs, crew
         self.feed: Feed | None = None  # of the first fit on fold 0, if it has been made already
         self.announcement: Announcement | None = None
         self.task, self.module = task, task.network()
@@ -194,10 +203,11 @@ class Trainer:
     def _compiled(self, model: Any) -> Any:
         if self.module.compiled is not None:
             return self.module.compiled(self.network, model)
-        return Compiled(model, self.module.loss(self.network), optimizer(self.network))
+        loss, update = self.module.loss(self.network), optimizer(self.network)
+        return Compiled(model, loss, update) if self.crew is None else Parallel(model, loss, update, self.crew)
 
     def _build(self, network: ExperimentRows) -> Any:
-        return self.module.build(network, self.encoded.encoder, network.batch_size if network.stateful else None)
+        return self.module.build(network, self.encoded.encoder, streams(network))
 
     def _fit(
         self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str, number: int = 0

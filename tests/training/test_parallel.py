@@ -1,0 +1,94 @@
+"""Several workers train to the results of one process: every task, every kind of gradient, states of their own."""
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.stages import worker
+from pipeline.tasks import TASKS
+from pipeline.training.compiled import Compiled
+from pipeline.training.course import batches
+from pipeline.training.crew import Crew, Offer
+from pipeline.training.fit import load, optimizer, trainable
+from pipeline.training.parallel import Parallel
+from pipeline.training.repeats import streams
+from pipeline.training.shards import seeds
+from tests.tasks.case import CASES
+
+STEPS = 4
+PLAIN = {"dropout": 0.0, "recurrent_dropout": 0.0, "weight_dropout": 0.0, "clip_norm": 0.5, "clip_value": None}
+RATES = ("input_dropout", "spatial_dropout", "recurrent_input_dropout")
+FEW: dict[str, dict[str, Any]] = {
+    "char_lm": {"stateful": True, "batch_size": 6},
+    "forecasting": {"stateful": True, "batch_size": 4, "burn_in": 2},
+}
+OTHERS = sorted({*TASKS} - {"cosine_windows", *FEW, "pos_tagging"})  # cosine_windows trains in NumPy
+
+
+class Threads:
+    """Workers that are threads of this process, each with a network and a connection of its own."""
+
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        self.threads = [threading.Thread(target=worker.run, args=(offer,), daemon=True) for offer in offers]
+        for thread in self.threads:
+            thread.start()
+
+    def ended(self, number: int, patience: float = 0.0) -> str | None:
+        self.threads[number - 1].join(patience)
+        return None if self.threads[number - 1].is_alive() else "ended"
+
+    def close(self) -> None:
+        for thread in self.threads:
+            thread.join(30.0)
+            assert not thread.is_alive()
+
+
+class Pair:
+    """A network in one process, and the same network in a crew."""
+
+    def __init__(self, task: str, workers: int, **changes: Any) -> None:
+        case = CASES[task]
+        without = {name: 0.0 for name in RATES if hasattr(case.network_row(), name)}
+        row = case.network_row(
+            **{**PLAIN, **without, "batch_size": 6, **FEW.get(task, {}), **changes, "workers": workers}
+        )
+        self.encoded, module = case.encoded(), case.task.network()
+        self.fed = list(batches(module.feed(row, self.encoded, ("train",), 0), 3, 1))[:STEPS]
+        self.crew = Crew(workers, worker.setup(row, self.encoded.encoder), Threads)
+        whole, own = (
+            module.build(row, self.encoded.encoder, n) for n in (row.batch_size if row.stateful else None, streams(row))
+        )
+        load(own, trainable(whole))
+        for ours, theirs in zip(seeds(own), seeds(whole), strict=True):
+            ours.assign(theirs)
+        self.alone = Compiled(whole, module.loss(row), optimizer(row))
+        self.together = Parallel(own, module.loss(row), optimizer(row), self.crew)
+
+    def trained(self, network: Compiled) -> tuple[list[float], list[Any]]:
+        with self.crew if network is self.together else contextlib.nullcontext():
+            losses = [network.train(*batch) for batch in self.fed]
+        return losses, trainable(network.model)
+
+    def check(self) -> None:
+        (losses, weights), (ours, our_weights) = self.trained(self.alone), self.trained(self.together)
+        assert len(losses) > 1
+        np.testing.assert_allclose(ours, losses, atol=1e-6, rtol=1e-6)
+        for mine, theirs in zip(our_weights, weights, strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("task", ["char_lm", "forecasting", "pos_tagging"])
+def test_workers_train_as_one_process_does(task: str) -> None:
+    """Streams with states; unknown targets; words with weights, and rows of a table. The norm of all is clipped."""
+    Pair(task, 2).check()
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("task", OTHERS)
+def test_workers_train_as_one_process_does_in_the_other_tasks(task: str) -> None:
+    Pair(task, 3).check()
