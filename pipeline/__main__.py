@@ -27,6 +27,7 @@ STAGES = {
     "baseline": ("pipeline.stages.baseline", "run", "a data set", "score naive methods on a data set"),
     "train": ("pipeline.stages.train", "run", "an experiment", "train the networks of an experiment"),
     "evaluate": ("pipeline.stages.evaluate", "run", "an experiment", "score an experiment and its best baseline"),
+    "study": ("pipeline.stages.study", "run", "a study", "train the trials of a study, and say what they show"),
     "report": ("pipeline.stages.report", "run", "a data set", "write the report on a data set"),
     "index": ("pipeline.stages.index", "run", None, "write the report's index page"),
     "check": ("pipeline.stages.check", "run", None, "check params.yaml, and show what differs from the last commit"),

@@ -69,6 +69,18 @@ class Project:
         """Return the folder from which an interrupted training goes on."""
         return self.home / "data" / "checkpoints" / experiment
 
+    @property
+    def trials(self) -> Path:
+        """Return the folder of finished trials, which all studies share."""
+        return self.home / "data" / "trials"
+
+    def study(self, name: str) -> Path:
+        return self.root / "data" / "studies" / name
+
+    def study_scores(self, name: str) -> Path:
+        """Return the file of a study's figures that `dvc metrics` prints."""
+        return self.root / "reports" / "studies" / f"{name}.json"
+
     def metrics(self, dataset: str, experiment: str) -> Path:
         return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"
 

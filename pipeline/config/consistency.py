@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import renamed
+from pipeline.config import renamed, studies
 from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.messages import Mistake, shown
 from pipeline.config.schema.datasets import DatasetRows
@@ -24,7 +24,7 @@ OWN_TASKS: dict[str, tuple[str, ...]] = {
 }
 Key = tuple[str, str]
 WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
-FOLDERS = ("curves", "decisions", "metrics", "plots", "scores", "sections", "textbook")  # of reports
+FOLDERS = ("curves", "decisions", "metrics", "plots", "scores", "sections", "studies", "textbook")  # of reports
 
 
 def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iterator[Mistake]:
@@ -43,6 +43,7 @@ def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iter
         yield from _of_dataset(("datasets", name), dataset, params)
     for name, row in params.experiments.items():
         yield from _of_experiment(("experiments", name), row, params)
+    yield from studies.contradictions(params, _of_experiment)
 
 
 def _known(value: Any, known: Collection[str]) -> str:

@@ -24,7 +24,16 @@ def merged(files: Files, edition: Any) -> Table:
     for table in ("datasets", "experiments"):
         if isinstance(both.get(table), dict):
             both[table] = {name: _merged_row(files, table, name, row, edition) for name, row in both[table].items()}
+    if isinstance(both.get("studies"), dict):
+        both["studies"] = {name: _merged_study(row, edition) for name, row in both["studies"].items()}
     return {**both, "edition": edition} if "edition" in both else both
+
+
+def _merged_study(row: Any, edition: Any) -> Any:
+    if not isinstance(row, dict):
+        return row
+    settings = {**row, **(block(row) if edition == SYNTHETIC else {})}
+    return {key: value for key, value in settings.items() if key != SYNTHETIC}
 
 
 def _merged_row(files: Files, table: str, name: str, row: Any, edition: Any) -> Any:
@@ -50,6 +59,8 @@ def placed(files: Files, mistake: Mistake, edition: Any) -> Mistake:
     key, file = (table, name), files.file_of(table, name)
     row = files.row(*key)
     own = row if isinstance(row, dict) else {}
+    if table == "studies" and settings and edition == SYNTHETIC and settings[0] in block(own):
+        settings = [SYNTHETIC, *settings]
     if table == "experiments" and settings:
         recipe, setting = files.recipe(name), settings[0]
         if edition == SYNTHETIC and setting in files.synthetic(name):
@@ -93,7 +104,7 @@ def _of_recipes(files: Files, file: str, *, with_dvc: bool) -> Iterator[Mistake]
 
 
 def _of_blocks(files: Files, file: str) -> Iterator[Mistake]:
-    for table in ("recipes", "experiments"):
+    for table in ("recipes", "experiments", "studies"):
         for name, row in files.rows(file, table).items():
             written = row.get(SYNTHETIC, {}) if isinstance(row, dict) else {}
             where = (table, str(name), SYNTHETIC)

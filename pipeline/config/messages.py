@@ -13,10 +13,12 @@ from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.sources import OwnRows, SourceRow
+from pipeline.config.schema.studies import StudyRow
 from pipeline.config.schema.values import NAME
 
 # The tables whose rows are of several kinds, and the key that tells them apart.
 KINDS = {"own": ("reader", OwnRows), "datasets": ("task", DatasetRows), "experiments": ("task", ExperimentRows)}
+PLAIN: dict[str, type[BaseModel]] = {"sources": SourceRow, "studies": StudyRow}  # the tables whose rows are of one kind
 
 
 UNKNOWN = "unknown key"
@@ -99,7 +101,9 @@ def _written(table: str, kinds: Collection[str]) -> list[str]:
 
 def _kinds(table: Any) -> tuple[str, dict[str, type[BaseModel]]]:
     """The key that tells the rows of a table apart, and its values with their kinds of row."""
-    tag, rows = KINDS.get(table, ("", SourceRow))
+    if table not in KINDS:
+        return "", {}
+    tag, rows = KINDS[table]
     return tag, {value: row for row in get_args(rows) for value in get_args(row.model_fields[tag].annotation)}
 
 
@@ -113,6 +117,6 @@ def _unknown(where: list[Any], raw: Mapping[str, Any]) -> str:
         if present:
             return f"is now called {present}"
         tag, kinds = _kinds(where[0])
-        known = kinds.get(row.get(tag, "own_text"), SourceRow).model_fields
+        known = kinds.get(row.get(tag, "own_text"), PLAIN.get(where[0], SourceRow)).model_fields
     close = difflib.get_close_matches(name, known, n=1)
     return UNKNOWN + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}")

@@ -69,3 +69,11 @@ def compiles() -> bool:
     if keras.backend.backend() != "tensorflow" or importlib.util.find_spec("numba") is None:
         return False
     return not importlib.import_module("tensorflow").config.list_logical_devices("GPU")
+
+
+def use_one_thread() -> None:
+    """Compute on one thread from now on, in this process. Raises RuntimeError once TensorFlow has used several."""
+    importlib.import_module("pipeline.layers.loops.halves").use_one_thread()
+    importlib.import_module("threadpoolctl").threadpool_limits(1)
+    if keras.backend.backend() == "tensorflow":
+        importlib.import_module("tensorflow").config.threading.set_intra_op_parallelism_threads(1)

@@ -67,7 +67,7 @@ def _serve(wire: Any, facts: Mapping[str, Any], number: int) -> None:
     from pipeline.training.shards import Shard, serve
 
     module = task_named(row.task).network()
-    serve(wire, Shard(module.build(row, facts["encoder"], streams(row)), module.loss(row)), number)
+    serve(wire, Shard(module.build(row, facts["encoder"], streams(row, row.workers)), module.loss(row)), number)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pipeline.layers.ensemble import members
 from pipeline.progress import Progress
 from pipeline.training.checkpoint import Checkpoints, Keeper, numbered, ungrouped
 from pipeline.training.compiled import Compiled
-from pipeline.training.course import Feed
+from pipeline.training.course import Feed, Watcher
 from pipeline.training.crew import Crew
 from pipeline.training.estimate import Announcement, largest_batch, refuse_too_large
 from pipeline.training.fit import Fitted, Weights, fit, load, optimizer, restart, trainable
@@ -25,6 +25,16 @@ from pipeline.training.parallel import Parallel
 
 FIRST_FIT: tuple[str, ...] = ("train",)
 REFIT: tuple[str, ...] = ("train", "validation")
+
+
+class InTrial(NamedTuple):
+    """A training that only compares settings: it writes no texts and measures nothing but the scores.
+
+    watchers: of each fit; blind: predict validation alone, without reading the test part.
+    """
+
+    watchers: Sequence[Watcher] = ()
+    blind: bool = False
 
 
 class Validated(NamedTuple):
@@ -64,14 +74,16 @@ def train(
     label: str,
     checkpoints: Checkpoints | None = None,
     progress: Progress | None = None,
+    trial: InTrial | None = None,
     crew: Crew | None = None,
 ) -> list[TrainedNetwork]:
     """Train a network for each of `network.repeats` seeds and, within a seed, for each fold of the data set.
 
     An ensemble is one network with several members, each trained by itself.
 
-    checkpoints: where an interrupted training goes on; progress: is told how it goes on; crew: the other workers.
-    Raises ConfigError if there is not enough memory, and WorkerLost.
+    checkpoints: where an interrupted training goes on; progress: is told how it goes on; trial: what a training that
+    only compares settings leaves out; crew: the other workers. Raises ConfigError if there is not enough memory, and
+    WorkerLost.
     """
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
     total = len(runs) * size_of(network)
@@ -79,7 +91,9 @@ def train(
     made = refuse_too_large(label, task.network(), one_of(network), encoded, largest_batch(feed))
     trainer = Trainer(task, network, encoded, checkpoints, progress, total, crew)
     trainer.feed = feed
-    trainer.announcement = Announcement(label, made, feed.steps, network.epochs, total, network.refit)
+    trainer.trial = trial
+    if trial is None:
+        trainer.announcement = Announcement(label, made, feed.steps, network.epochs, total, network.refit)
     return [trainer.trained(s, fold, label, i) for i, (s, fold) in enumerate(runs)]
 
 
@@ -93,9 +107,9 @@ def one_of(network: ExperimentRows) -> ExperimentRows:
     return network if size_of(network) == 1 else network.model_copy(update={"ensemble": 1})
 
 
-def streams(network: ExperimentRows) -> int | None:
+def streams(network: ExperimentRows, workers: int) -> int | None:
     """Return the streams that a stateful network carries states of, in each worker; None for another network."""
-    return network.batch_size // network.workers if network.stateful else None
+    return network.batch_size // workers if network.stateful else None
 
 
 class Trainer:
@@ -115,6 +129,7 @@ class Trainer:
         self.checkpoints, self.progress, self.runs, self.crew = checkpoints, progress, runs, crew
         self.feed: Feed | None = None  # of the first fit on fold 0, if it has been made already
         self.announcement: Announcement | None = None
+        self.trial: InTrial | None = None
         self.task, self.module = task, task.network()
         self.compiled = self._compiled(self._build(self.network))
         self.predictor = self.module.predictor(self.compiled, self.network, encoded)
@@ -149,8 +164,10 @@ class Trainer:
             earlier += sum(fitted.earlier for fitted in fits)
             self._join(fits)
         seconds = earlier + time.monotonic() - started
-        predictions = {"validation": validation, "test": self.reader.predict("test", fitted_on, fold)}
-        if self.reader.further_arrays is not None:
+        predictions = {"validation": validation}
+        if self.trial is None or not self.trial.blind:
+            predictions["test"] = self.reader.predict("test", fitted_on, fold)
+        if self.trial is None and self.reader.further_arrays is not None:
             predictions |= self.reader.further_arrays(fitted_on, fold)
         network = TrainedNetwork(
             seed=seed,
@@ -161,10 +178,13 @@ class Trainer:
             parameters=sum(int(np.prod(w.shape)) for fitted in fits for w in fitted.weights),
             history=firsts[0].fitted.history if size == 1 else mean_history([f.fitted for f in firsts]),
             predictions=predictions,
-            samples=firsts[0].fitted.samples + (self.reader.samples(seed) if self.reader.samples else []),
+            samples=firsts[0].fitted.samples + self._samples(seed),
         )
         self._save(f"network-{number}", *_packed(network))
         return network
+
+    def _samples(self, seed: int) -> list[dict[str, Any]]:
+        return self.reader.samples(seed) if self.trial is None and self.reader.samples is not None else []
 
     def _join(self, fits: Sequence[Fitted]) -> None:
         """Put the members' weights into the ensemble; a network alone has its own already."""
@@ -207,7 +227,7 @@ class Trainer:
         return Compiled(model, loss, update) if self.crew is None else Parallel(model, loss, update, self.crew)
 
     def _build(self, network: ExperimentRows) -> Any:
-        return self.module.build(network, self.encoded.encoder, streams(network))
+        return self.module.build(network, self.encoded.encoder, streams(network, self.crew.workers if self.crew else 1))
 
     def _fit(
         self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str, number: int = 0
@@ -243,10 +263,14 @@ class Trainer:
             validate=validate if refit is None else None,
             monitor=self.task.monitor,
             label=label,
-            write=write if refit is None and self.predictor.checkpoint is not None else None,
+            write=write if self._writes(refit) else None,
             keeper=None if self.checkpoints is None else Keeper(self.checkpoints, f"{number} {phase}"),
-            watchers=[watcher for watcher in (self.progress, self.announcement) if watcher is not None],
+            watchers=[watcher for watcher in (self.progress, self.announcement) if watcher is not None]
+            + list(self.trial.watchers if self.trial and refit is None else ()),
         )
+
+    def _writes(self, refit: int | None) -> bool:
+        return refit is None and self.trial is None and self.predictor.checkpoint is not None
 
     def _epochs_after(self, number: int, phase: str) -> int:
         """The number of epochs after this phase of this network, at most."""

@@ -8,6 +8,7 @@ from pipeline.config.files import MAIN, TEXTBOOK_STAGES, Files
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
 from pipeline.config.schema.sources import OwnRows, SourceRow, with_reader
+from pipeline.config.schema.studies import Executor, StudyRow
 from pipeline.config.schema.values import Cell, Edition, Name, Row, named
 
 
@@ -20,7 +21,7 @@ class GateRow(Row):
 
 class Params(Row):
     """params.yaml and textbook/params.yaml as one. `cell`: swaps the cell of every experiment, or null. `experiments`
-    have the settings of their `recipes`."""
+    have the settings of their `recipes`. `executor`: where the trials of studies run."""
 
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
     edition: Edition
@@ -30,7 +31,9 @@ class Params(Row):
     recipes: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     datasets: dict[Name, Annotated[DatasetRows, Field(discriminator="task")]]
     experiments: dict[Name, Annotated[ExperimentRows, Field(discriminator="task")]]
+    studies: dict[Name, StudyRow] = Field(default_factory=dict)
     gate: GateRow = GateRow()
+    executor: Executor = "local"
     _files: Files = PrivateAttr(default_factory=Files)
 
     @classmethod

@@ -20,6 +20,15 @@ ALIGNED = 64  # bytes
 STREAMED = 8  # multiplications take as long as one number in a pass over the memory
 
 
+_alone = False  # whether to compute on one thread alone
+
+
+def use_one_thread() -> None:
+    """Compute on one thread from now on, in this process: other processes have the other cores."""
+    global _alone
+    _alone = True
+
+
 @cache
 def _helper() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "loops")
@@ -32,7 +41,7 @@ if hasattr(os, "register_at_fork"):
 def _on_both(loop: Callable[..., None], work: int, rows: int, *arrays: Any) -> None:
     """Run a loop over `rows` rows, on two threads if its `work`, in multiplications, is worth it."""
     half = (rows + 1) // 2
-    if work < WORTH or rows < 2:
+    if _alone or work < WORTH or rows < 2:
         loop(*arrays, 0, rows)
         return
     other = _helper().submit(loop, *arrays, half, rows)
