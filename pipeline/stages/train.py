@@ -111,7 +111,7 @@ def _trained(
     shown = live.shown(project, name, build.opening(record, row, _kinds(params, name, encoded), params.seed))
     with (
         shown,
-        worker.crew(row, encoded.encoder) as crew,
+        worker.crew(params, row, encoded.encoder) as crew,
         SystemMonitor() as monitor,
         Progress(project, name, record.key) as progress,
     ):

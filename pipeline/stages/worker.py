@@ -5,16 +5,23 @@ its training does.
 """
 
 import contextlib
+import functools
 import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
 from pipeline.config.schema.networks import ExperimentRows
+from pipeline.config.schema.params import Params
+
+if TYPE_CHECKING:
+    from pipeline.training.crew import Crew
 
 LONGEST = 300  # characters of an error
 
@@ -26,13 +33,29 @@ def set_backend(row: ExperimentRows) -> None:
         os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"
 
 
-def crew(row: ExperimentRows, encoder: Mapping[str, Any]) -> Any:
+def crew(params: Params, row: ExperimentRows, encoder: Mapping[str, Any]) -> AbstractContextManager["Crew | None"]:
     """Return a context with the other workers of a training, or with None if one process trains."""
     if row.workers == 1:
         return contextlib.nullcontext()
+    if params.executor == "ray":
+        return _on_ray(row, encoder)
     from pipeline.training.crew import Crew
 
     return Crew(row.workers, setup(row, encoder))
+
+
+@contextlib.contextmanager
+def _on_ray(row: ExperimentRows, encoder: Mapping[str, Any]) -> Iterator["Crew"]:
+    """The workers get the code from here; nothing else than Python's packages must be on their machines."""
+    from pipeline.cluster.connection import VARIABLE, connected
+    from pipeline.training.crew import Crew
+    from pipeline.training.on_ray import OnRay
+
+    environment = {"py_modules": [str(Path(__file__).parents[1])], "excludes": ["__pycache__"]}
+    with connected(os.environ.get(VARIABLE, ""), runtime_env=environment) as ray:
+        launch = functools.partial(OnRay, ray, run)
+        with Crew(row.workers, setup(row, encoder), launch, ray.util.get_node_ip_address()) as made:
+            yield made
 
 
 def setup(row: ExperimentRows, encoder: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,8 @@ class Pair:
         self.fed = list(batches(module.feed(row, self.encoded, ("train",), 0), 3, 1))[:STEPS]
         self.crew = Crew(workers, worker.setup(row, self.encoded.encoder), Threads)
         whole, own = (
-            module.build(row, self.encoded.encoder, n) for n in (row.batch_size if row.stateful else None, streams(row, workers))
+            module.build(row, self.encoded.encoder, n)
+            for n in (row.batch_size if row.stateful else None, streams(row, workers))
         )
         load(own, trainable(whole))
         for ours, theirs in zip(seeds(own), seeds(whole), strict=True):
