@@ -30,7 +30,7 @@ def run(project: Project, page: str | None = None) -> None:
     else:
         _textbook(project, params)
     plots.write(project, params, primary_metrics())
-    _send(project)
+    send(project)
 
 
 def _main(project: Project, params: Params) -> None:
@@ -91,7 +91,7 @@ def _section(project: Project, dataset: str, *, textbook: bool) -> str:
     return (project.section(dataset, textbook=textbook) / "section.html").read_text(encoding="utf-8")
 
 
-def _send(project: Project) -> None:
+def send(project: Project) -> None:
     """Send what the stages left for MLflow. An unreachable store causes a warning, and never costs the report."""
     mark_killed(project)
     try:
