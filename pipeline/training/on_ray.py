@@ -27,8 +27,8 @@ class OnRay:
             placement.remove_placement_group(self.group)
             raise UserError(
                 f"workers: {workers} on Ray needs {workers - 1} machines of the cluster next to this one, with {CORES} "
-                f"free cores each, and it has had none for {SECONDS:.0f} s; `ray status` shows what it has. Set workers "
-                f"lower, or executor: local"
+                f"free cores each, and did not have them for {SECONDS:.0f} s; `ray status` shows what it has. Lower "
+                f"workers, or set executor: local"
             )
         strategy = _module("scheduling_strategies").PlacementGroupSchedulingStrategy
         # A process of its own for each training: some settings are read when TensorFlow is imported.

@@ -25,11 +25,12 @@ ROW: dict[str, Any] = {
 DROPPING = {"dropout": 0.3, "input_dropout": 0.2, "recurrent_dropout": 0.1}
 
 
-def project(folder: Path, **settings: Any) -> artifacts.Project:
+def project(folder: Path, executor: str = "local", **settings: Any) -> artifacts.Project:
     """A project with a prepared data set and the experiment `x` on it."""
     folder.mkdir()
     params = {
-        "seed": 1, "edition": "published", "cell": None, "sources": {"alice": {"reader": "alice"}}, "own": {},
+        "seed": 1, "edition": "published", "cell": None, "executor": executor, "own": {},
+        "sources": {"alice": {"reader": "alice"}},
         "datasets": {"text": {"source": "alice", "task": "char_lm"}}, "experiments": {"x": {**ROW, **settings}},
     }  # fmt: skip
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
