@@ -57,7 +57,7 @@ class Pair:
             **{**PLAIN, **without, "batch_size": 6, **FEW.get(task, {}), **changes, "workers": workers}
         )
         self.encoded, module = case.encoded(), case.task.network()
-        self.fed = list(batches(module.feed(row, self.encoded, ("train",), 0), 3, 1))[:STEPS]
+        self.fed = list(batches(module.feed(row, self.encoded, ("train",), 0), 3, 1))[: STEPS + 1]
         self.crew = Crew(workers, worker.setup(row, self.encoded.encoder), Threads)
         whole, own = (
             module.build(row, self.encoded.encoder, n)
@@ -71,7 +71,10 @@ class Pair:
 
     def trained(self, network: Compiled) -> tuple[list[float], list[Any]]:
         with self.crew if network is self.together else contextlib.nullcontext():
-            losses = [network.train(*batch) for batch in self.fed]
+            losses = []
+            for epoch in (self.fed[:STEPS], self.fed[STEPS:]):
+                network.reset_states()
+                losses += [network.train(*batch) for batch in epoch]
         return losses, trainable(network.model)
 
     def check(self) -> None:
