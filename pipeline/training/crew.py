@@ -86,7 +86,7 @@ class Crew:
         host: str = LOOPBACK,
     ) -> None:
         self.workers, self.setup, self.wires = workers, setup, dict[int, Wire]()
-        self.sent = self.steps = 0
+        self.sent = self.received = self.steps = 0  # bytes, and steps
         self.computing = self.seconds = 0.0
         self.key = secrets.token_bytes(32)
         self.server = socket.create_server((host, 0))
@@ -136,6 +136,7 @@ class Crew:
             self.wires[worker].send(facts, arrays)
         except OSError as error:
             raise self._lost(worker, error) from None
+        self.sent += sum(array.nbytes for array in arrays)
 
     def take(self, worker: int) -> Arrays:
         """Wait for a worker's answer. Raises WorkerLost if it has ended, or could not answer."""
@@ -145,7 +146,7 @@ class Crew:
             raise self._lost(worker, error) from None
         if "error" in facts:
             raise WorkerLost(f"worker {worker} of {self.workers} failed: {facts['error']}; {AGAIN}")
-        self.sent += sum(array.nbytes for array in arrays)
+        self.received += sum(array.nbytes for array in arrays)
         return arrays
 
     def _lost(self, worker: int, error: BaseException) -> WorkerLost:
@@ -157,8 +158,8 @@ class Crew:
         if not self.steps:
             return f"{self.workers} workers had nothing to train"
         step, own = 1e3 * self.seconds / self.steps, 1e3 * self.computing / self.steps
-        sent = self.sent / self.steps / max(self.workers - 1, 1) / 1e6
+        sent, received = (count / self.steps / (self.workers - 1) / 1e6 for count in (self.sent, self.received))
         return (
             f"{self.workers} workers: a step took {step:.0f} ms, of which {own:.0f} ms computed worker 0's gradients; "
-            f"{sent:.2f} MB of gradients from each other worker, and as many of weights to it"
+            f"{sent:.2f} MB went to each other worker, and {received:.2f} MB came back"
         )
