@@ -76,6 +76,8 @@ def run(offer: Mapping[str, Any]) -> None:
             pass
         except Exception as error:
             wire.send({"error": f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}"})
+            while True:  # until the training has read that and ends: a connection that closes early would lose it
+                wire.receive()
         finally:
             wire.close()
 

@@ -10,6 +10,8 @@ import pytest
 from pipeline.errors import WorkerLost
 from pipeline.training import crew
 from pipeline.training.crew import Crew
+from tests.tasks.case import CASES
+from tests.training.test_parallel import Threads
 
 JOINS = """
     import json, os, sys, time
@@ -54,6 +56,16 @@ def test_the_error_of_a_worker_is_passed_on(running: Callable[[str], None]) -> N
     with Crew(2, {}) as made:
         made.join()
         with pytest.raises(WorkerLost, match="worker 1 of 2 failed: MemoryError: too large; run"):
+            made.take(1)
+
+
+def test_a_network_that_cannot_be_built_is_said() -> None:
+    case = CASES["returns"]
+    row = case.network_row(workers=2)
+    with Crew(2, {"row": {**row.model_dump(mode="json"), "task": "none"}, "encoder": {}}, Threads) as made:
+        made.join()
+        made.give(1, {"reset": True}, [np.zeros(1_000_000)])
+        with pytest.raises(WorkerLost, match=r"worker 1 of 2 failed: ValidationError: .*; run the training again"):
             made.take(1)
 
 

@@ -16,14 +16,14 @@ from pipeline.training.crew import Crew, Offer
 from pipeline.training.fit import load, optimizer, trainable
 from pipeline.training.parallel import Parallel
 from pipeline.training.repeats import streams
-from pipeline.training.shards import seeds
+from pipeline.training.shards import Shard, seeds, serve
 from tests.tasks.case import CASES
 
 STEPS = 4
 PLAIN = {"dropout": 0.0, "recurrent_dropout": 0.0, "weight_dropout": 0.0, "clip_norm": 0.5, "clip_value": None}
 RATES = ("input_dropout", "spatial_dropout", "recurrent_input_dropout")
 FEW: dict[str, dict[str, Any]] = {
-    "char_lm": {"stateful": True, "batch_size": 6},
+    "char_lm": {"stateful": True, "batch_size": 6, "weight_dropout": 0.3},
     "forecasting": {"stateful": True, "batch_size": 4, "burn_in": 2},
 }
 OTHERS = sorted({*TASKS} - {"cosine_windows", *FEW, "pos_tagging"})  # cosine_windows trains in NumPy
@@ -89,6 +89,44 @@ class Pair:
 def test_workers_train_as_one_process_does(task: str) -> None:
     """Streams with states; unknown targets; words with weights, and rows of a table. The norm of all is clipped."""
     Pair(task, 2).check()
+
+
+def gradients(worker: int, **rates: float) -> list[Any]:
+    """What a worker answers to a message."""
+    case = CASES["char_lm"]
+    row, encoded, module = (
+        case.network_row(**{**PLAIN, "input_dropout": 0.0, **rates, "stateful": False}),
+        case.encoded(),
+        case.task.network(),
+    )
+    x, y, _ = next(batches(module.feed(row, encoded, ("train",), 0), 3, 1))
+    shard = Shard(module.build(row, encoded.encoder), module.loss(row))
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=w.shape).astype(np.float32) for w in trainable(shard.model)]
+    states = [np.array([5 + i, 7]) for i, _ in enumerate(seeds(shard.model))]
+
+    class Once:
+        answers: list[list[Any]] = []  # noqa: RUF012
+
+        def receive(self) -> Any:
+            if self.answers:
+                raise EOFError
+            return {"reset": False}, [*weights, *states, x, y]
+
+        def send(self, facts: Any, arrays: list[Any]) -> None:
+            self.answers.append(arrays)
+
+    wire = Once()
+    with pytest.raises(EOFError):
+        serve(wire, shard, worker)  # type: ignore[arg-type]
+    return wire.answers[0]
+
+
+@pytest.mark.parametrize(("rates", "same"), [({"dropout": 0.5}, False), ({"weight_dropout": 0.5}, True)])
+def test_workers_draw_masks_of_their_own_for_rows_and_the_same_for_weights(rates: dict[str, float], same: bool) -> None:
+    one, again, other = (gradients(number, **rates) for number in (1, 1, 2))
+    assert all(map(np.array_equal, one, again))
+    assert all(map(np.array_equal, one, other)) is same
 
 
 @pytest.mark.slow
