@@ -37,6 +37,7 @@ NOWHERE: dict[str, str] = {
     "pipeline/raw_input.py": "reads what a served model is asked",
     "pipeline/sources/__init__.py": "the table of sources; a new row changes nothing for the others",
     "pipeline/stages/__init__.py": "reads the settings",
+    "pipeline/stages/worker.py": "starts what computes; pipeline/training says what",
     "pipeline/tasks/__init__.py": "the table of tasks; a new row changes nothing for the others",
     "pipeline/tracking": "what MLflow is told is no output",
 }
