@@ -24,8 +24,9 @@ def merged(files: Files, edition: Any) -> Table:
     for table in ("datasets", "experiments"):
         if isinstance(both.get(table), dict):
             both[table] = {name: _merged_row(files, table, name, row, edition) for name, row in both[table].items()}
-    if isinstance(both.get("studies"), dict):
-        both["studies"] = {name: _merged_study(row, edition) for name, row in both["studies"].items()}
+    for table in ("studies", "tunings"):
+        if isinstance(both.get(table), dict):
+            both[table] = {name: _merged_study(row, edition) for name, row in both[table].items()}
     return {**both, "edition": edition} if "edition" in both else both
 
 
