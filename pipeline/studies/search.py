@@ -65,6 +65,7 @@ def search(plan: Search, storage: BaseStorage, pool: Pool, say: Say = print) -> 
 
     Trials that run when the minutes are over are stopped; they go on when the row gets more minutes.
     """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     direction = "maximize" if plan.higher_is_better else "minimize"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna warns of what is experimental in it
@@ -125,9 +126,14 @@ class _Run:
                 return
             self._take(self.pool.next())
             if self._late():
-                for trial in self.running.values():
-                    self.pool.stop(trial)
+                self._stop()
                 return
+
+    def _stop(self) -> None:
+        """End what runs, without telling Optuna: it goes on when there is time again."""
+        for trial in self.running.values():
+            self.pool.stop(trial)
+        self.study.set_user_attr(SECONDS, time.monotonic() - self.begun)
 
     def _enqueue(self) -> None:
         """Put the experiment's own settings first, and all others after them if all are wanted."""

@@ -16,7 +16,6 @@ def opened(name: str, url: str | None, file: Path) -> RDBStorage:
 
     Raises ConfigError if the database cannot be reached or its driver is missing, or the file is damaged.
     """
-    logging.getLogger("optuna").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     if url is None:
         file.parent.mkdir(parents=True, exist_ok=True)

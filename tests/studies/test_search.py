@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from pipeline.studies import storage
@@ -20,91 +21,100 @@ def quiet(line: str) -> None:
     """What the search says is not looked at."""
 
 
-def found(tmp_path: Path, pool: KnownPool, name: str = "a", **changes: Any) -> list[Any]:
-    opened = storage.opened("known", None, tmp_path / f"{name}.sqlite")
-    return ran(search(searched(pool, **changes), opened, pool, quiet))
+def found(pool: KnownPool, kept: Any = None, **changes: Any) -> list[Any]:
+    """The trials of a search. kept: what holds them, in place of memory."""
+    return ran(search(searched(pool, **changes), kept or InMemoryStorage(), pool, quiet))
 
 
 def told(trials: list[Any]) -> list[tuple[Any, ...]]:
     return [(t.number, t.state, t.value, t.params) for t in trials]
 
 
-def test_the_best_of_a_known_function_is_found(tmp_path: Path) -> None:
-    trials = found(tmp_path, KnownPool(workers=2), trials=60)
+def test_the_best_of_a_known_function_is_found() -> None:
+    trials = found(KnownPool(workers=2), trials=60)
     assert len(trials) == 60
     best = min(trials, key=lambda t: t.value)
     assert best.params["cell"] == "gru" and 100 < best.params["units"] < 165 and best.params["dropout"] < 0.05
 
 
-def test_the_settings_of_the_experiment_are_the_first_trial(tmp_path: Path) -> None:
-    first, *_ = found(tmp_path, KnownPool(), trials=3)
+def test_the_settings_of_the_experiment_are_the_first_trial() -> None:
+    first, *_ = found(KnownPool(), trials=3)
     assert first.params == OWN
 
 
-def test_settings_outside_the_space_are_trained_too_and_are_no_trial_of_the_search(tmp_path: Path) -> None:
+def test_settings_outside_the_space_are_trained_too_and_are_no_trial_of_the_search() -> None:
     pool = KnownPool()
-    trials = found(tmp_path, pool, trials=3, own={**OWN, "cell": "simple_rnn"})
+    trials = found(pool, trials=3, own={**OWN, "cell": "simple_rnn"})
     assert [trial.settings["cell"] == "simple_rnn" for trial in pool.submitted] == [True, False, False, False]
     assert len(trials) == 3
 
 
 @pytest.mark.parametrize("pruning", ["median", "hyperband"])
-def test_a_pruned_trial_is_stopped_in_the_pool(pruning: str, tmp_path: Path) -> None:
+def test_a_pruned_trial_is_stopped_in_the_pool(pruning: str) -> None:
     pool = KnownPool(workers=2)
-    trials = found(tmp_path, pool, pruning=pruning, trials=30)
+    trials = found(pool, pruning=pruning, trials=30)
     pruned = [trial for trial in trials if trial.state == TrialState.PRUNED]
     assert pruned and {trial.user_attrs["key"] for trial in pruned} == pool.ended.keys()
     assert all(0 < epoch < EPOCHS for epoch in pool.ended.values())
     assert trials[0].state == TrialState.COMPLETE  # the experiment's own settings
 
 
-def test_without_pruning_no_trial_is_stopped(tmp_path: Path) -> None:
+def test_without_pruning_no_trial_is_stopped() -> None:
     pool = KnownPool(workers=2)
-    assert {trial.state for trial in found(tmp_path, pool, trials=30)} == {TrialState.COMPLETE}
+    assert {trial.state for trial in found(pool, trials=30)} == {TrialState.COMPLETE}
     assert not pool.ended
 
 
-def test_one_worker_and_one_seed_give_one_search(tmp_path: Path) -> None:
+def test_one_worker_and_one_seed_give_one_search() -> None:
     first, again, other = (
-        found(tmp_path, KnownPool(), name, pruning="median", seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+        found(KnownPool(), pruning="median", seed=seed) for seed in (1, 1, 2)
     )
     assert told(first) == told(again)
     assert told(first) != told(other)
 
 
-def test_more_trials_continue_a_search(tmp_path: Path) -> None:
-    pool = KnownPool()
-    found(tmp_path, pool, trials=12)
-    longer = found(tmp_path, pool, trials=16)
+def test_more_trials_continue_a_search() -> None:
+    pool, kept = KnownPool(), InMemoryStorage()
+    found(pool, kept, trials=12)
+    longer = found(pool, kept, trials=16)
     assert len(longer) == 16 == len(pool.submitted)
 
 
-def test_a_failed_trial_does_not_end_the_search(tmp_path: Path) -> None:
-    trials = found(tmp_path, KnownPool(fails=lambda settings: settings["cell"] == "gru"), trials=12)
+def test_a_failed_trial_does_not_end_the_search() -> None:
+    trials = found(KnownPool(fails=lambda settings: settings["cell"] == "gru"), trials=12)
     failed = [trial for trial in trials if trial.state == TrialState.FAIL]
     assert failed and all(trial.user_attrs["message"] == "its loss is not finite" for trial in failed)
     assert len(trials) == 12
 
 
-def test_a_whole_finite_space_is_tried_without_repeating(tmp_path: Path) -> None:
+def test_a_whole_finite_space_is_tried_without_repeating() -> None:
     space = {"units": {"int": [1, 3]}, "dropout": {"choice": [0.0, 0.5]}, "cell": {"choice": ["lstm", "gru"]}}
     pool = KnownPool(workers=3)
-    trials = found(tmp_path, pool, space=space, trials=12, own={"units": 2, "dropout": 0.5, "cell": "gru"})
+    trials = found(pool, space=space, trials=12, own={"units": 2, "dropout": 0.5, "cell": "gru"})
     assert len({str(trial.params) for trial in trials}) == 12 == len({trial.key for trial in pool.submitted})
 
 
-def test_a_known_result_is_not_trained_again(tmp_path: Path) -> None:
+def test_a_known_result_is_not_trained_again() -> None:
     pool = KnownPool()
-    first = found(tmp_path, pool, "a")
-    assert told(found(tmp_path, pool, "b")) == told(first)
+    first = found(pool)
+    assert told(found(pool)) == told(first)
     assert len(pool.submitted) == 20
 
 
-def test_when_the_minutes_are_over_trials_stop_and_more_minutes_continue_them(tmp_path: Path) -> None:
-    pool = KnownPool(workers=2)
-    few = found(tmp_path, pool, minutes=1e-9)
-    assert not few
-    assert len(found(tmp_path, pool, minutes=10.0)) == 20
+def test_when_the_minutes_are_over_trials_stop_and_more_minutes_continue_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, kept = KnownPool(workers=2), InMemoryStorage()
+    clock = iter([0.0] * 20 + [61.0] * 1000)
+    monkeypatch.setattr("pipeline.studies.search.time.monotonic", lambda: next(clock))
+    few = found(pool, kept, minutes=1.0)
+    assert 0 < len(few) < 20 and not pool.running
+    stopped = [trial.params for trial in few if trial.state == TrialState.RUNNING]
+    assert stopped
+    before = told(few)
+    assert told(found(pool, kept, minutes=1.0)) == before  # no time is left
+    monkeypatch.undo()
+    more = found(pool, kept, minutes=10.0)
+    assert len(more) == 20 and {trial.state for trial in more} == {TrialState.COMPLETE}
+    assert [trial[3] for trial in told(more)[: len(before)]] == [trial[3] for trial in before]
 
 
 KILLED = """
@@ -126,9 +136,10 @@ search(searched(pool, pruning="median"), storage.opened("known", None, Path(sys.
 
 
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a.sqlite")], cwd=ROOT, check=False)
+    file = tmp_path / "a.sqlite"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(file)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     pool = KnownPool()
-    trials = found(tmp_path, pool, pruning="median")
-    assert told(trials) == told(found(tmp_path, KnownPool(), "whole", pruning="median"))
+    trials = found(pool, storage.opened("known", None, file), pruning="median")
+    assert told(trials) == told(found(KnownPool(), pruning="median"))
     assert len(pool.submitted) == 20 - 12  # the one that ran is run again, none of those before
