@@ -34,7 +34,7 @@ def _merged_study(row: Any, edition: Any) -> Any:
     if not isinstance(row, dict):
         return row
     settings = {**row, **(block(row) if edition == SYNTHETIC else {})}
-    return {key: value for key, value in settings.items() if key != SYNTHETIC or not isinstance(value, dict)}
+    return {key: value for key, value in settings.items() if key != SYNTHETIC}
 
 
 def _merged_row(files: Files, table: str, name: str, row: Any, edition: Any) -> Any:
@@ -60,6 +60,8 @@ def placed(files: Files, mistake: Mistake, edition: Any) -> Mistake:
     key, file = (table, name), files.file_of(table, name)
     row = files.row(*key)
     own = row if isinstance(row, dict) else {}
+    if table == "studies" and settings and edition == SYNTHETIC and settings[0] in block(own):
+        settings = [SYNTHETIC, *settings]
     if table == "experiments" and settings:
         recipe, setting = files.recipe(name), settings[0]
         if edition == SYNTHETIC and setting in files.synthetic(name):
@@ -103,7 +105,7 @@ def _of_recipes(files: Files, file: str, *, with_dvc: bool) -> Iterator[Mistake]
 
 
 def _of_blocks(files: Files, file: str) -> Iterator[Mistake]:
-    for table in ("recipes", "experiments"):
+    for table in ("recipes", "experiments", "studies"):
         for name, row in files.rows(file, table).items():
             written = row.get(SYNTHETIC, {}) if isinstance(row, dict) else {}
             where = (table, str(name), SYNTHETIC)

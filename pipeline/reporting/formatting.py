@@ -81,6 +81,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def p_value(p: float) -> str:
+    """Return "p = 0.032", with two significant digits, or "p < 0.0001"."""
+    return f"p = {p:.{2 if p >= 0.1 else 3 if p >= 0.01 else 4}f}" if p >= 0.0001 else "p < 0.0001"
+
+
 def phrase(name: str) -> str:
     """Return a key of a JSON file as words."""
     return name.replace("_", " ")

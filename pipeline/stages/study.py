@@ -42,7 +42,8 @@ def run(project: Project, name: str) -> None:
     arms, task = planned(addresses, store, name, study, params.seed), task_named(addresses.row.task)
     results = _results(project, params, name, addresses, arms)
     found = answer(task.primary_metric, [_arm(arm, task, results) for arm in arms], task.bootstrap_block)
-    found |= {"study": name, "experiment": study.experiment, "match": study.match, "edition": params.edition}
+    found |= {"study": name, "experiment": study.experiment, "dataset": addresses.row.dataset}
+    found |= {"vary": list(study.vary), "match": study.match, "edition": params.edition}
     with artifacts.new_folder(project.study(name), listed=True) as fresh:
         artifacts.save_json(fresh / "answer.json", found)
         stores.save_all(fresh, results)
@@ -157,4 +158,5 @@ def _send(
 
 def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
     """What `dvc metrics` prints."""
-    return {arm["name"]: {"mean": arm["mean"], "parameters": arm["parameters"]} for arm in found["arms"]}
+    kept = ("mean", "sd", "parameters", "seconds")
+    return {name: {k: arm[k] for k in kept if arm[k] is not None} for name, arm in found["arms"].items()}

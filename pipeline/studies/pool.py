@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pipeline.artifacts import Project
 from pipeline.errors import TrainingError, UserError
 from pipeline.studies.store import Store
-from pipeline.studies.trial import Trial, TrialResult, run
+from pipeline.studies.trial import Report, Trial, TrialResult, run
 from pipeline.tracking.child import end_with
 
 TRIES = 3  # of a trial whose process is killed
@@ -48,6 +48,7 @@ class Failed:
 
 
 Event = Reported | Done | Failed
+Train = Callable[[Project, Trial, Report], TrialResult]
 
 
 class Pool(Protocol):
@@ -85,8 +86,8 @@ class _Running:
 class LocalPool:
     """A process for each trial. On Linux it is forked from this one, which has imported TensorFlow and not used it."""
 
-    def __init__(self, project: Project, workers: int) -> None:
-        self.project, self.workers, self.store = project, workers, Store(project)
+    def __init__(self, project: Project, workers: int, train: Train = run) -> None:
+        self.project, self.workers, self.train, self.store = project, workers, train, Store(project)
         self.context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
         self.waiting: deque[Trial] = deque()
         self.running: list[_Running] = []
@@ -126,7 +127,9 @@ class LocalPool:
             ours, theirs = self.context.Pipe(duplex=False)
             output = tempfile.TemporaryFile()  # noqa: SIM115 – closed when the trial ends
             process = self.context.Process(
-                target=_work, args=(self.project, trial, theirs, output.fileno(), os.getpid()), daemon=True
+                target=_work,
+                args=(self.project, trial, self.train, theirs, output.fileno(), os.getpid()),
+                daemon=True,
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python 3.12 warns of forks with threads; the child uses none of them
@@ -168,12 +171,12 @@ class LocalPool:
         running.output.close()
 
 
-def _work(project: Project, trial: Trial, to: Connection, output: int, parent: int) -> None:
+def _work(project: Project, trial: Trial, train: Train, to: Connection, output: int, parent: int) -> None:
     end_with(parent)
     os.dup2(output, 1)
     os.dup2(output, 2)
     try:
-        result = run(project, trial, lambda epoch, value: to.send(("epoch", (epoch, value))))
+        result = train(project, trial, lambda epoch, value: to.send(("epoch", (epoch, value))))
         Store(project).save(trial, result)
         to.send(("done", ""))
     except (TrainingError, UserError) as error:

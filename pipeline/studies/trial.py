@@ -169,11 +169,8 @@ def _digest(predictions: Mapping[str, NDArray[Any]]) -> str:
 
 
 def peak_memory() -> float:
-    """MB of this process at its peak; NaN is never returned: 0.0 where the system does not say."""
-    try:
-        resource = importlib.import_module("resource")
-    except ImportError:  # Windows
-        return 0.0
+    """MB of this process at its peak."""
+    resource = importlib.import_module("resource")  # Windows has none
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak) / (1e6 if sys.platform == "darwin" else 1e3)
 

@@ -53,7 +53,7 @@ def study(
     journal = Run(run_key("study", name, *sorted(keys)), facts["source"], title, start).journal("study")
     journal.tags({**{kind: facts[kind] for kind in KINDS}, "study": name, "verdict": answer["verdict"]})
     journal.tags({"mlflow.user": "pipeline", "mlflow.source.name": f"study@{name}"})
-    journal.metrics(in_short({plain(arm["name"]): arm["mean"] for arm in answer["arms"]}), timestamp=end)
+    journal.metrics(in_short({plain(arm): row["mean"] for arm, row in answer["arms"].items()}), timestamp=end)
     journal.artifact(folder, "study")
     journal.note(str(answer["verdict"]))
     for key in keys:
