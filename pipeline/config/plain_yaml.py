@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import RoundTripRepresenter
@@ -162,6 +163,21 @@ def with_pins(text: str, pins: Mapping[str, Mapping[str, str]]) -> str:
     for source, files in pins.items():
         quoted = {file: DoubleQuotedScalarString(sha256) for file, sha256 in files.items()}
         document["sources"][source].setdefault("pins", {}).update(quoted)
+    stream = io.StringIO()
+    editor.dump(document, stream)
+    return stream.getvalue()
+
+
+def with_settings(text: str, experiment: str, settings: Mapping[str, Any], *, synthetic: bool) -> str:
+    """`text` of params.yaml with `settings` in the row of `experiments`, or in its block `synthetic`; the rest stays."""
+    editor = _writer()
+    editor.preserve_quotes = True
+    document = editor.load(text)
+    row = document["experiments"][experiment]
+    if synthetic and "synthetic" not in row:
+        row["synthetic"] = block = CommentedMap()
+        block.fa.set_flow_style()
+    (row["synthetic"] if synthetic else row).update(_quoted(dict(settings)))
     stream = io.StringIO()
     editor.dump(document, stream)
     return stream.getvalue()

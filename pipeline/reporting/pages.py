@@ -22,7 +22,7 @@ WITHOUT_THEM = "`python -m pipeline prune` and `dvc repro -P` make it without th
 
 def section(data: ReportData, elements: Sequence[Element]) -> str:
     """Render a data set's part of the page, with its pictures inside."""
-    return _render(
+    return render(
         "section.html",
         dataset=data.dataset,
         facts=data.facts,
@@ -52,7 +52,7 @@ def index(
     sections: HTML by data set, from section(). textbook: from textbook.table(), if the page has it. link: the file name
     of the other page. outdated: experiments by data set that its section shows although their rows were removed.
     """
-    return _render(
+    return render(
         "index.html",
         some_synthetic=any(result.metrics["edition"] == "synthetic" for result in results),
         all_synthetic=all(result.metrics["edition"] == "synthetic" for result in results),
@@ -102,7 +102,8 @@ def numbers(facts: Mapping[str, Any]) -> dict[str, int]:
     return {formatting.phrase(name): value for name, value in counts.items()}
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Render a template of this package; every text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
