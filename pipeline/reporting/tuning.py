@@ -23,7 +23,7 @@ def verdict(found: Row, metric: Metric) -> str:
     what = f"Best of {sum(counts.values())} trials ({ran}): {listed(best['settings'])}"
     reached = f"validation {label(metric)} {formatting.value(metric, best['value'])}"
     if own is None:
-        return f"{what}, {reached}; the experiment’s own settings could not be trained."
+        return f"{what}, {reached}; the experiment’s own settings were not trained to the end."
     if best["settings"] == found["own"]["settings"] or gain(found, metric) <= 0:
         return f"No trial is better than the experiment’s own settings: validation {label(metric)} {formatting.value(metric, own)}."
     return f"{what}, {reached}; the experiment’s own settings: {formatting.value(metric, own)}."

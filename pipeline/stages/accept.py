@@ -71,7 +71,7 @@ def _said(found: Mapping[str, Any], changes: Mapping[str, tuple[Any, Any]], metr
     after, own = found["best"]["value"], found["own"]["value"]
     reached = formatting.value(metric, after)
     if own is None:
-        better = f"validation {label(metric)} {reached}; the settings before could not be trained"
+        better = f"validation {label(metric)} {reached}; the settings before were not trained to the end"
     else:
         by = "" if metric.percent or not own else f", {gain(found, metric) / abs(own):.1%} better"
         better = f"validation {label(metric)} {formatting.value(metric, own)} → {reached}{by}"

@@ -61,7 +61,9 @@ def planned(project: Project, params: Params, name: str, addresses: Addresses, r
         return addresses.trial({**alone, **settings}, params.seed, blind=True)
 
     epochs = row.dimensions.get("epochs", Dimension("int", 1, addresses.row.epochs))
-    made_of = {"own": made({}).key, "space": row.space, "pruning": row.pruning, "figure": monitor.name}
+    # The experiment's own values of what is tuned are left out: after `--accept` the search is the same.
+    without = made({name: (d.choices or (d.low,))[0] for name, d in row.dimensions.items()})
+    made_of = {"without": without.key, "space": row.space, "pruning": row.pruning, "figure": monitor.name}
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
     return Search(
         name=f"{name}-{digest}",

@@ -38,7 +38,7 @@ Say = Callable[[str], None]
 class Search:
     """What is searched, and with what.
 
-    name: of Optuna's study, new for other data, code, settings or space. made(settings): the trial with these settings.
+    name: of Optuna's study, new for other data, code, space or other settings than those of the space. made(settings): the trial with these settings.
     stored(trial): its result if it is in the store. own: the experiment's own settings; figure: what a result is judged
     by; epochs: of the longest trial. random: draw every trial at random, to compare with.
     """
@@ -85,7 +85,7 @@ def _pruner(plan: Search) -> BasePruner:
     if plan.row.pruning == "hyperband":
         return HyperbandPruner(min_resource=1, max_resource=plan.epochs)
     if plan.row.pruning == "median":
-        return MedianPruner(n_startup_trials=COMPARED, n_warmup_steps=round(WARM_UP * plan.epochs))
+        return MedianPruner(n_startup_trials=COMPARED, n_warmup_steps=1 + round(WARM_UP * plan.epochs))
     return NopPruner()
 
 
@@ -111,11 +111,12 @@ class _Run:
 
     def run(self) -> None:
         self.begun = time.monotonic() - float(self.study.user_attrs.get(SECONDS, 0.0))
-        if not self.study.get_trials(deepcopy=False):
+        known = self.study.get_trials(deepcopy=False)
+        if not known:
             self._enqueue()
         if self._late():
             return
-        if not self.plan.inside:
+        if known or not self.plan.inside:  # known: the experiment may have got other settings since
             self._submit(self.plan.made(self.plan.own), None)
         for asked in self._interrupted():
             self._begin(asked)

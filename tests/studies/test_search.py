@@ -12,7 +12,8 @@ from optuna.trial import TrialState
 
 from pipeline.studies import storage
 from pipeline.studies.search import ran, search
-from tests.studies.known import EPOCHS, OWN, KnownPool, searched
+from pipeline.studies.space import written
+from tests.studies.known import EPOCHS, OWN, KnownPool, made, result, searched
 
 ROOT = Path(__file__).parents[2]
 
@@ -140,6 +141,24 @@ def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) 
     killed = subprocess.run([sys.executable, "-c", KILLED, str(file)], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
     pool = KnownPool()
+    pool.results[made(OWN).key] = result(made(OWN))  # as in the store, which has all results
     trials = found(pool, storage.opened("known", None, file), pruning="median")
     assert told(trials) == told(found(KnownPool(), pruning="median"))
     assert len(pool.submitted) == 20 - 12  # the one that ran is run again, none of those before
+
+
+def test_a_search_goes_on_when_its_best_settings_are_the_experiments_own() -> None:
+    """As after --accept: nothing is trained again."""
+    pool, kept = KnownPool(), InMemoryStorage()
+    first = found(pool, kept)
+    best = min(first, key=lambda trial: trial.value)
+    before = told(first)
+    assert told(found(pool, kept, own=written(best.params, searched(pool).row.dimensions))) == before
+    assert len(pool.submitted) == 20
+
+
+def test_own_settings_that_changed_since_are_trained_and_are_no_trial_of_the_search() -> None:
+    pool, kept = KnownPool(), InMemoryStorage()
+    found(pool, kept, trials=3)
+    assert len(found(pool, kept, trials=3, own={**OWN, "units": 77})) == 3
+    assert pool.submitted[-1].settings["units"] == 77
