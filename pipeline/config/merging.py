@@ -60,7 +60,7 @@ def placed(files: Files, mistake: Mistake, edition: Any) -> Mistake:
     key, file = (table, name), files.file_of(table, name)
     row = files.row(*key)
     own = row if isinstance(row, dict) else {}
-    if table == "studies" and settings and edition == SYNTHETIC and settings[0] in block(own):
+    if table in ("studies", "tunings") and settings and edition == SYNTHETIC and settings[0] in block(own):
         settings = [SYNTHETIC, *settings]
     if table == "experiments" and settings:
         recipe, setting = files.recipe(name), settings[0]
@@ -105,7 +105,7 @@ def _of_recipes(files: Files, file: str, *, with_dvc: bool) -> Iterator[Mistake]
 
 
 def _of_blocks(files: Files, file: str) -> Iterator[Mistake]:
-    for table in ("recipes", "experiments", "studies"):
+    for table in ("recipes", "experiments", "studies", "tunings"):
         for name, row in files.rows(file, table).items():
             written = row.get(SYNTHETIC, {}) if isinstance(row, dict) else {}
             where = (table, str(name), SYNTHETIC)
