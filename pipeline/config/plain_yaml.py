@@ -5,6 +5,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ MAX_BYTES = 64_000
 MAX_COMMAS = 5_000  # the reader takes a second for 12,000 values
 MAX_DEPTH = 50  # of brackets: it takes a second for 10,000
 MAX_DIGITS = 30
+SMALLEST = 1e-9  # of the numbers that are written without an exponent
 TAG = "tag:yaml.org,2002:"
 # Scalars that readers of YAML 1.1 and of YAML 1.2 understand differently.
 SWITCH = r"(yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)"
@@ -195,8 +197,10 @@ class _Representer(RoundTripRepresenter):
 
 
 def _float(representer: RoundTripRepresenter, value: float) -> Any:
-    """With a point before the exponent, which every reader needs."""
+    """Small numbers as people write them, others with a point before the exponent, which every reader needs."""
     text = {math.inf: ".inf", -math.inf: "-.inf"}.get(value, repr(value))
+    if SMALLEST <= abs(value) < 1:
+        text = f"{Decimal(text):f}"
     text = re.sub(r"^(-?\d+)e", r"\1.0e", text)
     return representer.represent_scalar(TAG + "float", text)
 

@@ -1,6 +1,7 @@
 """The section of a tuning: what it found, its best trials, and pictures of how the settings act."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def listed(settings: Row) -> str:
 def shown(value: Any) -> str:
     """Return a value as params.yaml writes it."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:.10g}"
+        return f"{Decimal(repr(value)):f}"
     return {None: "null", True: "true", False: "false"}.get(value, str(value))
 
 

@@ -73,10 +73,11 @@ def _said(found: Mapping[str, Any], changes: Mapping[str, tuple[Any, Any]], metr
     if own is None:
         better = f"validation {label(metric)} {reached}; the settings before were not trained to the end"
     else:
-        by = "" if metric.percent or not own else f", {gain(found, metric) / abs(own):.1%} better"
+        by = "" if metric.percent or not own else f", {100 * gain(found, metric) / abs(own):.1f} % better"
         better = f"validation {label(metric)} {formatting.value(metric, own)} → {reached}{by}"
     lines.append(f"{better}; the best of {trials} trials with one seed looks better than it is")
     if found["folds"] > 1:
-        lines.append(f"only fold 0 of {found['folds']} was tuned: test examples of the other folds were in its training part")
+        others = "the test examples of the other folds were among its training examples"
+        lines.append(f"only fold 0 of {found['folds']} was tuned; {others}")
     lines.append(f"`dvc repro` trains {experiment} with them, and gives the test figure")
     return "\n".join(lines)

@@ -17,27 +17,23 @@ def opened(name: str, url: str | None, file: Path) -> RDBStorage:
     Raises ConfigError if the database cannot be reached or its driver is missing, or the file is damaged.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    if url is None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return _connected(f"sqlite:///{file}", f"{file}: is no database of trials; delete it, which costs its trials")
-    where = f"tunings.{name}.storage"
-    try:
-        return _connected(url, f"{where}: {url} cannot be used")
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{where}: {error.name} is missing, which connects to PostgreSQL; run `make setup`") from None
+    if url is not None:
+        # Left to itself, SQLAlchemy takes psycopg 3, which is not installed.
+        named = url.replace("postgresql://", "postgresql+psycopg2://", 1)
+        return _connected(named, f"tunings.{name}.storage: {url} cannot be used")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return _connected(f"sqlite:///{file}", f"{file}: no database of trials; delete it, and the trials are run again")
 
 
 def _connected(url: str, otherwise: str) -> RDBStorage:
-    # The driver's own wait has no end. SQLite waits for a lock by itself.
+    # PostgreSQL's own wait has no end.
     options = {} if url.startswith("sqlite") else {"connect_args": {"connect_timeout": TIMEOUT}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of SQLAlchemy about Optuna's own tables
         try:
             return RDBStorage(url, engine_kwargs=options)
-        except ModuleNotFoundError:
-            raise
-        except Exception as error:  # of SQLAlchemy, of the driver, of Optuna about another version's tables
+        except ImportError:
+            raise ConfigError(f"{otherwise}: psycopg2 is missing, which connects to PostgreSQL; run `make setup`") from None
+        except Exception as error:  # of SQLAlchemy, of the driver, of Optuna about tables of another version
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise ConfigError(f"{otherwise}: {reason[:300]}") from None
-
-
+            raise ConfigError(f"{otherwise} ({reason[:300]})") from None

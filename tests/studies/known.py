@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.config.schema.tunings import TuningRow
 from pipeline.studies.pool import Done, Event, Failed, Reported
 from pipeline.studies.search import Search
+from pipeline.studies.store import Store
 from pipeline.studies.trial import Trial, TrialResult
 
 Function = Callable[[Mapping[str, Any], int], float]  # of the settings and the epoch
@@ -30,16 +31,24 @@ def made(settings: Mapping[str, Any]) -> Trial:
     return Trial(dict(settings), 0, True, key)
 
 
-def result(trial: Trial, function: Function = bowl) -> TrialResult:
-    history = [{"val_cost": function(trial.settings, epoch)} for epoch in range(1, EPOCHS + 1)]
-    return TrialResult({"cost": history[-1]["val_cost"]}, {}, np.zeros(0), 5, EPOCHS, 1.5, 0.0, history, 0, trial.key)
+def result(trial: Trial, function: Function = bowl, figure: str = "cost") -> TrialResult:
+    values = [function(trial.settings, epoch) for epoch in range(1, EPOCHS + 1)]
+    history = [{f"val_{figure}": value} for value in values]
+    return TrialResult({figure: values[-1]}, {}, np.zeros(0), 5, EPOCHS, 1.5, 0.0, history, 0, trial.key)
 
 
 class KnownPool:
     """Answers each trial epoch after epoch, all that run in turn. `ended`: those that were stopped, by their epoch."""
 
-    def __init__(self, workers: int = 1, function: Function = bowl, fails: Callable[[Any], bool] = lambda _: False):
-        self.workers, self.function, self.fails = workers, function, fails
+    def __init__(
+        self,
+        workers: int = 1,
+        function: Function = bowl,
+        fails: Callable[[Any], bool] = lambda _: False,
+        figure: str = "cost",
+        store: Store | None = None,
+    ) -> None:
+        self.workers, self.function, self.fails, self.figure, self.store = workers, function, fails, figure, store
         self.running: deque[tuple[Trial, int]] = deque()
         self.submitted: list[Trial] = []
         self.ended: dict[str, int] = {}
@@ -55,7 +64,9 @@ class KnownPool:
         if self.fails(trial.settings):
             return Failed(trial, "its loss is not finite")
         if epoch > EPOCHS:
-            self.results[trial.key] = result(trial, self.function)
+            self.results[trial.key] = result(trial, self.function, self.figure)
+            if self.store is not None:
+                self.store.save(trial, self.results[trial.key])
             return Done(trial, self.results[trial.key])
         self.running.append((trial, epoch + 1))
         return Reported(trial, epoch, self.function(trial.settings, epoch))
