@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # Tests below tests/, and the modules below pipeline/ that each of them covers, which have no test of their own.
 COVERS = {
     "baselines/test_ppm.py": ("baselines/ppm_process",),
+    "config/test_tunings.py": ("config/schema/tunings",),
     "config/test_loading.py": (
         "config/consistency",
         "config/defaults",
@@ -105,6 +106,7 @@ COVERS_OF_TASKS = {
     "tasks/test_contract.py": ("tasks/{task}/network",),
     "reporting/test_task_figures.py": ("tasks/{task}/figures",),
     "serving/test_served.py": ("tasks/{task}/answers",),
+    "tasks/test_blind.py": ("tasks/{task}/blind",),
     "serving/test_skew.py": ("tasks/{task}/raw_rows",),
 }
 

@@ -485,5 +485,7 @@ def test_a_tuning_keeps_its_trials_in_the_database(
         assert len(ran(study)) == trials == len(pool.submitted)
     assert not list(tmp_path.iterdir())
     monkeypatch.setenv("PGPASSWORD", "wrong")
-    with pytest.raises(ConfigError, match=r"tunings\.known\.storage: postgresql://mlflow@.*password authentication failed"):
+    with pytest.raises(
+        ConfigError, match=r"tunings\.known\.storage: postgresql://mlflow@.*password authentication failed"
+    ):
         storage.opened("known", postgres.uri(password=False), tmp_path / "unused.sqlite")

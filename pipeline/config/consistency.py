@@ -24,7 +24,17 @@ OWN_TASKS: dict[str, tuple[str, ...]] = {
 }
 Key = tuple[str, str]
 WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
-FOLDERS = ("curves", "decisions", "metrics", "plots", "scores", "sections", "studies", "textbook", "tunings")  # of reports
+FOLDERS = (
+    "curves",
+    "decisions",
+    "metrics",
+    "plots",
+    "scores",
+    "sections",
+    "studies",
+    "textbook",
+    "tunings",
+)  # of reports
 
 
 def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iterator[Mistake]:

@@ -171,7 +171,7 @@ def with_pins(text: str, pins: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def with_settings(text: str, experiment: str, settings: Mapping[str, Any], *, synthetic: bool) -> str:
-    """`text` of params.yaml with `settings` in the row of `experiments`, or in its block `synthetic`; the rest stays."""
+    """`text` of params.yaml with `settings` in the row of an experiment or in its block `synthetic`; the rest stays."""
     editor = _writer()
     editor.preserve_quotes = True
     document = editor.load(text)

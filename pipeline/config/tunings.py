@@ -62,7 +62,9 @@ def _of_experiment(where: Where, name: str, params: Params) -> Iterator[Mistake]
         return
     dataset = params.datasets.get(params.experiments[name].dataset)
     if dataset is not None and _validated_on_test(dataset):
-        what = f"found {shown(name)}, whose validation part is its test part; a tuning needs a validation part of its own"
+        what = (
+            f"found {shown(name)}, whose validation part is its test part; a tuning needs a validation part of its own"
+        )
         yield Mistake(where, what)
 
 
@@ -95,7 +97,9 @@ def _of_values(at: Where, written: Any) -> Iterator[Mistake]:
     values, log = written[kind], written.get("log", False)
     others = sorted(map(str, written.keys() - {kind, "log"}))
     if others:
-        yield Mistake((*at, others[0]), f"unknown key; known: {kind}, log" if kind != "choice" else "unknown key; known: choice")
+        yield Mistake(
+            (*at, others[0]), f"unknown key; known: {kind}, log" if kind != "choice" else "unknown key; known: choice"
+        )
     if kind == "choice":
         yield from _of_choices(at, values, "log" in written)
     elif not _is_range(kind, values):
@@ -106,7 +110,9 @@ def _of_values(at: Where, written: Any) -> Iterator[Mistake]:
     elif not isinstance(log, bool):
         yield Mistake((*at, "log"), f"found {shown(log)}; write true or false")
     elif log and values[0] <= 0:
-        yield Mistake((*at, "log"), f"found true, but the range begins at {values[0]}, which has no logarithm: begin above 0")
+        yield Mistake(
+            (*at, "log"), f"found true, but the range begins at {values[0]}, which has no logarithm: begin above 0"
+        )
 
 
 def _is_range(kind: str, values: Any) -> bool:
@@ -154,7 +160,9 @@ def _of_combinations(
         yield Mistake((*key, "space"), f"with {values}: {'.'.join(setting)}: {what}")
     if tuning.trials > tuning.combinations:
         count = int(tuning.combinations)
-        what = f"found {tuning.trials}; space has {count} combination{'s' * (count > 1)}: set trials: {count}, or widen it"
+        what = (
+            f"found {tuning.trials}; space has {count} combination{'s' * (count > 1)}: set trials: {count}, or widen it"
+        )
         yield Mistake((*key, "trials"), what)
 
 

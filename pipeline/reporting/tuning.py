@@ -26,7 +26,8 @@ def verdict(found: Row, metric: Metric) -> str:
     if own is None:
         return f"{what}, {reached}; the experiment’s own settings were not trained to the end."
     if best["settings"] == found["own"]["settings"] or gain(found, metric) <= 0:
-        return f"No trial is better than the experiment’s own settings: validation {label(metric)} {formatting.value(metric, own)}."
+        reached = f"validation {label(metric)} {formatting.value(metric, own)}"
+        return f"No trial is better than the experiment’s own settings: {reached}."
     return f"{what}, {reached}; the experiment’s own settings: {formatting.value(metric, own)}."
 
 
@@ -57,14 +58,12 @@ def section(found: Row, metric: Metric) -> str:
     """Render a tuning's part of the page, with its pictures inside. found: from studies.tuned, with its names."""
     folds = "; fold 0 alone" if found["folds"] > 1 else ""
     return pages.render(
-        "study.html",
+        "tuning.html",
         title=found["tuning"],
         subtitle=f"tuning of {found['experiment']}, judged by the validation part{folds}",
         synthetic=found["edition"] == "synthetic",
         verdict=verdict(found, metric),
-        on_ranks="",
         elements=[table(found, metric), *pictures(found, metric)],
-        folded=None,
     )
 
 
@@ -117,7 +116,9 @@ def history(found: Row, metric: Metric) -> Picture:
     words = f"{len(at)} complete trials; the best is number {found['best']['number'] + 1}"
     counts = found["counts"]
     caption = f"{counts['pruned']} pruned and {counts['failed']} failed trials are not drawn."
-    return Picture("history", "Course of the search", words, png[0], caption if counts["pruned"] + counts["failed"] else "")
+    return Picture(
+        "history", "Course of the search", words, png[0], caption if counts["pruned"] + counts["failed"] else ""
+    )
 
 
 def _axis(metric: Metric) -> str:
@@ -129,7 +130,9 @@ def importance(found: Row, metric: Metric) -> Picture:
     shares = sorted(found["importance"].items(), key=lambda pair: pair[1])
     with charts.canvas(charts.NARROW, 0.9 + 0.3 * len(shares)) as (figure, png):
         axes = figure.subplots()
-        axes.barh([name for name, _ in shares], [100 * share for _, share in shares], color=charts.COLOURS[0], height=0.6)
+        axes.barh(
+            [name for name, _ in shares], [100 * share for _, share in shares], color=charts.COLOURS[0], height=0.6
+        )
         axes.set(xlabel=f"share of the variance of the {label(metric)} (%)", xlim=(0, 100))
         axes.grid(axis="y", visible=False)
     words = ", ".join(f"{name} {share:.0%}" for name, share in reversed(shares))

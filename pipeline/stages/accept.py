@@ -33,7 +33,9 @@ def run(project: Project, name: str) -> None:
     changes = _changes(found)
     metric = task_named(found["task"]).monitor
     if not changes:
-        print(f"{name}: the settings of {row.experiment} are the best of {len(found['trials'])} trials; nothing changes")
+        print(
+            f"{name}: the settings of {row.experiment} are the best of {len(found['trials'])} trials; nothing changes"
+        )
         return
     path = project.root / MAIN
     text = path.read_text(encoding="utf-8")
@@ -51,8 +53,8 @@ def _refuse_outdated(params: Params, name: str, experiment: str, found: Mapping[
     present = params.experiment(experiment).model_dump(mode="json")
     for setting, value in found["own"]["settings"].items():
         if present[setting] != value:
-            what = f"experiments.{experiment}.{setting} was {shown(value)} when the tuning ran, and is {shown(present[setting])}"
-            raise UserError(f"{name}: {what}; {again}")
+            where, now = f"experiments.{experiment}.{setting}", shown(present[setting])
+            raise UserError(f"{name}: {where} was {shown(value)} when the tuning ran, and is {now}; {again}")
 
 
 def _changes(found: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -67,7 +69,7 @@ def _changes(found: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
 def _said(found: Mapping[str, Any], changes: Mapping[str, tuple[Any, Any]], metric: Metric, *, synthetic: bool) -> str:
     experiment, trials = found["experiment"], len(found["trials"])
     place = f"experiments.{experiment}{'.synthetic' if synthetic else ''}"
-    lines = [f"{MAIN}: {place}: {name}: {shown(before)} → {shown(after)}" for name, (before, after) in changes.items()]
+    lines = [f"{MAIN}: {place}: {name}: {shown(old)} → {shown(new)}" for name, (old, new) in changes.items()]
     after, own = found["best"]["value"], found["own"]["value"]
     reached = formatting.value(metric, after)
     if own is None:

@@ -97,7 +97,9 @@ def _save(project: Project, name: str, found: Mapping[str, Any]) -> None:
         for picture in pictures.pictures(found, monitor):
             artifacts.save_bytes(fresh / f"{picture.name}.png", picture.png)
     own, best = found["own"]["value"], found["best"]["value"]
-    artifacts.save_json(project.tuning_scores(name), {"measure": found["figure"], "best": best, "own": own, **found["counts"]})
+    artifacts.save_json(
+        project.tuning_scores(name), {"measure": found["figure"], "best": best, "own": own, **found["counts"]}
+    )
 
 
 def _csv(found: Mapping[str, Any]) -> str:
@@ -108,5 +110,7 @@ def _csv(found: Mapping[str, Any]) -> str:
     writer.writerow(["number", "state", found["figure"], "epochs", *settings])
     for trial in found["trials"]:
         value = "" if trial["value"] is None else trial["value"]
-        writer.writerow([trial["number"], trial["state"], value, trial["epochs"], *(trial["settings"][s] for s in settings)])
+        writer.writerow(
+            [trial["number"], trial["state"], value, trial["epochs"], *(trial["settings"][s] for s in settings)]
+        )
     return stream.getvalue()

@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -20,7 +20,6 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.trial import Trial as Asked
 
 from pipeline.config.schema.tunings import TuningRow
-from pipeline.errors import TrainingError
 from pipeline.studies import space as spaces
 from pipeline.studies.pool import Done, Event, Failed, Pool, Reported
 from pipeline.studies.trial import Trial, TrialResult
@@ -38,9 +37,9 @@ Say = Callable[[str], None]
 class Search:
     """What is searched, and with what.
 
-    name: of Optuna's study, new for other data, code, space or other settings than those of the space. made(settings): the trial with these settings.
-    stored(trial): its result if it is in the store. own: the experiment's own settings; figure: what a result is judged
-    by; epochs: of the longest trial. random: draw every trial at random, to compare with.
+    name: of Optuna's study, new for other data, code, space or other settings than those of the space. made(settings):
+    the trial with these settings. stored(trial): its result if it is in the store. own: the experiment's own settings.
+    figure: what a result is judged by. epochs: of the longest trial. random: draw every trial at random, to compare.
     """
 
     name: str
@@ -66,7 +65,7 @@ def search(plan: Search, storage: BaseStorage, pool: Pool, say: Say = print) -> 
     Trials that run when the minutes are over are stopped; they go on when the row gets more minutes.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    direction = "maximize" if plan.higher_is_better else "minimize"
+    direction: Literal["maximize", "minimize"] = "maximize" if plan.higher_is_better else "minimize"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna warns of what is experimental in it
         study = optuna.create_study(
@@ -213,7 +212,9 @@ class _Run:
         self.study.set_user_attr(SECONDS, time.monotonic() - self.begun)
         settings = spaces.written(told.params, self.plan.row.dimensions)
         what = " ".join(f"{name}={setting}" for name, setting in settings.items())
-        figure = {TrialState.FAIL: "failed", TrialState.PRUNED: "pruned"}.get(state) or f"{self.plan.figure} {value:.5g}"
+        figure = {TrialState.FAIL: "failed", TrialState.PRUNED: "pruned"}.get(
+            state
+        ) or f"{self.plan.figure} {value:.5g}"
         self.say(f"{told.number + 1}/{self.plan.row.trials} {what}: {figure}")
 
     def _late(self) -> bool:

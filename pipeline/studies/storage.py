@@ -33,7 +33,9 @@ def _connected(url: str, otherwise: str) -> RDBStorage:
         try:
             return RDBStorage(url, engine_kwargs=options)
         except ImportError:
-            raise ConfigError(f"{otherwise}: psycopg2 is missing, which connects to PostgreSQL; run `make setup`") from None
+            raise ConfigError(
+                f"{otherwise}: psycopg2 is missing, which connects to PostgreSQL; run `make setup`"
+            ) from None
         except Exception as error:  # of SQLAlchemy, of the driver, of Optuna about tables of another version
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise ConfigError(f"{otherwise} ({reason[:300]})") from None

@@ -140,7 +140,7 @@ def run(project: Project, trial: Trial, report: Report | None = None) -> TrialRe
 
 
 def without_test(task: Task, encoded: Encoded) -> Encoded:
-    """The data set as a blind trial may see it. Raises ConfigError for a task whose validation part is its test part."""
+    """The data set as a blind trial may see it. Raises ConfigError if validation is the test part."""
     if task.blind is None:
         raise ConfigError(f"{task.name}: has no validation part apart from its test part, so no blind trials")
     return task.blind(encoded)

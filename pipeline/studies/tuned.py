@@ -76,4 +76,6 @@ def _importance(plan: Search, study: optuna.Study, complete: Sequence[Mapping[st
     if len(complete) < FEWEST or not varied or np.ptp(values) == 0:
         return {}
     evaluator = FanovaImportanceEvaluator(seed=plan.seed)
-    return {name: float(share) for name, share in get_param_importances(study, evaluator=evaluator, params=varied).items()}
+    return {
+        name: float(share) for name, share in get_param_importances(study, evaluator=evaluator, params=varied).items()
+    }

@@ -37,34 +37,61 @@ def of(space: str, more: str = "") -> str:
 
 
 MISTAKES = {
-    "unknown experiment": ("experiment: bob, space: {units: {int: [1, 2]}}", r"t\.experiment: found 'bob'; known: alice,"),
+    "unknown experiment": (
+        "experiment: bob, space: {units: {int: [1, 2]}}",
+        r"t\.experiment: found 'bob'; known: alice,",
+    ),
     "unknown key": (f"{GOOD}, trial: 3", r"tunings\.t\.trial: unknown key; did you mean trials\?"),
     "no space": ("experiment: alice, trials: 3", r"tunings\.t\.space: missing"),
-    "an empty space": (of(""), r"tunings\.t\.space: found no setting; name at least one with its values, such as \{units"),
-    "unknown setting": (of("unit: {int: [1, 2]}"), r"t\.space\.unit: no setting of char_lm that can be tuned; known: .*units"),
+    "an empty space": (
+        of(""),
+        r"tunings\.t\.space: found no setting; name at least one with its values, such as \{units",
+    ),
+    "unknown setting": (
+        of("unit: {int: [1, 2]}"),
+        r"t\.space\.unit: no setting of char_lm that can be tuned; known: .*units",
+    ),
     "a setting of another task": (of("pool_steps: {choice: [2]}"), r"space\.pool_steps: no setting of char_lm"),
-    "what validation does not show": (of("refit: {choice: [true, false]}"), r"space\.refit: no setting of char_lm that can"),
+    "what validation does not show": (
+        of("refit: {choice: [true, false]}"),
+        r"space\.refit: no setting of char_lm that can",
+    ),
     "no values": (of("units: 5"), r"space\.units: found 5; write \{int: \[64, 512\]\}, \{float: .* or \{choice"),
     "two kinds": (of("units: {int: [1, 2], choice: [1]}"), r"space\.units: found \{.*\}; write \{int"),
-    "unknown key of a setting": (of("units: {int: [1, 2], lag: true}"), r"space\.units\.lag: unknown key; known: int, log"),
+    "unknown key of a setting": (
+        of("units: {int: [1, 2], lag: true}"),
+        r"space\.units\.lag: unknown key; known: int, log",
+    ),
     "one end": (of("units: {int: [64]}"), r"space\.units\.int: found \[64\]; write the lowest and the highest value"),
     "ends of the wrong kind": (of("units: {int: [1.5, 2]}"), r"space\.units\.int: found \[1\.5, 2\]; write the lowest"),
-    "floats of a count": (of("units: {float: [64.0, 512.0]}"), r"space\.units\.float: found 64\.0; input should be a valid int"),
+    "floats of a count": (
+        of("units: {float: [64.0, 512.0]}"),
+        r"space\.units\.float: found 64\.0; input should be a valid int",
+    ),
     "a range for a name": (of("cell: {int: [1, 2]}"), r"space\.cell\.int: found 1; input should be 'simple_rnn'"),
     "high before low": (of("units: {int: [512, 64]}"), r"space\.units\.int: found \[512, 64\], .*; write \[64, 512\]"),
     "no logarithm": (of("dropout: {float: [0.0, 0.6], log: true}"), r"space\.dropout\.log: found true, but .* above 0"),
     "a log that is none": (of("units: {int: [1, 2], log: 3}"), r"space\.units\.log: found 3; write true or false"),
-    "a log of choices": (of("cell: {choice: [gru], log: true}"), r"space\.cell\.log: choices have no scale; leave it out"),
+    "a log of choices": (
+        of("cell: {choice: [gru], log: true}"),
+        r"space\.cell\.log: choices have no scale; leave it out",
+    ),
     "no choices": (of("cell: {choice: []}"), r"space\.cell\.choice: found \[\]; write a list of values"),
     "unknown choice": (of("cell: {choice: [gru, gruu]}"), r"space\.cell\.choice: found 'gruu'; input should be"),
     "a choice twice": (of("cell: {choice: [gru, gru]}"), r"space\.cell\.choice: found \['gru', 'gru'\], a value twice"),
     "choices of lists": (of("cell: {choice: [[gru]]}"), r"space\.cell\.choice: .*choices are single values"),
-    "beyond the limit": (of("dropout: {float: [0.0, 1.0]}"), r"space\.dropout\.float: found 1\.0; input should be less than 1"),
+    "beyond the limit": (
+        of("dropout: {float: [0.0, 1.0]}"),
+        r"space\.dropout\.float: found 1\.0; input should be less than 1",
+    ),
     "more trials than combinations": (
         of("layers: {int: [1, 3]}, cell: {choice: [gru, lstm]}", ", trials: 7"),
         r"tunings\.t\.trials: found 7; space has 6 combinations: set trials: 6, or widen it",
     ),
-    "one combination": (of("cell: {choice: [gru]}", ", trials: 2"), r"trials: found 2; space has 1 combination: set trials: 1"),
+    "one combination": (
+        of("cell: {choice: [gru]}", ", trials: 2"),
+        r"trials: found 2; space has 1 combination: set trials: 1",
+    ),
     "values that exclude each other": (
         of("restore_weights: {choice: [best, last]}, patience: {choice: [null, 3]}", ", trials: 4"),
         r"t\.space: with restore_weights: last, patience: 3: patience: patience waits for a better epoch",
@@ -84,7 +111,10 @@ MISTAKES = {
     "unknown pruning": (f"{GOOD}, pruning: best", r"pruning: found 'best'; known: 'median', 'hyperband' or 'none'"),
     "no trials": (f"{GOOD}, trials: 0", r"tunings\.t\.trials: found 0 .*greater than or equal to 1"),
     "no minutes": (f"{GOOD}, minutes: 0.0", r"tunings\.t\.minutes: found 0\.0 .*greater than 0"),
-    "another database": (f"{GOOD}, storage: 'mysql://a/b'", r"t\.storage: no address of a PostgreSQL database; write postgresql://"),
+    "another database": (
+        f"{GOOD}, storage: 'mysql://a/b'",
+        r"t\.storage: no address of a PostgreSQL database; write postgresql://",
+    ),
     "no database": (f"{GOOD}, storage: 'postgresql://host'", r"t\.storage: no address of a PostgreSQL database"),
     "a password in git": (
         f"{GOOD}, storage: 'postgresql://me:secret@host/db'",
@@ -127,7 +157,11 @@ def test_a_row_has_defaults_and_its_block_replaces_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("space", "count"),
-    [("layers: {int: [1, 3]}, cell: {choice: [gru, lstm]}", 6), ("units: {int: [64, 64]}", 1), ("dropout: {float: [0.1, 0.1]}", 1)],
+    [
+        ("layers: {int: [1, 3]}, cell: {choice: [gru, lstm]}", 6),
+        ("units: {int: [64, 64]}", 1),
+        ("dropout: {float: [0.1, 0.1]}", 1),
+    ],
 )
 def test_the_combinations_of_a_finite_space_may_all_be_tried(space: str, count: int, tmp_path: Path) -> None:
     assert loaded(tmp_path, of(space, f", trials: {count}")).tunings["t"].combinations == count

@@ -25,7 +25,10 @@ experiments:
 tunings:
   sizes:
     experiment: walk
-    space: {{units: {{int: [2, 64]}}, learning_rate: {{float: [0.00001, 0.1], log: true}}, clip_norm: {{choice: [null, 1.0]}}}}
+    space:
+      units: {{int: [2, 64]}}
+      learning_rate: {{float: [0.00001, 0.1], log: true}}
+      clip_norm: {{choice: [null, 1.0]}}
     trials: 12   # of them
 """
 ROW = "{dataset: walk, task: forecasting, units: 48, learning_rate: 0.01, clip_norm: null}"

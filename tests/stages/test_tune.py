@@ -1,4 +1,4 @@
-"""tune@<name> and tune --accept: what they write and say. All trials but those of one test are answered by a known function."""
+"""tune@<name>: what it writes and says. All trials but those of one test are answered by a known function."""
 
 import json
 import os
@@ -39,7 +39,9 @@ tunings:
     trials: {trials}
     pruning: none
 """
-ROW = "{dataset: walk, task: forecasting, units: 48, dropout: 0.5, cell: lstm, time_steps: 24, batch_size: 16, epochs: 3}"
+ROW = (
+    "{dataset: walk, task: forecasting, units: 48, dropout: 0.5, cell: lstm, time_steps: 24, batch_size: 16, epochs: 3}"
+)
 
 
 class Tuned:

@@ -17,7 +17,11 @@ from pipeline.studies.trial import Trial, TrialResult
 Function = Callable[[Mapping[str, Any], int], float]  # of the settings and the epoch
 EPOCHS = 10
 OWN = {"units": 400, "dropout": 0.5, "cell": "lstm"}
-SPACE = {"units": {"int": [64, 512], "log": True}, "dropout": {"float": [0.0, 0.6]}, "cell": {"choice": ["lstm", "gru"]}}
+SPACE = {
+    "units": {"int": [64, 512], "log": True},
+    "dropout": {"float": [0.0, 0.6]},
+    "cell": {"choice": ["lstm", "gru"]},
+}
 
 
 def bowl(settings: Mapping[str, Any], epoch: int) -> float:

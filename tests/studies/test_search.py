@@ -67,9 +67,7 @@ def test_without_pruning_no_trial_is_stopped() -> None:
 
 
 def test_one_worker_and_one_seed_give_one_search() -> None:
-    first, again, other = (
-        found(KnownPool(), pruning="median", seed=seed) for seed in (1, 1, 2)
-    )
+    first, again, other = (found(KnownPool(), pruning="median", seed=seed) for seed in (1, 1, 2))
     assert told(first) == told(again)
     assert told(first) != told(other)
 

@@ -52,7 +52,7 @@ def test_the_setting_that_decides_is_the_most_important() -> None:
         return abs(float(settings["units"]) - 200)
 
     shares = tuned(KnownPool(function=only_units), trials=25)["importance"]
-    assert list(shares)[0] == "units" and shares["units"] > 0.8
+    assert next(iter(shares)) == "units" and shares["units"] > 0.8
     assert sum(shares.values()) == pytest.approx(1)
 
 
@@ -67,7 +67,9 @@ def test_own_settings_that_cannot_be_trained_have_no_figure() -> None:
 
 
 def test_without_a_complete_trial_the_reason_is_given() -> None:
-    with pytest.raises(TrainingError, match="^no trial could be trained; the first: its loss is not finite$"):
+    with pytest.raises(TrainingError, match=r"^no trial could be trained; the first: its loss is not finite$"):
         tuned(KnownPool(fails=lambda _: True), trials=3)
-    with pytest.raises(TrainingError, match=r"^no trial was finished in 1e-09 minutes; set more minutes, or fewer epochs"):
+    with pytest.raises(
+        TrainingError, match=r"^no trial was finished in 1e-09 minutes; set more minutes, or fewer epochs"
+    ):
         tuned(KnownPool(), minutes=1e-9)
