@@ -42,7 +42,7 @@ def test_workers_fit_the_machine(
 
 def test_a_pool_is_closed_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[Any] = []
-    monkeypatch.setattr(LocalPool, "close", closed.append)
+    monkeypatch.setattr(LocalPool, "close", lambda pool: closed.append(pool))
     addresses: Any = Fake()
     with (
         pytest.raises(ZeroDivisionError),
