@@ -222,8 +222,7 @@ def _parser() -> argparse.ArgumentParser:
             row = _row_of_dvc(name)
             stage.add_argument("name", nargs=row and "?", default=row, help=f"name of {what} in params.yaml")
             if name == "tune":
-                text = "write the best settings of a finished tuning into params.yaml"
-                stage.add_argument("--accept", action="store_true", help=text)
+                stage.add_argument("--accept", action="store_true", help="write the best settings into params.yaml")
         elif name == "index":
             stage.add_argument("name", nargs="?", choices=["textbook"], help="the page of textbook/params.yaml")
     parsers = {

@@ -88,10 +88,6 @@ class Project:
         """Return the file of a tuning's figures that `dvc metrics` prints."""
         return self.root / "reports" / "tunings" / f"{name}.json"
 
-    def tuning_storage(self, name: str) -> Path:
-        """Return the database of a tuning, which stays when DVC deletes the outputs of a stage to rerun it."""
-        return self.trials / "tunings" / f"{name}.sqlite"
-
     def metrics(self, dataset: str, experiment: str) -> Path:
         return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"
 

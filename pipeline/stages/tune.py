@@ -34,7 +34,7 @@ def run(project: Project, name: str) -> None:
     """
     params = parameters(project)
     row = named(params.tunings, name, "tunings")
-    kept = storage.opened(name, row.storage, project.tuning_storage(name))
+    kept = storage.opened(name, row.storage, storage.file_of(project, name))
     pools.import_training()
     addresses = Addresses(project, params, row.experiment)
     plan = planned(project, params, name, addresses, row)

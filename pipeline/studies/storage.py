@@ -6,9 +6,15 @@ from pathlib import Path
 
 from optuna.storages import RDBStorage
 
+from pipeline.artifacts import Project
 from pipeline.errors import ConfigError
 
 TIMEOUT = 10  # seconds to reach a database
+
+
+def file_of(project: Project, name: str) -> Path:
+    """Return the file of the tuning, which is no output of DVC: it stays when the stage runs again."""
+    return project.trials / "tunings" / f"{name}.sqlite"
 
 
 def opened(name: str, url: str | None, file: Path) -> RDBStorage:

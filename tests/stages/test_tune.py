@@ -99,7 +99,7 @@ def test_a_tuning_writes_its_trials_pictures_and_figures(tuned: Tuned, capsys: p
     assert json.loads(tuned.project.tuning_scores("sizes").read_text()) == {
         "measure": "mase", "best": found["best"]["value"], "own": 7.5, "complete": 12, "pruned": 0, "failed": 0,
     }  # fmt: skip
-    assert tuned.project.tuning_storage("sizes").is_file()
+    assert (tuned.project.root / "data/trials/tunings/sizes.sqlite").is_file()
 
 
 def test_every_trial_is_blind_and_one_network_without_refit(tuned: Tuned) -> None:
