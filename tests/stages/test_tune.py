@@ -151,7 +151,7 @@ def test_a_killed_tuning_costs_the_trial_that_ran(tuned: Tuned) -> None:
     options: dict[str, Any] = {"cwd": tuned.project.root, "env": environment(PYTHONPATH=str(ROOT))}
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, **options)
     deadline = time.monotonic() + 300
-    while not (kept := list(tuned.project.trials.glob("*/result.json"))):
+    while not (kept := list(tuned.project.trials.glob("[!.]*/result.json"))):
         assert time.monotonic() < deadline and driver.poll() is None
         time.sleep(0.05)
     os.kill(driver.pid, signal.SIGKILL)
@@ -160,5 +160,5 @@ def test_a_killed_tuning_costs_the_trial_that_ran(tuned: Tuned) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)
     assert done.returncode == 0, done.stderr
     assert tuned.found()["counts"]["complete"] == 4
-    assert len(list(tuned.project.trials.glob("*/result.json"))) == 4
+    assert len(list(tuned.project.trials.glob("[!.]*/result.json"))) == 4
     assert all(path.stat().st_mtime_ns == at for path, at in times.items())
