@@ -71,11 +71,11 @@ class Project:
     def trials(self) -> Path:
         return self.home / "data" / "trials"
 
-    def study(self, name: str) -> Path:
-        return self.root / "data" / "studies" / name
+    def outcome(self, table: str, name: str) -> Path:
+        return self.root / "data" / table / name
 
-    def study_scores(self, name: str) -> Path:
-        return self.root / "reports" / "studies" / f"{name}.json"
+    def outcome_scores(self, table: str, name: str) -> Path:
+        return self.root / "reports" / table / f"{name}.json"
 
     def study_section(self, name: str) -> Path:
         return self.root / "reports" / "sections" / f"study-{name}"

@@ -62,6 +62,11 @@ EXCEPT: dict[str, dict[str, str]] = {
         "pipeline/reporting/study.py": "only the note in MLflow",
     },
     "report": {**PREDICTIONS, "pipeline/evaluation/generated_text.py": "evaluate alone runs it"},
+    "tune": {
+        "pipeline/encoding": "is part of the address of a trial, and changes the model",
+        "pipeline/evaluation": "the same",
+        "pipeline/reporting": "changes the look of a picture, for which no trial is run again",
+    },
     "index": {
         "pipeline/encoding/records.py": "only the names of the parts",
         "pipeline/evaluation/scoring.py": "only stored figures are read",

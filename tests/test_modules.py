@@ -15,6 +15,7 @@ COVERS = {
     "config/test_studies.py": ("config/schema/studies",),
     "stages/test_study.py": ("tracking/study",),
     "baselines/test_ppm.py": ("baselines/ppm_process",),
+    "config/test_tunings.py": ("config/schema/tunings",),
     "config/test_loading.py": (
         "config/consistency",
         "config/defaults",
@@ -108,6 +109,7 @@ COVERS_OF_TASKS = {
     "tasks/test_contract.py": ("tasks/{task}/network",),
     "reporting/test_task_figures.py": ("tasks/{task}/figures",),
     "serving/test_served.py": ("tasks/{task}/answers",),
+    "tasks/test_blind.py": ("tasks/{task}/blind",),
     "serving/test_skew.py": ("tasks/{task}/raw_rows",),
 }
 
