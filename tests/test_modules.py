@@ -108,7 +108,7 @@ COVERS = {
     ),
     "tasks/textbook/scaled_windows/test_task.py": ("encoding/price_features",),
     "test_artifacts.py": ("encoding/records",),
-    "test_bad_input.py": ("errors/__init__", "stages/__init__"),
+    "test_bad_input.py": ("errors/__init__", "reproduce/arguments", "stages/__init__"),
     "training/test_fit.py": ("training/average", "training/course", "training/lines"),
 }
 # The same for the folder of every task, such as sentiment or textbook/padded_texts.
