@@ -1,11 +1,12 @@
 # Every target first creates .venv and installs requirements.lock, unless that is done already.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup check repro full retrain test faults bench lint format ui server lock clean
+.PHONY: help setup check repro full retrain test faults bench lint format ui server ray lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
+RAY_LOCK := requirements-ray.lock
 # Named after the lock's content: git gives the files of a checkout new times, whether they changed or not.
 STAMP := $(VENV)/.installed-$(shell cksum < $(LOCK) | tr -s ' ' '-')
 CHECKED := .dvc/tmp/params-checked
@@ -126,9 +127,17 @@ ui: setup ## Start the MLflow UI on this machine (PORT=5000)
 server: setup ## Start MLflow for a team, on PostgreSQL, with passwords; see docs/teams.md (BACKEND, ARTIFACTS, HOST, PORT)
 	@$(BIN)/python deploy/server.py
 
-lock: ## Update requirements.lock from pyproject.toml with uv (UPGRADE=--upgrade: newest versions of everything)
-	@uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE) -o $(LOCK)
+ray: setup ## Add Ray to .venv, for `fan-out --executor ray` and `executor: ray`; see docs/cluster.md
+	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes -r $(RAY_LOCK); \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $(RAY_LOCK); fi
+
+PIN := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE)
+EXTRA_RAY := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["ray"])
+
+lock: ## Update both requirements*.lock from pyproject.toml with uv (UPGRADE=--upgrade: newest versions of everything)
+	@$(PIN) pyproject.toml --group dev -o $(LOCK)
+	@uv run --quiet --no-project python -c '$(EXTRA_RAY)' | $(PIN) - --constraint $(LOCK) -o $(RAY_LOCK)
 
 clean: ## Delete the caches of the tools; keep data, models and .venv
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

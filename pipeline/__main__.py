@@ -176,8 +176,15 @@ def _retrain(project: Project, arguments: argparse.Namespace) -> None:
     retrain(project, parameters(project), arguments.experiment, settings, arguments.base)
 
 
+def _fan_out(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.reproduce.fan_out import command
+
+    command.run(project, arguments)
+
+
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
     "repro": (_running("pipeline.reproduce.repro"), "run all stages that are new or changed; make repro"),
+    "fan-out": (_fan_out, "run all stages that are new or changed as repro does, on many machines: docs/cluster.md"),
     "verify": (
         _running("pipeline.stages.verify"),
         "hash all data, models and DVC's cache again, and say how to repair what is damaged",
@@ -245,6 +252,22 @@ def _sentence(text: str) -> str:
 
 
 def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
+    one = parsers["fan-out"]
+    one.add_argument(
+        "target", nargs="*", type=str, help="stages as DVC names them (default: all); those before them too"
+    )
+    one.add_argument(
+        "--executor", choices=("local", "ray"), default="local", help="this machine (default), or a cluster"
+    )
+    one.add_argument(
+        "--workers", type=int, help="how many stages run at once on this machine (default: one for each core)"
+    )
+    one.add_argument("--cpus", type=float, default=1, help="cores that Ray reserves for a stage (default: 1)")
+    one.add_argument("--repository", type=str, help="what workers clone (default: this one; with ray: its git remote)")
+    one.add_argument("--scratch", type=str, default="", help="folder for the clones, on each machine")
+    one.add_argument("--results", type=Path, help="folder for the results of stages (default: below .dvc/tmp)")
+    one.add_argument("--plan", action="store_true", help="print what must run as JSON, in groups that can run at once")
+    one.add_argument("--worker", type=str, metavar="STAGE", help="run one stage in this clone, and push what it makes")
     parsers["prune"].add_argument("--yes", action="store_true", help="delete without asking")
     one = parsers["probe"]
     one.add_argument("source", nargs="*", help="sources to check (default: all)")

@@ -37,6 +37,7 @@ NOWHERE: dict[str, str] = {
     "pipeline/raw_input.py": "reads what a served model is asked",
     "pipeline/sources/__init__.py": "the table of sources; a new row changes nothing for the others",
     "pipeline/stages/__init__.py": "reads the settings",
+    "pipeline/stages/worker.py": "starts what computes; pipeline/training says what",
     "pipeline/tasks/__init__.py": "the table of tasks; a new row changes nothing for the others",
     "pipeline/tracking": "what MLflow is told is no output",
 }
@@ -55,6 +56,11 @@ EXCEPT: dict[str, dict[str, str]] = {
     "baseline": {**PREDICTIONS, "pipeline/evaluation/generated_text.py": "evaluate alone runs it"},
     "train": {"pipeline/evaluation/generated_text.py": "evaluate alone runs it"},
     "evaluate": PREDICTIONS,
+    "study": {
+        **PREDICTIONS,
+        "pipeline/evaluation/generated_text.py": "trials generate no text",
+        "pipeline/reporting/study.py": "only the note in MLflow",
+    },
     "report": {**PREDICTIONS, "pipeline/evaluation/generated_text.py": "evaluate alone runs it"},
     "tune": {
         "pipeline/encoding": "is part of the address of a trial, and changes the model",
@@ -241,7 +247,7 @@ def test_exceptions_are_still_needed() -> None:
 @pytest.mark.skipif("textbook/dvc.yaml" not in PRESENT, reason="the textbook's folder was removed")
 def test_both_files_have_the_same_stages() -> None:
     main, textbook = (_yaml(file)["stages"] for file in FILES)
-    assert textbook.keys() == main.keys() - {"import"}
+    assert textbook.keys() == main.keys() - {"import", "study"}
     for group in textbook.keys() - {"index"}:
         ours, theirs = dict(main[group]["do"]), dict(textbook[group]["do"])
         assert theirs.pop("wdir") == ".."

@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Tests below tests/, and the modules below pipeline/ that each of them covers, which have no test of their own.
 COVERS = {
+    "config/test_studies.py": ("config/schema/studies",),
+    "stages/test_study.py": ("tracking/study",),
     "baselines/test_ppm.py": ("baselines/ppm_process",),
     "config/test_tunings.py": ("config/schema/tunings",),
     "config/test_loading.py": (
@@ -54,6 +56,7 @@ COVERS = {
         "stages/report",
     ),
     "reporting/test_results.py": ("stages/results", "tracking/one_commit"),
+    "reporting/test_study.py": ("reporting/study_pictures",),
     "reporting/test_systems.py": ("reporting/textbook",),
     "reporting/test_task_figures.py": (
         "reporting/charts",

@@ -46,6 +46,8 @@ seed: 3
 edition: synthetic
 cell: null
 sources: {cosine: {reader: cosine}}
+studies: {}
+tunings: {}
 own: {}
 datasets:
   cosine: {source: cosine, task: cosine_windows}

@@ -118,6 +118,7 @@ def _of_experiment(key: Key, row: ExperimentRows, params: Params) -> Iterator[Mi
     elif dataset.task != row.task:
         yield Mistake((*key, "task"), f"found {row.task!r}, but datasets.{row.dataset}.task is {dataset.task!r}")
     yield from _of_training(key, row)
+    yield from _of_workers(key, row)
     yield from _of_direction(key, row)
     yield from _of_ensemble(key, row)
     yield from _of_task(key, row)
@@ -137,6 +138,24 @@ def _of_training(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
         yield Mistake((*key, "weight_dropout"), "the textbook's procedure has none; it must be 0.0")
     if row.task == "padded_tags" and row.refit:
         yield Mistake((*key, "refit"), "the validation part of padded_tags is its test part; it must be false")
+
+
+def _of_workers(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
+    """What several processes cannot share."""
+    if row.workers == 1:
+        return
+    at, rows = (*key, "workers"), "streams" if row.stateful else "rows of a batch"
+    if row.backend != "tensorflow":
+        yield Mistake(at, f"found {row.workers}, which needs backend tensorflow; it must be 1 with {row.backend}")
+    elif by_hand(row):
+        yield Mistake(at, f"found {row.workers}, but engine numpy trains in one process; it must be 1")
+    elif row.task == "scaled_windows" and row.stateful:
+        yield Mistake(at, "the textbook's stateful forecasts come from the network that is trained; it must be 1")
+    elif row.batch_size % row.workers:
+        fitting = [n for n in range(1, row.batch_size + 1) if row.batch_size % n == 0 and n <= 64]
+        nearest = min(fitting, key=lambda n: (abs(n - row.workers), n))
+        what = f"found {row.workers}, which must divide the {row.batch_size} {rows} (batch_size) into equal parts"
+        yield Mistake(at, f"{what}; the nearest number that does is {nearest}")
 
 
 def _of_direction(key: Key, row: ExperimentRows) -> Iterator[Mistake]:

@@ -23,6 +23,10 @@ class TrainingError(UserError):
     """A failed training (its loss is not finite); no model is published."""
 
 
+class WorkerLost(UserError):
+    """A process that takes part in a training has ended; the training has kept its checkpoint."""
+
+
 class StoreError(UserError):
     """The tracking store is unreachable or refused a request; the message says what was left unchanged."""
 

@@ -35,7 +35,7 @@ class _Compiled(keras.layers.RNN):  # type: ignore[misc,name-defined]
     def __init__(self, *arguments: Any, weight_dropout: float = 0.0, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.weight_dropout = weight_dropout
-        self.weight_seeds = keras.random.SeedGenerator() if weight_dropout else None
+        self.weight_seeds = keras.random.SeedGenerator(name="weight_seeds") if weight_dropout else None
 
     def get_config(self) -> dict[str, Any]:
         own = {"weight_dropout": self.weight_dropout} if self.weight_dropout else {}

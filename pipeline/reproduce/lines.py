@@ -1,11 +1,12 @@
 """What `make repro` prints: a line for each stage that ran, and the time that is left."""
 
+import contextlib
 import shutil
 import statistics
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -55,6 +56,12 @@ class Lines:
         with self.guard:
             self.running.pop(name, None)
             self._print(f"{name} failed")
+
+    def says(self, line: str) -> None:
+        """Print another line."""
+        with self.guard:
+            self._print(line)
+            self._show()
 
     def up_to_date(self) -> int:
         """The number of stages that did not run."""
@@ -108,6 +115,21 @@ class Lines:
             return self.earlier[name]
         same = [seconds for other, seconds in self.seconds.items() if kind(other) == kind(name)]
         return statistics.fmean(same) if same else None
+
+
+@contextlib.contextmanager
+def live(lines: Lines) -> Iterator[None]:
+    """Show on a terminal what runs now, until the block ends."""
+    over = threading.Event()
+    thread = threading.Thread(target=lines.tick, args=(over,), daemon=True)
+    if lines.live:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if lines.live:
+            thread.join()
 
 
 def kind(name: str) -> str:

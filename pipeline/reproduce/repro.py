@@ -1,12 +1,9 @@
 """`make repro`: all pipelines, from raw data to the pages, in few lines; DVC's own lines go into a log."""
 
-import contextlib
 import re
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline import artifacts
@@ -16,7 +13,7 @@ from pipeline.errors.boundary import message
 from pipeline.integrity import claims
 from pipeline.reproduce import locks, unchanged
 from pipeline.reproduce.closing import closing
-from pipeline.reproduce.lines import Lines
+from pipeline.reproduce.lines import Lines, live
 from pipeline.reproduce.runner import Failure, run_all
 from pipeline.stages import parameters
 
@@ -45,7 +42,7 @@ def _run(project: Project, folder: Path) -> int:
     lines = Lines(artifacts.load_json(times) if times.is_file() else {})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with log.open("w", encoding="utf-8") as file, _live(lines):
+        with log.open("w", encoding="utf-8") as file, live(lines):
             done = run_all(lines, file, folder / "repro")
     except KeyboardInterrupt:
         message = f"interrupted; finished stages are kept, `make repro` goes on (log: {log})"
@@ -86,17 +83,3 @@ def _stopped(message: str, code: int) -> StageFailed:
     error = StageFailed(message)
     error.code = code
     return error
-
-
-@contextlib.contextmanager
-def _live(lines: Lines) -> Iterator[None]:
-    over = threading.Event()
-    thread = threading.Thread(target=lines.tick, args=(over,), daemon=True)
-    if lines.live:
-        thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        if lines.live:
-            thread.join()

@@ -24,7 +24,7 @@ def run(project: Project, name: str) -> None:
     Raises UserError if the tuning has not run, or is of other data or of another row than params.yaml has now.
     """
     params = parameters(project)
-    row, folder = named(params.tunings, name, "tunings"), project.tuning(name)
+    row, folder = named(params.tunings, name, "tunings"), project.outcome("tunings", name)
     if not folder.is_dir():
         raise UserError(f"{name}: the tuning has not run; run `dvc repro tune@{name}` first")
     checksums.check(folder)

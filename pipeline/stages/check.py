@@ -9,10 +9,12 @@ from pipeline.sources import load_source
 from pipeline.sources.card import pinned
 from pipeline.stages import parameters
 from pipeline.stages.prune import stale
+from pipeline.studies.pool import cores
 from pipeline.tracking import provenance
 
 LINES = 20  # the longest list of changed settings
 SHOWN = 60  # characters of a value
+CORES = 2  # that a training uses
 
 
 def run(project: Project) -> None:
@@ -21,13 +23,24 @@ def run(project: Project) -> None:
     for name, row in params.sources.items():
         if row.pins:
             pinned(name, load_source(row.reader).CARD, row.pins)
-    for line in [*_cell(params), *_changes(project), *_stale(project, params)]:
+    for line in [*_cell(params), *_crowded(params, cores()), *_changes(project), *_stale(project, params)]:
         print(line)
 
 
 def _cell(params: Params) -> Iterator[str]:
     if params.cell is not None:
         yield f"cell: {params.cell} is set for all experiments; `cell: null` in {MAIN} undoes it"
+
+
+def _crowded(params: Params, cores: int) -> Iterator[str]:
+    """More workers than this machine has cores for; it makes the training no faster."""
+    for name, row in params.experiments.items() if params.executor == "local" else ():
+        if row.workers > 1 and row.workers * CORES > cores:
+            most = max(1, cores // CORES)
+            yield (
+                f"experiments.{name}: {row.workers} workers on {cores} cores are not faster than {most}: "
+                f"each uses {CORES}; see docs/data-parallel.md"
+            )
 
 
 def _changes(project: Project) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pipeline.config.schema.params import Params
 from pipeline.config.schema.values import named
 from pipeline.errors import TrainingError, UserError
 from pipeline.evaluation.task import Task
+from pipeline.reporting.study import markdown
 from pipeline.stages import parameters
 from pipeline.studies import pool as pools
 from pipeline.studies import store as stores
@@ -40,10 +41,12 @@ def run(project: Project, name: str) -> None:
     found = answer(task.primary_metric, [_arm(arm, task, results) for arm in arms], task.bootstrap_block)
     found |= {"study": name, "experiment": study.experiment, "dataset": addresses.row.dataset}
     found |= {"vary": list(study.vary), "match": study.match, "edition": params.edition}
-    with artifacts.new_folder(project.study(name), listed=True) as fresh:
+    with artifacts.new_folder(project.outcome("studies", name), listed=True) as fresh:
         artifacts.save_json(fresh / "answer.json", found)
         stores.save_all(fresh, results)
-    artifacts.save_json(project.study_scores(name), _columns(found))
+    with artifacts.new_folder(project.study_section(name), listed=True) as fresh:
+        artifacts.save_json(fresh / "answer.json", found)
+    artifacts.save_json(project.outcome_scores("studies", name), _columns(found))
     _send(project, addresses, found, arms, results)
     print(f"{name}: {found['verdict']}" + (" (synthetic data)" if params.edition == "synthetic" else ""))
 
@@ -114,7 +117,8 @@ def _send(
         for arm in arms
         for trial in arm.trials
     ]
-    above = journal_of.study(found["study"], found, journals, facts, project.study(found["study"]))
+    note = markdown(found["study"], found, task_named(addresses.row.task).primary_metric)
+    above = journal_of.study(found["study"], found, journals, facts, note)
     for journal in [*journals, above]:
         spool(journal, project)
     try:
@@ -124,6 +128,7 @@ def _send(
 
 
 def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What `dvc metrics` prints."""
-    kept = ("mean", "sd", "parameters", "seconds")
-    return {name: {k: arm[k] for k in kept if arm[k] is not None} for name, arm in found["arms"].items()}
+    """The line of `dvc metrics`: the best arm, in the columns that experiments have too."""
+    best = found["arms"][0]
+    columns = {"measure": found["metric"]["name"], "score": best["mean"], "best": best["name"]}
+    return {**columns, "parameters": best["parameters"], "seconds": best["seconds"]}

@@ -1,6 +1,5 @@
 """train@<experiment>: fit the networks of an experiment; save their predictions and all that inference needs."""
 
-import os
 import shutil
 import uuid
 from pathlib import Path
@@ -18,7 +17,7 @@ from pipeline.errors import TrainingError
 from pipeline.evaluation.task import Task
 from pipeline.integrity import checksums
 from pipeline.progress import Progress
-from pipeline.stages import parameters
+from pipeline.stages import parameters, worker
 from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import build, live, plots, provenance
 from pipeline.tracking.delivery import Delivered, deliver
@@ -46,7 +45,7 @@ def run(project: Project, name: str) -> None:
     if params.reduced(name):
         print(f"{name}: on synthetic data with {plain_yaml.flow(params.reduced(name))}")
     record = build.Run(uuid.uuid4().hex, encoded.summary["source"], build.display_name(name, row), now())
-    _set_backend(row)
+    worker.set_backend(row)
     checkpoints = _checkpoints(project, params, name, encoded)
     try:
         trained, monitor = _trained(project, params, name, encoded, record, checkpoints)
@@ -83,12 +82,6 @@ def run(project: Project, name: str) -> None:
     checkpoints.sweep()
 
 
-def _set_backend(row: ExperimentRows) -> None:
-    os.environ["KERAS_BACKEND"] = row.backend
-    if row.precision == "bfloat16":
-        os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "BF16"  # TensorFlow reads it at import
-
-
 def _show_failed(project: Project, record: build.Run, row: ExperimentRows) -> None:
     failed = record.journal("train")
     failed.params(row.model_dump(mode="json"))
@@ -116,7 +109,12 @@ def _trained(
 
     row = params.experiment(name)
     shown = live.shown(project, name, build.opening(record, row, _kinds(params, name, encoded), params.seed))
-    with shown, SystemMonitor() as monitor, Progress(project, name, record.key) as progress:
+    with (
+        shown,
+        worker.crew(params, row, encoded.encoder) as crew,
+        SystemMonitor() as monitor,
+        Progress(project, name, record.key) as progress,
+    ):
         trained = repeats.train(
             task_named(row.task),
             row,
@@ -125,7 +123,10 @@ def _trained(
             label=name,
             checkpoints=checkpoints,
             progress=progress,
+            crew=crew,
         )
+        if crew is not None:
+            print(f"{name}: {crew.summary()}", flush=True)
     return trained, monitor
 
 

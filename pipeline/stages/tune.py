@@ -91,14 +91,15 @@ def _largest(plan: Search) -> list[Trial]:
 
 def _save(project: Project, name: str, found: Mapping[str, Any]) -> None:
     monitor = task_named(found["task"]).monitor
-    with artifacts.new_folder(project.tuning(name), listed=True) as fresh:
+    with artifacts.new_folder(project.outcome("tunings", name), listed=True) as fresh:
         artifacts.save_json(fresh / "tuning.json", found)
         artifacts.save_text(fresh / "trials.csv", _csv(found))
         for picture in pictures.pictures(found, monitor):
             artifacts.save_bytes(fresh / f"{picture.name}.png", picture.png)
     own, best = found["own"]["value"], found["best"]["value"]
     artifacts.save_json(
-        project.tuning_scores(name), {"measure": found["figure"], "best": best, "own": own, **found["counts"]}
+        project.outcome_scores("tunings", name),
+        {"measure": found["figure"], "best": best, "own": own, **found["counts"]},
     )
 
 

@@ -33,7 +33,8 @@ from pipeline.tracking.record import now
 
 CODE = Path(__file__).parents[1]  # the folder pipeline/
 ROWS: TypeAdapter[ExperimentRows] = TypeAdapter(ExperimentRows)
-NOT_COMPARED = {"repeats": 1, "gradients": False, "adaptive_rate": 0.0}  # what a trial does not measure
+# What a trial does not measure, and how many processes compute it.
+NOT_COMPARED = {"repeats": 1, "gradients": False, "adaptive_rate": 0.0, "workers": 1}
 Report = Callable[[int, float], None]
 
 

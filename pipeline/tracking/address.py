@@ -53,6 +53,12 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(urllib.parse.unquote(uri[start.end() :].partition("?")[0])) if start else None
 
 
+def is_shared(uri: str) -> bool:
+    """Whether it is the address of a server, which other machines can reach too."""
+    scheme, found, _ = uri.partition("://")
+    return bool(found) and scheme != "file" and not SQLITE.match(uri)
+
+
 def without_credentials(uri: str) -> str:
     """Remove user and password. The password may have unescaped signs, so it ends at the last @."""
     return CREDENTIALS.sub(r"\g<scheme>", uri)

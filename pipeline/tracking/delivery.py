@@ -33,6 +33,7 @@ from pipeline.tracking.upload import find, send
 ENTRY = re.compile(r"[0-9a-f]{32}-[a-z0-9_]+-\d+")
 STAGE_SECONDS = 60.0  # for all that a stage sends, whatever MLflow does
 COMMAND_SECONDS = 600.0  # the same for the command `sync`, whose user waits for MLflow alone
+LATER = "PIPELINE_MLFLOW_LATER"  # set to 1 in a worker of a fan-out: its journals wait for whoever started it
 SECONDS_PER_JOURNAL = 2.0  # what each journal that arrives adds, so that a long spool is sent too
 
 
@@ -57,6 +58,8 @@ def deliver(journal: Journal, project: Project, seconds: float = STAGE_SECONDS) 
     except OSError as error:
         _warn(f"{reason(error)}; the {content.stage} stage of {content.run_name!r} is not in MLflow")
         return Delivered()
+    if later():
+        return Delivered()
     try:
         killed = [key for key in _keys(spooled(project), "killed") if key != content.run_key]
         found = _within(seconds, project, [*killed, content.run_key])
@@ -80,7 +83,7 @@ def sync(project: Project, seconds: float = STAGE_SECONDS) -> int:
     stay in the spool. Those that another process sends meanwhile are no failure.
     """
     waiting = spooled(project)
-    if not waiting:
+    if not waiting or later():
         return 0
     run_keys = _keys(waiting)
     failures, sent = [], 0
@@ -93,6 +96,11 @@ def sync(project: Project, seconds: float = STAGE_SECONDS) -> int:
     if failures and left:
         raise UserError("\n".join([f"{left} of {len(waiting)} journals stay in {project.spool}:", *failures]))
     return sent
+
+
+def later() -> bool:
+    """Whether all journals stay in the spool: another process collects them."""
+    return os.environ.get(LATER) == "1"
 
 
 def running_folder(project: Project, run_key: str) -> Path:

@@ -27,7 +27,7 @@ from pipeline.progress import Snapshot
 from pipeline.tracking import build
 from pipeline.tracking.address import address, credentials
 from pipeline.tracking.child import end_with
-from pipeline.tracking.delivery import running_folder, spool, spooled
+from pipeline.tracking.delivery import later, running_folder, spool, spooled
 from pipeline.tracking.environment import environment_tags
 from pipeline.tracking.record import Content, Journal, load
 from pipeline.tracking.store import check_reachable, experiment_id, import_mlflow, one_at_a_time, prepare
@@ -52,6 +52,9 @@ def shown(project: Project, experiment: str, opening: Journal) -> Iterator[None]
     mark_killed(project)
     with contextlib.suppress(OSError):
         _announce(project, experiment, opening)
+    if later():
+        yield
+        return
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     theirs, ours = context.Pipe(duplex=False)
     asking = context.RawValue("b", 0)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.layers import compiles
-from pipeline.training.compiled import ON_TENSORFLOW
 
 Weights = list[NDArray[np.floating[Any]]]
 
@@ -57,8 +56,8 @@ class Average:
 
 
 def _read(variable: Any) -> NDArray[np.floating[Any]]:
-    """Return the weights of a variable, on TensorFlow without a copy: drop them before the next step."""
-    return np.asarray(memoryview(variable.value.read_value()) if ON_TENSORFLOW else variable)
+    """Return the weights of a variable, without a copy if a processor has them: drop them before the next step."""
+    return np.asarray(memoryview(variable.value.read_value()) if compiles() else variable)
 
 
 def _move(value: NDArray[Any], weight: NDArray[Any], share: np.float32) -> None:

@@ -72,10 +72,15 @@ class Compiled:
             self.optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
             return loss
 
+        return tf.function(step, input_signature=self._signature(y, weights), autograph=False)  # type: ignore[no-any-return]
+
+    def _signature(self, y: NDArray[Any], weights: Arrays | None) -> list[Any]:
+        import tensorflow as tf
+
         signature = [self._input(), tf.TensorSpec([None] * y.ndim, y.dtype)]
         if weights is not None:
             signature.append(tf.TensorSpec([None] * np.ndim(weights), tf.float32))
-        return tf.function(step, input_signature=signature, autograph=False)  # type: ignore[no-any-return]
+        return signature
 
     def _input(self) -> Any:
         import tensorflow as tf

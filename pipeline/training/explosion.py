@@ -6,7 +6,6 @@ import numpy as np
 
 from pipeline.config.schema.networks import Network
 from pipeline.errors import TrainingError
-from pipeline.layers.cells import reset_states
 from pipeline.training.average import Weights, load
 from pipeline.training.compiled import Compiled
 from pipeline.training.course import Batch, Course, Feed, batches, last_tenth
@@ -39,7 +38,7 @@ def refuse_explosion(course: Course, feed: Feed, network: Network, seed: int, un
 def _loss_of(compiled: Compiled, weights: Weights, batch: Batch) -> float:
     """Return the loss on one batch. The training step after it changes the weights and the optimiser's state."""
     load(compiled.model, weights)
-    reset_states(compiled.model)
+    compiled.reset_states()
     return compiled.train(*batch)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from pipeline.config.schema.networks import Network
 from pipeline.evaluation.metric import Metric
 from pipeline.layers import keras
-from pipeline.layers.cells import reset_states
 from pipeline.training import optimizers
 from pipeline.training.average import Average, Weights, load, trainable
 from pipeline.training.compiled import ON_TENSORFLOW, Compiled
@@ -113,7 +112,7 @@ def _one_epoch(
 ) -> tuple[float, int]:
     """Train for one epoch, and return the mean loss and the number of examples."""
     compiled, epoch = course.compiled, course.epoch + 1
-    reset_states(compiled.model)
+    compiled.reset_states()
     losses, examples = [], 0
     for step, (x, y, weights) in enumerate(batches(feed, seed, epoch), start=1):
         course.steps += 1

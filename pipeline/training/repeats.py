@@ -17,9 +17,11 @@ from pipeline.progress import Progress
 from pipeline.training.checkpoint import Checkpoints, Keeper, numbered, ungrouped
 from pipeline.training.compiled import Compiled
 from pipeline.training.course import Feed, Watcher
+from pipeline.training.crew import Crew
 from pipeline.training.estimate import Announcement, largest_batch, refuse_too_large
 from pipeline.training.fit import Fitted, Weights, fit, load, optimizer, restart, trainable
 from pipeline.training.lines import say
+from pipeline.training.parallel import Parallel
 
 FIRST_FIT: tuple[str, ...] = ("train",)
 REFIT: tuple[str, ...] = ("train", "validation")
@@ -73,19 +75,21 @@ def train(
     checkpoints: Checkpoints | None = None,
     progress: Progress | None = None,
     trial: InTrial | None = None,
+    crew: Crew | None = None,
 ) -> list[TrainedNetwork]:
     """Train a network for each of `network.repeats` seeds and, within a seed, for each fold of the data set.
 
     An ensemble is one network with several members, each trained by itself.
 
     checkpoints: where an interrupted training goes on; progress: is told how it goes on; trial: what a training that
-    only compares settings leaves out. Raises ConfigError if there is not enough memory.
+    only compares settings leaves out; crew: the other workers. Raises ConfigError if there is not enough memory, and
+    WorkerLost.
     """
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
     total = len(runs) * size_of(network)
     feed = task.network().feed(network, encoded, FIRST_FIT, 0)
     made = refuse_too_large(label, task.network(), one_of(network), encoded, largest_batch(feed))
-    trainer = Trainer(task, network, encoded, checkpoints, progress, total)
+    trainer = Trainer(task, network, encoded, checkpoints, progress, total, crew)
     trainer.feed = feed
     trainer.trial = trial
     if trial is None:
@@ -103,6 +107,11 @@ def one_of(network: ExperimentRows) -> ExperimentRows:
     return network if size_of(network) == 1 else network.model_copy(update={"ensemble": 1})
 
 
+def streams(network: ExperimentRows, workers: int) -> int | None:
+    """Return the streams that a stateful network carries states of, in each worker; None for another network."""
+    return network.batch_size // workers if network.stateful else None
+
+
 class Trainer:
     """One compiled model, in which networks are trained one after another, each as if it were the only one."""
 
@@ -114,9 +123,10 @@ class Trainer:
         checkpoints: Checkpoints | None = None,
         progress: Progress | None = None,
         runs: int = 1,
+        crew: Crew | None = None,
     ) -> None:
         self.whole, self.network, self.encoded = network, one_of(network), encoded
-        self.checkpoints, self.progress, self.runs = checkpoints, progress, runs
+        self.checkpoints, self.progress, self.runs, self.crew = checkpoints, progress, runs, crew
         self.feed: Feed | None = None  # of the first fit on fold 0, if it has been made already
         self.announcement: Announcement | None = None
         self.trial: InTrial | None = None
@@ -213,10 +223,11 @@ class Trainer:
     def _compiled(self, model: Any) -> Any:
         if self.module.compiled is not None:
             return self.module.compiled(self.network, model)
-        return Compiled(model, self.module.loss(self.network), optimizer(self.network))
+        loss, update = self.module.loss(self.network), optimizer(self.network)
+        return Compiled(model, loss, update) if self.crew is None else Parallel(model, loss, update, self.crew)
 
     def _build(self, network: ExperimentRows) -> Any:
-        return self.module.build(network, self.encoded.encoder, network.batch_size if network.stateful else None)
+        return self.module.build(network, self.encoded.encoder, streams(network, self.crew.workers if self.crew else 1))
 
     def _fit(
         self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str, number: int = 0

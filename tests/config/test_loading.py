@@ -183,6 +183,21 @@ MISTAKES = {
         "task: forecasting, base: season}",
         r"datasets\.alice\.base: found 'season', but the row has no seasonal_periods; add them, or take auto",
     ),
+    "workers that cannot share the streams": (
+        "learning_rate",
+        "batch_size: 32, workers: 5, learning_rate",
+        r"experiments\.alice\.workers: found 5, which must divide the 32 streams .*; the nearest .* is 4$",
+    ),
+    "more workers than streams": (
+        "learning_rate",
+        "batch_size: 8, workers: 16, learning_rate",
+        r"found 16, which must divide the 8 streams \(batch_size\) .*; the nearest .* is 8$",
+    ),
+    "workers of another back end": (
+        "learning_rate",
+        "backend: jax, workers: 2, learning_rate",
+        r"experiments\.alice\.workers: found 2, which needs backend tensorflow; it must be 1 with jax",
+    ),
     "nothing to train on": ("task: char_lm}", "task: char_lm, test: 0.95}", r"leave nothing to train on"),
 }
 

@@ -16,6 +16,8 @@ edition: {edition}   # of the data
 cell: null
 
 sources: {{walk: {{reader: cosine}}}}
+studies: {{}}
+tunings: {{}}
 own: {{}}
 datasets:
   walk: {{source: walk, task: forecasting, horizons: [2], seasonal_periods: []}}

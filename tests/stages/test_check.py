@@ -52,6 +52,19 @@ def test_results_of_removed_rows_stay_and_the_command_that_deletes_them_is_named
     assert files(project.root) == before
 
 
+def test_workers_that_share_their_cores_are_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "cores", lambda: 4)
+    edit(project, ("cell: null", "cell: null\nexecutor: local"), ("units: 8", "units: 8, workers: 2"))
+    assert said(project, capsys) == []
+    edit(project, ("workers: 2", "workers: 4"))
+    (line,) = said(project, capsys)
+    assert line.startswith("experiments.rows: 4 workers on 4 cores are not faster than 2: each uses 2; see docs/")
+    edit(project, ("executor: local", "executor: ray"))
+    assert said(project, capsys) == []
+
+
 def test_a_swapped_cell_and_how_to_undo_it_are_shown(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     edit(project, ("cell: null", "cell: lstm"))
     (line,) = said(project, capsys)

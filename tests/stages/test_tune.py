@@ -27,6 +27,8 @@ seed: 3
 edition: synthetic
 cell: null
 sources: {{walk: {{reader: cosine}}}}
+studies: {{}}
+tunings: {{}}
 own: {{}}
 datasets:
   walk: {{source: walk, task: forecasting, horizons: [2], seasonal_periods: [], validation: 0.2, test: 0.2}}
@@ -58,7 +60,7 @@ class Tuned:
         return (self.project.root / "params.yaml").read_text()
 
     def found(self) -> Any:
-        return json.loads((self.project.tuning("sizes") / "tuning.json").read_text())
+        return json.loads((self.project.outcome("tunings", "sizes") / "tuning.json").read_text())
 
 
 def bowl(settings: Any, epoch: int) -> float:
@@ -86,7 +88,7 @@ def tuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tuned:
 
 def test_a_tuning_writes_its_trials_pictures_and_figures(tuned: Tuned, capsys: pytest.CaptureFixture[str]) -> None:
     tune.run(tuned.project, "sizes")
-    said, folder, found = capsys.readouterr().out, tuned.project.tuning("sizes"), tuned.found()
+    said, folder, found = capsys.readouterr().out, tuned.project.outcome("tunings", "sizes"), tuned.found()
     assert "sizes: 12 trials of walk, judged by validation mase" in said
     assert re.search(r"sizes: Best of 12 trials \(12 complete, 0 pruned, 0 failed\): units \d+, dropout", said)
     assert "python -m pipeline tune --accept sizes" in said
@@ -96,7 +98,7 @@ def test_a_tuning_writes_its_trials_pictures_and_figures(tuned: Tuned, capsys: p
     header, first, *rest = (folder / "trials.csv").read_text().splitlines()
     assert header == "number,state,mase,epochs,units,dropout,cell" and len(rest) == 11
     assert first == "0,complete,7.5,10,48,0.5,lstm"
-    assert json.loads(tuned.project.tuning_scores("sizes").read_text()) == {
+    assert json.loads(tuned.project.outcome_scores("tunings", "sizes").read_text()) == {
         "measure": "mase", "best": found["best"]["value"], "own": 7.5, "complete": 12, "pruned": 0, "failed": 0,
     }  # fmt: skip
     assert (tuned.project.root / "data/trials/tunings/sizes.sqlite").is_file()
@@ -139,7 +141,7 @@ def test_an_unknown_tuning_and_an_unreachable_database_are_refused_before_any_wo
     (tuned.project.root / "params.yaml").write_text(text)
     line = refused(capsys, "sizes")
     assert "tunings.sizes.storage: postgresql" in line and "cannot be used (" in line and "\n" not in line
-    assert not tuned.pool.submitted and not tuned.project.tuning("sizes").exists()
+    assert not tuned.pool.submitted and not tuned.project.outcome("tunings", "sizes").exists()
 
 
 @pytest.mark.slow

@@ -177,6 +177,7 @@ SEEN_BY = {
     "adaptive_rate": "tests/training/test_dynamic.py::test_a_network_that_goes_on_learning_gains_from_a_repeated_test",
     "gradients": "tests/training/test_gradients.py::test_the_gradient_is_the_slope_of_the_last_loss",
     "kernel": "tests/layers/test_sequences.py::test_the_setting_kernel_leaves_all_to_keras",
+    "workers": "tests/training/test_parallel.py::test_workers_train_as_one_process_does",
     "engine": "tests/training/test_from_scratch.py::test_the_weights_are_those_that_keras_trains",
     "truncate": "tests/tasks/textbook/cosine_windows/test_network.py::"
     "test_a_step_is_the_chapters_truncated_after_five_and_clipped",

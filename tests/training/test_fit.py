@@ -196,12 +196,8 @@ def test_the_speed_is_that_of_training_without_validation(monkeypatch: pytest.Mo
     assert [epoch["seconds"] for epoch in fitted.history] == [16.0, 16.0]
 
 
-@pytest.mark.parametrize("on_tensorflow", [True, False], ids=["without copies", "with copies"])
 @pytest.mark.parametrize("compiler", [True, False], ids=["compiled", "NumPy"])
-def test_all_ways_of_averaging_end_in_the_same_bytes(
-    on_tensorflow: bool, compiler: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.training.average.ON_TENSORFLOW", on_tensorflow)
+def test_all_ways_of_averaging_end_in_the_same_bytes(compiler: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.training.average.compiles", lambda: compiler)
     rng = np.random.default_rng(0)
     model = keras.Sequential([keras.Input((7,)), keras.layers.Dense(300), keras.layers.LayerNormalization()])

@@ -40,6 +40,7 @@ class Network(WithDefaults):
     backend: Literal["tensorflow", "jax", "torch"]
     precision: Literal["float32", "bfloat16"]
     kernel: Literal["auto", "keras"]
+    workers: Annotated[int, Field(ge=1, le=64)]
 
 
 class CharLmNetwork(Network):

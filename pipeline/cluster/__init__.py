@@ -1,0 +1,1 @@
+"""Ray, if it is installed: the connection to a cluster."""
