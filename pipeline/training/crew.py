@@ -86,6 +86,7 @@ class Crew:
         host: str = LOOPBACK,
     ) -> None:
         self.workers, self.setup, self.wires = workers, setup, dict[int, Wire]()
+        self.here = workers - 1 if launch is Local else 0  # processes on this machine but this one
         self.sent = self.received = self.steps = 0  # bytes, and steps
         self.computing = self.seconds = 0.0
         self.key = secrets.token_bytes(32)
@@ -112,7 +113,9 @@ class Crew:
         while len(self.wires) < self.workers - 1:
             for number in set(range(1, self.workers)) - {*self.wires}:
                 if how := self.launched.ended(number):
-                    raise WorkerLost(f"worker {number} of {self.workers} {how} before it began; {AGAIN}")
+                    host, port, *_ = self.server.getsockname()
+                    what = f"worker {number} of {self.workers} {how} before it began"
+                    raise WorkerLost(f"{what}; it must be able to reach {host}:{port}")
             try:
                 connection, _ = self.server.accept()
             except TimeoutError:
