@@ -62,14 +62,14 @@ EQUAL = (
     Case("few blocks", examples=500, block=25, group=25, shifted=True, seed_sd=0.0),
     Case("right or wrong", wrong=True),
     Case("right or wrong, seeds that vary much", wrong=True, seed_sd=0.5),
-    Case("heavy tails", tails=True),
+    Case("heavy tails", examples=500, tails=True),
 )
 UNEQUAL = (
-    Case("five times the sd of seeds", seed_sd=0.3, effect=1.5, example_sd=0.0),
+    Case("five times the sd of seeds alone", seed_sd=0.3, effect=1.5, example_sd=0.0),
     Case("five times the sd of seeds, examples too", seed_sd=0.1, effect=0.5),
-    Case("six times the standard error of examples", seed_sd=0.0, effect=0.15),
-    Case("ten points of accuracy", wrong=True, seed_sd=0.05, effect=0.5),
-    Case("blocks", examples=2_000, block=25, group=25, shifted=True, effect=0.8),
+    Case("five times the standard error over examples", seed_sd=0.0, effect=0.112),
+    Case("seven points of accuracy", wrong=True, effect=0.34),
+    Case("six times the standard error over blocks", examples=2_000, block=25, group=25, shifted=True, effect=0.475),
 )
 
 

@@ -28,6 +28,7 @@ STAGES = {
     "train": ("pipeline.stages.train", "run", "an experiment", "train the networks of an experiment"),
     "evaluate": ("pipeline.stages.evaluate", "run", "an experiment", "score an experiment and its best baseline"),
     "study": ("pipeline.stages.study", "run", "a study", "train the trials of a study, and say what they show"),
+    "tune": ("pipeline.stages.tune", "run", "a tuning", "search the best settings of an experiment, by validation"),
     "report": ("pipeline.stages.report", "run", "a data set", "write the report on a data set"),
     "index": ("pipeline.stages.index", "run", None, "write the report's index page"),
     "check": ("pipeline.stages.check", "run", None, "check params.yaml, and show what differs from the last commit"),
@@ -56,6 +57,8 @@ def _run(command: list[str]) -> None:
             from pipeline.stages import run_stage
 
             module, function, _, _ = STAGES[arguments.command]
+            if getattr(arguments, "accept", False):
+                module = "pipeline.stages.accept"
             name = [] if getattr(arguments, "name", None) is None else [arguments.name]
             run_stage(here(), arguments.command, getattr(importlib.import_module(module), function), name)
         else:
@@ -225,6 +228,8 @@ def _parser() -> argparse.ArgumentParser:
         if what:
             row = _row_of_dvc(name)
             stage.add_argument("name", nargs=row and "?", default=row, help=f"name of {what} in params.yaml")
+            if name == "tune":
+                stage.add_argument("--accept", action="store_true", help="write the best settings into params.yaml")
         elif name == "index":
             stage.add_argument("name", nargs="?", choices=["textbook"], help="the page of textbook/params.yaml")
     parsers = {

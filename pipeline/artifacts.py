@@ -49,7 +49,6 @@ class Project:
         return self.root / "data" / "raw" / source
 
     def reader(self, source: str) -> Path:
-        """Return the hashes of the modules that read the source."""
         return self.root / "data" / "readers" / f"{source}.json"
 
     def prepared(self, dataset: str) -> Path:
@@ -62,30 +61,29 @@ class Project:
         return self.root / "data" / "models" / experiment
 
     def previous(self, experiment: str) -> Path:
-        """Return the copy of the last good model, which stays when DVC deletes the outputs of a stage to rerun it."""
+        """Return the copy of the last good model: DVC deletes the outputs of a stage before it reruns it."""
         return self.home / "data" / "previous" / experiment
 
     def checkpoints(self, experiment: str) -> Path:
-        """Return the folder from which an interrupted training goes on."""
         return self.home / "data" / "checkpoints" / experiment
 
     @property
     def trials(self) -> Path:
-        """Return the folder of finished trials, which all studies share."""
         return self.home / "data" / "trials"
 
-    def study(self, name: str) -> Path:
-        return self.root / "data" / "studies" / name
+    def outcome(self, table: str, name: str) -> Path:
+        return self.root / "data" / table / name
 
-    def study_scores(self, name: str) -> Path:
-        """Return the file of a study's figures that `dvc metrics` prints."""
-        return self.root / "reports" / "studies" / f"{name}.json"
+    def outcome_scores(self, table: str, name: str) -> Path:
+        return self.root / "reports" / table / f"{name}.json"
+
+    def study_section(self, name: str) -> Path:
+        return self.root / "reports" / "sections" / f"study-{name}"
 
     def metrics(self, dataset: str, experiment: str) -> Path:
         return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"
 
     def scores(self, experiment: str) -> Path:
-        """Return the file of figures that `dvc metrics` and `dvc exp show` print."""
         return self.root / "reports" / "scores" / f"{experiment}.json"
 
     def predictions(self, dataset: str, experiment: str) -> Path:
@@ -103,7 +101,6 @@ class Project:
 
     @property
     def plots(self) -> Path:
-        """Return the file that tells DVC what `dvc plots` draws."""
         return self.root / "reports" / "dvc.yaml"
 
     @property
@@ -112,22 +109,19 @@ class Project:
 
     @property
     def textbook_index(self) -> Path:
-        """Return the page of the textbook's protocols."""
         return self.root / "reports" / "textbook.html"
 
     @property
     def textbook_table(self) -> Path:
-        """Return the table of the textbook's figures."""
         return self.root / "reports" / "textbook.md"
 
     @property
     def probe(self) -> Path:
-        """Return the result of the last probe of the publishers."""
         return self.root / "reports" / "probe.json"
 
 
 def here() -> Project:
-    """Return the project in the current folder; stages and commands run in the project's root."""
+    """Return the project in the current folder."""
     return Project(Path.cwd())
 
 

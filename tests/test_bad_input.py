@@ -25,6 +25,8 @@ sources:
   treebank: {reader: treebank}
   cosine: {reader: cosine}
   digits: {reader: digits}
+studies: {}
+tunings: {}
 own:
   mybook: {path: my/book.txt}
 datasets:

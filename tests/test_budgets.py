@@ -18,6 +18,8 @@ cell: null
 sources:
   imdb: {reader: imdb}
   warpeace: {reader: warpeace}
+studies: {}
+tunings: {}
 own: {}
 datasets:
   imdb:

@@ -22,6 +22,8 @@ seed: 1
 edition: synthetic
 cell: null
 sources: {umich: {reader: umich}}
+studies: {}
+tunings: {}
 own: {}
 datasets: {umich: {source: umich, task: sentiment}}
 experiments: {umich: {dataset: umich, task: sentiment, units: 4, embedding: 4, batch_size: 512, epochs: 1}}

@@ -33,6 +33,8 @@ edition: synthetic
 cell: null
 sources:
   digits: {reader: digits}
+studies: {}
+tunings: {}
 own: {}
 recipes:
   none: {}

@@ -22,6 +22,8 @@ gate: {margin: 0.02}
 sources:
   alice: {reader: alice}
   digits: {reader: digits}
+studies: {}
+tunings: {}
 own: {}
 recipes:
   cells: {units: 4}

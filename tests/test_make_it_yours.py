@@ -17,6 +17,8 @@ seed: 1
 edition: synthetic
 cell: null
 sources: {}
+studies: {}
+tunings: {}
 own:
   diary: {path: my/diary.txt, reader: own_text}
 recipes:

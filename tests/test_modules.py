@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Tests below tests/, and the modules below pipeline/ that each of them covers, which have no test of their own.
 COVERS = {
+    "config/test_studies.py": ("config/schema/studies",),
+    "stages/test_study.py": ("tracking/study",),
     "baselines/test_ppm.py": ("baselines/ppm_process",),
+    "config/test_tunings.py": ("config/schema/tunings",),
     "config/test_loading.py": (
         "config/consistency",
         "config/defaults",
@@ -53,6 +56,7 @@ COVERS = {
         "stages/report",
     ),
     "reporting/test_results.py": ("stages/results", "tracking/one_commit"),
+    "reporting/test_study.py": ("reporting/study_pictures",),
     "reporting/test_systems.py": ("reporting/textbook",),
     "reporting/test_task_figures.py": (
         "reporting/charts",
@@ -105,6 +109,7 @@ COVERS_OF_TASKS = {
     "tasks/test_contract.py": ("tasks/{task}/network",),
     "reporting/test_task_figures.py": ("tasks/{task}/figures",),
     "serving/test_served.py": ("tasks/{task}/answers",),
+    "tasks/test_blind.py": ("tasks/{task}/blind",),
     "serving/test_skew.py": ("tasks/{task}/raw_rows",),
 }
 

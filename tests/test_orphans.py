@@ -20,6 +20,8 @@ seed: 1
 edition: synthetic
 cell: null
 sources: {{cosine: {{reader: cosine}}}}
+studies: {{}}
+tunings: {{}}
 own: {{}}
 recipes: {{none: {{}}}}
 datasets: {{cosine: {{source: cosine, task: forecasting}}}}

@@ -54,6 +54,7 @@ def described(page: str) -> dict[str, dict[str, dict[str, Any]]]:
 
 def params(small: bool) -> str:
     merged: dict[str, Any] = {"seed": 1, "edition": "synthetic", "cell": None, "sources": {}}
+    merged |= {"studies": {}, "tunings": {}}
     merged["recipes"] = {"none": {}}
     for name, page in PAGES.items():
         for table, rows in described(page).items():

@@ -28,9 +28,12 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.artifacts import Project, load_json
-from pipeline.errors import StoreError
+from pipeline.errors import ConfigError, StoreError
 from pipeline.promotion.registry import Registry
+from pipeline.studies import storage
+from pipeline.studies.search import ran, search
 from pipeline.tracking import delivery, store
+from tests.studies.known import KnownPool, searched
 
 # mlflow and what it imports warn about each other; none of it is ours
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -43,6 +46,8 @@ seed: 3
 edition: synthetic
 cell: null
 sources: {cosine: {reader: cosine}}
+studies: {}
+tunings: {}
 own: {}
 datasets:
   cosine: {source: cosine, task: cosine_windows}
@@ -467,3 +472,22 @@ def test_while_the_server_is_down_stages_go_on_and_sync_sends_once(sent: Sent, r
     (run,) = [run for run in found if run.data.tags["run_key"] == key]
     assert sent.client.get_logged_model(run.data.tags["model_id"]).status == "READY"
     assert [row.step for row in sent.client.get_metric_history(run.info.run_id, "loss")] == [1, 2]
+
+
+@pytest.mark.long
+def test_a_tuning_keeps_its_trials_in_the_database(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The password comes from the environment; a second driver finds the trials of the first."""
+    monkeypatch.setenv("PGPASSWORD", PASSWORDS["mlflow"])
+    pool = KnownPool()
+    for trials in (3, 5):
+        kept = storage.opened("known", postgres.uri(password=False), tmp_path / "unused.sqlite")
+        study = search(searched(pool, trials=trials), kept, pool, lambda line: None)
+        assert len(ran(study)) == trials == len(pool.submitted)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("PGPASSWORD", "wrong")
+    with pytest.raises(
+        ConfigError, match=r"tunings\.known\.storage: postgresql://mlflow@.*password authentication failed"
+    ):
+        storage.opened("known", postgres.uri(password=False), tmp_path / "unused.sqlite")

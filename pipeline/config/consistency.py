@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import renamed, studies
+from pipeline.config import renamed, studies, tunings
 from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.messages import Mistake, shown
 from pipeline.config.schema.datasets import DatasetRows
@@ -24,7 +24,17 @@ OWN_TASKS: dict[str, tuple[str, ...]] = {
 }
 Key = tuple[str, str]
 WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
-FOLDERS = ("curves", "decisions", "metrics", "plots", "scores", "sections", "studies", "textbook")  # of reports
+FOLDERS = (
+    "curves",
+    "decisions",
+    "metrics",
+    "plots",
+    "scores",
+    "sections",
+    "studies",
+    "textbook",
+    "tunings",
+)  # of reports
 
 
 def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iterator[Mistake]:
@@ -32,7 +42,7 @@ def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iter
 
     readers: the known values of `sources.*.reader`.
     """
-    for table in ("sources", "own", "datasets", "experiments"):
+    for table in ("sources", "own", "datasets", "experiments", "tunings"):
         for name in WINDOWS.intersection(getattr(params, table)):
             yield Mistake((table, name), "Windows can have no file of that name; choose another")
     for name, source in params.sources.items():
@@ -44,6 +54,7 @@ def contradictions(params: Params, root: Path, readers: Collection[str]) -> Iter
     for name, row in params.experiments.items():
         yield from _of_experiment(("experiments", name), row, params)
     yield from studies.contradictions(params, _of_experiment)
+    yield from tunings.contradictions(params, _of_experiment)
 
 
 def _known(value: Any, known: Collection[str]) -> str:

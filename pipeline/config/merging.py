@@ -8,6 +8,7 @@ from pipeline.config.files import MAIN, SYNTHETIC, TEXTBOOK, Files, Table, block
 from pipeline.config.messages import Mistake
 
 SHARED = ("sources", "recipes", "datasets", "experiments")  # the tables that both files may have
+QUESTIONS = ("studies", "tunings")  # tables of params.yaml alone, which may be empty
 OF_ROWS = ("dataset", "task", "recipe")  # what dvc.yaml looks up in an experiment's row
 
 
@@ -24,8 +25,9 @@ def merged(files: Files, edition: Any) -> Table:
     for table in ("datasets", "experiments"):
         if isinstance(both.get(table), dict):
             both[table] = {name: _merged_row(files, table, name, row, edition) for name, row in both[table].items()}
-    if isinstance(both.get("studies"), dict):
-        both["studies"] = {name: _merged_study(row, edition) for name, row in both["studies"].items()}
+    for table in QUESTIONS:
+        if isinstance(both.get(table), dict):
+            both[table] = {name: _merged_study(row, edition) for name, row in both[table].items()}
     return {**both, "edition": edition} if "edition" in both else both
 
 
@@ -59,7 +61,7 @@ def placed(files: Files, mistake: Mistake, edition: Any) -> Mistake:
     key, file = (table, name), files.file_of(table, name)
     row = files.row(*key)
     own = row if isinstance(row, dict) else {}
-    if table == "studies" and settings and edition == SYNTHETIC and settings[0] in block(own):
+    if table in QUESTIONS and settings and edition == SYNTHETIC and settings[0] in block(own):
         settings = [SYNTHETIC, *settings]
     if table == "experiments" and settings:
         recipe, setting = files.recipe(name), settings[0]
@@ -75,6 +77,9 @@ def mistakes(files: Files, *, with_dvc: bool) -> Iterator[Mistake]:
     for name in files.raw.get(TEXTBOOK, {}):
         if name not in SHARED:
             yield Mistake((str(name),), f"belongs in {MAIN}, whose value holds for both files", TEXTBOOK)
+    for table in QUESTIONS:
+        if with_dvc and table not in files.raw[MAIN]:
+            yield Mistake((table,), f"missing; dvc.yaml looks for it: write `{table}: {{}}`")
     for table in SHARED:
         for name in files.rows(TEXTBOOK, table).keys() & files.rows(MAIN, table).keys():
             yield Mistake((table, str(name)), f"the name is taken in {MAIN}; choose another", TEXTBOOK)
@@ -104,7 +109,7 @@ def _of_recipes(files: Files, file: str, *, with_dvc: bool) -> Iterator[Mistake]
 
 
 def _of_blocks(files: Files, file: str) -> Iterator[Mistake]:
-    for table in ("recipes", "experiments", "studies"):
+    for table in ("recipes", "experiments", *QUESTIONS):
         for name, row in files.rows(file, table).items():
             written = row.get(SYNTHETIC, {}) if isinstance(row, dict) else {}
             where = (table, str(name), SYNTHETIC)

@@ -14,11 +14,13 @@ from pipeline.config.schema.networks import ExperimentRows
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.sources import OwnRows, SourceRow
 from pipeline.config.schema.studies import StudyRow
+from pipeline.config.schema.tunings import TuningRow
 from pipeline.config.schema.values import NAME
 
 # The tables whose rows are of several kinds, and the key that tells them apart.
 KINDS = {"own": ("reader", OwnRows), "datasets": ("task", DatasetRows), "experiments": ("task", ExperimentRows)}
-PLAIN: dict[str, type[BaseModel]] = {"sources": SourceRow, "studies": StudyRow}  # the tables whose rows are of one kind
+# The tables whose rows are of one kind.
+PLAIN: dict[str, type[BaseModel]] = {"sources": SourceRow, "studies": StudyRow, "tunings": TuningRow}
 
 
 UNKNOWN = "unknown key"

@@ -5,10 +5,12 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import RoundTripRepresenter
@@ -20,6 +22,7 @@ MAX_BYTES = 64_000
 MAX_COMMAS = 5_000  # the reader takes a second for 12,000 values
 MAX_DEPTH = 50  # of brackets: it takes a second for 10,000
 MAX_DIGITS = 30
+SMALLEST = 1e-9  # of the numbers that are written without an exponent
 TAG = "tag:yaml.org,2002:"
 # Scalars that readers of YAML 1.1 and of YAML 1.2 understand differently.
 SWITCH = r"(yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)"
@@ -167,6 +170,21 @@ def with_pins(text: str, pins: Mapping[str, Mapping[str, str]]) -> str:
     return stream.getvalue()
 
 
+def with_settings(text: str, experiment: str, settings: Mapping[str, Any], *, synthetic: bool) -> str:
+    """`text` of params.yaml with `settings` in the row of an experiment or in its block `synthetic`; the rest stays."""
+    editor = _writer()
+    editor.preserve_quotes = True
+    document = editor.load(text)
+    row = document["experiments"][experiment]
+    if synthetic and "synthetic" not in row:
+        row["synthetic"] = block = CommentedMap()
+        block.fa.set_flow_style()
+    (row["synthetic"] if synthetic else row).update(_quoted(dict(settings)))
+    stream = io.StringIO()
+    editor.dump(document, stream)
+    return stream.getvalue()
+
+
 def _writer() -> YAML:
     writer = YAML()
     writer.Representer = _Representer
@@ -179,8 +197,10 @@ class _Representer(RoundTripRepresenter):
 
 
 def _float(representer: RoundTripRepresenter, value: float) -> Any:
-    """With a point before the exponent, which every reader needs."""
+    """Small numbers as people write them, others with a point before the exponent, which every reader needs."""
     text = {math.inf: ".inf", -math.inf: "-.inf"}.get(value, repr(value))
+    if SMALLEST <= abs(value) < 1:
+        text = f"{Decimal(text):f}"
     text = re.sub(r"^(-?\d+)e", r"\1.0e", text)
     return representer.represent_scalar(TAG + "float", text)
 

@@ -64,7 +64,8 @@ class Task:
     array); `score_origins(encoded, [(fold, predictions)])`, for figures over all folds; `generated(encoded, samples,
     fitted_on)`, a row of figures for each generated text.
     `optimum(encoded, fold)`: the test predictions of the best possible predictor in the form that `score` takes, None
-    where the process behind the data is unknown.
+    where the process behind the data is unknown. `blind(encoded)`: the data set as the trials of a tuning may see it,
+    with a single fold and without test examples; None for a task whose validation part is its test part.
     Only for tasks whose models can be promoted: `comparison`, the method of the gate; `row_ids(encoded, fold)`, uint64
     [test losses], equal for equal raw examples; `raw_rows(row, encoded, predictions, count)`, test rows as raw input.
     """
@@ -91,6 +92,7 @@ class Task:
     score_origins: Callable[[Encoded, Sequence[tuple[int, NDArray[Any]]]], Figures] | None = None
     generated: Callable[[Encoded, Sequence[Mapping[str, Any]], tuple[str, ...]], list[Figures]] | None = None
     optimum: Callable[[Encoded, int], NDArray[Any] | None] | None = None
+    blind: Callable[[Encoded], Encoded] | None = None
     comparison: Comparison | None = None
     row_ids: Callable[[Encoded, int], Ids] | None = None
     raw_rows: Callable[[Any, Encoded, NDArray[Any], int], RawRows] | None = None

@@ -22,7 +22,7 @@ WITHOUT_THEM = "`python -m pipeline prune` and `dvc repro -P` make it without th
 
 def section(data: ReportData, elements: Sequence[Element]) -> str:
     """Render a data set's part of the page, with its pictures inside."""
-    return _render(
+    return render(
         "section.html",
         dataset=data.dataset,
         facts=data.facts,
@@ -42,6 +42,7 @@ def section(data: ReportData, elements: Sequence[Element]) -> str:
 def index(
     results: Sequence[Result],
     sections: Mapping[str, str],
+    studies: Mapping[str, str] | None = None,
     *,
     textbook: Table | None = None,
     link: str | None = None,
@@ -49,10 +50,11 @@ def index(
 ) -> str:
     """Render an index page.
 
-    sections: HTML by data set, from section(). textbook: from textbook.table(), if the page has it. link: the file name
-    of the other page. outdated: experiments by data set that its section shows although their rows were removed.
+    sections: HTML by data set, from section(). studies: HTML by study, from reporting.study. textbook: from
+    textbook.table(), if the page has it. link: the file name of the other page. outdated: experiments by data set that
+    its section shows although their rows were removed.
     """
-    return _render(
+    return render(
         "index.html",
         some_synthetic=any(result.metrics["edition"] == "synthetic" for result in results),
         all_synthetic=all(result.metrics["edition"] == "synthetic" for result in results),
@@ -61,6 +63,7 @@ def index(
         link=link,
         tally=tally(results),
         sections={name: Markup(html) for name, html in sections.items()},
+        studies={name: Markup(html) for name, html in (studies or {}).items()},
         outdated={name: names for name, names in (outdated or {}).items() if names},
         without_them=WITHOUT_THEM,
     )
@@ -102,7 +105,8 @@ def numbers(facts: Mapping[str, Any]) -> dict[str, int]:
     return {formatting.phrase(name): value for name, value in counts.items()}
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Render a template of this package; every text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -10,10 +10,11 @@ from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError, UserError
 from pipeline.integrity import checksums
-from pipeline.reporting import pages, tables
+from pipeline.reporting import pages, study, tables
 from pipeline.reporting import textbook as printed
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
+from pipeline.studies.answer import ranks
 from pipeline.tasks import primary_metrics, task_named
 from pipeline.tracking import plots
 from pipeline.tracking.delivery import sync
@@ -39,7 +40,8 @@ def _main(project: Project, params: Params) -> None:
     sections = {dataset: _section(project, dataset, textbook=False) for dataset in results}
     link = project.textbook_index.name if params.datasets_of(TEXTBOOK) else None
     outdated = _outdated(project, params, results, textbook=False)
-    artifacts.save_text(project.index, pages.index(shown, sections, link=link, outdated=outdated))
+    studies = _studies(project, params)
+    artifacts.save_text(project.index, pages.index(shown, sections, studies, link=link, outdated=outdated))
     print(f"reports/index.html: {len(shown)} experiments on {len(results)} data sets")
 
 
@@ -85,6 +87,29 @@ def _outdated(project: Project, params: Params, datasets: Iterable[str], *, text
     if names:
         print(f"The page still shows {', '.join(names)}, without a row; {pages.WITHOUT_THEM}", file=sys.stderr)
     return outdated
+
+
+def _studies(project: Project, params: Params) -> dict[str, str]:
+    """The sections of the studies. Those that vary the same settings on several data sets are ranked together."""
+    answers: dict[str, Any] = {}
+    for name in params.studies:
+        folder = project.study_section(name)
+        if not folder.is_dir():
+            raise DataError(f"{folder}: not found; run `dvc repro study@{name}` to make it")
+        checksums.check(folder)
+        answers[name] = artifacts.load_json(folder / "answer.json")
+    sections = {}
+    for name, answer in answers.items():
+        alike = {one["dataset"]: one for one in answers.values() if _question(one) == _question(answer)}
+        ranked = ranks(alike, answer["vary"]) if len(alike) > 1 else None
+        metric = task_named(params.experiments[answer["experiment"]].task).primary_metric
+        sections[name] = study.section(name, answer, metric, ranked)
+    return sections
+
+
+def _question(answer: Mapping[str, Any]) -> tuple[Any, ...]:
+    arms = sorted(str([arm["settings"][setting] for setting in answer["vary"]]) for arm in answer["arms"])
+    return answer["vary"], answer["match"], arms
 
 
 def _section(project: Project, dataset: str, *, textbook: bool) -> str:

@@ -1,9 +1,7 @@
 """study@<name>: train the trials of a study, and say what their results show."""
 
-import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,20 +12,19 @@ from pipeline.config.schema.params import Params
 from pipeline.config.schema.values import named
 from pipeline.errors import TrainingError, UserError
 from pipeline.evaluation.task import Task
+from pipeline.reporting.study import markdown
 from pipeline.stages import parameters
 from pipeline.studies import pool as pools
 from pipeline.studies import store as stores
 from pipeline.studies.answer import Arm, answer
-from pipeline.studies.plan import PlannedArm, parameters_of, planned
-from pipeline.studies.pool import Done, Failed, LocalPool, Pool, cores, in_child
+from pipeline.studies.executor import pool_for
+from pipeline.studies.plan import PlannedArm, planned
+from pipeline.studies.pool import Done, Failed, Pool
 from pipeline.studies.store import Store
-from pipeline.studies.trial import Addresses, Trial, TrialResult
+from pipeline.studies.trial import Addresses, TrialResult
 from pipeline.tasks import task_named
 from pipeline.tracking import study as journal_of
 from pipeline.tracking.delivery import spool, sync
-
-USABLE = 0.8  # of the memory
-PROCESS = 0.6e9
 
 
 def run(project: Project, name: str) -> None:
@@ -44,10 +41,12 @@ def run(project: Project, name: str) -> None:
     found = answer(task.primary_metric, [_arm(arm, task, results) for arm in arms], task.bootstrap_block)
     found |= {"study": name, "experiment": study.experiment, "dataset": addresses.row.dataset}
     found |= {"vary": list(study.vary), "match": study.match, "edition": params.edition}
-    with artifacts.new_folder(project.study(name), listed=True) as fresh:
+    with artifacts.new_folder(project.outcome("studies", name), listed=True) as fresh:
         artifacts.save_json(fresh / "answer.json", found)
         stores.save_all(fresh, results)
-    artifacts.save_json(project.study_scores(name), _columns(found))
+    with artifacts.new_folder(project.study_section(name), listed=True) as fresh:
+        artifacts.save_json(fresh / "answer.json", found)
+    artifacts.save_json(project.outcome_scores("studies", name), _columns(found))
     _send(project, addresses, found, arms, results)
     print(f"{name}: {found['verdict']}" + (" (synthetic data)" if params.edition == "synthetic" else ""))
 
@@ -64,7 +63,7 @@ def _results(
     print(
         f"{name}: {len(trials)} trials, {len(results)} of them stored" if results else f"{name}: {len(trials)} trials"
     )
-    with _pool(project, params, addresses, new) as pool:
+    with pool_for(project, params.executor, addresses, new) as pool:
         for trial in new:
             pool.submit(trial)
         for event in _events(pool, len(new)):
@@ -82,35 +81,6 @@ def _events(pool: Pool, count: int) -> Iterator[Done | Failed]:
         if isinstance(event, Done | Failed):
             count -= 1
             yield event
-
-
-@contextmanager
-def _pool(project: Project, params: Params, addresses: Addresses, trials: Sequence[Trial]) -> Iterator[Pool]:
-    pool: Pool
-    if params.executor == "ray":
-        pool = importlib.import_module("pipeline.studies.ray_pool").RayPool(project)
-    else:
-        pool = LocalPool(project, _workers(addresses, trials))
-    try:
-        yield pool
-    finally:
-        pool.close()
-
-
-def _workers(addresses: Addresses, trials: Sequence[Trial]) -> int:
-    """As many as there are processors, if the memory suffices."""
-    if not trials:
-        return 1
-    estimate = importlib.import_module("pipeline.training.estimate")
-
-    def memory() -> tuple[float, float]:
-        rows = {str(sorted(trial.settings.items())): trial.row for trial in trials}.values()
-        largest = max(parameters_of(row, addresses.encoded) for row in rows)
-        return largest, estimate.memory_limit()
-
-    parameters, limit = in_child(memory)
-    each = PROCESS + 4.0 * 10 * parameters + 2.0 * sum(array.nbytes for array in addresses.encoded.arrays.values())
-    return max(1, min(cores(), len(trials), int(USABLE * limit / each)))
 
 
 def _arm(arm: PlannedArm, task: Task, results: Mapping[str, TrialResult]) -> Arm:
@@ -147,7 +117,8 @@ def _send(
         for arm in arms
         for trial in arm.trials
     ]
-    above = journal_of.study(found["study"], found, journals, facts, project.study(found["study"]))
+    note = markdown(found["study"], found, task_named(addresses.row.task).primary_metric)
+    above = journal_of.study(found["study"], found, journals, facts, note)
     for journal in [*journals, above]:
         spool(journal, project)
     try:
@@ -157,6 +128,7 @@ def _send(
 
 
 def _columns(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What `dvc metrics` prints."""
-    kept = ("mean", "sd", "parameters", "seconds")
-    return {name: {k: arm[k] for k in kept if arm[k] is not None} for name, arm in found["arms"].items()}
+    """The line of `dvc metrics`: the best arm, in the columns that experiments have too."""
+    best = found["arms"][0]
+    columns = {"measure": found["metric"]["name"], "score": best["mean"], "best": best["name"]}
+    return {**columns, "parameters": best["parameters"], "seconds": best["seconds"]}

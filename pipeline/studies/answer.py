@@ -51,22 +51,21 @@ def answer(metric: Metric, arms: Sequence[Arm], block: int) -> Row:
     - `metric`: `name`, `higher_is_better`
     - `level`: of all intervals
     - `test`: `examples`; `block`; `units`, the number of independent examples or blocks
-    - `order`: names of the arms, best mean score first
-    - `arms`: by name
-        - `settings`, `seeds`, `scores` (one of each seed)
+    - `arms`: a row for each arm, best mean score first
+        - `name`, `settings`, `seeds`, `scores` (one of each seed)
         - `mean`, `sd`, `low`, `high`: of the scores over seeds, the interval by Student's t; the last three are null
           with one seed
         - `parameters`; `seconds`, `memory` (MB): means over seeds, null if unknown
         - `pareto`: for each of these three costs, whether no other arm is as good at a lower cost or better at the same
           cost, by the means; null if a cost is unknown
-    - `pairs`: each two arms, in `order`
+    - `pairs`: each two arms, in the order of `arms`
         - `a`, `b`: names; `seeds`: number of seeds that both have
         - `difference`: score of a minus that of b, over these seeds; `low`, `high`: its interval
         - `p`, `p_holm`: without and with Holm's correction for all pairs
         - `basis`: what interval and p allow for: "seeds and examples", "seeds", "examples", or "" for neither, where
           interval and p are null
         - `different`: whether `p_holm` is below 0.05; null unless the basis is "seeds and examples"
-    - `best`: names of the arms that no other is known to be better than, in `order`
+    - `best`: names of the arms that no other is known to be better than, in the order of `arms`
     - `verdict`: one sentence
     """
     _check(arms)
@@ -80,7 +79,6 @@ def answer(metric: Metric, arms: Sequence[Arm], block: int) -> Row:
         "metric": {"name": metric.name, "higher_is_better": metric.higher_is_better},
         "level": statistics.LEVEL,
         "test": {"examples": arms[0].losses.shape[1], "block": block, "units": means[ordered[0].name].shape[1]},
-        "order": [arm.name for arm in ordered],
         "arms": _arms(metric, ordered),
         "pairs": pairs,
         "best": [arm.name for arm in ordered if arm.name not in worse],
@@ -104,13 +102,13 @@ def _check(arms: Sequence[Arm]) -> None:
             )
 
 
-def _arms(metric: Metric, arms: Sequence[Arm]) -> dict[str, Row]:
-    rows = {arm.name: _arm(arm) for arm in arms}
+def _arms(metric: Metric, arms: Sequence[Arm]) -> list[Row]:
+    rows = [_arm(arm) for arm in arms]
     for cost in COSTS:
-        known = all(row[cost] is not None for row in rows.values())
-        columns = [(metric.cost({metric.name: row["mean"]}), row[cost]) for row in rows.values()]
+        known = all(row[cost] is not None for row in rows)
+        columns = [(metric.cost({metric.name: row["mean"]}), row[cost]) for row in rows]
         front = statistics.pareto(np.array(columns)) if known else [None] * len(rows)
-        for row, on_front in zip(rows.values(), front, strict=True):
+        for row, on_front in zip(rows, front, strict=True):
             row["pareto"][cost] = None if on_front is None else bool(on_front)
     return rows
 
@@ -118,6 +116,7 @@ def _arms(metric: Metric, arms: Sequence[Arm]) -> dict[str, Row]:
 def _arm(arm: Arm) -> Row:
     interval = statistics.mean_interval(arm.scores)
     return {
+        "name": arm.name,
         "settings": dict(arm.settings),
         "seeds": list(arm.seeds),
         "scores": [float(score) for score in arm.scores],
@@ -203,6 +202,4 @@ def ranks(answers: Mapping[str, Row], by: Sequence[str]) -> Row:
 def _costs(found: Row, by: Sequence[str]) -> dict[str, float]:
     """Return the mean score of each arm, negated if higher is better."""
     sign = -1.0 if found["metric"]["higher_is_better"] else 1.0
-    return {
-        " ".join(f"{key}={row['settings'][key]}" for key in by): sign * row["mean"] for row in found["arms"].values()
-    }
+    return {" ".join(f"{key}={row['settings'][key]}" for key in by): sign * row["mean"] for row in found["arms"]}

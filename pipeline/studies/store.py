@@ -28,7 +28,7 @@ class Store:
         try:
             if folder.is_dir():
                 return result(artifacts.load_json(folder / RESULT), artifacts.load_arrays(folder / LOSSES)["losses"])
-            for study in self.project.study("x").parent.glob(f"[!.]*/{RESULTS}"):
+            for study in self.project.outcome("studies", "x").parent.glob(f"[!.]*/{RESULTS}"):
                 facts = artifacts.load_json(study)
                 if trial.key in facts:
                     return result(facts[trial.key], artifacts.load_arrays(study.with_name(LOSSES))[trial.key])

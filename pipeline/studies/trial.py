@@ -24,6 +24,7 @@ from pipeline.config import defaults
 from pipeline.config.schema.networks import ExperimentRows
 from pipeline.config.schema.params import Params
 from pipeline.encoding.records import Encoded, network_key
+from pipeline.errors import ConfigError
 from pipeline.evaluation import scoring
 from pipeline.evaluation.task import Task
 from pipeline.integrity import checksums
@@ -119,7 +120,7 @@ def run(project: Project, trial: Trial, report: Report | None = None) -> TrialRe
     row, task = trial.row, task_named(trial.row.task)
     encoded = artifacts.load_encoded(project.prepared(row.dataset))
     if trial.blind:
-        encoded = without_test(encoded)
+        encoded = without_test(task, encoded)
     watchers = [] if report is None else [_Reporter(report, f"val_{task.monitor.name}")]
     in_trial = repeats.InTrial(watchers, trial.blind)
     trained = repeats.train(task, row, encoded, seed=trial.seed, label="trial", trial=in_trial)
@@ -139,10 +140,11 @@ def run(project: Project, trial: Trial, report: Report | None = None) -> TrialRe
     )
 
 
-def without_test(encoded: Encoded) -> Encoded:
-    """The data set as a blind trial may see it: without the arrays of the test part."""
-    arrays = {name: array for name, array in encoded.arrays.items() if name.split("_")[0] != "test"}
-    return Encoded(arrays, encoded.encoder, encoded.examples, encoded.summary)
+def without_test(task: Task, encoded: Encoded) -> Encoded:
+    """The data set as a blind trial may see it. Raises ConfigError if validation is the test part."""
+    if task.blind is None:
+        raise ConfigError(f"{task.name}: has no validation part apart from its test part, so no blind trials")
+    return task.blind(encoded)
 
 
 def _scores(

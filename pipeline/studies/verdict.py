@@ -5,8 +5,7 @@ from typing import Any
 
 from pipeline.evaluation.arms import FEW_DATA_SETS
 from pipeline.evaluation.metric import Metric
-from pipeline.reporting import formatting, tables
-from pipeline.reporting.comparison import Comparison
+from pipeline.reporting import formatting
 
 ALPHA = 0.05  # a smaller p is more than chance
 NAMED = 3  # a verdict names this many arms, and counts more
@@ -22,12 +21,13 @@ def sides(metric: Metric, pair: Row) -> tuple[str, str]:
 
 def on_arms(metric: Metric, found: Row) -> str:
     """Return one sentence, which claims no more than the pairs show."""
-    first, pairs = found["order"][0], found["pairs"]
+    first, pairs = found["arms"][0], found["pairs"]
     if not pairs:
-        return _of_one_arm(metric, first, found["arms"][first])
-    best = f"{first} has the best {metric.label or metric.name}, {_mean(metric, found, first)}"
+        return _of_one_arm(metric, first)
+    mean = formatting.value(metric, first["mean"])
     if all(pair["difference"] == pair["low"] == pair["high"] == 0 for pair in pairs):
-        return f"The {len(found['order'])} arms give the same results, {_mean(metric, found, first)}: no difference."
+        return f"The {len(found['arms'])} arms give the same results, {mean}: no difference."
+    best = f"{first['name']} has the best {metric.label or metric.name}, {mean}"
     if all(pair["different"] is None for pair in pairs):
         return _beyond_nothing(found, best)
     if not any(pair["different"] for pair in pairs):
@@ -35,17 +35,15 @@ def on_arms(metric: Metric, found: Row) -> str:
     return _differences(metric, found, best)
 
 
-def _mean(metric: Metric, found: Row, name: str) -> str:
-    return formatting.value(metric, found["arms"][name]["mean"])
-
-
-def _of_one_arm(metric: Metric, name: str, arm: Row) -> str:
+def _of_one_arm(metric: Metric, arm: Row) -> str:
     shown = f"{metric.label or metric.name} {formatting.value(metric, arm['mean'])}"
     if arm["sd"] is None:
-        return f"{name}: {shown} from one training; nothing can be said beyond it, and there is no arm to compare."
+        return (
+            f"{arm['name']}: {shown} from one training; nothing can be said beyond it, and there is no arm to compare."
+        )
     ends = " to ".join(formatting.value(metric, arm[end]) for end in ("low", "high"))
     seeds = len(arm["seeds"])
-    return f"{name}: {shown}, 95 % interval {ends} over {seeds} seeds; there is no arm to compare."
+    return f"{arm['name']}: {shown}, 95 % interval {ends} over {seeds} seeds; there is no arm to compare."
 
 
 def _beyond_nothing(found: Row, best: str) -> str:
@@ -54,22 +52,22 @@ def _beyond_nothing(found: Row, best: str) -> str:
     if all("examples" not in pair["basis"] for pair in found["pairs"]):
         noun = "independent blocks" if block > 1 else "examples"
         return f"{best}, on a test part of {units} {noun}, which is too short to say anything beyond it."
-    if all(len(arm["seeds"]) == 1 for arm in found["arms"].values()):
+    if all(len(arm["seeds"]) == 1 for arm in found["arms"]):
         return f"{best}, but each arm was trained once, so nothing can be said beyond these trainings."
     return f"{best}, but no two arms share two seeds, so nothing can be said beyond these trainings."
 
 
 def _no_difference(best: str, pairs: Sequence[Row]) -> str:
     tested = [pair["p_holm"] for pair in pairs if pair["different"] is not None]
-    which = "the difference" if len(pairs) == 1 else f"none of the {len(tested)} differences between arms"
-    negated = "is not" if len(pairs) == 1 else "is"
-    smallest = f"{'' if len(pairs) == 1 else 'smallest '}{formatting.p_value(min(tested))}"
-    return f"{best}, but {which} {negated} more than chance explains ({smallest}); the arms may still differ."
+    p, end = formatting.p_value(min(tested)), "the arms may still differ"
+    if len(pairs) == 1:
+        return f"{best}, but the difference is not more than chance explains ({p}); {end}."
+    return f"{best}, but none of the {len(tested)} differences is more than chance explains (smallest {p}); {end}."
 
 
 def _differences(metric: Metric, found: Row, best: str) -> str:
     """Name the arms that the first is better than, and the others; quote the pair with the arm that comes next."""
-    first, others = found["order"][0], found["order"][1:]
+    first, *others = (arm["name"] for arm in found["arms"])
     of_first = [pair for pair in found["pairs"] if pair["a"] == first]
     better = [pair["b"] for pair in of_first if pair["different"] and sides(metric, pair)[0] == first]
     open_ = [name for name in others if name not in better]
@@ -80,9 +78,17 @@ def _differences(metric: Metric, found: Row, best: str) -> str:
     if open_:
         return f"{best}, and is clearly better than {_named(better)}, but not clearly different from {_named(open_)}."
     (closest,) = (pair for pair in of_first if pair["b"] == others[0])
-    shown = tables.interval(Comparison(metric, closest["difference"], closest["low"], closest["high"]))
+    shown = _difference(metric, closest)
     against = f"{others[0]}" if len(others) == 1 else f"all {len(others)} others; the next is {others[0]}"
-    return f"{best}, and is clearly better than {against}: {shown}, {formatting.p_value(closest['p_holm'])}."
+    corrected = f" after Holm’s correction for {len(found['pairs'])} pairs" if len(others) > 1 else ""
+    return f"{best}, and is clearly better than {against}: {shown}, {formatting.p_value(closest['p_holm'])}{corrected}."
+
+
+def _difference(metric: Metric, pair: Row) -> str:
+    low, middle, high = (
+        formatting.difference(metric, pair[key], pair["high"] - pair["low"]) for key in ("low", "difference", "high")
+    )
+    return f"{middle} {formatting.unit(metric)} [{low}, {high}]"
 
 
 def _named(names: Sequence[str]) -> str:

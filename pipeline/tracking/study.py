@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.tracking.build import Run, epochs, in_short, plain
@@ -40,11 +39,11 @@ def trial(
 
 
 def study(
-    name: str, answer: Mapping[str, Any], trials: Sequence[Journal], facts: Mapping[str, Any], folder: Path
+    name: str, answer: Mapping[str, Any], trials: Sequence[Journal], facts: Mapping[str, Any], note: str
 ) -> Journal:
-    """Build the journal of the run above the trials: the verdict, the arms' means, and the study's files.
+    """Build the journal of the run above the trials: the verdict, the arms' means, and the note of its page.
 
-    answer: of studies.answer. trials: from `trial`, one at least. folder: data/studies/<name>.
+    answer: from studies.answer. trials: from `trial`, one at least. note: Markdown.
     """
     keys = [journal.content.run_key for journal in trials]
     start = min(journal.content.start for journal in trials)
@@ -53,9 +52,8 @@ def study(
     journal = Run(run_key("study", name, *sorted(keys)), facts["source"], title, start).journal("study")
     journal.tags({**{kind: facts[kind] for kind in KINDS}, "study": name, "verdict": answer["verdict"]})
     journal.tags({"mlflow.user": "pipeline", "mlflow.source.name": f"study@{name}"})
-    journal.metrics(in_short({plain(arm): row["mean"] for arm, row in answer["arms"].items()}), timestamp=end)
-    journal.artifact(folder, "study")
-    journal.note(str(answer["verdict"]))
+    journal.metrics(in_short({plain(arm["name"]): arm["mean"] for arm in answer["arms"]}), timestamp=end)
+    journal.note(note)
     for key in keys:
         journal.child(key)
     journal.finish(end=end)

@@ -38,6 +38,8 @@ sources:
   alice: {reader: alice}   # a book
   umich: {reader: umich}
   digits: {reader: digits}
+studies: {}
+tunings: {}
 own: {}
 recipes: {small: {units: 4}}
 datasets:

@@ -175,6 +175,13 @@ def test_an_arm_that_is_better_is_found_in_four_of_five_comparisons(case: Case) 
     assert different[:, 4:].any(axis=1).mean() <= 0.05, "the others are equal"
 
 
+def test_the_page_about_studies_has_a_row_for_each_case() -> None:
+    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    for case in (*EQUAL, *UNEQUAL):
+        assert f"| {case.name} | " in page, case.name
+        assert case.arms == 5 and case.seeds == 5 and case.examples in (500, 1_000, 2_000)
+
+
 def test_the_rates_need_both_sources_of_chance_and_holms_correction() -> None:
     """Without either of them, the same simulation calls equal arms different."""
     rng = np.random.default_rng(0)

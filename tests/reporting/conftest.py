@@ -48,6 +48,8 @@ sources:
   electricity: {reader: electricity}
   digits: {reader: digits}
   djia: {reader: djia}
+studies: {}
+tunings: {}
 own: {}
 datasets:
   alice: {source: alice, task: char_lm, ascii_only: false}

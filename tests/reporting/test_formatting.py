@@ -125,3 +125,18 @@ def test_of_how_often_an_interval_holds_neither_more_nor_less_is_better() -> Non
     forecasting, sentiment = TASKS["forecasting"], TASKS["sentiment"]
     metrics = [forecasting.metric(name) for name in ("interval_coverage", "interval_coverage_h96", "mae")]
     assert [formatting.direction(metric) for metric in (*metrics, sentiment.metric("f1"))] == ["", "", "↓", "↑"]
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"),
+    [
+        (1.0, "p = 1.00"),
+        (0.1, "p = 0.10"),
+        (0.0321, "p = 0.032"),
+        (0.0012, "p = 0.0012"),
+        (9e-5, "p < 0.0001"),
+        (0.0, "p < 0.0001"),
+    ],
+)
+def test_p_with_two_digits(p: float, shown: str) -> None:
+    assert formatting.p_value(p) == shown

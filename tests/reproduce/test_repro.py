@@ -58,6 +58,8 @@ seed: 1
 edition: synthetic
 cell: null
 sources: {}
+studies: {}
+tunings: {}
 own: {}
 recipes: {}
 datasets: {}

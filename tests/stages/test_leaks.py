@@ -23,6 +23,8 @@ cell: null
 sources:
   walk: {reader: cosine}
   opinions: {reader: umich}
+studies: {}
+tunings: {}
 own: {}
 datasets:
   walk: {source: walk, task: forecasting, horizons: [2], validation: 0.2, test: 0.4}

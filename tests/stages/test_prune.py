@@ -18,6 +18,8 @@ edition: synthetic
 cell: null
 sources:
   digits: {reader: digits}
+studies: {}
+tunings: {}
 own: {}
 datasets:
   digits: {source: digits, task: image_rows}

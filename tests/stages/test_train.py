@@ -25,6 +25,8 @@ seed: 7
 edition: published
 cell: null
 sources: {cosine: {reader: cosine}}
+studies: {}
+tunings: {}
 own: {}
 datasets: {cosine: {source: cosine, task: forecasting}}
 experiments:

@@ -25,6 +25,8 @@ edition: synthetic
 cell: null
 sources:
   digits: {reader: digits}
+studies: {}
+tunings: {}
 own: {}
 recipes: {}
 datasets:

@@ -33,7 +33,7 @@ def test_a_damaged_result_counts_as_missing(tmp_path: Path) -> None:
 
 def test_a_trial_in_the_output_of_a_study_is_found(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    stores.save_all(project.study("pulled"), {trial(7).key: result(7.0)})
+    stores.save_all(project.outcome("studies", "pulled"), {trial(7).key: result(7.0)})
     found = Store(project).load(trial(7))
     assert found is not None and found.test == {"bits": 8.0} and np.array_equal(found.losses, [7.0, 9.0])
     assert Store(project).load(trial(8)) is None

@@ -45,7 +45,8 @@ def test_the_address_is_that_of_settings_seed_data_and_code(
     changed.__dict__["encoded"] = dataclasses.replace(changed.encoded, arrays=arrays)
     other["data"] = changed.trial({}, 3).key
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "pipeline/training/fit.py").open("a").write("# changed\n")
+    changed_code = tmp_path / "pipeline/training/fit.py"
+    changed_code.write_text(changed_code.read_text() + "# changed\n")
     monkeypatch.setattr(trials, "CODE", tmp_path / "pipeline")
     other["code"] = Addresses(trained, params, "djia").trial({}, 3).key
     assert len(set(other.values()) | same) == 7, other

@@ -1,11 +1,17 @@
 """The sentences of verdict: each says what its numbers show, and no more."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
+from pipeline.config.schema.studies import StudyRow
 from pipeline.evaluation.metric import Metric
 from pipeline.studies import verdict
+
+PAGE = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
 
 BITS = Metric("bits_per_char").shown("bits per character")
 ACCURACY = Metric("accuracy", higher_is_better=True).shown("accuracy", unit="%")
@@ -24,10 +30,9 @@ def study(
     """An answer with the arms a, b, c, … in this order, and whether pairs like "ab" are different."""
     order = sorted(set("".join(different)))
     return {
-        "order": order,
         "test": {"examples": units * block, "block": block, "units": units},
-        "arms": {name: {"mean": 0.5, "sd": 0.1 if seeds > 1 else None, "low": 0.4, "high": 0.6,
-                        "seeds": list(range(seeds))} for name in order},
+        "arms": [{"name": name, "mean": 0.5, "sd": 0.1 if seeds > 1 else None, "low": 0.4, "high": 0.6,
+                  "seeds": list(range(seeds))} for name in order],
         "pairs": [
             {"a": pair[0], "b": pair[1], "difference": difference, "low": difference - 0.1, "high": difference + 0.1,
              "p_holm": 0.004 if clear else 0.4, "different": clear, "basis": basis}
@@ -42,12 +47,12 @@ def study(
         (
             study({"ab": True}),
             "a has the best bits per character, 0.500, and is clearly better than b: "
-            "−0.50 bits per character [−0.60,\N{NO-BREAK SPACE}−0.40], p = 0.0040.",
+            "−0.50 bits per character [−0.60, −0.40], p = 0.0040.",
         ),
         (
             study({"ab": True, "ac": True, "bc": False}),
             "a has the best bits per character, 0.500, and is clearly better than all 2 others; the next is b: "
-            "−0.50 bits per character [−0.60,\N{NO-BREAK SPACE}−0.40], p = 0.0040.",
+            "−0.50 bits per character [−0.60, −0.40], p = 0.0040 after Holm’s correction for 3 pairs.",
         ),
         (
             study({"ab": False, "ac": True, "bc": False}),
@@ -70,8 +75,8 @@ def study(
         ),
         (
             study({"ab": False, "ac": False, "bc": False}),
-            "a has the best bits per character, 0.500, but none of the 3 differences between arms is more than "
-            "chance explains (smallest p = 0.40); the arms may still differ.",
+            "a has the best bits per character, 0.500, but none of the 3 differences is more than chance "
+            "explains (smallest p = 0.40); the arms may still differ.",
         ),
         (
             study({"ab": None, "ac": None, "bc": None}, seeds=1, basis="examples"),
@@ -102,8 +107,7 @@ def test_the_verdict_on_arms(found: dict[str, Any], expected: str) -> None:
 def test_accuracy_in_points() -> None:
     found = study({"ab": True}, metric=ACCURACY, difference=0.2)
     assert verdict.on_arms(ACCURACY, found) == (
-        "a has the best accuracy, 50.0 %, and is clearly better than b: "
-        "+20.0 points [+10.0,\N{NO-BREAK SPACE}+30.0], p = 0.0040."
+        "a has the best accuracy, 50.0 %, and is clearly better than b: +20.0 points [+10.0, +30.0], p = 0.0040."
     )
 
 
@@ -123,7 +127,7 @@ def test_equal_results() -> None:
 )  # fmt: skip
 def test_one_arm(seeds: int, expected: str) -> None:
     found = study({"ab": None}, seeds=seeds)
-    assert verdict.on_arms(BITS, found | {"order": ["a"], "pairs": []}) == expected
+    assert verdict.on_arms(BITS, found | {"arms": found["arms"][:1], "pairs": []}) == expected
 
 
 def ranked(sets: int, p: float, critical: float) -> dict[str, Any]:
@@ -153,3 +157,20 @@ def ranked(sets: int, p: float, critical: float) -> dict[str, Any]:
 def test_the_verdict_on_ranks(found: dict[str, Any], expected: str) -> None:
     sets = len(found["data_sets"])
     assert verdict.on_ranks(found) == f"a has the best mean rank over {sets} data sets, 1.00, {expected}"
+
+
+def test_the_page_about_studies_quotes_the_verdicts() -> None:
+    code = Path(verdict.__file__).read_text(encoding="utf-8")
+    quoted = [
+        part.strip(" …") for quote in re.findall(r"\*“(.+?)”\*", PAGE) for part in quote.split("…") if part.strip()
+    ]
+    assert len(quoted) >= 5
+    for part in quoted:
+        assert part in code, part
+
+
+def test_the_row_on_the_page_about_studies_is_a_study() -> None:
+    (block,) = re.findall(r"\n    studies:\n(?:    .+\n)+", PAGE)
+    (row,) = YAML(typ="safe", pure=True).load(block)["studies"].values()
+    assert len(StudyRow.model_validate(row).combinations) == 5
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == set(StudyRow.model_fields)

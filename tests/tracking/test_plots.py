@@ -21,6 +21,8 @@ cell: null
 sources:
   digits: {reader: digits}
   umich: {reader: umich}
+studies: {}
+tunings: {}
 own: {}
 datasets:
   digits: {source: digits, task: image_rows}

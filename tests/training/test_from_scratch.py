@@ -56,6 +56,8 @@ seed: 42
 edition: synthetic
 cell: null
 sources: {cosine: {reader: cosine}}
+studies: {}
+tunings: {}
 own: {}
 datasets:
   cosine: {source: cosine, task: forecasting}

@@ -97,6 +97,8 @@ seed: 1
 edition: published
 cell: null
 sources: {cosine: {reader: cosine}}
+studies: {}
+tunings: {}
 own: {}
 datasets: {cosine: {source: cosine, task: forecasting}}
 experiments:

@@ -9,6 +9,7 @@ from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
 from pipeline.config.schema.sources import OwnRows, SourceRow, with_reader
 from pipeline.config.schema.studies import Executor, StudyRow
+from pipeline.config.schema.tunings import TuningRow
 from pipeline.config.schema.values import Cell, Edition, Name, Row, named
 
 
@@ -32,6 +33,7 @@ class Params(Row):
     datasets: dict[Name, Annotated[DatasetRows, Field(discriminator="task")]]
     experiments: dict[Name, Annotated[ExperimentRows, Field(discriminator="task")]]
     studies: dict[Name, StudyRow] = Field(default_factory=dict)
+    tunings: dict[Name, TuningRow] = Field(default_factory=dict)
     gate: GateRow = GateRow()
     executor: Executor = "local"
     _files: Files = PrivateAttr(default_factory=Files)

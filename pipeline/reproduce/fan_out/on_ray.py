@@ -45,7 +45,10 @@ class OnRay:
             raise self._died() from None
 
     def next(self) -> Outcome:
-        return dict(self._received()[1])
+        kind, what = self._received()
+        if kind == "died":
+            raise self._died()
+        return dict(what)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -97,11 +100,14 @@ class _Tasks:
                 self.running[self.task.options(name=job["stage"]).remote(job)] = job["stage"]
             ended, _ = self.ray.wait(list(self.running), timeout=LOOK_EVERY)
             for reference in ended:
-                self.pipe.send(("ended", self._outcome(reference, self.running.pop(reference))))
+                self.pipe.send(self._outcome(reference, self.running.pop(reference)))
 
-    def _outcome(self, reference: Any, stage: str) -> Outcome:
+    def _outcome(self, reference: Any, stage: str) -> tuple[str, Outcome | None]:
+        errors = self.ray.exceptions
         try:
-            return dict(self.ray.get(reference))
-        except self.ray.exceptions.RayError as error:  # its process or its node is gone
+            return "ended", dict(self.ray.get(reference))
+        except errors.LocalRayletDiedError:  # the cluster's own process on this machine
+            return "died", None
+        except errors.RayError as error:  # the task's process or node
             why = (str(error).strip().splitlines() or [""])[0]
-            return clones.outcome(clones.LOST, stage, f"{type(error).__name__}: {why}")
+            return "ended", clones.outcome(clones.LOST, stage, f"{type(error).__name__}: {why}")

@@ -7,6 +7,7 @@ from pipeline.evaluation.network import Network
 from pipeline.evaluation.task import ServingExample, Task
 from pipeline.raw_input import WARNING
 from pipeline.tasks.char_lm.baselines import baselines
+from pipeline.tasks.char_lm.blind import blind
 from pipeline.tasks.char_lm.prepare import encode, fitted
 from pipeline.tasks.char_lm.raw_rows import raw_rows, row_ids
 from pipeline.tasks.char_lm.score import (
@@ -63,4 +64,5 @@ TASK = Task(
     row_ids=row_ids,
     raw_rows=raw_rows,
     optimum=optimum,
+    blind=blind,
 )

@@ -9,6 +9,7 @@ from pipeline.evaluation.task import Intervals, ServingExample, Task
 from pipeline.raw_input import FORECAST, WARNING
 from pipeline.tasks.forecasting.answers import answer, latest_input
 from pipeline.tasks.forecasting.baselines import baselines
+from pipeline.tasks.forecasting.blind import blind
 from pipeline.tasks.forecasting.prepare import encode, fitted
 from pipeline.tasks.forecasting.raw_rows import raw_rows, row_ids
 from pipeline.tasks.forecasting.score import (
@@ -73,4 +74,5 @@ TASK = Task(
     row_ids=row_ids,
     raw_rows=raw_rows,
     optimum=optimum,
+    blind=blind,
 )

@@ -9,6 +9,7 @@ from pipeline.evaluation.task import ServingExample, Task
 from pipeline.raw_input import CLASS, WARNING
 from pipeline.tasks.image_rows.answers import answer
 from pipeline.tasks.image_rows.baselines import baselines
+from pipeline.tasks.image_rows.blind import blind
 from pipeline.tasks.image_rows.prepare import encode, fitted
 from pipeline.tasks.image_rows.raw_rows import raw_rows, row_ids
 from pipeline.tasks.image_rows.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, losses, optimum, score
@@ -54,4 +55,5 @@ TASK = Task(
     row_ids=row_ids,
     raw_rows=raw_rows,
     optimum=optimum,
+    blind=blind,
 )

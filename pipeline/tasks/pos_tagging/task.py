@@ -9,6 +9,7 @@ from pipeline.evaluation.task import ServingExample, Task
 from pipeline.raw_input import WARNING
 from pipeline.tasks.pos_tagging.answers import answer
 from pipeline.tasks.pos_tagging.baselines import baselines
+from pipeline.tasks.pos_tagging.blind import blind
 from pipeline.tasks.pos_tagging.prepare import encode, fitted
 from pipeline.tasks.pos_tagging.raw_rows import raw_rows, row_ids
 from pipeline.tasks.pos_tagging.score import BOOTSTRAP_BLOCK, PRIMARY_METRIC, losses, optimum, score
@@ -55,4 +56,5 @@ TASK = Task(
     row_ids=row_ids,
     raw_rows=raw_rows,
     optimum=optimum,
+    blind=blind,
 )

@@ -9,6 +9,7 @@ from pipeline.evaluation.task import Intervals, ServingExample, Task
 from pipeline.raw_input import FORECAST, WARNING
 from pipeline.tasks.returns.answers import answer, latest_input
 from pipeline.tasks.returns.baselines import baselines
+from pipeline.tasks.returns.blind import blind
 from pipeline.tasks.returns.prepare import encode, fitted
 from pipeline.tasks.returns.raw_rows import raw_rows, row_ids
 from pipeline.tasks.returns.score import (
@@ -71,4 +72,5 @@ TASK = Task(
     row_ids=row_ids,
     raw_rows=raw_rows,
     optimum=optimum,
+    blind=blind,
 )

@@ -9,6 +9,7 @@ from pipeline.evaluation.task import ServingExample, Task
 from pipeline.raw_input import CLASS, WARNING
 from pipeline.tasks.sentiment.answers import answer
 from pipeline.tasks.sentiment.baselines import baselines
+from pipeline.tasks.sentiment.blind import blind
 from pipeline.tasks.sentiment.prepare import encode, fitted
 from pipeline.tasks.sentiment.raw_rows import raw_rows, row_ids
 from pipeline.tasks.sentiment.score import BOOTSTRAP_BLOCK, MONITOR, PRIMARY_METRIC, losses, optimum, score
@@ -55,4 +56,5 @@ TASK = Task(
     row_ids=row_ids,
     raw_rows=raw_rows,
     optimum=optimum,
+    blind=blind,
 )

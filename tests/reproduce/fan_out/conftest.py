@@ -36,3 +36,11 @@ def done(new: Path, tmp_path_factory: pytest.TempPathFactory) -> "tuple[Tiny, st
     with contextlib.redirect_stdout(io.StringIO()) as said:
         serial.run(tiny)
     return tiny, said.getvalue()
+
+
+@pytest.fixture(scope="session")
+def plain(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """The project after `dvc repro`."""
+    tiny = Tiny(Path(shutil.copytree(new, tmp_path_factory.mktemp("plain") / "p", symlinks=True)))
+    tiny.run("dvc", "repro", "--all-pipelines")
+    return tiny

@@ -15,15 +15,6 @@ from tests.reproduce.fan_out import serial
 from tests.reproduce.fan_out.serial import Serial
 from tests.reproduce.fan_out.tiny import NAMES, STAGES, Tiny
 
-
-@pytest.fixture(scope="module")
-def plain(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    """The project after `dvc repro`."""
-    tiny = Tiny(Path(shutil.copytree(new, tmp_path_factory.mktemp("plain") / "p", symlinks=True)))
-    tiny.run("dvc", "repro", "--all-pipelines")
-    return tiny
-
-
 pytestmark = pytest.mark.filterwarnings("ignore")  # of DVC's libraries
 
 
@@ -64,6 +55,8 @@ def test_the_worker_command_works_without_a_driver(done: "tuple[Tiny, str]", new
     assert (tmp_path / "1" / "half-a" / "x").read_text() == "1\na\n"
 
 
+@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.fault("lost-worker")
 def test_a_worker_that_is_killed_in_the_middle_is_replaced(
     fresh: Tiny, plain: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -90,6 +83,8 @@ def test_an_interrupted_run_goes_on_where_it_was(fresh: Tiny, plain: Tiny) -> No
     assert fresh.state() == plain.state()
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_a_failed_stage_shows_its_output_and_the_rest_comes_from_the_run_cache(
     fresh: Tiny, plain: Tiny, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,6 +102,8 @@ def test_a_failed_stage_shows_its_output_and_the_rest_comes_from_the_run_cache(
     assert fresh.state() == plain.state()
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_what_only_this_folder_has_makes_dvc_run_a_stage_here(fresh: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
     fresh.write(".git/info/exclude", "extra.txt\n")
     fresh.write("scores/extra.txt", "of a removed row\n")
@@ -115,6 +112,8 @@ def test_what_only_this_folder_has_makes_dvc_run_a_stage_here(fresh: Tiny, capsy
     assert json.loads(fresh.run("dvc", "status", "--json")[0]) == {}
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_a_stage_that_is_up_to_date_is_pushed_and_not_run(fresh: Tiny, plain: Tiny) -> None:
     with serial.user_in(fresh):
         Repo().reproduce(["half@a"])

@@ -50,6 +50,8 @@ seed: 1
 edition: synthetic
 cell: null
 sources: {}
+studies: {}
+tunings: {}
 own: {}
 recipes: {}
 datasets: {}
