@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import AuthenticationError
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -86,8 +87,9 @@ class Crew:
         host: str = LOOPBACK,
     ) -> None:
         self.workers, self.setup, self.wires = workers, setup, dict[int, Wire]()
-        self.sent = self.received = self.steps = 0  # bytes, and steps
-        self.computing = self.seconds = 0.0
+        self.here = workers - 1 if launch is Local else 0  # processes on this machine but this one
+        self.sent = self.received = 0  # bytes
+        self.seconds, self.computing = list[float](), list[float]()  # of each step, and of worker 0's gradients in it
         self.key = secrets.token_bytes(32)
         self.server = socket.create_server((host, 0))
         self.server.settimeout(WAKE)
@@ -112,7 +114,9 @@ class Crew:
         while len(self.wires) < self.workers - 1:
             for number in set(range(1, self.workers)) - {*self.wires}:
                 if how := self.launched.ended(number):
-                    raise WorkerLost(f"worker {number} of {self.workers} {how} before it began; {AGAIN}")
+                    host, port, *_ = self.server.getsockname()
+                    what = f"worker {number} of {self.workers} {how} before it began"
+                    raise WorkerLost(f"{what}; it must be able to reach {host}:{port}")
             try:
                 connection, _ = self.server.accept()
             except TimeoutError:
@@ -155,10 +159,11 @@ class Crew:
 
     def summary(self) -> str:
         """Say what the exchange took."""
-        if not self.steps:
+        if not self.seconds:
             return f"{self.workers} workers had nothing to train"
-        step, own = 1e3 * self.seconds / self.steps, 1e3 * self.computing / self.steps
-        sent, received = (count / self.steps / (self.workers - 1) / 1e6 for count in (self.sent, self.received))
+        step, own = 1e3 * median(self.seconds), 1e3 * median(self.computing)
+        messages = len(self.seconds) * (self.workers - 1)
+        sent, received = self.sent / messages / 1e6, self.received / messages / 1e6
         return (
             f"{self.workers} workers: a step took {step:.0f} ms, of which {own:.0f} ms computed worker 0's gradients; "
             f"{sent:.2f} MB went to each other worker, and {received:.2f} MB came back"

@@ -30,27 +30,32 @@ COPIES, SLOTS = 6, {"adam": 2, "adamw": 2, "rmsprop": 1, "sgd": 0}
 AVERAGED = 2  # more with ema_momentum
 PER_UNIT = 16  # numbers kept for each unit of a recurrent layer at each step, until its gradient is computed
 KEPT = 3  # numbers kept for each output of other layers
+OF_WORKER = 3  # numbers for each parameter in another worker: the weight as it came, in the network, and its gradient
 SAY_AFTER = 1.0  # seconds of steps from which the time is estimated
 BY_SIZE, BY_BATCH = ("units", "layers", "embedding"), ("batch_size", "time_steps")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Numbers of trained parameters, and bytes: for the parameters, for a batch, and for the data."""
+    """Numbers of trained parameters, and bytes: for the parameters, a batch, the data, and other workers here."""
 
     parameters: int
     of_parameters: float
     of_batch: float
     of_data: float
+    of_workers: float = 0.0
 
     @property
     def memory(self) -> float:
         """Bytes in all."""
-        return PROCESS + self.of_parameters + self.of_batch + self.of_data
+        return PROCESS + self.of_parameters + self.of_batch + self.of_data + self.of_workers
 
 
-def estimated(module: Network, row: Any, encoded: Encoded, batch: tuple[int, ...]) -> Estimate:
-    """Estimate a network from its shapes. batch: the shape of the largest batch of inputs."""
+def estimated(module: Network, row: Any, encoded: Encoded, batch: tuple[int, ...], others: int = 0) -> Estimate:
+    """Estimate a network from its shapes.
+
+    batch: the shape of the largest batch of inputs; others: processes of this machine that compute parts of it.
+    """
     with keras.StatelessScope(initialize_variables=False):  # variables get a shape and no value
         model = module.build(row.model_copy(update={"stateful": False}), encoded.encoder, None)
     parameters = sum(math.prod(v.shape) for v in model.trainable_variables)
@@ -63,6 +68,7 @@ def estimated(module: Network, row: Any, encoded: Encoded, batch: tuple[int, ...
         float(parameters) * width * copies,
         float(numbers) * width,
         2.0 * sum(array.nbytes for array in encoded.arrays.values()),
+        others * (PROCESS + float(parameters) * width * OF_WORKER),
     )
 
 
@@ -109,13 +115,20 @@ def largest_batch(feed: Feed) -> tuple[int, ...]:
 
 
 def refuse_too_large(
-    label: str, module: Network, row: Row, encoded: Encoded, batch: tuple[int, ...], limit: float | None = None
+    label: str,
+    module: Network,
+    row: Row,
+    encoded: Encoded,
+    batch: tuple[int, ...],
+    limit: float | None = None,
+    others: int = 0,
 ) -> Estimate:
     """Return the estimate. Raises ConfigError, with settings that fit, above 80 % of the memory (bytes)."""
-    made, room = estimated(module, row, encoded, batch), USABLE * (memory_limit() if limit is None else limit)
+    made, room = estimated(module, row, encoded, batch, others), USABLE * (memory_limit() if limit is None else limit)
     if made.memory <= room:
         return made
-    fitting = list(_fitting(module, row, encoded, batch, made, room))
+    alone = made.memory - made.of_workers <= room
+    fitting = ["workers to 1"] if alone else list(_fitting(module, row, encoded, batch, made, room))
     advice = f"set {' or '.join(fitting)}" if fitting else "use a computer with more memory, or less data"
     raise ConfigError(
         f"experiments.{label}: training {count(made.parameters)} parameters needs about {size(made.memory)} of memory, "

@@ -36,11 +36,10 @@ class Parallel(Shard):
         own = rows_of(len(x), 0, self.crew.workers)
         begun = time.monotonic()
         found = [self.gradients(x[own], y[own], None if weights is None else weights[own])]
-        self.crew.computing += time.monotonic() - begun
+        self.crew.computing.append(time.monotonic() - begun)
         loss, gradients = together([*found, *(self.crew.take(worker) for worker in busy)], self.tables)
         self._apply(gradients)
-        self.crew.seconds += time.monotonic() - started
-        self.crew.steps += 1
+        self.crew.seconds.append(time.monotonic() - started)
         return loss
 
     def _give(self, x: Arrays, y: Arrays, weights: Arrays | None) -> list[int]:

@@ -78,7 +78,8 @@ def train(
     runs = [(seed + r, fold) for r in range(network.repeats) for fold in range(encoded.summary.get("folds", 1))]
     total = len(runs) * size_of(network)
     feed = task.network().feed(network, encoded, FIRST_FIT, 0)
-    made = refuse_too_large(label, task.network(), one_of(network), encoded, largest_batch(feed))
+    others = 0 if crew is None else crew.here
+    made = refuse_too_large(label, task.network(), one_of(network), encoded, largest_batch(feed), others=others)
     trainer = Trainer(task, network, encoded, checkpoints, progress, total, crew)
     trainer.feed = feed
     trainer.trial = trial

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,23 @@ def started(made: artifacts.Project) -> "subprocess.Popen[str]":
         [sys.executable, "-m", "pipeline", "train", "x"],
         cwd=made.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[artifacts.Project], "subprocess.Popen[str]"]]:
+    """Start trainings, which end with the test at the latest."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(made: artifacts.Project) -> "subprocess.Popen[str]":
+        processes.append(started(made))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def trained(made: artifacts.Project) -> str:
@@ -105,12 +123,14 @@ def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.fault("killed-worker")
-def test_a_killed_worker_ends_the_training_and_the_next_one_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+def test_a_killed_worker_ends_the_training_and_the_next_one_goes_on_to_the_same_bytes(
+    tmp_path: Path, start: Any
+) -> None:
     """With dropout: the masks of every worker come back too."""
     changes = {"workers": 2, "epochs": 24, "refit": False, **DROPPING}
     whole, made = project(tmp_path / "whole", **changes), project(tmp_path / "killed", **changes)
     trained(whole)
-    process = started(made)
+    process = start(made)
     until(process, "epoch 10/24")
     (worker,) = workers_of(process)
     worker.kill()
@@ -125,8 +145,8 @@ def test_a_killed_worker_ends_the_training_and_the_next_one_goes_on_to_the_same_
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.fault("orphan-worker")
-def test_a_killed_training_leaves_no_worker(tmp_path: Path) -> None:
-    process = started(project(tmp_path / "killed", workers=3, batch_size=6, epochs=1000))
+def test_a_killed_training_leaves_no_worker(tmp_path: Path, start: Any) -> None:
+    process = start(project(tmp_path / "killed", workers=3, batch_size=6, epochs=1000))
     until(process, "epoch 2/1000")
     left = workers_of(process)
     assert len(left) == 2

@@ -11,9 +11,10 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from pipeline.studies import storage
+from pipeline.studies.pool import Event
 from pipeline.studies.search import ran, search
 from pipeline.studies.space import written
-from tests.studies.known import EPOCHS, OWN, KnownPool, made, result, searched
+from tests.studies.known import EPOCHS, OWN, KnownPool, bowl, made, result, searched
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +59,23 @@ def test_a_pruned_trial_is_stopped_in_the_pool(pruning: str) -> None:
     assert pruned and {trial.user_attrs["key"] for trial in pruned} == pool.ended.keys()
     assert all(0 < epoch < EPOCHS for epoch in pool.ended.values())
     assert trials[0].state == TrialState.COMPLETE  # the experiment's own settings
+
+
+class Last(KnownPool):
+    """The experiment's own settings take longest, and are the worst."""
+
+    def next(self) -> Event:
+        if self.running[0][0].settings == OWN:
+            self.running.rotate(-1)
+        return super().next()
+
+
+def test_the_settings_of_the_experiment_are_trained_to_the_end_even_if_they_are_the_worst() -> None:
+    """What the best is compared with needs a figure."""
+    pool = Last(workers=2, function=lambda settings, epoch: bowl(settings, epoch) + 99 * (settings == OWN))
+    first, *others = found(pool, pruning="median", trials=16)
+    assert first.params == OWN and first.state == TrialState.COMPLETE
+    assert TrialState.PRUNED in {trial.state for trial in others}
 
 
 def test_without_pruning_no_trial_is_stopped() -> None:
@@ -121,6 +139,7 @@ import os, signal, sys
 from pathlib import Path
 from tests.studies.known import KnownPool, searched
 from pipeline.studies import storage
+from pipeline.studies.pool import Event
 from pipeline.studies.search import search
 
 class Killed(KnownPool):

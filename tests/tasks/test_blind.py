@@ -85,6 +85,14 @@ def test_words_that_only_the_test_part_has_are_not_in_the_encoder(name: str) -> 
     assert word in blinded(case, whole).encoder["ids"]
 
 
+def test_what_is_known_of_the_process_is_left_out(case: Case) -> None:
+    """The best possible predictions tell the truth, or nearly. Of prices, none are in the data."""
+    whole = case.encoded()
+    names = {"returns": [], "char_lm": ["optimum", "agreements"]}.get(case.task.name, ["optimum"])
+    known = {name: np.ones(3) for name in names}
+    assert not known.keys() & blinded(case, replace(whole, arrays={**whole.arrays, **known})).arrays.keys()
+
+
 def test_the_validation_part_is_the_same(case: Case) -> None:
     whole = case.encoded()
     fold = fold_of(case, whole)

@@ -37,7 +37,9 @@ def test_a_worker_that_ends_before_it_begins_is_named(running: Callable[[str], N
     running("raise SystemExit(3)")
     with (
         Crew(2, {}) as made,
-        pytest.raises(WorkerLost, match=r"worker 1 of 2 ended with exit code 3 before it began; run"),
+        pytest.raises(
+            WorkerLost, match=r"worker 1 of 2 ended with exit code 3 before it began; it must be able to reach 127"
+        ),
     ):
         made.join()
 

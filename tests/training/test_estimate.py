@@ -75,6 +75,17 @@ def test_what_fits_is_not_refused() -> None:
     assert of("char_lm", 2 * GB).memory < 1 * GB
 
 
+@pytest.mark.fault("more-memory-than-there-is")
+def test_workers_count_and_fewer_of_them_are_advised() -> None:
+    case = CASES["char_lm"]
+    row, encoded, module = case.network_row(units=512), case.encoded(), case.task.network()
+    alone, five = (estimated(module, row, encoded, (8, 20), others) for others in (0, 4))
+    assert five.memory - alone.memory == 4 * (0.6e9 + 3 * 4 * alone.parameters)
+    with pytest.raises(ConfigError, match=r"80% of the memory here is 1\.6 GB: set workers to 1$"):
+        refuse_too_large("big", module, row, encoded, (8, 20), 2 * GB, others=4)
+    assert refuse_too_large("big", module, row, encoded, (8, 20), 2 * GB).memory == alone.memory
+
+
 def test_the_memory_grows_with_what_the_optimiser_and_the_average_keep() -> None:
     plain = of("char_lm", optimizer="sgd", units=512)
     assert of("char_lm", optimizer="adam", units=512).memory - plain.memory == 2 * 4 * plain.parameters

@@ -10,7 +10,9 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.stages.test_worker import DROPPING, project, started, trained, until, weights
+from tests.stages.test_worker import DROPPING, project, start, trained, until, weights
+
+__all__ = ["start"]  # a fixture
 
 pytestmark = [
     pytest.mark.slow,
@@ -43,21 +45,26 @@ def test_workers_on_a_cluster_train_as_local_ones_do(
 
 @pytest.mark.fault("killed-worker")
 def test_a_worker_that_is_lost_on_a_cluster_ends_the_training(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    process = started(project(tmp_path / "lost", "ray", workers=2, epochs=1000))
+    process = start(project(tmp_path / "lost", "ray", workers=2, epochs=1000))
     until(process, "epoch 1/1000")
-    (task,) = [one for one in psutil.process_iter() if any(word.startswith("ray::run") for word in one.cmdline())]
+    below = psutil.Process().children(recursive=True)
+    (task,) = [
+        one for one in below if one.is_running() and "ray::run" in " ".join(one.as_dict(["cmdline"])["cmdline"] or [])
+    ]
     task.kill()
     printed, _ = process.communicate(timeout=120)
     assert process.returncode == 2 and "Traceback" not in printed
     assert "error: worker 1 of 2 has failed (WorkerCrashedError); run the training again" in printed
 
 
-def test_a_cluster_that_is_too_small_is_refused(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_is_too_small_is_refused(
+    cluster: Any, start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    process = started(project(tmp_path / "small", "ray", workers=4, batch_size=8))
+    process = start(project(tmp_path / "small", "ray", workers=4, batch_size=8))
     printed, _ = process.communicate(timeout=200)
     assert process.returncode == 2 and "Traceback" not in printed
     assert (
