@@ -25,6 +25,8 @@ def contradictions(params: Params, of_experiment: Check) -> Iterator[Mistake]:
             continue
         if name in params.datasets:
             yield Mistake(key, "the name is taken by a data set; choose another")
+        if f"study-{name}" in params.datasets:
+            yield Mistake(("datasets", f"study-{name}"), f"the name is taken by studies.{name}; choose another")
         unclear = list(_of_values(key, study, params.experiment(study.experiment)))
         yield from unclear
         if not unclear:

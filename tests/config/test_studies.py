@@ -91,3 +91,14 @@ def test_a_name_that_a_data_set_has(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"studies\.alice: the name is taken by a data set; choose another"):
         load(tmp_path, SOURCES)
+
+
+def test_a_data_set_named_like_the_section_of_a_study(tmp_path: Path) -> None:
+    ours = "{study-cells: {source: alice, task: char_lm}, alice: {source"
+    text = PROJECT.format(row=GOOD).replace("{alice: {source", ours)
+    text = text.replace("experiments: {", "experiments: {other: {dataset: study-cells, task: char_lm}, ")
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(
+        ConfigError, match=r"datasets\.study-cells: the name is taken by studies\.cells; choose another"
+    ):
+        load(tmp_path, SOURCES)
