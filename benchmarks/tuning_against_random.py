@@ -5,7 +5,7 @@
 prints the table of docs/tuning.md. Every search begins with the same settings, and no trial is pruned, so that both
 methods train equally many networks to the end. Networks train from one seed; a search's own seed draws its trials.
 --project keeps the trials: a second call with more seeds or trials trains only what is new. On two idle cores, the
-whole takes about an hour.
+whole takes about two hours.
 """
 
 import argparse
