@@ -77,8 +77,8 @@ class Project:
     def outcome_scores(self, table: str, name: str) -> Path:
         return self.root / "reports" / table / f"{name}.json"
 
-    def study_section(self, name: str) -> Path:
-        return self.root / "reports" / "sections" / f"study-{name}"
+    def outcome_section(self, kind: str, name: str) -> Path:
+        return self.root / "reports" / "sections" / f"{kind}-{name}"
 
     def metrics(self, dataset: str, experiment: str) -> Path:
         return self.root / "reports" / "metrics" / dataset / f"{experiment}.json"

@@ -17,6 +17,10 @@ Check = Callable[[tuple[str, str], ExperimentRows, Params], Iterator[Mistake]]
 
 def contradictions(params: Params, of_experiment: Check) -> Iterator[Mistake]:
     """Mistakes of each study. of_experiment: yields those of an experiment's row."""
+    for table, kind in (("studies", "study"), ("tunings", "tuning")):
+        for name in getattr(params, table):
+            if f"{kind}-{name}" in params.datasets:
+                yield Mistake(("datasets", f"{kind}-{name}"), f"the name is taken by {table}.{name}; choose another")
     for name, study in params.studies.items():
         key = ("studies", name)
         if study.experiment not in params.experiments or _of_textbook(params, study.experiment):
@@ -25,8 +29,6 @@ def contradictions(params: Params, of_experiment: Check) -> Iterator[Mistake]:
             continue
         if name in params.datasets:
             yield Mistake(key, "the name is taken by a data set; choose another")
-        if f"study-{name}" in params.datasets:
-            yield Mistake(("datasets", f"study-{name}"), f"the name is taken by studies.{name}; choose another")
         unclear = list(_of_values(key, study, params.experiment(study.experiment)))
         yield from unclear
         if not unclear:

@@ -42,7 +42,7 @@ def section(data: ReportData, elements: Sequence[Element]) -> str:
 def index(
     results: Sequence[Result],
     sections: Mapping[str, str],
-    studies: Mapping[str, str] | None = None,
+    further: Mapping[str, str] | None = None,
     *,
     textbook: Table | None = None,
     link: str | None = None,
@@ -50,8 +50,8 @@ def index(
 ) -> str:
     """Render an index page.
 
-    sections: HTML by data set, from section(). studies: HTML by study, from reporting.study. textbook: from
-    textbook.table(), if the page has it. link: the file name of the other page. outdated: experiments by data set that
+    sections: HTML by data set, from section(). further: HTML of studies and tunings by the ids of their sections.
+    textbook: from textbook.table(), if the page has it. link: the file name of the other page. outdated: experiments by data set that
     its section shows although their rows were removed.
     """
     return render(
@@ -63,7 +63,7 @@ def index(
         link=link,
         tally=tally(results),
         sections={name: Markup(html) for name, html in sections.items()},
-        studies={name: Markup(html) for name, html in (studies or {}).items()},
+        further={name: Markup(html) for name, html in (further or {}).items()},
         outdated={name: names for name, names in (outdated or {}).items() if names},
         without_them=WITHOUT_THEM,
     )

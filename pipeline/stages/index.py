@@ -10,7 +10,7 @@ from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError, UserError
 from pipeline.integrity import checksums
-from pipeline.reporting import pages, study, tables
+from pipeline.reporting import pages, study, tables, tuning
 from pipeline.reporting import textbook as printed
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
@@ -40,8 +40,8 @@ def _main(project: Project, params: Params) -> None:
     sections = {dataset: _section(project, dataset, textbook=False) for dataset in results}
     link = project.textbook_index.name if params.datasets_of(TEXTBOOK) else None
     outdated = _outdated(project, params, results, textbook=False)
-    studies = _studies(project, params)
-    artifacts.save_text(project.index, pages.index(shown, sections, studies, link=link, outdated=outdated))
+    further = {**_studies(project, params), **_tunings(project, params)}
+    artifacts.save_text(project.index, pages.index(shown, sections, further, link=link, outdated=outdated))
     print(f"reports/index.html: {len(shown)} experiments on {len(results)} data sets")
 
 
@@ -91,20 +91,29 @@ def _outdated(project: Project, params: Params, datasets: Iterable[str], *, text
 
 def _studies(project: Project, params: Params) -> dict[str, str]:
     """The sections of the studies. Those that vary the same settings on several data sets are ranked together."""
-    answers: dict[str, Any] = {}
-    for name in params.studies:
-        folder = project.study_section(name)
-        if not folder.is_dir():
-            raise DataError(f"{folder}: not found; run `dvc repro study@{name}` to make it")
-        checksums.check(folder)
-        answers[name] = artifacts.load_json(folder / "answer.json")
+    answers = {name: _outcome(project, "study", name, "answer.json") for name in params.studies}
     sections = {}
     for name, answer in answers.items():
         alike = {one["dataset"]: one for one in answers.values() if _question(one) == _question(answer)}
         ranked = ranks(alike, answer["vary"]) if len(alike) > 1 else None
         metric = task_named(params.experiments[answer["experiment"]].task).primary_metric
-        sections[name] = study.section(name, answer, metric, ranked)
+        sections[f"study-{name}"] = study.section(name, answer, metric, ranked)
     return sections
+
+
+def _tunings(project: Project, params: Params) -> dict[str, str]:
+    """The sections of the tunings."""
+    found = {name: _outcome(project, "tuning", name, "tuning.json") for name in params.tunings}
+    return {f"tuning-{name}": tuning.section(one, task_named(one["task"]).monitor) for name, one in found.items()}
+
+
+def _outcome(project: Project, kind: str, name: str, file: str) -> Any:
+    folder = project.outcome_section(kind, name)
+    if not folder.is_dir():
+        stage = {"study": "study", "tuning": "tune"}[kind]
+        raise DataError(f"{folder}: not found; run `dvc repro {stage}@{name}` to make it")
+    checksums.check(folder)
+    return artifacts.load_json(folder / file)
 
 
 def _question(answer: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -47,15 +47,18 @@ def _of_experiments(project: Project, params: Params) -> Iterator[Path]:
         if not path.name.startswith(".") and (row is None or row.dataset != path.parent.name):
             yield path
     yield from (p for p in project.root.glob("reports/scores/[!.]*.json") if p.stem not in params.experiments)
-    yield from (p for p in project.root.glob("reports/studies/[!.]*.json") if p.stem not in params.studies)
-    yield from (p for p in project.root.glob("data/studies/[!.]*") if p.name not in params.studies)
+    for table, rows in (("studies", params.studies), ("tunings", params.tunings)):
+        yield from (p for p in project.root.glob(f"reports/{table}/[!.]*.json") if p.stem not in rows)
+        yield from (p for p in project.root.glob(f"data/{table}/[!.]*") if p.name not in rows)
     kept = (path for pattern in KEPT for path in project.root.glob(pattern))
     yield from (path for path in kept if path.name not in params.experiments)
 
 
 def _of_datasets(project: Project, params: Params) -> Iterator[Path]:
     for folder, file in (("sections", MAIN), ("textbook", TEXTBOOK)):
-        names = [*params.datasets_of(file), *(f"study-{name}" for name in params.studies if file == MAIN)]
+        names = [*params.datasets_of(file)]
+        if file == MAIN:
+            names += [*(f"study-{name}" for name in params.studies), *(f"tuning-{name}" for name in params.tunings)]
         yield from (path for path in project.root.glob(f"reports/{folder}/[!.]*") if path.name not in names)
     if TEXTBOOK not in params.files.raw:
         yield from (path for path in (project.textbook_index, project.textbook_table) if path.exists())

@@ -44,7 +44,7 @@ def run(project: Project, name: str) -> None:
     with artifacts.new_folder(project.outcome("studies", name), listed=True) as fresh:
         artifacts.save_json(fresh / "answer.json", found)
         stores.save_all(fresh, results)
-    with artifacts.new_folder(project.study_section(name), listed=True) as fresh:
+    with artifacts.new_folder(project.outcome_section("study", name), listed=True) as fresh:
         artifacts.save_json(fresh / "answer.json", found)
     artifacts.save_json(project.outcome_scores("studies", name), _columns(found))
     _send(project, addresses, found, arms, results)

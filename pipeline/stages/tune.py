@@ -49,6 +49,8 @@ def run(project: Project, name: str) -> None:
     found |= {"tuning": name, "experiment": row.experiment, "dataset": addresses.row.dataset, "task": task.name}
     found |= {"edition": params.edition, "figure": plan.figure, "folds": addresses.encoded.summary.get("folds", 1)}
     _save(project, name, found)
+    with artifacts.new_folder(project.outcome_section("tuning", name), listed=True) as fresh:
+        artifacts.save_json(fresh / "tuning.json", found)
     print(f"{name}: {pictures.verdict(found, task.monitor)}\nTo use them: python -m pipeline tune --accept {name}")
 
 
