@@ -51,8 +51,8 @@ def index(
     """Render an index page.
 
     sections: HTML by data set, from section(). further: HTML of studies and tunings by the ids of their sections.
-    textbook: from textbook.table(), if the page has it. link: the file name of the other page. outdated: experiments by data set that
-    its section shows although their rows were removed.
+    textbook: from textbook.table(), if the page has it. link: the file name of the other page.
+    outdated: experiments by data set that its section shows although their rows were removed.
     """
     return render(
         "index.html",
