@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pipeline.artifacts import Project
-from pipeline.cluster import connection
 from pipeline.config.schema.studies import Executor
 from pipeline.studies.plan import parameters_of
 from pipeline.studies.pool import LocalPool, Pool, cores, in_child
@@ -19,6 +18,7 @@ PROCESS = 0.6e9
 def refuse_missing(executor: Executor) -> None:
     """Raise UserError if the executor is Ray, and it is not installed or its cluster does not answer."""
     if executor == "ray":
+        connection = importlib.import_module("pipeline.cluster.connection")  # no local study depends on it
         connection.refuse_missing(os.environ.get(connection.VARIABLE, ""))
 
 
