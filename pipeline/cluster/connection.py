@@ -22,7 +22,10 @@ QUIET = {
 def refuse_missing(address: str = "") -> None:
     """Raise UserError if Ray is not installed, or nothing listens at the address. Takes seconds at most."""
     if importlib.util.find_spec("ray") is None:
-        raise UserError("Ray is not installed here; make ray installs it, and without it there is --executor local")
+        raise UserError(
+            "Ray is not installed here; make ray installs it, and without it there is `executor: local` in "
+            "params.yaml, or --executor local of fan-out"
+        )
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if not host:
         return

@@ -17,7 +17,7 @@ from pipeline.stages import parameters
 from pipeline.studies import pool as pools
 from pipeline.studies import store as stores
 from pipeline.studies.answer import Arm, answer
-from pipeline.studies.executor import pool_for
+from pipeline.studies.executor import pool_for, refuse_missing
 from pipeline.studies.plan import PlannedArm, planned
 from pipeline.studies.pool import Done, Failed, Pool
 from pipeline.studies.store import Store
@@ -33,6 +33,7 @@ def run(project: Project, name: str) -> None:
     Raises TrainingError if a trial cannot be trained; the others are kept.
     """
     params = parameters(project)
+    refuse_missing(params.executor)
     study = named(params.studies, name, "studies")
     pools.import_training()
     addresses, store = Addresses(project, params, study.experiment), Store(project)

@@ -17,7 +17,7 @@ from pipeline.reporting import tuning as pictures
 from pipeline.stages import parameters
 from pipeline.studies import pool as pools
 from pipeline.studies import storage, tuned
-from pipeline.studies.executor import pool_for
+from pipeline.studies.executor import pool_for, refuse_missing
 from pipeline.studies.search import Search, search
 from pipeline.studies.store import Store
 from pipeline.studies.trial import Addresses, Trial
@@ -34,6 +34,7 @@ def run(project: Project, name: str) -> None:
     """
     params = parameters(project)
     row = named(params.tunings, name, "tunings")
+    refuse_missing(params.executor)
     kept = storage.opened(name, row.storage, storage.file_of(project, name))
     pools.import_training()
     addresses = Addresses(project, params, row.experiment)

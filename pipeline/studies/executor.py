@@ -1,6 +1,7 @@
 """The pool that params.yaml names, with as many workers as the machine can carry."""
 
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,11 +15,18 @@ USABLE = 0.8  # of the memory
 PROCESS = 0.6e9
 
 
+def refuse_missing(executor: Executor) -> None:
+    """Raise UserError if the executor is Ray, and it is not installed or its cluster does not answer."""
+    if executor == "ray":
+        connection = importlib.import_module("pipeline.cluster.connection")  # no local study depends on it
+        connection.refuse_missing(os.environ.get(connection.VARIABLE, ""))
+
+
 @contextmanager
 def pool_for(project: Project, executor: Executor, addresses: Addresses, trials: Sequence[Trial]) -> Iterator[Pool]:
     """Give a pool, and end what runs in it afterwards. trials: what it is for, or as many and as large ones."""
     pool: Pool
-    if executor == "ray":
+    if executor == "ray" and trials:
         pool = importlib.import_module("pipeline.studies.ray_pool").RayPool(project)
     else:
         pool = LocalPool(project, workers(addresses, trials))
