@@ -22,6 +22,8 @@ from pipeline.config import defaults
 from pipeline.config.schema.networks import by_hand
 from pipeline.config.schema.params import GateRow, Params
 from pipeline.config.schema.sources import OwnLabelled, OwnSeries, OwnTagged, OwnText, SourceRow
+from pipeline.config.schema.studies import StudyRow
+from pipeline.config.schema.tunings import TuningRow
 from pipeline.encoding.records import Encoded, TextCorpus
 from pipeline.layers import keras
 from pipeline.training.course import batches
@@ -265,6 +267,7 @@ FILES, SERIES, TABLES = (
     "tests/sources/test_own_series.py",
     "tests/sources/test_own_files.py",
 )
+PLAN, RAY_POOL = "tests/studies/test_plan.py", "tests/studies/test_ray_pool.py"
 OTHER = {
     ("top", "seed"): f"{REPEATS}::test_repeats_and_folds_each_get_their_own_seed_and_part",
     (
@@ -272,6 +275,21 @@ OTHER = {
         "edition",
     ): "tests/test_dvc_reads.py::test_a_stage_depends_on_the_settings_that_it_looks_at_and_on_no_other",
     ("top", "cell"): "tests/config/test_loading.py::test_the_top_level_cell_swaps_every_experiment",
+    ("top", "executor"): f"{RAY_POOL}::test_without_ray_a_study_names_the_way_to_it_before_any_work",
+    ("studies", "experiment"): f"{PLAN}::test_every_combination_is_an_arm_with_the_same_seeds",
+    ("studies", "vary"): f"{PLAN}::test_every_combination_is_an_arm_with_the_same_seeds",
+    ("studies", "match"): f"{PLAN}::test_arms_of_equal_parameters",
+    ("studies", "seeds"): f"{PLAN}::test_every_combination_is_an_arm_with_the_same_seeds",
+    ("tunings", "experiment"): "tests/studies/test_search.py::test_the_settings_of_the_experiment_are_the_first_trial",
+    ("tunings", "space"): "tests/studies/test_search.py::test_the_best_of_a_known_function_is_found",
+    ("tunings", "trials"): "tests/studies/test_search.py::test_more_trials_continue_a_search",
+    ("tunings", "minutes"): (
+        "tests/studies/test_search.py::test_when_the_minutes_are_over_trials_stop_and_more_minutes_continue_them"
+    ),
+    ("tunings", "pruning"): "tests/studies/test_search.py::test_a_pruned_trial_is_stopped_in_the_pool",
+    ("tunings", "storage"): (
+        "tests/stages/test_tune.py::test_an_unknown_tuning_and_an_unreachable_database_are_refused_before_any_work"
+    ),
     ("gate", "margin"): "tests/promotion/test_gate.py::test_the_floor_is_the_baseline_less_a_margin",
     ("sources", "reader"): "tests/config/test_loading.py::test_every_source_and_every_task_is_run_by_a_shipped_row",
     ("sources", "pins"): "tests/download/test_probe.py::test_accepted_is_pinned_in_one_line_and_then_downloaded",
@@ -432,8 +450,10 @@ def test_every_setting_is_followed_into_its_effect() -> None:
 
 def test_every_key_of_the_other_tables_is_followed_too() -> None:
     own = {key for row in (OwnText, OwnLabelled, OwnTagged, OwnSeries) for key in row.model_fields} - {"reader"}
-    tables = {"sources", "own", "recipes", "datasets", "experiments", "gate"}
+    tables = {"sources", "own", "recipes", "datasets", "experiments", "gate", "studies", "tunings"}
     keys = {
+        *(("studies", key) for key in StudyRow.model_fields),
+        *(("tunings", key) for key in TuningRow.model_fields),
         *(("own", key) for key in own),
         *(("sources", key) for key in SourceRow.model_fields),
         *(("gate", key) for key in GateRow.model_fields),
