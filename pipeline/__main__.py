@@ -9,12 +9,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors.boundary import guarded
 from pipeline.handover import hand_over
+from pipeline.reproduce.arguments import add as add_arguments
+from pipeline.reproduce.fan_out import command as fan_out
 from pipeline.serving import ask
 
 if TYPE_CHECKING:
@@ -176,15 +177,9 @@ def _retrain(project: Project, arguments: argparse.Namespace) -> None:
     retrain(project, parameters(project), arguments.experiment, settings, arguments.base)
 
 
-def _fan_out(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.reproduce.fan_out import command
-
-    command.run(project, arguments)
-
-
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
     "repro": (_running("pipeline.reproduce.repro"), "run all stages that are new or changed; make repro"),
-    "fan-out": (_fan_out, "run all stages that are new or changed as repro does, on many machines: docs/cluster.md"),
+    "fan-out": (fan_out.run, "run all stages that are new or changed as repro does, on many machines: docs/cluster.md"),
     "verify": (
         _running("pipeline.stages.verify"),
         "hash all data, models and DVC's cache again, and say how to repair what is damaged",
@@ -235,9 +230,7 @@ def _parser() -> argparse.ArgumentParser:
     parsers = {
         name: commands.add_parser(name, help=text, description=_sentence(text)) for name, (_, text) in COMMANDS.items()
     }
-    _add_tracking(parsers)
-    _add_promotion(parsers)
-    _add_models(parsers)
+    add_arguments(parsers)
     return parser
 
 
@@ -249,76 +242,6 @@ def _row_of_dvc(stage: str) -> str | None:
 
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
-
-
-def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
-    one = parsers["fan-out"]
-    one.add_argument(
-        "target", nargs="*", type=str, help="stages as DVC names them (default: all); those before them too"
-    )
-    one.add_argument(
-        "--executor", choices=("local", "ray"), default="local", help="this machine (default), or a cluster"
-    )
-    one.add_argument(
-        "--workers", type=int, help="how many stages run at once on this machine (default: one for each core)"
-    )
-    one.add_argument("--cpus", type=float, default=1, help="cores that Ray reserves for a stage (default: 1)")
-    one.add_argument("--repository", type=str, help="what workers clone (default: this one; with ray: its git remote)")
-    one.add_argument("--scratch", type=str, default="", help="folder for the clones, on each machine")
-    one.add_argument("--results", type=Path, help="folder for the results of stages (default: below .dvc/tmp)")
-    one.add_argument("--plan", action="store_true", help="print what must run as JSON, in groups that can run at once")
-    one.add_argument("--worker", type=str, metavar="STAGE", help="run one stage in this clone, and push what it makes")
-    parsers["prune"].add_argument("--yes", action="store_true", help="delete without asking")
-    one = parsers["probe"]
-    one.add_argument("source", nargs="*", help="sources to check (default: all)")
-    one.add_argument("--accept", action="store_true", help="update the pins in params.yaml to the files offered now")
-    one = parsers["results"]
-    one.add_argument("--output", type=Path, help="file to write (default: docs/results.md, for published data only)")
-    one.add_argument("--seconds", type=int, help="how long the run took that has just ended; make full says it")
-    one = parsers["skew"]
-    answers = "a trained experiment; its model answers unless --model or --url is given"
-    one.add_argument("experiment", type=ask.name, help=answers)
-    one.add_argument("--model", help="an MLflow model: its folder, or a URI such as models:/name/3")
-    one.add_argument("--url", help="address of a served model, such as http://127.0.0.1:5001")
-    one.add_argument("--rows", type=int, default=50, help="maximum number of test rows (default: 50)")
-    one = parsers["serve"]
-    one.add_argument(
-        "model", type=str, help="a trained experiment, or an MLflow model: its folder, or models:/<name>@champion"
-    )
-    one.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
-    one.add_argument("--port", type=int, default=5001, help="port (default: 5001)")
-    parsers["trace"].add_argument("what", type=str, help="a path, an MLflow run id, or models:/<name>@champion")
-
-
-def _add_promotion(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
-    from pipeline.config.schema.values import EDITIONS
-
-    parsers["promote"].add_argument("experiment", nargs="+", help="trained experiments")
-    parsers["rollback"].add_argument("model", type=ask.name, help="a registered model, such as umich-sentiment")
-    one = parsers["retrain"]
-    one.add_argument("experiment", nargs="*", help="experiments to reproduce and judge (default: all)")
-    one.add_argument("--cell", help="cell of every experiment")
-    one.add_argument("--edition", choices=EDITIONS, help="edition of the data")
-    one.add_argument("--base", default="", help="git revision to compare with (default: before the last change)")
-
-
-def _add_models(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
-    for name in ("predict", "tag", "classify", "generate", "forecast"):
-        parsers[name].add_argument("experiment", type=ask.name, help="a trained experiment")
-    parsers["predict"].add_argument("text", nargs="+", help="texts to classify")
-    parsers["tag"].add_argument("text", nargs="+", help="sentences, with spaces between words and punctuation")
-    parsers["classify"].add_argument("picture", type=str, nargs="+", help="PNG or JPEG files")
-    one = parsers["generate"]
-    one.add_argument("--prompt", default="", help="text to continue (default: none)")
-    one.add_argument("--length", type=int, default=300, help="number of characters (default: 300)")
-    one.add_argument("--temperature", type=float, default=0.7, help="0 takes the likeliest character (default: 0.7)")
-    one.add_argument(
-        "--top-p", type=float, default=1.0, help="draw from the likeliest with this probability (default: 1)"
-    )
-    one.add_argument("--seed", type=int, default=0, help="seed of the random draws (default: 0)")
-    one.add_argument("--score", action="store_true", help="print how well the model predicts the prompt, and no text")
-    steps = "number of steps, if the model has that option (default: 96)"
-    parsers["forecast"].add_argument("--steps", type=int, help=steps)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ def _write(root: Path, names: "list[str]") -> None:
         "datasets": {name: {"source": name, "task": "forecasting"} for name in names},
         "experiments": {name: {"dataset": name, "task": "forecasting", "recipe": "none"} for name in names},
     }
-    text = yaml.safe_dump({"seed": 1, "edition": "synthetic", "cell": None, **tables}, sort_keys=False)
+    text = yaml.safe_dump(
+        {"seed": 1, "edition": "synthetic", "cell": None, "studies": {}, "tunings": {}, **tables}, sort_keys=False
+    )
     (root / "params.yaml").write_text(text)
 
 

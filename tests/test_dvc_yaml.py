@@ -247,7 +247,7 @@ def test_exceptions_are_still_needed() -> None:
 @pytest.mark.skipif("textbook/dvc.yaml" not in PRESENT, reason="the textbook's folder was removed")
 def test_both_files_have_the_same_stages() -> None:
     main, textbook = (_yaml(file)["stages"] for file in FILES)
-    assert textbook.keys() == main.keys() - {"import", "study"}
+    assert textbook.keys() == main.keys() - {"import", "study", "tune"}
     for group in textbook.keys() - {"index"}:
         ours, theirs = dict(main[group]["do"]), dict(textbook[group]["do"])
         assert theirs.pop("wdir") == ".."

@@ -64,6 +64,14 @@ COVERS = {
         "reporting/generated",
         "reporting/surprise",
     ),
+    "reproduce/fan_out/test_fan_out.py": (
+        "reproduce/fan_out/command",
+        "reproduce/fan_out/executors",
+        "reproduce/fan_out/finish",
+        "reproduce/fan_out/lock_files",
+        "reproduce/fan_out/run_cache",
+        "reproduce/fan_out/worker",
+    ),
     "reproduce/test_repro.py": ("reproduce/commands", "reproduce/runner", "reproduce/unchanged"),
     "reproduce/test_warm.py": ("handover", "reproduce/preload"),
     "promotion/test_promote.py": ("promotion/evidence",),
@@ -100,7 +108,7 @@ COVERS = {
     ),
     "tasks/textbook/scaled_windows/test_task.py": ("encoding/price_features",),
     "test_artifacts.py": ("encoding/records",),
-    "test_bad_input.py": ("errors/__init__", "stages/__init__"),
+    "test_bad_input.py": ("errors/__init__", "reproduce/arguments", "stages/__init__"),
     "training/test_fit.py": ("training/average", "training/course", "training/lines"),
 }
 # The same for the folder of every task, such as sentiment or textbook/padded_texts.

@@ -60,7 +60,7 @@ def test_every_setting_that_is_shown_can_be_set(setting: str, tmp_path: Path) ->
 
 
 def test_every_command_is_shown() -> None:
-    shown = set(re.findall(r"python -m pipeline ([a-z]+)", README)) | set(re.findall(r"make (retrain)", README))
+    shown = set(re.findall(r"python -m pipeline ([a-z-]+)", README)) | set(re.findall(r"make (retrain)", README))
     assert shown >= COMMANDS.keys() - {"skew"}  # of docs/serving.md
 
 

@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -94,6 +94,16 @@ class Watcher(Protocol):
     def epoch(self, row: Mapping[str, float]) -> None:
         """An epoch has ended."""
         ...
+
+
+class InTrial(NamedTuple):
+    """A training that only compares settings: it writes no texts and measures nothing but the scores.
+
+    watchers: of each fit; blind: predict validation alone, without reading the test part.
+    """
+
+    watchers: Sequence[Watcher] = ()
+    blind: bool = False
 
 
 def batches(feed: Feed, seed: int, epoch: int) -> Iterator[Batch]:

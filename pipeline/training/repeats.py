@@ -16,7 +16,7 @@ from pipeline.layers.ensemble import members
 from pipeline.progress import Progress
 from pipeline.training.checkpoint import Checkpoints, Keeper, numbered, ungrouped
 from pipeline.training.compiled import Compiled
-from pipeline.training.course import Feed, Watcher
+from pipeline.training.course import Feed, InTrial
 from pipeline.training.crew import Crew
 from pipeline.training.estimate import Announcement, largest_batch, refuse_too_large
 from pipeline.training.fit import Fitted, Weights, fit, load, optimizer, restart, trainable
@@ -25,16 +25,6 @@ from pipeline.training.parallel import Parallel
 
 FIRST_FIT: tuple[str, ...] = ("train",)
 REFIT: tuple[str, ...] = ("train", "validation")
-
-
-class InTrial(NamedTuple):
-    """A training that only compares settings: it writes no texts and measures nothing but the scores.
-
-    watchers: of each fit; blind: predict validation alone, without reading the test part.
-    """
-
-    watchers: Sequence[Watcher] = ()
-    blind: bool = False
 
 
 class Validated(NamedTuple):

@@ -15,6 +15,7 @@ from pipeline.artifacts import Project
 from pipeline.config import consistency, plain_yaml, renamed
 from pipeline.config.consistency import FOLDERS, WINDOWS
 from pipeline.config.loading import ConfigError, load
+from pipeline.config.merging import QUESTIONS
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import ExperimentRows, by_hand
 from pipeline.config.schema.params import GateRow, Params
@@ -33,6 +34,8 @@ cell: null
 sources:
   alice: {reader: alice}
 own: {}
+studies: {}
+tunings: {}
 datasets:
   alice: {source: alice, task: char_lm}
 experiments:
@@ -318,6 +321,7 @@ def test_names_of_folders_are_refused(tmp_path: Path) -> None:
     taken = {table: _neighbours(name, paths) for table, name in zip(TABLES, _NAMES, strict=True)}
     code = "".join(path.read_text() for path in sorted((ROOT / "pipeline").rglob("*.py")))
     taken["datasets"] |= set(re.findall(r'"reports" / "([^"]+)"', code)) | {"plots"}  # DVC's out_dir
+    taken["datasets"] = taken["datasets"] - {"a-table"} | set(QUESTIONS)
     assert "reports/plots" in (ROOT / ".dvc" / "config").read_text()
     possible = {table: {name for name in names if re.fullmatch(r"[a-z0-9_-]+", name)} for table, names in taken.items()}
     assert possible == {"sources": set(), "datasets": set(FOLDERS), "experiments": set()}

@@ -21,6 +21,8 @@ ROWS: dict[str, Any] = {
     "cell": None,
     "sources": {"alice": {"reader": "alice"}},
     "own": {},
+    "studies": {},
+    "tunings": {},
     "recipes": {"small": {"units": 8, "epochs": 2}},
     "datasets": {"alice": {"source": "alice", "task": "char_lm"}},
     "experiments": {

@@ -17,7 +17,6 @@ cell: null
 
 sources: {{walk: {{reader: cosine}}}}
 studies: {{}}
-tunings: {{}}
 own: {{}}
 datasets:
   walk: {{source: walk, task: forecasting, horizons: [2], seasonal_periods: []}}
@@ -50,7 +49,7 @@ def finished(made: Project, edition: str = "synthetic", **changes: Any) -> None:
         "own": {"settings": OWN, "value": 1.25}, "best": {"settings": BEST, "value": 1.0, "number": 4},
         "trials": [{}] * 12,
     } | changes  # fmt: skip
-    with artifacts.new_folder(made.tuning("sizes"), listed=True) as fresh:
+    with artifacts.new_folder(made.outcome("tunings", "sizes"), listed=True) as fresh:
         artifacts.save_json(fresh / "tuning.json", found)
 
 
@@ -152,6 +151,6 @@ def test_a_tuning_of_something_else_is_refused(what: str, tmp_path: Path, capsys
 def test_a_damaged_tuning_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = project(tmp_path)
     finished(made)
-    path = made.tuning("sizes") / "tuning.json"
+    path = made.outcome("tunings", "sizes") / "tuning.json"
     path.write_text(path.read_text().replace("48", "49"))
     assert "tuning.json" in accepted(capsys, 2)

@@ -28,7 +28,6 @@ edition: synthetic
 cell: null
 sources: {{walk: {{reader: cosine}}}}
 studies: {{}}
-tunings: {{}}
 own: {{}}
 datasets:
   walk: {{source: walk, task: forecasting, horizons: [2], seasonal_periods: [], validation: 0.2, test: 0.2}}

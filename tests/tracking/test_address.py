@@ -135,3 +135,12 @@ def test_a_password_reaches_the_server_and_no_message(
     assert login in seen
     said = "".join(capfd.readouterr())
     assert f"http://127.0.0.1:{server.server_port}" in said and password not in said and "sh-w0rd" not in said
+
+
+SERVERS = {"http://h:5000": True, "https://h/x": True, "postgresql://h/x": True, "sqlite:///mlflow.db": False,
+           "sqlite+pysqlite:////x": False, "file:///x": False, "/x": False, "": False}  # fmt: skip
+
+
+@pytest.mark.parametrize("uri", SERVERS)
+def test_other_machines_reach_servers_and_no_files(uri: str) -> None:
+    assert address.is_shared(uri) == SERVERS[uri]

@@ -23,7 +23,7 @@ from pipeline.artifacts import Project
 from pipeline.errors import UserError
 from pipeline.serving.served import Served
 from pipeline.tracking import child, store
-from pipeline.tracking.delivery import Delivered, deliver, spool, spooled, sync, waiting
+from pipeline.tracking.delivery import LATER, Delivered, deliver, spool, spooled, sync, waiting
 from pipeline.tracking.trace import trace
 from tests.conftest import settings
 from tests.tasks import case
@@ -443,3 +443,12 @@ def test_a_damaged_journal_blocks_no_other_run_and_the_advice_works(tables: Proj
     assert_whole(tables)
     shutil.rmtree(str(refused.value).rpartition("delete ")[2])
     assert sync(tables) == 0
+
+
+def test_the_journals_of_a_worker_wait_for_whoever_started_it(
+    empty_store: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(LATER, "1")
+    assert deliver(journal(), empty_store) == Delivered()
+    assert sync(empty_store) == 0 and len(spooled(empty_store)) == 1
+    assert capsys.readouterr().err == ""

@@ -3,17 +3,32 @@
 import argparse
 import os
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.artifacts import Project
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:
+    from pipeline.artifacts import Project
     from pipeline.reproduce.fan_out.executors import Executor
     from pipeline.reproduce.fan_out.fan_out import Settings
 
 
-def run(project: Project, options: argparse.Namespace) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to the command's parser."""
+    add = parser.add_argument
+    add("target", nargs="*", type=str, help="stages, with all before them, as for dvc repro (default: all)")
+    add("--executor", choices=("local", "ray"), default="local", help="this machine (default) or a cluster")
+    add("--workers", type=int, help="stages at once on this machine (default: one for each core)")
+    add("--cpus", type=float, default=1, help="cores that Ray reserves for a stage (default: 1)")
+    add("--repository", type=str, help="what workers clone (default: this one; with ray: its git remote)")
+    add("--scratch", type=str, default="", help="folder for the clones, on each machine")
+    add("--results", type=Path, help="folder for the results of stages (default: below .dvc/tmp)")
+    add("--plan", action="store_true", help="print what must run as JSON, in groups that can run at once")
+    add("--worker", type=str, metavar="STAGE", help="run one stage in this clone, and push what it makes")
+
+
+def run(project: "Project", options: argparse.Namespace) -> None:
     """Run what the options name. Raises UserError."""
     if options.worker is not None:
         if options.results is None:
@@ -31,7 +46,7 @@ def run(project: Project, options: argparse.Namespace) -> None:
         fan_out.run(project, _settings(project, options), partial(_executor, options))
 
 
-def _settings(project: Project, options: argparse.Namespace) -> "Settings":
+def _settings(project: "Project", options: argparse.Namespace) -> "Settings":
     from pipeline.reproduce.fan_out.fan_out import Settings
 
     elsewhere = options.executor == "ray"

@@ -5,6 +5,10 @@ A process of its own talks to Ray: when a cluster dies, Ray ends the process tha
 
 import contextlib
 import multiprocessing
+import queue
+import signal
+import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -14,6 +18,7 @@ from pipeline.reproduce.fan_out import clones
 from pipeline.reproduce.fan_out.clones import Job, Outcome
 from pipeline.reproduce.fan_out.fan_out import GOES_ON
 
+Serve = Callable[[Connection, str, float], None]
 LOOK_EVERY = 0.2  # seconds
 PATIENCE = 20.0  # seconds that the process has to end
 
@@ -24,25 +29,30 @@ class OnRay:
     Raises UserError if there is no cluster.
     """
 
-    def __init__(self, address: str, cpus: float) -> None:
+    def __init__(self, address: str, cpus: float, serve: Serve | None = None) -> None:
         connection.refuse_missing(address)
         self._address = address or "the cluster of this machine"
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, address, cpus), daemon=True)
+        self._process = context.Process(target=serve or _serve, args=(theirs, address, cpus), daemon=True)
         self._process.start()
         theirs.close()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         kind, what = self._received()
         if kind == "refused":
             self.close()
             raise UserError(what)
         self.place = str(what)
+        # A pipe holds little: if both sides only sent, neither would read.
+        threading.Thread(target=self._send, daemon=True).start()
 
     def submit(self, job: Job) -> None:
-        try:
-            self._pipe.send(dict(job))
-        except OSError:
-            raise self._died() from None
+        self._jobs.put(job)
+
+    def _send(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the end of the pipe shows when an outcome is read
+            for job in iter(self._jobs.get, None):
+                self._pipe.send(dict(job))
 
     def next(self) -> Outcome:
         kind, what = self._received()
@@ -51,8 +61,8 @@ class OnRay:
         return dict(what)
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._pipe.send(None)
+        self._jobs.put(None)
+        self._pipe.close()
         self._process.join(PATIENCE)
         self._process.kill()
         self._process.join()
@@ -69,7 +79,8 @@ class OnRay:
 
 
 def _serve(pipe: Connection, address: str, cpus: float) -> None:
-    """Run jobs that arrive in the pipe as tasks, and send their outcomes back, until None arrives."""
+    """Run jobs that arrive in the pipe as tasks, and send their outcomes back, until the driver closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver too, which then ends this process
     try:
         with connection.connected(address) as ray:
             nodes, cores = connection.size(ray)
@@ -80,7 +91,7 @@ def _serve(pipe: Connection, address: str, cpus: float) -> None:
             _Tasks(pipe, ray, ray.remote(num_cpus=cpus, max_retries=0)(clones.run)).serve()
     except UserError as error:
         pipe.send(("refused", str(error)))
-    except (EOFError, BrokenPipeError):  # the driver has ended
+    except (EOFError, OSError):  # the driver has ended
         return
 
 
@@ -90,17 +101,21 @@ class _Tasks:
         self.running: dict[Any, str] = {}
 
     def serve(self) -> None:
-        while True:
-            while self.pipe.poll(0 if self.running else None):
-                job = self.pipe.recv()
-                if job is None:
-                    for reference in self.running:
-                        self.ray.cancel(reference, force=True)
-                    return
-                self.running[self.task.options(name=job["stage"]).remote(job)] = job["stage"]
-            ended, _ = self.ray.wait(list(self.running), timeout=LOOK_EVERY)
-            for reference in ended:
-                self.pipe.send(self._outcome(reference, self.running.pop(reference)))
+        try:
+            while True:
+                self._look()
+        finally:
+            for reference in self.running:
+                with contextlib.suppress(Exception):
+                    self.ray.cancel(reference, force=True)
+
+    def _look(self) -> None:
+        while self.pipe.poll(0 if self.running else None):
+            job = self.pipe.recv()
+            self.running[self.task.options(name=job["stage"]).remote(job)] = job["stage"]
+        ended, _ = self.ray.wait(list(self.running), timeout=LOOK_EVERY)
+        for reference in ended:
+            self.pipe.send(self._outcome(reference, self.running.pop(reference)))
 
     def _outcome(self, reference: Any, stage: str) -> tuple[str, Outcome | None]:
         errors = self.ray.exceptions

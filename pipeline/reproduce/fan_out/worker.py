@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline.tracking.address import address, is_shared
 from pipeline.tracking.delivery import LATER, sync
 
 NEW = "new"
+PLOTS = "reports/dvc.yaml"
 FAILED = 255  # exit code if the stage fails, as that of `dvc repro`
 
 
@@ -49,6 +51,7 @@ def work(project: Project, name: str, folder: Path) -> Mapping[str, float]:
             made_of = [_result(project, one, commit, earlier) for one in before if one.cmd]
             with clock.times("pull"):
                 _pull(repo, before, made_of)
+            plots = results.read_files(project, [PLOTS])
             ran = _reproduce(repo, stage, clock)
             with clock.times("push"):
                 repo.push(targets=[name])
@@ -57,6 +60,8 @@ def work(project: Project, name: str, folder: Path) -> Mapping[str, float]:
     except DvcException as error:
         raise UserError(f"{name}: {_reason(error)}") from error
     assert made is not None
+    if (drawn := results.read_files(project, [PLOTS])) != plots:  # a by-product of some stages
+        made = replace(made, files={**made.files, **drawn})
     _store(project, folder / NEW, made)
     return clock.seconds
 

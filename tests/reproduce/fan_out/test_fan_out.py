@@ -70,6 +70,8 @@ def test_a_worker_that_is_killed_in_the_middle_is_replaced(
     assert fresh.outputs() == plain.outputs()
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_an_interrupted_run_goes_on_where_it_was(fresh: Tiny, plain: Tiny) -> None:
     def stop(job: Job) -> None:
         if job["stage"] == "half@b":
