@@ -112,8 +112,8 @@ class Addresses:
 def run(project: Project, trial: Trial, report: Report | None = None) -> TrialResult:
     """Train in this process, on one thread, so that the bytes do not depend on how many trainings run at once.
 
-    report: is told the number of each finished epoch of the first fit and the validation figure that picks the best
-    epoch. Raises TrainingError if a loss is not finite.
+    report: is told the number of each finished epoch, counted over all folds and members, and the validation figure
+    that picks the best epoch. Raises TrainingError if a loss is not finite.
     """
     importlib.import_module("pipeline.layers").use_one_thread()
     repeats, start = importlib.import_module("pipeline.training.repeats"), now()
