@@ -141,7 +141,10 @@ def test_a_missing_own_file_is_named(project: Path, refused: Ask) -> None:
 
 # Names.
 
-TABLES = {"a source": "sources", "a row of own": "own", "a data set": "datasets", "an experiment": "experiments"}
+TABLES = {"a source": "sources", "a row of own": "own", "a data set": "datasets", "an experiment": "experiments"} | {
+    "a study": "studies",
+    "a tuning": "tunings",
+}
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if STAGES[stage][2]])
@@ -149,7 +152,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones(stage: str, refused: As
     table = TABLES[str(STAGES[stage][2])]
     known = {"sources": "cosine, digits, treebank, umich", "own": "mybook"}
     rows = known.get(table, "cosine, digits, mybook, treebank, umich")
-    assert f"{table}.umihc: no such row; known: {rows}" in refused(stage, "umihc")
+    answered = f"there are no {table}" if table in ("studies", "tunings") else f"known: {rows}"
+    assert f"{table}.umihc: no such row; {answered}" in refused(stage, "umihc")
 
 
 def test_an_unknown_command_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError, UserError
 from pipeline.integrity import checksums
-from pipeline.reporting import pages, study, tables, tuning
+from pipeline.reporting import pages, tables
 from pipeline.reporting import textbook as printed
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
@@ -92,6 +92,10 @@ def _outdated(project: Project, params: Params, datasets: Iterable[str], *, text
 def _studies(project: Project, params: Params) -> dict[str, str]:
     """The sections of the studies. Those that vary the same settings on several data sets are ranked together."""
     answers = {name: _outcome(project, "study", name, "answer.json") for name in params.studies}
+    if not answers:
+        return {}
+    from pipeline.reporting import study  # draws, so it imports matplotlib
+
     sections = {}
     for name, answer in answers.items():
         alike = {one["dataset"]: one for one in answers.values() if _question(one) == _question(answer)}
@@ -104,6 +108,10 @@ def _studies(project: Project, params: Params) -> dict[str, str]:
 def _tunings(project: Project, params: Params) -> dict[str, str]:
     """The sections of the tunings."""
     found = {name: _outcome(project, "tuning", name, "tuning.json") for name in params.tunings}
+    if not found:
+        return {}
+    from pipeline.reporting import tuning  # draws, so it imports matplotlib
+
     return {f"tuning-{name}": tuning.section(one, task_named(one["task"]).monitor) for name, one in found.items()}
 
 

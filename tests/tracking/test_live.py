@@ -178,7 +178,7 @@ def test_one_that_was_killed_while_the_store_was_away_arrives_with_its_curve(
 def test_one_that_was_killed_after_its_journal_was_stored_is_finished(tables: Project) -> None:
     killed(tables, lambda: any(one.epoch == 3 for one in snapshots(tables)))
     spool(whole(), tables)
-    index._send(tables)
+    index.send(tables)
     assert not running_folder(tables, KEY).exists()
     assert [run.info.status for run in runs_of(tables)] == ["FINISHED"]
 
