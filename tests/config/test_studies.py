@@ -35,6 +35,10 @@ MISTAKES = {
         r"vary\.pool_steps: no setting that char_lm",
     ),
     "what is no choice": ("experiment: alice, vary: {dataset: [umich]}", r"vary\.dataset: no setting that char_lm can"),
+    "workers, which change no result": (
+        "experiment: alice, vary: {workers: [1, 2]}",
+        r"vary\.workers: no setting that char_lm can vary",
+    ),
     "unknown value": ("experiment: alice, vary: {cell: [gru, gruu]}", r"vary\.cell: found 'gruu'; input should be"),
     "value of the wrong kind": ("experiment: alice, vary: {units: [16, '32']}", r"vary\.units: found '32'; .*integer"),
     "a value twice": ("experiment: alice, vary: {units: [16, 16]}", r"vary\.units: found \[16, 16\], a value twice"),
