@@ -11,7 +11,14 @@ from pipeline.config.schema.networks import ExperimentRows
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.studies import StudyRow
 
-FIXED = ("dataset", "task", "repeats", "workers", "gradients", "adaptive_rate")  # settings that are no choice of a study
+FIXED = (
+    "dataset",
+    "task",
+    "repeats",
+    "workers",
+    "gradients",
+    "adaptive_rate",
+)  # settings that are no choice of a study
 Check = Callable[[tuple[str, str], ExperimentRows, Params], Iterator[Mistake]]
 
 
