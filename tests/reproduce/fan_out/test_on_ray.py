@@ -8,18 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from pipeline.cluster import connection
-from pipeline.errors import UserError
-from pipeline.reproduce.fan_out.on_ray import OnRay
 from tests.reproduce.fan_out.tiny import STAGES, Tiny
 from tests.reproduce.test_warm import until
 
@@ -116,50 +111,6 @@ def test_a_worker_that_is_killed_is_replaced_and_its_stage_counts_once(
     assert out.endswith("5 stages ran, 0 came from DVC's cache, 0 were up to date\n")
     assert fresh.outputs() == plain.outputs()
     assert (tmp_path / "ran-a").read_text() == "x\nx\n" and (tmp_path / "ran-b").read_text() == "x\n"
-
-
-def echo(pipe: "Connection", address: str, cpus: float) -> None:
-    """Answer each job with a long outcome, before the next job is read."""
-    pipe.send(("ready", "an echo"))
-    with contextlib.suppress(EOFError):
-        while True:
-            pipe.send(("ended", {"stage": pipe.recv()["stage"], "files": {"x": bytes(1_000_000)}}))
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_long_jobs_and_long_outcomes_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "refuse_missing", lambda address: None)
-    executor, ended = OnRay("", 1, echo), list[str]()
-
-    def drive() -> None:
-        for number in range(4):
-            executor.submit({"stage": str(number), "results": {"x": bytes(1_000_000)}})
-        ended.extend(executor.next()["stage"] for _ in range(4))
-
-    thread = threading.Thread(target=drive, daemon=True)
-    thread.start()
-    thread.join(60)
-    assert ended == ["0", "1", "2", "3"]
-    executor.close()
-
-
-def end(pipe: "Connection", address: str, cpus: float) -> None:
-    """End as Ray ends a process whose cluster is gone."""
-    pipe.send(("ready", "the end"))
-    os._exit(1)
-
-
-@pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.fault("dead-cluster")
-def test_a_process_that_ray_ends_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "refuse_missing", lambda address: None)
-    executor = OnRay("10.0.0.1:6379", 1, end)
-    executor.submit({"stage": "x"})
-    with pytest.raises(UserError, match=r"10\.0\.0\.1:6379 does not answer any more; what has ended is kept"):
-        executor.next()
-    executor.close()
 
 
 @contextlib.contextmanager
