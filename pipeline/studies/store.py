@@ -1,9 +1,11 @@
 """Finished trials on disk, each in a folder named by its address. They are no outputs of DVC, which deletes outputs."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,24 @@ class Store:
         try:
             if folder.is_dir():
                 return result(artifacts.load_json(folder / RESULT), artifacts.load_arrays(folder / LOSSES)["losses"])
-            for study in self.project.outcome("studies", "x").parent.glob(f"[!.]*/{RESULTS}"):
-                facts = artifacts.load_json(study)
-                if trial.key in facts:
-                    return result(facts[trial.key], artifacts.load_arrays(study.with_name(LOSSES))[trial.key])
+            if trial.key in self._in_studies:
+                facts, losses = self._in_studies[trial.key]
+                return result(facts, artifacts.load_arrays(losses)[trial.key])
         except (DataError, KeyError, TypeError):
             pass
         return None
+
+    @cached_property
+    def _in_studies(self) -> dict[str, tuple[dict[str, Any], Path]]:
+        """The results in the outputs of studies, and the files that have their losses, by the keys of the trials.
+
+        Read once: a study of 10,000 trials looks each of them up.
+        """
+        found: dict[str, tuple[dict[str, Any], Path]] = {}
+        for path in self.project.outcome("studies", "x").parent.glob(f"[!.]*/{RESULTS}"):
+            with contextlib.suppress(DataError, AttributeError):  # one that is damaged has nothing to find
+                found |= {key: (facts, path.with_name(LOSSES)) for key, facts in artifacts.load_json(path).items()}
+        return found
 
     def save(self, trial: Trial, found: TrialResult) -> None:
         with artifacts.new_folder(self.project.trials / trial.key) as fresh:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pipeline.artifacts import Project
 from pipeline.studies import store as stores
@@ -37,6 +38,24 @@ def test_a_trial_in_the_output_of_a_study_is_found(tmp_path: Path) -> None:
     found = Store(project).load(trial(7))
     assert found is not None and found.test == {"bits": 8.0} and np.array_equal(found.losses, [7.0, 9.0])
     assert Store(project).load(trial(8)) is None
+
+
+def test_studies_are_read_once_for_all_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(tmp_path)
+    stores.save_all(project.outcome("studies", "pulled"), {trial(n).key: result(1.0) for n in range(5)})
+    loads, load_json = [], stores.artifacts.load_json
+    monkeypatch.setattr(stores.artifacts, "load_json", lambda path: (loads.append(path), load_json(path))[1])
+    store = Store(project)
+    assert [store.load(trial(n)) is not None for n in range(20)] == [True] * 5 + [False] * 15
+    assert len(loads) == 1
+
+
+def test_a_damaged_study_has_no_trials(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    for number, content in enumerate((b"{", b"[]")):
+        (folder := project.outcome("studies", f"damaged-{number}")).mkdir(parents=True)
+        (folder / "results.json").write_bytes(content)
+    assert Store(project).load(trial(1)) is None
 
 
 def test_a_measurement_is_made_once(tmp_path: Path) -> None:
