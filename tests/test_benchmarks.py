@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import bare_shapes, growth, textbook_networks, textbook_procedure, training_steps, turns, validated
+from benchmarks import bare_shapes, growth, scale, textbook_networks, textbook_procedure, training_steps, turns, validated
 from benchmarks.textbook_networks import Chapter
 from benchmarks.textbook_procedure import Point, Run
 from benchmarks.turns import Measured
@@ -230,3 +230,25 @@ def test_reviews_keep_their_last_words_and_count_words_of_the_training_part() ->
     assert made.y.tolist() == [[1.0], [0.0]]
     made.model.predict = lambda x, **_: (x[:, 1:] == 1).astype(float)
     assert made.predict().tolist() == [[0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("cost", "workers", "seconds"),
+    [
+        (scale.Cost(0, 0, 0, 0, 0), 4, 30.0),  # three rounds of ten seconds
+        (scale.Cost(5, 2, 0, 0, 0), 4, 41.0),  # the start once, two seconds more a round
+        (scale.Cost(0, 0, 3, 0, 0), 12, 46.0),  # the last one waits for twelve turns of three seconds
+        (scale.Cost(0, 0, 0, 4, 0), 12, 58.0),  # all end at once; the driver takes one result after another
+        (scale.Cost(0, 0, 0, 0, 2), 12, 34.0),  # twelve entries at the end
+    ],
+)
+def test_the_model_of_a_cluster_agrees_with_sums_by_hand(cost: scale.Cost, workers: int, seconds: float) -> None:
+    found = scale.simulate(cost, 12, workers, lambda number: 10.0)
+    assert found.seconds == seconds
+    assert found.busy == pytest.approx(12 * 10.0 / (workers * seconds))
+
+
+def test_the_page_on_scale_has_what_the_model_computes() -> None:
+    page = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
+    constants = json.loads(scale.CONSTANTS.read_text(encoding="utf-8"))
+    assert "\n".join(scale.tables(constants)).strip() in page
