@@ -92,9 +92,13 @@ def canvas(width: float, height: float, *, photo: bool = False) -> Iterator[tupl
     png.append(buffer.getvalue())
 
 
-def legend(figure: Figure, *charts: Any) -> None:
-    """Name what is drawn above the axes, in as many columns as fit; the figure grows by the height of that."""
-    named = {label: handle for axes in charts for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+def legend(figure: Figure, *charts: Any, first: Sequence[str] = ()) -> None:
+    """Name what is drawn above the axes, in as many columns as fit; the figure grows by the height of that.
+
+    first: names that come first, in this order.
+    """
+    drawn = {label: handle for axes in charts for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    named = {label: drawn[label] for label in [*(name for name in first if name in drawn), *drawn]}
     for columns in range(len(named), 0, -1):
         box = figure.legend(list(named.values()), list(named), loc="outside upper left", ncols=columns)
         if box.get_window_extent().width <= figure.bbox.width or columns == 1:
@@ -131,7 +135,7 @@ def lines(
         if ticks:
             grid[-1].set_xticks(range(len(ticks)), ticks)
         if len(curves) > 1:
-            legend(figure, *grid)
+            legend(figure, *grid, first=[line.name for line in curves])
     return png[0]
 
 
@@ -153,15 +157,17 @@ def panels(
     *,
     log: bool = False,
     whole: bool = False,
+    columns: int = 1,
 ) -> bytes:
-    """Draw a wide panel for each (title, lines), one below the other, with one legend above them.
+    """Draw a panel for each (title, lines), as wide as the page / columns, with one legend above them.
 
     y_label: of all panels, or of each. log: logarithmic y axis, with the same limits in all panels. whole: as in lines.
     """
     labels = [y_label] * len(rows) if isinstance(y_label, str) else y_label
-    with canvas(WIDE, 0.5 + 2.1 * len(rows)) as (figure, png):
-        grid = figure.subplots(len(rows), 1, sharex=True, sharey=log, squeeze=False)[:, 0]
-        for axes, (title, drawn), label in zip(grid, rows, labels, strict=True):
+    deep = -(-len(rows) // columns)
+    with canvas(WIDE, 0.5 + 2.1 * deep) as (figure, png):
+        grid = figure.subplots(deep, columns, sharex=True, sharey=log, squeeze=False)
+        for axes, (title, drawn), label in zip(grid.flat, rows, labels, strict=True):
             _draw_lines(axes, drawn, "o" if whole else "")
             axes.set_title(title, loc="left", fontsize=9)
             axes.set(ylabel=label)
@@ -169,10 +175,11 @@ def panels(
             if log:
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0e}"))
-        grid[-1].set(xlabel=x_label)
+        for axes in grid[-1]:
+            axes.set(xlabel=x_label)
         if whole:
-            grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-        legend(figure, *grid)
+            grid[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        legend(figure, *grid.flat)
     return png[0]
 
 

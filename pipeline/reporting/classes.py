@@ -16,6 +16,7 @@ from pipeline.reporting.report_data import Experiment, ReportData
 MOST = 15  # classes that a matrix can show
 LONGEST = 24  # characters of a name in a matrix
 BINS = 10  # of confidence, of equal width
+FEWEST = 5  # examples of a bin that is drawn
 TAG = re.compile(r"</?(?:a|b|br|div|em|hr|i|li|p|span|strong|u|ul)\b[^<>]*>", re.IGNORECASE)
 LARGEST, SMALLEST = 90.0, 8.0  # areas of dots, in square points
 
@@ -46,18 +47,18 @@ class Answers:
 class Calibration:
     """Confidence and accuracy of predictions in bins of confidence, and the expected calibration error.
 
-    `confidence`, `accuracy`, `share`: float64 [bins that have examples], the means of a bin and its share of all
+    `confidence`, `accuracy`: float64 [bins that have examples], their means. `counts`: int64 [the same bins], their
     examples. `error`: between 0 and 1.
     """
 
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
-    share: NDArray[np.float64]
+    counts: NDArray[np.int64]
 
     @property
     def error(self) -> float:
         """Return the expected calibration error: the mean gap between confidence and accuracy over all examples."""
-        return float(np.sum(self.share * np.abs(self.accuracy - self.confidence)))
+        return float(np.average(np.abs(self.accuracy - self.confidence), weights=self.counts))
 
 
 def calibration(answers: Answers) -> Calibration:
@@ -66,7 +67,7 @@ def calibration(answers: Answers) -> Calibration:
     bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)  # a bin has its upper end
     _, which, n = np.unique(bins, return_inverse=True, return_counts=True)
     right = answers.picked == answers.truth
-    return Calibration(np.bincount(which, confidence) / n, np.bincount(which, right) / n, n / len(bins))
+    return Calibration(np.bincount(which, confidence) / n, np.bincount(which, right) / n, n)
 
 
 def reliability(data: ReportData, answers: Mapping[str, Answers], rival: Mapping[str, Answers]) -> Picture:
@@ -80,9 +81,10 @@ def reliability(data: ReportData, answers: Mapping[str, Answers], rival: Mapping
         f"Accuracy against confidence; expected calibration error: {errors}",
         _diagram(found, {row.name: row.turn for row in data.experiments}),
         "On the diagonal, predictions made with 80 % are right in 80 % of the cases; below it, they are too confident. "
-        f"{count(len(first.truth))} test examples in {BINS} bins of confidence of equal width; larger dots: more "
-        "examples. Error: expected calibration error, the gap to the diagonal averaged over all examples (Guo, Pleiss, "
-        "Sun and Weinberger 2017). The first network of each experiment; grey: the best baseline.",
+        f"{count(len(first.truth))} test examples in {BINS} bins of confidence of equal width; the more examples, the "
+        f"larger the dot; bins with fewer than {FEWEST} are not drawn. Error: expected calibration error, the gap to "
+        "the diagonal averaged over all examples (Guo, Pleiss, Sun and Weinberger 2017). The first network of each "
+        "experiment; grey: the best baseline.",
     )
 
 
@@ -94,9 +96,10 @@ def _diagram(found: Mapping[str, Calibration], turns: Mapping[str, int]) -> byte
         for name, one in found.items():
             colour = charts.colour(turns[name]) if name in turns else charts.RIVAL
             words = f"{name}{'' if name in turns else ' (baseline)'}: error {100 * one.error:.1f} %"
-            x, y = 100 * one.confidence, 100 * one.accuracy
+            seen = one.counts >= FEWEST
+            x, y, n = 100 * one.confidence[seen], 100 * one.accuracy[seen], one.counts[seen]
             axes.plot(x, y, color=colour, linestyle="-" if name in turns else "--", linewidth=1.1, label=words)
-            axes.scatter(x, y, np.maximum(LARGEST * one.share, SMALLEST), colour, zorder=3)
+            axes.scatter(x, y, np.maximum(LARGEST * n / one.counts.sum(), SMALLEST), colour, zorder=3)
         axes.set(xlabel="confidence: probability of the predicted class (%)", ylabel="right (%)")
         axes.set(ylim=(-3, 103))
         charts.legend(figure, axes)

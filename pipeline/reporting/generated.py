@@ -84,7 +84,7 @@ def _by_epoch(data: ReportData, learned_from: NDArray[Any]) -> list[Picture]:
             "texts-by-epoch",
             "The score and the texts by epoch",
             f"Validation {data.metric.label} and quality of the generated texts by epoch: {ends}",
-            charts.panels(rows, "epoch", [data.metric.label, "%", "%", "%"], whole=True),
+            charts.panels(rows, "epoch", [data.metric.label, "%", "%", "%"], whole=True, columns=2),
             "One text of each network was kept after some of the epochs; dots are those epochs. A network first learns "
             "to spell (known words rise), then which words follow each other. Few distinct pairs or many repeated "
             "runs mean a loop. Copies of the training text are counted for the final texts only.",

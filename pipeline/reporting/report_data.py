@@ -51,8 +51,8 @@ class Result:
 class Experiment:
     """The results of one experiment.
 
-    `curves`: {column: number} of each epoch. `predictions`: by network and split. `samples`: generated texts. `turn`: its
-    place among the experiments on the data set, which gives its colour in every chart.
+    `curves`: {column: number} of each epoch. `predictions`: by network and split. `samples`: generated texts. `turn`:
+    its place among the experiments on the data set, which gives its colour in every chart.
     """
 
     name: str

@@ -90,7 +90,7 @@ def _gradients(data: ReportData) -> list[Picture]:
             "gradients",
             "How far back the loss reaches",
             f"Norm of the gradient at distance 0 and at distance {steps[-1]}: {summary}",
-            charts.panels(drawn, "distance in time (characters)", "gradient norm", log=True),
+            charts.panels(drawn, "distance in time (characters)", "gradient norm", log=True, columns=2),
             "Norm of the gradient of one character’s loss with respect to the input at each distance before it, mean "
             "over a batch of the validation text. Falling lines are vanishing gradients, rising lines are exploding "
             "ones; clipping lowers a whole line and changes no slope.",
