@@ -16,10 +16,10 @@ def matrix(counts: NDArray[Any], names: Sequence[str], *, shares: bool = True) -
     """Draw counts, int [true, predicted], in cells. shares: shade by the share of the row instead of the count."""
     shade = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) if shares else counts
     top = 100 if shares else max(1, counts.max())
-    with canvas(NARROW, min(4.8, 1.4 + 0.4 * len(names))) as (figure, png):
+    with canvas(NARROW, min(4.1, 1.8 + 0.3 * len(names))) as (figure, png):
         axes = figure.subplots()
         image = axes.imshow(shade, cmap="Blues", vmin=0, vmax=top)
-        figure.colorbar(image, ax=axes, label="share of the true class (%)" if shares else "mistakes", shrink=0.8)
+        figure.colorbar(image, ax=axes, label="% of the true class" if shares else "mistakes")
         for (i, j), n in np.ndenumerate(counts):
             if n:
                 ink = "white" if shade[i, j] > DARK * top else "k"
@@ -33,7 +33,7 @@ def matrix(counts: NDArray[Any], names: Sequence[str], *, shares: bool = True) -
 
 def heat_maps(maps: Sequence[tuple[NDArray[Any], Sequence[str]]], x_label: str, y_label: str, bar_label: str) -> bytes:
     """Draw maps side by side, with one colour bar. maps: (shares [words, words], words)."""
-    with canvas(WIDE, 3.7) as (figure, png):
+    with canvas(WIDE, 3.1) as (figure, png):
         grid = figure.subplots(1, len(maps), squeeze=False)[0]
         for axes, (shares, words) in zip(grid, maps, strict=True):
             image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -48,8 +48,8 @@ def heat_maps(maps: Sequence[tuple[NDArray[Any], Sequence[str]]], x_label: str, 
 
 def sheet(images: NDArray[np.uint8], captions: Sequence[str], wrong: Sequence[bool], columns: int = 6) -> bytes:
     """Draw images, uint8 [images, height, width, channels], each above its caption, which is red where `wrong`."""
-    rows = -(-len(images) // columns)
-    pitch, tall = TILE * 1.12, TILE * (1.55 if any("\n" in caption for caption in captions) else 1.3)
+    rows, lines = -(-len(images) // columns), 1 + max(caption.count("\n") for caption in captions)
+    pitch, tall = TILE * 1.12, TILE * (1.05 + 0.25 * lines)
     with canvas(NARROW, NARROW * rows * tall / (columns * pitch), photo=True) as (figure, png):
         axes = figure.subplots()
         for i, image in enumerate(images):

@@ -18,7 +18,7 @@ from pipeline.tasks.forecasting.score import interval
 
 DAYS, STEPS, DAY = 10, 200, 86_400
 SHARE = f"{100 * LEVEL:.0f} %"
-PANELS = 4
+PANELS = 3
 MANY = 6  # horizons that a narrow chart has room for
 Forecasts = Mapping[str, NDArray[Any]]
 

@@ -59,7 +59,7 @@ def _drawn(data: ReportData) -> list[Picture]:
 
 def _mistakes(row: Experiment, images: Any, answers: Answers, worst: NDArray[np.int64], names: Any) -> Picture:
     captions = [
-        f"{names[answers.truth[i]]}\n→ {names[answers.picked[i]]} ({100 * answers.probabilities[i].max():.0f} %)"
+        f"{names[answers.truth[i]]}\n→ {names[answers.picked[i]]}\n{100 * answers.probabilities[i].max():.0f} %"
         for i in worst
     ]
     total = int(np.sum(answers.picked != answers.truth))

@@ -50,7 +50,7 @@ def _by_length(data: ReportData, truth: NDArray[np.int64]) -> Picture:
     best = data.best_baseline()
     lines = [Line(name, *accuracy_by_length(lengths, tags == truth)) for name, tags in picked.items()]
     if best:
-        lines.append(Line(best[0], *accuracy_by_length(lengths, best[1][0] == truth), rival=True))
+        lines.append(Line(f"{best[0]} (baseline)", *accuracy_by_length(lengths, best[1][0] == truth), rival=True))
     summary = "; ".join(f"{line.name} from {line.y[0]:.1f} to {line.y[-1]:.1f}" for line in lines)
     return Picture(
         "accuracy-by-length",
