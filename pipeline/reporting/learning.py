@@ -1,6 +1,6 @@
 """Show how the trainings went: loss and validation score by epoch. One epoch is a number, not a chart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.evaluation.metric import Metric
 from pipeline.reporting import charts, formatting
@@ -23,14 +23,29 @@ def elements(data: ReportData) -> list[Element]:
         return [_table(once, metric)]
     label = f"validation {metric.label}{' (%)' if metric.percent else ''}"
     return [
-        _chart(trained, once, "loss", "training-loss", "training loss", 1.0),
-        _chart(trained, once, f"val_{metric.name}", "validation-curve", label, formatting.scale(metric)),
+        _chart(trained, once, "loss", "training-loss", "training loss", formatting.plain),
+        _chart(
+            trained,
+            once,
+            f"val_{metric.name}",
+            "validation-curve",
+            label,
+            lambda number: formatting.value(metric, number),
+            formatting.scale(metric),
+        ),
     ]
 
 
 def _chart(
-    trained: Sequence[Experiment], once: Sequence[Experiment], column: str, name: str, label: str, scale: float
+    trained: Sequence[Experiment],
+    once: Sequence[Experiment],
+    column: str,
+    name: str,
+    label: str,
+    words: Callable[[float], str],
+    scale: float = 1.0,
 ) -> Picture:
+    """Draw a column of the curves, times `scale`. words: of a figure of the column."""
     curves = [
         Line(
             experiment.name,
@@ -40,12 +55,12 @@ def _chart(
         )
         for experiment in trained
     ]
-    ends = "; ".join(f"{c.name} from {formatting.plain(c.y[0])} to {formatting.plain(c.y[-1])}" for c in curves)
+    ends = "; ".join(f"{e.name} from {words(e.curves[0][column])} to {words(e.curves[-1][column])}" for e in trained)
     caption = []
     if len(charts.by_size(curves)) > 1:
         caption.append("Figures of very different size are drawn apart, each with its own scale.")
     if once:
-        after = ", ".join(f"{one.name} {formatting.plain(one.curves[0][column] * scale)}" for one in once)
+        after = ", ".join(f"{one.name} {words(one.curves[0][column])}" for one in once)
         caption.append(f"After their only epoch, and not drawn: {after}.")
     picture = charts.lines(curves, "epoch", label, whole=True, apart=True)
     title = label.removesuffix(" (%)")

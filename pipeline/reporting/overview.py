@@ -12,7 +12,7 @@ from pipeline.reporting import formatting
 from pipeline.reporting.elements import Cell, Picture, Table
 from pipeline.reporting.report_data import Result
 
-LOWEST = -1.0  # the skill below which points are drawn at the edge, as triangles
+LOWEST = -0.5  # the skill below which points are drawn at the edge, as triangles
 NEWEST = 5  # decisions of a model that the history shows
 OUTCOMES = {"better": "good", "not better": "bad", "inconclusive": "even", "rolled back": "even"}
 COSTS = {"train_seconds": "seconds of training", "parameters": "parameters"}
