@@ -17,7 +17,7 @@ MOST = 15  # classes that a matrix can show
 LONGEST = 24  # characters of a name in a matrix
 BINS = 10  # of confidence, of equal width
 FEWEST = 5  # examples of a bin that is drawn
-TAG = re.compile(r"</?(?:a|b|br|div|em|hr|i|li|p|span|strong|u|ul)\b[^<>]*>", re.IGNORECASE)
+TAG = re.compile(r"</?(?:a|b|br|div|em|hr|i|li|p|span|strong|u|ul)(?:\s+[\w-]+=[^<>]*)?\s*/?>", re.IGNORECASE)
 LARGEST, SMALLEST = 90.0, 8.0  # areas of dots, in square points
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipeline.artifacts import Project
 from pipeline.encoding.records import unpack
-from pipeline.reporting import charts, formatting, report_data, tables
+from pipeline.reporting import charts, formatting, grids, report_data, tables
 from pipeline.reporting.elements import Element, Passages, Picture, Sentences, Table
 from pipeline.reporting.surprise import smoothed
 from pipeline.tasks import TASKS
@@ -109,7 +109,7 @@ def test_smoothing_keeps_the_mean_and_the_place() -> None:
 
 def test_all_folds_are_pooled_and_the_worst_mistake_comes_first(finished: Project) -> None:
     found = load(finished, "sentiment")
-    answers = pooled(found, found.experiments[0])
+    answers = pooled(found, found.experiments[0].test_predictions())
     assert sorted(answers.where) == list(range(60))
     wrong = answers.picked != answers.truth
     table = next(e for e in drawn(finished, "sentiment").values() if isinstance(e, Table))
@@ -188,7 +188,7 @@ def test_gains_and_origins_stand_in_the_order_of_time(finished: Project) -> None
     picture = drawn(finished, "returns")["Theil's U by origin"]
     assert isinstance(picture, Picture)
     of_folds = [network["test"]["theil_u"] for network in found.experiments[0].metrics["networks"]]
-    words = ", ".join(formatting.plain(u) for u in of_folds[::-1])
+    words = ", ".join(f"{u:.4f}" for u in of_folds[::-1])
     assert f"djia {words}" in picture.alt and "2017-08, 2017-11, 2018-01" in picture.caption
 
 
@@ -245,7 +245,7 @@ def test_horizons_in_words(steps: int, spacing: dict[str, int | None], words: st
 
 @pytest.mark.parametrize("name", ["$x^{$", "``", "日本", "_hidden"])
 def test_names_are_never_read_as_mathematics(name: str) -> None:
-    assert charts.matrix(np.eye(2, dtype=np.int64), [name, "b"])
+    assert grids.matrix(np.eye(2, dtype=np.int64), [name, "b"])
     assert charts.lines([charts.Line(name, [1, 2], [1, 2]), charts.Line("b", [1], [1])], "x", "$y$")
 
 
