@@ -153,10 +153,8 @@ def parallel(found: Row, metric: Metric) -> Picture:
         axes = figure.subplots()
         heights = np.array([_column(axes, at, values) for at, values in enumerate(columns)])
         shades = ScalarMappable(Normalize(1, 1 + FAINTEST * len(ranked)), "Blues_r")  # the worst one is to be seen, too
-        for i, rank in enumerate(range(len(ranked), 0, -1)):
-            axes.plot(
-                range(len(columns)), heights[:, i], color=shades.to_rgba(rank), linewidth=1.0 if rank > 1 else 2.2
-            )
+        for i, shade in enumerate(shades.to_rgba(np.arange(len(ranked), 0, -1))):
+            axes.plot(range(len(columns)), heights[:, i], color=shade, linewidth=1.0 if i < len(ranked) - 1 else 2.2)
         if len(ranked) > 1:
             bar = figure.colorbar(shades, ax=axes, label="rank", ticks=[1, len(ranked)], pad=0.01)
             bar.ax.set(ylim=(len(ranked), 1))

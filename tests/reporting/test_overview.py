@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
@@ -87,7 +88,8 @@ def test_many_data_sets_are_named_without_touching_in_a_small_file(pictures: lis
     ]
     picture = overview.cost(many)
     assert picture is not None and len(picture.png) < 40_000
-    boxes = sorted((text.get_window_extent() for text in pictures[0].axes[1].texts), key=lambda box: float(box.y0))
+    names = pictures[0].axes[1].texts
+    boxes = sorted((Text.get_window_extent(name) for name in names), key=lambda box: float(box.y0))
     assert len(boxes) == 18
     assert all(low.y0 + 11 < high.y0 for low, high in itertools.pairwise(boxes))
 

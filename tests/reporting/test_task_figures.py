@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,9 @@ from pipeline.tasks import TASKS
 from pipeline.tasks.forecasting import figures as forecasting_figures
 from pipeline.tasks.pos_tagging import figures as pos_tagging_figures
 from pipeline.tasks.returns import figures as returns_figures
+from pipeline.tasks.sentiment import figures as sentiment_figures
 from pipeline.tasks.sentiment.figures import pooled
+from pipeline.tasks.textbook.padded_texts import figures as padded_texts_figures
 
 from .conftest import data_of
 
@@ -117,6 +119,41 @@ def test_all_folds_are_pooled_and_the_worst_mistake_comes_first(finished: Projec
     shown = [float(row[3].text.removesuffix(" %")) for row in table.rows]
     assert shown == sorted(shown, reverse=True)
     assert shown[0] == pytest.approx(100 * answers.probabilities[wrong].max(), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("task", "truth", "names"),
+    [
+        ("sentiment", lambda found: found.encoded.arrays["labels"], ["umich", "naive <b>"]),
+        ("image_rows", lambda found: found.encoded.arrays["test_y"], ["digits", "digits-lstm", "naive <b>"]),
+        ("padded_texts", lambda found: found.encoded.arrays["labels"], ["umich-chapter"]),
+    ],
+)
+def test_classifiers_show_the_calibration_of_all_experiments_and_the_best_baseline(
+    finished: Project, task: str, truth: Callable[[report_data.ReportData], np.ndarray], names: list[str]
+) -> None:
+    found = load(finished, task)
+    picture = drawn(finished, task)["Reliability of the probabilities"]
+    assert isinstance(picture, Picture)
+    words = picture.alt.removeprefix("Accuracy against confidence; expected calibration error: ").split(", ")
+    assert [word.rsplit(" ", 2)[0] for word in words] == names
+    split = found.encoded.arrays.get("split")
+    labels = truth(found)
+    tested = labels if split is None else np.concatenate([labels[fold == 2] for fold in split])
+    p = np.concatenate(found.experiments[0].test_predictions())
+    sure, right = p.max(axis=1), p.argmax(axis=1) == tested
+    gaps = [
+        abs(np.sum(right[inside]) - np.sum(sure[inside]))
+        for low in np.arange(10) / 10
+        if (inside := (sure > low) & (sure <= low + 0.1)).any()
+    ]
+    assert float(words[0].split(" ")[-2]) == pytest.approx(100 * sum(gaps) / len(p), abs=0.051)
+    assert f"{len(p)} test examples" in picture.caption
+
+
+def test_examples_have_no_html() -> None:
+    assert sentiment_figures._shortened("Good.<br /><br />Not bad.") == "Good. Not bad."
+    assert padded_texts_figures._shortened("Good.<br /><br />Not bad.") == "Good. Not bad."
 
 
 def test_a_textbook_figure_is_shown_with_the_held_out_one(finished: Project) -> None:

@@ -43,7 +43,7 @@ def _five(data: ReportData, row: Experiment, answers: Answers) -> Table:
     names, seen = data.encoded.encoder["label_names"], data.encoded.arrays["seen"][answers.where]
     rows = [
         [
-            Cell(_shortened(plain_text(text))),
+            Cell(_shortened(text)),
             Cell(names[answers.truth[i]]),
             Cell(names[answers.picked[i]]),
             Cell(f"{100 * answers.probabilities[i].max():.1f} %", number=True),
@@ -57,4 +57,5 @@ def _five(data: ReportData, row: Experiment, answers: Answers) -> Table:
 
 
 def _shortened(text: str) -> str:
+    text = plain_text(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
