@@ -58,12 +58,9 @@ COVERS = {
     "reporting/test_results.py": ("stages/results", "tracking/one_commit"),
     "reporting/test_study.py": ("reporting/study_pictures",),
     "reporting/test_systems.py": ("reporting/textbook",),
-    "reporting/test_task_figures.py": (
-        "reporting/charts",
-        "reporting/classes",
-        "reporting/generated",
-        "reporting/surprise",
-    ),
+    "reporting/test_charts.py": ("reporting/grids",),
+    "reporting/test_overview.py": ("reporting/overview_pictures",),
+    "reporting/test_task_figures.py": ("reporting/surprise",),
     "reproduce/fan_out/test_fan_out.py": (
         "reproduce/fan_out/command",
         "reproduce/fan_out/executors",

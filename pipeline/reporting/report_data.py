@@ -51,7 +51,8 @@ class Result:
 class Experiment:
     """The results of one experiment.
 
-    `curves`: {column: number} of each epoch. `predictions`: by network and split. `samples`: generated texts.
+    `curves`: {column: number} of each epoch. `predictions`: by network and split. `samples`: generated texts. `turn`:
+    its place among the experiments on the data set, which gives its colour in every chart.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Experiment:
     curves: Sequence[Mapping[str, float]]
     predictions: Predictions
     samples: Sequence[Mapping[str, Any]]
+    turn: int = 0
 
     @property
     def metrics(self) -> Mapping[str, Any]:
@@ -113,7 +115,7 @@ class ReportData:
 def load(project: Project, task: Task, dataset: str, names: Sequence[str]) -> ReportData:
     """Load the results of the experiments `names`. Raises DataError for the first file that is missing or damaged."""
     baselines = project.baselines(dataset)
-    experiments = [_experiment(project, task, dataset, name) for name in names]
+    experiments = [_experiment(project, task, dataset, name, turn) for turn, name in enumerate(names)]
     return ReportData(
         dataset,
         task,
@@ -135,7 +137,7 @@ def load_metrics(project: Project, dataset: str, name: str) -> dict[str, Any]:
     return metrics
 
 
-def _experiment(project: Project, task: Task, dataset: str, name: str) -> Experiment:
+def _experiment(project: Project, task: Task, dataset: str, name: str, turn: int) -> Experiment:
     folder = project.predictions(dataset, name)
     return Experiment(
         name,
@@ -143,6 +145,7 @@ def _experiment(project: Project, task: Task, dataset: str, name: str) -> Experi
         load_curves(project.curves(dataset, name)),
         artifacts.load_arrays(folder / "predictions.npz"),
         artifacts.load_json(folder / "samples.json"),
+        turn,
     )
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from pipeline.reporting import charts, formatting, tables
-from pipeline.reporting.charts import Line
+from pipeline.reporting import charts, formatting, learning, tables
 from pipeline.reporting.comparison import Pair
 from pipeline.reporting.elements import Element, Picture, Table
 from pipeline.reporting.report_data import ReportData
 
-IN_MARKDOWN = ("scores", "horizons", "pairwise", "copies", "cost")  # keys of tables
+IN_MARKDOWN = ("scores", "horizons", "pairwise", "learning", "copies", "cost")  # keys of tables
 
 
 def elements(data: ReportData, pairs: Sequence[Pair]) -> list[Element]:
@@ -18,7 +17,7 @@ def elements(data: ReportData, pairs: Sequence[Pair]) -> list[Element]:
         *tables.scores(data),
         _ranking(data),
         *([tables.pairwise(data.metric, pairs), cost] if pairs else []),
-        *_learning(data),
+        *learning.elements(data),
         *data.task.figures(data),
         *([] if pairs else [cost]),
     ]
@@ -34,6 +33,7 @@ def markdown(data: ReportData, shown: Sequence[Element]) -> str:
 def _ranking(data: ReportData) -> Picture:
     metric = data.metric
     ours = {experiment.name: experiment.metrics for experiment in data.experiments}
+    turns = {experiment.name: experiment.turn for experiment in data.experiments}
     rows = []
     for name, is_ours in tables.ranked(data):
         value = ours[name]["test"][metric.name] if is_ours else data.baselines[name][metric.name]
@@ -44,7 +44,7 @@ def _ranking(data: ReportData) -> Picture:
                 value * formatting.scale(metric),
                 spread * formatting.scale(metric),
                 formatting.value(metric, value),
-                is_ours,
+                turns.get(name),
             )
         )
     label = f"{metric.label}{' (%)' if formatting.scale(metric) > 1 else ''}"
@@ -62,29 +62,3 @@ def _ranking(data: ReportData) -> Picture:
         charts.ranking(rows, label, None if best is None else best * formatting.scale(metric)),
         caption,
     )
-
-
-def _learning(data: ReportData) -> list[Picture]:
-    """Draw the training loss and the primary metric on validation, or the monitored one if the curves lack it."""
-    metric = data.metric
-    if not all(f"val_{metric.name}" in experiment.curves[0] for experiment in data.experiments):
-        metric = data.task.monitor
-    return [
-        _curve(data, "loss", "training-loss", "training loss", 1.0),
-        _curve(data, f"val_{metric.name}", "validation-curve", f"validation {metric.label}", formatting.scale(metric)),
-    ]
-
-
-def _curve(data: ReportData, column: str, name: str, label: str, scale: float) -> Picture:
-    curves = [
-        Line(
-            experiment.name,
-            [epoch["epoch"] for epoch in experiment.curves],
-            [epoch[column] * scale for epoch in experiment.curves],
-        )
-        for experiment in data.experiments
-    ]
-    y_label = f"{label}{' (%)' if scale > 1 else ''}"
-    ends = "; ".join(f"{c.name} from {formatting.plain(c.y[0])} to {formatting.plain(c.y[-1])}" for c in curves)
-    picture = charts.lines(curves, "epoch", y_label, whole=True)
-    return Picture(name, label[:1].upper() + label[1:], f"{y_label} by epoch: {ends}", picture)

@@ -78,19 +78,22 @@ def against_cost(answer: Row, metric: Metric, cost: str) -> Picture:
         axes.set(xlabel=COSTS[cost], ylabel=_axis(metric))
         named = [i for i, arm in enumerate(arms) if len(arms) <= NAMED or arm["pareto"][cost]]
         if named:
-            _label_points(axes, [label(arms[i]["name"]) for i in named], [x[i] for i in named], [y[i] for i in named])
+            label_points(axes, [label(arms[i]["name"]) for i in named], [x[i] for i in named], [y[i] for i in named])
     on_front = ", ".join(arm["name"] for arm in arms if arm["pareto"][cost])
     caption = "Means over seeds. Line and filled dots: the Pareto front."
     title = f"{(metric.label or metric.name).capitalize()} against {COSTS[cost]}"
     return Picture(f"against-{cost}", title, f"{title}; on the Pareto front: {on_front}", png[0], caption)
 
 
-def _label_points(axes: Any, names: Sequence[str], x: Sequence[float], y: Sequence[float]) -> None:
-    """Write the names in a column to the right of the chart, each with a thin line to its point."""
+def label_points(axes: Any, names: Sequence[str], x: Sequence[float], y: Sequence[float], gap: float = GAP) -> None:
+    """Write the names in a column to the right of the chart, each with a thin line to its point.
+
+    gap: between names, a share of the height.
+    """
     low, high = axes.get_ylim()
     wanted = (np.array(y) - low) / (high - low)
     order = np.argsort(wanted)
-    steps = GAP * np.arange(len(order))
+    steps = gap * np.arange(len(order))
     places = np.maximum.accumulate(wanted[order] - steps) + steps  # apart, from the lowest up
     from_top = np.minimum.accumulate((np.minimum(places, 1 + steps - steps[-1]) - steps)[::-1])[::-1] + steps
     for place, i in zip(from_top, order, strict=True):

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.evaluation.metric import Metric
@@ -14,6 +15,7 @@ from pipeline.reporting.elements import Cell, Picture, Table
 
 SHOWN = 10  # trials in the table
 LOGARITHMIC = 20  # times the smallest value
+FAINTEST = 1.18  # times the number of trials: the rank that would be white
 Row = Mapping[str, Any]
 
 
@@ -112,7 +114,7 @@ def history(found: Row, metric: Metric) -> Picture:
             axes.axhline(scale * own, color=charts.COLOURS[1], linestyle="--", linewidth=1.1, label="own settings")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="trial", ylabel=_axis(metric))
-        axes.legend()
+        charts.legend(figure, axes)
     words = f"{len(at)} complete trials; the best is number {found['best']['number'] + 1}"
     counts = found["counts"]
     caption = f"{counts['pruned']} pruned and {counts['failed']} failed trials are not drawn."
@@ -150,15 +152,18 @@ def parallel(found: Row, metric: Metric) -> Picture:
     with charts.canvas(charts.WIDE, 3.4) as (figure, png):
         axes = figure.subplots()
         heights = np.array([_column(axes, at, values) for at, values in enumerate(columns)])
-        shades = colormaps["Blues"](np.linspace(0.15, 1.0, len(ranked)))
-        for i, shade in enumerate(shades):
+        shades = ScalarMappable(Normalize(1, 1 + FAINTEST * len(ranked)), "Blues_r")  # the worst one is to be seen, too
+        for i, shade in enumerate(shades.to_rgba(np.arange(len(ranked), 0, -1))):
             axes.plot(range(len(columns)), heights[:, i], color=shade, linewidth=1.0 if i < len(ranked) - 1 else 2.2)
+        if len(ranked) > 1:
+            bar = figure.colorbar(shades, ax=axes, label="rank", ticks=[1, len(ranked)], pad=0.01)
+            bar.ax.set(ylim=(len(ranked), 1))
         axes.set_xticks(range(len(columns)), [*settings, _axis(metric)])
         axes.set(yticks=[], ylim=(-0.12, 1.12), xlim=(-0.3, len(columns) - 0.55))
         axes.grid(visible=False)
         axes.spines[["left", "bottom"]].set_visible(False)
     words = f"best trial: {listed(found['best']['settings'])}"
-    caption = "A line for each complete trial, the darker the better; the thick one is the best."
+    caption = "A line for each complete trial, in the colour of its rank; the thick one is the best."
     return Picture("parallel", "Settings of the trials", words, png[0], caption, wide=True)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
@@ -29,7 +30,7 @@ from pipeline.encoding.records import (
 )
 from pipeline.evaluation import optimum, scoring
 from pipeline.integrity import checksums
-from pipeline.reporting import report_data
+from pipeline.reporting import charts, report_data
 from pipeline.reporting.report_data import ReportData
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
@@ -267,6 +268,20 @@ def project(finished: Project, tmp_path: Path) -> Project:
     """A copy to change."""
     shutil.copytree(finished.root, tmp_path / "project")
     return Project(tmp_path / "project")
+
+
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are drawn from now on, as Matplotlib has them."""
+    made: list[Figure] = []
+
+    class Kept(Figure):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    monkeypatch.setattr(charts, "Figure", Kept)
+    return made
 
 
 def data_of(project: Project, dataset: str) -> ReportData:

@@ -268,7 +268,7 @@ def test_pictures_of_few_and_many_arms_with_equal_or_far_values(count: int) -> N
 def test_names_next_to_a_chart_are_apart_and_in_the_order_of_their_points(y: list[float]) -> None:
     axes = Figure().subplots()
     axes.set_ylim(0, 10)
-    study_pictures._label_points(axes, [str(i) for i in range(len(y))], [1.0] * len(y), y)
+    study_pictures.label_points(axes, [str(i) for i in range(len(y))], [1.0] * len(y), y)
     places = {int(text.get_text()): text.xyann[1] for text in axes.texts}
     assert len(places) == len(y)
     order = sorted(places, key=lambda i: places[i])

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,16 @@ from PIL import Image
 
 from pipeline.artifacts import Project
 from pipeline.encoding.records import unpack
-from pipeline.reporting import charts, formatting, report_data, tables
+from pipeline.reporting import charts, formatting, grids, report_data, tables
 from pipeline.reporting.elements import Element, Passages, Picture, Sentences, Table
 from pipeline.reporting.surprise import smoothed
 from pipeline.tasks import TASKS
 from pipeline.tasks.forecasting import figures as forecasting_figures
 from pipeline.tasks.pos_tagging import figures as pos_tagging_figures
 from pipeline.tasks.returns import figures as returns_figures
+from pipeline.tasks.sentiment import figures as sentiment_figures
 from pipeline.tasks.sentiment.figures import pooled
+from pipeline.tasks.textbook.padded_texts import figures as padded_texts_figures
 
 from .conftest import data_of
 
@@ -109,7 +111,7 @@ def test_smoothing_keeps_the_mean_and_the_place() -> None:
 
 def test_all_folds_are_pooled_and_the_worst_mistake_comes_first(finished: Project) -> None:
     found = load(finished, "sentiment")
-    answers = pooled(found, found.experiments[0])
+    answers = pooled(found, found.experiments[0].test_predictions())
     assert sorted(answers.where) == list(range(60))
     wrong = answers.picked != answers.truth
     table = next(e for e in drawn(finished, "sentiment").values() if isinstance(e, Table))
@@ -117,6 +119,41 @@ def test_all_folds_are_pooled_and_the_worst_mistake_comes_first(finished: Projec
     shown = [float(row[3].text.removesuffix(" %")) for row in table.rows]
     assert shown == sorted(shown, reverse=True)
     assert shown[0] == pytest.approx(100 * answers.probabilities[wrong].max(), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("task", "truth", "names"),
+    [
+        ("sentiment", lambda found: found.encoded.arrays["labels"], ["umich", "naive <b>"]),
+        ("image_rows", lambda found: found.encoded.arrays["test_y"], ["digits", "digits-lstm", "naive <b>"]),
+        ("padded_texts", lambda found: found.encoded.arrays["labels"], ["umich-chapter"]),
+    ],
+)
+def test_classifiers_show_the_calibration_of_all_experiments_and_the_best_baseline(
+    finished: Project, task: str, truth: Callable[[report_data.ReportData], np.ndarray], names: list[str]
+) -> None:
+    found = load(finished, task)
+    picture = drawn(finished, task)["Reliability of the probabilities"]
+    assert isinstance(picture, Picture)
+    words = picture.alt.removeprefix("Accuracy against confidence; expected calibration error: ").split(", ")
+    assert [word.rsplit(" ", 2)[0] for word in words] == names
+    split = found.encoded.arrays.get("split")
+    labels = truth(found)
+    tested = labels if split is None else np.concatenate([labels[fold == 2] for fold in split])
+    p = np.concatenate(found.experiments[0].test_predictions())
+    sure, right = p.max(axis=1), p.argmax(axis=1) == tested
+    gaps = [
+        abs(np.sum(right[inside]) - np.sum(sure[inside]))
+        for low in np.arange(10) / 10
+        if (inside := (sure > low) & (sure <= low + 0.1)).any()
+    ]
+    assert float(words[0].split(" ")[-2]) == pytest.approx(100 * sum(gaps) / len(p), abs=0.051)
+    assert f"{len(p)} test examples" in picture.caption
+
+
+def test_examples_have_no_html() -> None:
+    assert sentiment_figures._shortened("Good.<br /><br />Not bad.") == "Good. Not bad."
+    assert padded_texts_figures._shortened("Good.<br /><br />Not bad.") == "Good. Not bad."
 
 
 def test_a_textbook_figure_is_shown_with_the_held_out_one(finished: Project) -> None:
@@ -188,7 +225,7 @@ def test_gains_and_origins_stand_in_the_order_of_time(finished: Project) -> None
     picture = drawn(finished, "returns")["Theil's U by origin"]
     assert isinstance(picture, Picture)
     of_folds = [network["test"]["theil_u"] for network in found.experiments[0].metrics["networks"]]
-    words = ", ".join(formatting.plain(u) for u in of_folds[::-1])
+    words = ", ".join(f"{u:.4f}" for u in of_folds[::-1])
     assert f"djia {words}" in picture.alt and "2017-08, 2017-11, 2018-01" in picture.caption
 
 
@@ -245,7 +282,7 @@ def test_horizons_in_words(steps: int, spacing: dict[str, int | None], words: st
 
 @pytest.mark.parametrize("name", ["$x^{$", "``", "日本", "_hidden"])
 def test_names_are_never_read_as_mathematics(name: str) -> None:
-    assert charts.matrix(np.eye(2, dtype=np.int64), [name, "b"])
+    assert grids.matrix(np.eye(2, dtype=np.int64), [name, "b"])
     assert charts.lines([charts.Line(name, [1, 2], [1, 2]), charts.Line("b", [1], [1])], "x", "$y$")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pipeline.evaluation.metric import Metric
@@ -94,3 +95,25 @@ def test_the_section_is_complete_and_escaped() -> None:
     assert "tuning of &lt;b&gt;, judged by the validation part; fold 0 alone" in html and "<b>" not in html
     assert "synthetic data" in html and html.count("<img") == 3 and "Best of 5 trials" in html
     assert "which no trial has read" in html
+
+
+def test_the_lines_of_the_trials_have_the_colours_of_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Figure] = []
+
+    class Kept(Figure):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(self)
+
+    monkeypatch.setattr(tuning.charts, "Figure", Kept)
+    tuning.parallel(found(), COST)
+    tuning.history(found(), COST)
+    (parallel, bar), (history,) = made[0].axes, made[1].axes
+    lines = [line for line in parallel.lines if len(line.get_xdata()) == 4]
+    shades: Any = bar._colorbar.mappable  # type: ignore[attr-defined]
+    expected = [shades.to_rgba(np.array([float(rank)]))[0] for rank in (3, 2, 1)]  # the best is drawn last
+    assert [line.get_color() for line in lines] == [pytest.approx(shade, abs=0.02) for shade in expected]
+    assert [line.get_linewidth() for line in lines] == [1.0, 1.0, 2.2]
+    assert bar.get_ylabel() == "rank" and bar.get_ylim() == (3, 1) and list(bar.get_yticks()) == [1, 3]
+    assert [text.get_text() for text in made[1].legends[0].get_texts()] == ["trial", "best so far", "own settings"]
+    assert history.get_legend() is None

@@ -99,7 +99,7 @@ def test_figures_of_images_of_four_classes() -> None:
 
 def test_a_confusion_matrix_has_the_truth_in_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(classes.charts, "matrix", lambda counts, names: drawn.append((counts.tolist(), names)) or b"")
+    monkeypatch.setattr(classes.grids, "matrix", lambda counts, names: drawn.append((counts.tolist(), names)) or b"")
     truth, p = examples(CONFUSED)
     answers = classes.Answers(np.arange(len(truth)), truth, p)
     mine: Any = SimpleNamespace(name="mine")
@@ -110,7 +110,7 @@ def test_a_confusion_matrix_has_the_truth_in_its_rows(monkeypatch: pytest.Monkey
 
 def test_of_many_classes_the_matrix_shows_those_with_most_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(classes.charts, "matrix", lambda counts, names: drawn.append((counts, names)) or b"")
+    monkeypatch.setattr(classes.grids, "matrix", lambda counts, names: drawn.append((counts, names)) or b"")
     confused = np.eye(40, dtype=int) * 5
     for i in range(10, 25):
         confused[i, i + 1] = i

@@ -21,7 +21,7 @@ HIT = 1.0  # fewer bits than this: the right character was given a probability a
 def figures(data: ReportData) -> list[Element]:
     """Return the generated texts, the surprise along the test text, and what is known of gradients and agreements."""
     along = surprise(data, "test text", "characters", lambda bits: bits)
-    return [*generated.elements(data), *_agreement(data), *_gradients(data), along]
+    return [*generated.elements(data, data.encoded.arrays["train"]), *_agreement(data), *_gradients(data), along]
 
 
 def hit_rates(
@@ -70,15 +70,15 @@ def _agreement(data: ReportData) -> list[Picture]:
 def _gradients(data: ReportData) -> list[Picture]:
     """Draw a panel for each state of the weights, with a line for each experiment that measured gradients."""
     key = network_key(0, "gradients")
-    measured = {
-        row.name: np.maximum(row.predictions[key], SMALLEST) for row in data.experiments if key in row.predictions
-    }
+    rows = [row for row in data.experiments if key in row.predictions]
+    measured = {row.name: np.maximum(row.predictions[key], SMALLEST) for row in rows}
     if not measured:
         return []
     titles = ("newly built", "trained", "newly built, recurrent weights × 3", "the same, clipped by norm")
     steps = np.arange(len(next(iter(measured.values()))[0]))
-    rows = [
-        (title, [Line(name, steps, norms[i]) for name, norms in measured.items()]) for i, title in enumerate(titles)
+    drawn = [
+        (title, [Line(row.name, steps, measured[row.name][i], turn=row.turn) for row in rows])
+        for i, title in enumerate(titles)
     ]
     summary = "; ".join(
         f"{name} {formatting.plain(norms[0, 0])} and {formatting.plain(norms[0, -1])}, "
@@ -90,7 +90,7 @@ def _gradients(data: ReportData) -> list[Picture]:
             "gradients",
             "How far back the loss reaches",
             f"Norm of the gradient at distance 0 and at distance {steps[-1]}: {summary}",
-            charts.panels(rows, "distance in time (characters)", "gradient norm", log=True),
+            charts.panels(drawn, "distance in time (characters)", "gradient norm", log=True, columns=2),
             "Norm of the gradient of one character’s loss with respect to the input at each distance before it, mean "
             "over a batch of the validation text. Falling lines are vanishing gradients, rising lines are exploding "
             "ones; clipping lowers a whole line and changes no slope.",

@@ -1,4 +1,4 @@
-"""Report figures of image_rows: drawn images, confused classes, the most confident mistakes, and random images."""
+"""Report figures of image_rows: drawings, calibration, confused classes, confident mistakes, and random images."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import network_key
-from pipeline.reporting import charts
-from pipeline.reporting.classes import Answers, confusion
+from pipeline.reporting import grids
+from pipeline.reporting.classes import Answers, confusion, reliability
 from pipeline.reporting.elements import Element, Picture
 from pipeline.reporting.formatting import count
 from pipeline.reporting.report_data import Experiment, ReportData
@@ -16,16 +16,22 @@ MISTAKES, AT_RANDOM = 18, 24
 
 
 def figures(data: ReportData) -> list[Element]:
-    """Return the drawings of all experiments, and confusions, mistakes and random test images of the first one."""
+    """Return drawings and reliability of all experiments; confusions, mistakes and random images of the first one."""
     row, arrays, names = data.experiments[0], data.encoded.arrays, data.encoded.encoder["label_names"]
-    probabilities = row.test_predictions()[0]
-    answers = Answers(np.arange(len(probabilities)), arrays["test_y"], probabilities)
-    shown: list[Element] = [*_drawn(data), confusion(row, answers, names)]
+    by_name = {one.name: _answers(data, one.test_predictions()[0]) for one in data.experiments}
+    best = data.best_baseline()
+    rival = {best[0]: _answers(data, best[1][0])} if best else {}
+    answers = by_name[row.name]
+    shown: list[Element] = [*_drawn(data), reliability(data, by_name, rival), confusion(row, answers, names)]
     worst = answers.worst(MISTAKES)
     if len(worst):
         shown.append(_mistakes(row, arrays["test_x"], answers, worst, names))
-    chosen = np.sort(np.random.default_rng(0).permutation(len(probabilities))[:AT_RANDOM])
+    chosen = np.sort(np.random.default_rng(0).permutation(len(answers.truth))[:AT_RANDOM])
     return [*shown, _at_random(row, arrays["test_x"], answers, chosen, names)]
+
+
+def _answers(data: ReportData, probabilities: NDArray[Any]) -> Answers:
+    return Answers(np.arange(len(probabilities)), data.encoded.arrays["test_y"], probabilities)
 
 
 def _drawn(data: ReportData) -> list[Picture]:
@@ -38,7 +44,7 @@ def _drawn(data: ReportData) -> list[Picture]:
             f"drawn-{name}",
             f"Drawn by {name} from a single label",
             f"{drawn.shape[1]} drawings of each of the classes {', '.join(names)}",
-            charts.sheet(
+            grids.sheet(
                 drawn.reshape(-1, *drawn.shape[2:]),
                 [label for label in names for _ in range(drawn.shape[1])],
                 [False] * (len(names) * drawn.shape[1]),
@@ -53,7 +59,7 @@ def _drawn(data: ReportData) -> list[Picture]:
 
 def _mistakes(row: Experiment, images: Any, answers: Answers, worst: NDArray[np.int64], names: Any) -> Picture:
     captions = [
-        f"{names[answers.truth[i]]}\n→ {names[answers.picked[i]]} ({100 * answers.probabilities[i].max():.0f} %)"
+        f"{names[answers.truth[i]]}\n→ {names[answers.picked[i]]}\n{100 * answers.probabilities[i].max():.0f} %"
         for i in worst
     ]
     total = int(np.sum(answers.picked != answers.truth))
@@ -61,7 +67,7 @@ def _mistakes(row: Experiment, images: Any, answers: Answers, worst: NDArray[np.
         "mistakes",
         f"The most confident mistakes of {row.name}",
         "Test images with truth → prediction: " + "; ".join(caption.replace("\n", " ") for caption in captions),
-        charts.sheet(images[worst], captions, [True] * len(worst)),
+        grids.sheet(images[worst], captions, [True] * len(worst)),
         f"Truth → prediction and its probability; {len(worst)} of {count(total)} mistakes.",
         photo=True,
     )
@@ -77,7 +83,7 @@ def _at_random(row: Experiment, images: Any, answers: Answers, chosen: NDArray[n
         "at-random",
         f"Random test images: {row.name}",
         f"{len(chosen)} random test images with predictions, {len(chosen) - sum(wrong)} of them right",
-        charts.sheet(images[chosen], captions, wrong),
+        grids.sheet(images[chosen], captions, wrong),
         "The prediction, with a tick if it is right; truth → prediction if it is wrong.",
         photo=True,
     )

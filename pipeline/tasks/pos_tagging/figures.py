@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, network_key, unpack
-from pipeline.reporting import charts
+from pipeline.reporting import charts, grids
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture, Sentences
 from pipeline.reporting.formatting import count
@@ -50,7 +50,7 @@ def _by_length(data: ReportData, truth: NDArray[np.int64]) -> Picture:
     best = data.best_baseline()
     lines = [Line(name, *accuracy_by_length(lengths, tags == truth)) for name, tags in picked.items()]
     if best:
-        lines.append(Line(best[0], *accuracy_by_length(lengths, best[1][0] == truth), rival=True))
+        lines.append(Line(f"{best[0]} (baseline)", *accuracy_by_length(lengths, best[1][0] == truth), rival=True))
     summary = "; ".join(f"{line.name} from {line.y[0]:.1f} to {line.y[-1]:.1f}" for line in lines)
     return Picture(
         "accuracy-by-length",
@@ -72,7 +72,7 @@ def _attention(data: ReportData, row: Experiment) -> Picture:
         "attention",
         f"What {row.name} attends to",
         f"Attention weights in {len(maps)} sentences; a step gives {100 * own:.0f} % to its own word on average",
-        charts.heat_maps(maps, "word that is read", "word that is tagged"),
+        grids.heat_maps(maps, "word that is read", "word that is tagged", "attention weight"),
         "The first short test sentences. Each row is a step of the decoder, and its weights sum to 1. On the diagonal "
         f"is the word that the step tags, which gets {100 * own:.0f} % on average.",
         wide=True,
@@ -97,7 +97,7 @@ def _confused(row: Experiment, truth: NDArray[np.int64], picked: NDArray[np.int6
         "confused-tags",
         f"Tags that {row.name} confuses",
         f"Matrix of the most confused tags: {worst}",
-        charts.matrix(counts[np.ix_(most, most)], [names[i] for i in most], shares=False),
+        grids.matrix(counts[np.ix_(most, most)], [names[i] for i in most], shares=False),
         f"Mistakes only, {count(int(counts.sum()))} of {count(len(truth))} words, for the tags with most mistakes.",
     )
 

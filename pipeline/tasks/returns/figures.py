@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.reporting import charts
 from pipeline.reporting.charts import Line
 from pipeline.reporting.elements import Element, Picture
-from pipeline.reporting.formatting import plain
+from pipeline.reporting.formatting import plain, value
 from pipeline.reporting.report_data import ReportData
 from pipeline.tasks.returns.prepare import days
 from pipeline.tasks.returns.score import score
@@ -60,7 +60,7 @@ def _by_origin(data: ReportData) -> Picture:
         name: [score(data.encoded, "test", p, fold)["theil_u"] for p, fold in zip(parts, folds, strict=True)]
         for name, parts in _forecasts(data).items()
     }
-    summary = "; ".join(f"{name} {', '.join(plain(u) for u in row)}" for name, row in errors.items())
+    summary = "; ".join(f"{name} {', '.join(value(data.metric, u) for u in row)}" for name, row in errors.items())
     x = range(1, len(folds) + 1)
     drawn = [Line(name, x, row) for name, row in errors.items()]
     drawn.append(Line("no change", x, [1.0] * len(folds), rival=True))

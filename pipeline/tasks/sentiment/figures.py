@@ -1,11 +1,13 @@
-"""Report figures of sentiment: confused classes, and the most confident mistakes."""
+"""Report figures of sentiment: calibration, confused classes, and the most confident mistakes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.encoding.records import SPLITS, unpack
-from pipeline.reporting.classes import Answers, confusion
+from pipeline.reporting.classes import Answers, confusion, plain_text, reliability
 from pipeline.reporting.elements import Cell, Element, Table
 from pipeline.reporting.formatting import count
 from pipeline.reporting.report_data import Experiment, ReportData
@@ -14,18 +16,21 @@ SHOWN, LONGEST = 10, 300
 
 
 def figures(data: ReportData) -> list[Element]:
-    """Return the confusion matrix and the table of mistakes of the first experiment."""
+    """Return the reliability of all experiments, and confusions and mistakes of the first one."""
     row, names = data.experiments[0], data.encoded.encoder["label_names"]
-    answers = pooled(data, row)
-    return [confusion(row, answers, names), _mistakes(data, row, answers, names)]
+    answers = {one.name: pooled(data, one.test_predictions()) for one in data.experiments}
+    best = data.best_baseline()
+    rival = {best[0]: pooled(data, best[1])} if best else {}
+    first = answers[row.name]
+    return [reliability(data, answers, rival), confusion(row, first, names), _mistakes(data, row, first, names)]
 
 
-def pooled(data: ReportData, row: Experiment) -> Answers:
-    """Return truth and predictions for the test texts of all folds together."""
+def pooled(data: ReportData, predictions: Sequence[NDArray[Any]]) -> Answers:
+    """Return truth and predictions for the test texts of all folds together. predictions: of each fold, in order."""
     arrays = data.encoded.arrays
     where = [np.flatnonzero(split == SPLITS.index("test")) for split in arrays["split"]]
     at = np.concatenate(where)
-    return Answers(at, arrays["labels"][at], np.concatenate(row.test_predictions()))
+    return Answers(at, arrays["labels"][at], np.concatenate(predictions))
 
 
 def _mistakes(data: ReportData, row: Experiment, answers: Answers, names: Any) -> Table:
@@ -47,4 +52,5 @@ def _sure(answers: Answers, i: int) -> Cell:
 
 
 def _shortened(text: str) -> str:
+    text = plain_text(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"

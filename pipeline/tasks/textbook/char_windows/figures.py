@@ -9,4 +9,4 @@ from pipeline.reporting.surprise import surprise
 def figures(data: ReportData) -> list[Element]:
     """Return the generated texts and the surprise along the training text."""
     along = surprise(data, "training text", "scored windows", lambda predictions: predictions[:, 0])
-    return [*generated.elements(data), along]
+    return [*generated.elements(data, data.encoded.arrays["text"]), along]

@@ -28,7 +28,14 @@ def figures(data: ReportData) -> list[Element]:
             "kinds-of-cells",
             "What the accuracy with padding is made of",
             f"Percent right of {', '.join(kinds)}: {summary}",
-            charts.bars(groups, shares, rivals, "cells of the test sentences", "right (%)", wide=True),
+            charts.bars(
+                groups,
+                shares,
+                {row.name: row.turn for row in data.experiments},
+                "cells of the test sentences",
+                "right (%)",
+                wide=True,
+            ),
             "Every cell counts alike in the textbook's accuracy; only the last two kinds are words.",
             wide=True,
         )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.encoding.records import unpack
-from pipeline.reporting.classes import Answers, confusion
+from pipeline.reporting.classes import Answers, confusion, plain_text, reliability
 from pipeline.reporting.elements import Cell, Element, Table
 from pipeline.reporting.formatting import count, plain, value
 from pipeline.reporting.report_data import Experiment, ReportData
@@ -13,11 +13,13 @@ SHOWN, LONGEST = 5, 300
 
 
 def figures(data: ReportData) -> list[Element]:
-    """Return the table of figures of all experiments, and confusions and five test texts of the first one."""
+    """Return figures and reliability of all experiments, and confusions and five test texts of the first one."""
     row, names = data.experiments[0], data.encoded.encoder["label_names"]
     at = positions(data.encoded, "test")
-    answers = Answers(at, data.encoded.arrays["labels"][at], row.test_predictions()[0])
-    return [_chosen(data), confusion(row, answers, names), _five(data, row, answers)]
+    truth = data.encoded.arrays["labels"][at]
+    answers = {one.name: Answers(at, truth, one.test_predictions()[0]) for one in data.experiments}
+    first = answers[row.name]
+    return [_chosen(data), reliability(data, answers, {}), confusion(row, first, names), _five(data, row, first)]
 
 
 def _chosen(data: ReportData) -> Table:
@@ -41,7 +43,7 @@ def _five(data: ReportData, row: Experiment, answers: Answers) -> Table:
     names, seen = data.encoded.encoder["label_names"], data.encoded.arrays["seen"][answers.where]
     rows = [
         [
-            Cell(text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"),
+            Cell(_shortened(text)),
             Cell(names[answers.truth[i]]),
             Cell(names[answers.picked[i]]),
             Cell(f"{100 * answers.probabilities[i].max():.1f} %", number=True),
@@ -52,3 +54,8 @@ def _five(data: ReportData, row: Experiment, answers: Answers) -> Table:
     header = ("text", "truth", "predicted", "probability", "in train")
     caption = f"Drawn at random from {count(len(answers.truth))} test texts."
     return Table(f"Test texts and what {row.name} says", header, rows, caption)
+
+
+def _shortened(text: str) -> str:
+    text = plain_text(text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"
