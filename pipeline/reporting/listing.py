@@ -10,8 +10,8 @@ from pipeline.reporting.report_data import Result
 
 OPTIMUM, PROTOCOL = tables.OPTIMUM, "protocol"
 HEADER = (
-    "experiment", "score", "best baseline", "verdict", "difference [95 %]", "skill", OPTIMUM, "data set", "task",
-    "cell", PROTOCOL, "parameters", "training", "epochs",
+    "experiment", "verdict", "score", "best baseline", "difference [95 %]", "skill", "data set", "task", "cell",
+    PROTOCOL, "parameters", "training", "epochs", OPTIMUM,
 )  # fmt: skip
 CHIPS = ("verdict", "task", "cell", PROTOCOL)
 NO_INTERVAL = "no interval"

@@ -30,7 +30,7 @@ def _gain(results: Sequence[Result]) -> str:
     if not better:
         return "No network is better than its baseline by more than chance."
     most = max(better, key=_skill)
-    return f"The largest gain is on {most.metrics['dataset']}: {compared(most)}."
+    return f"By skill, the largest gain is on {most.metrics['dataset']}: {compared(most)}."
 
 
 def _loss(results: Sequence[Result]) -> str:
@@ -38,7 +38,7 @@ def _loss(results: Sequence[Result]) -> str:
     if not worse:
         return "No network is worse than its baseline by more than chance."
     least = min(worse, key=_skill)
-    return f"The largest loss is on {least.metrics['dataset']}: {compared(least)}."
+    return f"By skill, the largest loss is on {least.metrics['dataset']}: {compared(least)}."
 
 
 def _skill(result: Result) -> float:

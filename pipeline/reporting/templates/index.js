@@ -3,7 +3,7 @@
   const table = document.getElementById("experiments"), body = table.tBodies[0];
   const rows = [...body.rows], heads = [...table.tHead.rows[0].cells];
   const search = document.getElementById("search"), controls = document.getElementById("controls");
-  const text = (row, column) => row.cells[column].firstElementChild.textContent;
+  const text = (row, column) => row.cells[column].querySelector("a, span span").textContent; // without its note
   const chosen = new Map(); // column: texts of its pressed chips
 
   function filter() {
