@@ -23,7 +23,9 @@ def table(results: Sequence[Result]) -> Table:
     left_out |= {PROTOCOL} if len({result.metrics[PROTOCOL] for result in results}) < 2 else set()
     header = [name for name in HEADER if name not in left_out]
     rows = [dict(_cells(result)) for result in results]
-    return Table("Experiments", header, [[row[name] for name in header] for row in rows], key="experiments", chips=CHIPS)
+    return Table(
+        "Experiments", header, [[row[name] for name in header] for row in rows], key="experiments", chips=CHIPS
+    )
 
 
 def address(dataset: str) -> str:

@@ -91,7 +91,7 @@ def navigation(links: Sequence[Link]) -> str:
 def _but(synthetic: Mapping[str, bool]) -> str:
     """Say which data sets the banner is about, unless it is about all. synthetic: by data set."""
     those, others = ([name for name in synthetic if synthetic[name] is kind] for kind in (True, False))
-    if not others:
+    if not those or not others:
         return ""
     if len(others) <= len(those):
         return f"This does not hold for {_listed(others)}: published data."
