@@ -1,7 +1,7 @@
 """Render the pages of the report as HTML with pictures inside, that opens from disk, with every text escaped.
 
-index.html and textbook.html list experiments. A data set, a study and a tuning have a page of their own each, one folder
-below. Scripts add search, sorting and the way to the next page; without them everything is still there.
+index.html and textbook.html list experiments. Each data set, study and tuning has a page of its own, one folder below.
+Scripts add search, sorting and the way to the next page; without them everything is still there.
 """
 
 import base64
