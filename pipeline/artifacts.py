@@ -96,7 +96,7 @@ class Project:
         return self.root / "reports" / dataset
 
     def section(self, dataset: str, *, textbook: bool = False) -> Path:
-        """Return the folder of the data set's part of an index page: section.html and metrics.json."""
+        """Return the folder of what an index page reads of the data set: metrics.json."""
         return self.root / "reports" / ("textbook" if textbook else "sections") / dataset
 
     @property
@@ -112,8 +112,8 @@ class Project:
         return self.root / "reports" / "textbook.html"
 
     @property
-    def textbook_table(self) -> Path:
-        return self.root / "reports" / "textbook.md"
+    def outcome_pages(self) -> Path:
+        return self.root / "reports" / "pages"
 
     @property
     def probe(self) -> Path:

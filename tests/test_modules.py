@@ -50,6 +50,7 @@ COVERS = {
     "reporting/test_comparison.py": ("reporting/tables",),
     "reporting/test_pages.py": (
         "reporting/elements",
+        "reporting/listing",
         "reporting/report_data",
         "reporting/sections",
         "stages/index",

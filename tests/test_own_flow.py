@@ -225,7 +225,7 @@ class TestThroughDvc:
     def test_the_report_shows_what_was_counted(self, made: Flow) -> None:
         page = (made.root / "reports" / "index.html").read_text(encoding="utf-8")
         for name, counts in COUNTED.items():
-            section = (Project(made.root).section(name) / "section.html").read_text(encoding="utf-8")
+            section = (Project(made.root).report(name) / "index.html").read_text(encoding="utf-8")
             shown = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r'src="[^"]*"', "", section)))
             for what, count in counts.items():
                 assert re.search(rf"\b{what} {count:,}\b|\b{count:,} {what}\b", shown), (name, what, count)

@@ -28,6 +28,7 @@ FOLDERS = (
     "curves",
     "decisions",
     "metrics",
+    "pages",
     "plots",
     "scores",
     "sections",

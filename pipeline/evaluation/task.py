@@ -60,6 +60,9 @@ class Task:
 
     `command`: the subcommand that queries its models. `answer(loaded, inputs, options)`: an answer for each raw input.
 
+    `said`: how a score of the primary metric is said, with {} for the figure: "needs {} bits per character"; "" for a
+    plain "scores {}".
+
     Optional: `intervals`; `further_scores`: of the predictor's further arrays by their names, functions of (encoded,
     array); `score_origins(encoded, [(fold, predictions)])`, for figures over all folds; `generated(encoded, samples,
     fitted_on)`, a row of figures for each generated text.
@@ -87,6 +90,7 @@ class Task:
     command: str
     answer: Callable[[LoadedNetwork, Sequence[Any], dict[str, Any]], list[dict[str, Any]]]
     serving_example: ServingExample
+    said: str = ""
     intervals: Intervals | None = None
     further_scores: Mapping[str, Callable[[Encoded, NDArray[Any]], Figures]] = field(default_factory=dict)
     score_origins: Callable[[Encoded, Sequence[tuple[int, NDArray[Any]]]], Figures] | None = None

@@ -1,4 +1,4 @@
-"""The elements of a section. The templates draw an element by its `kind`, and escape every text in it."""
+"""The elements of a page. The templates draw an element by its `kind`, and escape every text in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +28,8 @@ class Cell:
     """A cell of a table.
 
     `number`: aligned to the right. `note`: small print. `mark`: good, bad or even, for its colour. `badge`: a label.
+    `link`: where its text leads. `anchor`: its id in the page. `order`: what its column is sorted by, in place of the
+    text.
     """
 
     text: str
@@ -35,13 +37,17 @@ class Cell:
     note: str = ""
     mark: str = ""
     badge: str = ""
+    link: str = ""
+    anchor: str = ""
+    order: float | None = None
 
 
 @dataclass(frozen=True)
 class Table:
     """A table; the first cell of each row names the row.
 
-    `strong`: indices of the rows in bold. `key`: identifies the table in code; "" if nothing selects it.
+    `strong`: indices of the rows in bold. `key`: identifies the table in code and in its page; "" if nothing selects
+    it. `chips`: columns by whose texts the rows can be filtered.
     """
 
     kind: ClassVar[str] = "table"
@@ -51,6 +57,7 @@ class Table:
     caption: str = ""
     strong: frozenset[int] = frozenset()
     key: str = ""
+    chips: Sequence[str] = ()
 
     @property
     def wide(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.encoding.records import SPLITS
 from pipeline.evaluation.metric import Metric
-from pipeline.reporting import formatting, pages, tables
+from pipeline.reporting import formatting, tables, wording
 from pipeline.reporting.charts import COLOURS
 from pipeline.reporting.comparison import Comparison, Pair, against_baseline
 from pipeline.reporting.elements import Cell, Table
@@ -78,7 +78,7 @@ def comparison(data: ReportData, pairs: Sequence[Pair], key: str) -> str:
         f"[side by side](compare:{keys})",
         f"[as charts]({CHARTS})",
     )
-    lines = [_warning(ours[winner].metrics), pages.story(data), " · ".join(links)]
+    lines = [_warning(ours[winner].metrics), wording.story(data), " · ".join(links)]
     table = tables.markdown(Table("Ranking", header, rows))
     return "\n\n".join([*filter(None, lines), table, tables.markdown(versus)])
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.evaluation.metric import Metric
-from pipeline.reporting import formatting, pages
+from pipeline.reporting import formatting, wording
 from pipeline.reporting.comparison import against_baseline
 from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.report_data import Result
@@ -54,7 +54,7 @@ def _lines(head: Mapping[str, str]) -> str:
 def _part(title: str, results: Results) -> Iterator[str]:
     """Yield a table over all experiments, and one with all figures for each data set."""
     rows = [result for shown in results.values() for result in shown]
-    yield markdown(Table(title, HEADER, [_row(result) for result in rows], pages.tally(rows)))
+    yield markdown(Table(title, HEADER, [_row(result) for result in rows], wording.tally(rows)))
     for dataset, shown in results.items():
         if shown:
             yield markdown(figures(dataset, shown), heading="###")

@@ -1,4 +1,4 @@
-"""The section of a study: its verdict, its arms and pairs, their costs, and their ranks over several data sets."""
+"""The page of a study: its verdict, its arms and pairs, their costs, and their ranks over several data sets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,29 +24,30 @@ LIMITED = {
 Row = Mapping[str, Any]
 
 
-def section(title: str, answer: Row, metric: Metric, ranks: Row | None = None) -> str:
-    """Render a study's part of the page, with its pictures inside.
+def page(title: str, answer: Row, metric: Metric, ranks: Row | None = None, *, address: str = "") -> str:
+    """Render a study's page, with its pictures inside.
 
     answer: from studies.answer.answer, with `experiment`, `match` and `edition` if they are to be shown; metric: its
-    primary metric; ranks: from studies.answer.ranks, of this study and others.
+    primary metric; ranks: from studies.answer.ranks, of this study and others; address: of the page, seen from the
+    index page.
     """
     shown = elements(answer, metric, ranks)
     folded = next((e for e in shown if isinstance(e, Table) and e.key == "pairs" and len(e.rows) > FOLDED), None)
     facts = [("study of", answer.get("experiment")), ("same", answer.get("match"))]
-    return pages.render(
+    return pages.page(
         "study.html",
+        address=address,
         title=title,
         subtitle=", ".join(f"{words} {value}" for words, value in facts if value) or "study",
         synthetic=answer.get("edition") == "synthetic",
-        verdict=answer["verdict"],
-        on_ranks=ranks["verdict"] if ranks else "",
+        story=[answer["verdict"], *([ranks["verdict"]] if ranks else [])],
         elements=[element for element in shown if element is not folded],
         folded=folded,
     )
 
 
 def elements(answer: Row, metric: Metric, ranks: Row | None = None) -> list[Element]:
-    """Return tables and pictures in their order. The arguments are those of `section`."""
+    """Return tables and pictures in their order. The arguments are those of `page`."""
     costs = [cost for cost in study_pictures.COSTS if all(arm[cost] is not None for arm in answer["arms"])]
     return [
         arms_table(answer, metric),

@@ -8,48 +8,13 @@ from typing import Any
 from pipeline.encoding.records import network_key
 from pipeline.evaluation.metric import Metric
 from pipeline.reporting import formatting
-from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, Pair, against_baseline
+from pipeline.reporting.comparison import BETTER, UNCLEAR, WORSE, Comparison, Pair
 from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.report_data import ReportData, Result
 
 NBSP = "\N{NO-BREAK SPACE}"
 MARKS = {BETTER: "good", WORSE: "bad", UNCLEAR: "even", "": ""}
 OPTIMUM = "optimum"
-OVERALL = (
-    "experiment", "data set", "cell", "test score", "best baseline", OPTIMUM, "skill", "against the baseline",
-    "parameters", "training", "epochs",
-)  # fmt: skip
-
-
-def overall(results: Sequence[Result]) -> Table:
-    """Return a row for each experiment of every data set; with a column for the optimum if one is known."""
-    known = any(result.against_optimum for result in results)
-    header = [name for name in OVERALL if known or name != OPTIMUM]
-    return Table("All experiments", header, [_overall_row(result, known=known) for result in results])
-
-
-def _overall_row(result: Result, *, known: bool) -> list[Cell]:
-    metrics, against, metric = result.metrics, result.against, result.metric
-    return [
-        Cell(metrics["experiment"], badge=badge(metrics)),
-        Cell(metrics["dataset"], note=result.task.title),
-        Cell(formatting.CELLS.get(metrics["cell"], metrics["cell"])),
-        Cell(score(result), number=True, note=f"{metric.label} {formatting.direction(metric)}"),
-        Cell(formatting.value(metric, against["baseline_score"]), number=True, note=against["baseline"]),
-        *([_optimum(result)] if known else []),
-        Cell(formatting.skill(against["skill"]), number=True),
-        verdict(against_baseline(result)),
-        Cell(formatting.count(metrics["parameters"]), number=True),
-        Cell(formatting.duration(metrics["train_seconds"]), number=True),
-        Cell(formatting.count(metrics["epochs"]), number=True, note=networks(metrics)),
-    ]
-
-
-def _optimum(result: Result) -> Cell:
-    best = result.against_optimum
-    if best is None:
-        return Cell("–", number=True)
-    return Cell(formatting.value(result.metric, best["score"]), number=True, note=way(best))
 
 
 def way(against_optimum: Mapping[str, Any]) -> str:
@@ -84,11 +49,12 @@ def verdict(comparison: Comparison, words: Mapping[str, str] | None = None) -> C
     return Cell((words or {}).get(outcome, outcome) or "no interval", note=interval(comparison), mark=MARKS[outcome])
 
 
-def interval(comparison: Comparison) -> str:
-    """Return the difference and its interval; a line breaks between the two only."""
+def interval(comparison: Comparison, unit: str | None = None) -> str:
+    """Return the difference and its interval; a line breaks between the two only. unit: in place of the metric's."""
     metric, low, high = comparison.metric, comparison.low, comparison.high
     grain = None if low is None or high is None else max(high - low, abs(comparison.difference) / 100)
-    middle = f"{formatting.difference(metric, comparison.difference, grain)} {formatting.unit(metric)}"
+    middle = formatting.difference(metric, comparison.difference, grain)
+    middle = f"{middle} {formatting.unit(metric) if unit is None else unit}".strip()
     if low is None or high is None:
         return middle
     ends = f"[{formatting.difference(metric, low, grain)}, {formatting.difference(metric, high, grain)}]"
@@ -150,8 +116,13 @@ def _scores(data: ReportData, metrics: Sequence[Metric]) -> Table:
 
 def _named(data: ReportData, name: str, ours: Mapping[str, Any]) -> Cell:
     if name in ours:
-        return Cell(name, badge=badge(ours[name]))
+        return Cell(name, anchor=anchor(name))
     return Cell(name, note="baseline" if network_key(name, 0) in data.baseline_predictions else "not compared")
+
+
+def anchor(experiment: str) -> str:
+    """Return the id of an experiment on the page of its data set."""
+    return f"experiment-{experiment}"
 
 
 def ranked(data: ReportData) -> list[tuple[str, bool]]:

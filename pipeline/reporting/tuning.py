@@ -1,4 +1,4 @@
-"""The section of a tuning: what it found, its best trials, and pictures of how the settings act."""
+"""The page of a tuning: what it found, its best trials, and pictures of how the settings act."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -56,15 +56,18 @@ def label(metric: Metric) -> str:
     return metric.label or metric.name
 
 
-def section(found: Row, metric: Metric) -> str:
-    """Render a tuning's part of the page, with its pictures inside. found: from studies.tuned, with its names."""
+def page(found: Row, metric: Metric, *, address: str = "") -> str:
+    """Render a tuning's page, with its pictures inside.
+
+    found: from studies.tuned, with its names; address: of the page, seen from the index page.
+    """
     folds = "; fold 0 alone" if found["folds"] > 1 else ""
-    return pages.render(
-        "tuning.html",
+    return pages.page(
+        address=address,
         title=found["tuning"],
         subtitle=f"tuning of {found['experiment']}, judged by the validation part{folds}",
         synthetic=found["edition"] == "synthetic",
-        verdict=verdict(found, metric),
+        story=[verdict(found, metric)],
         elements=[table(found, metric), *pictures(found, metric)],
     )
 

@@ -6,7 +6,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config.files import MAIN
 from pipeline.config.schema.params import Params
-from pipeline.reporting import formatting, pages
+from pipeline.reporting import formatting, wording
 from pipeline.reporting.comparison import against_baseline
 from pipeline.reporting.report_data import Result
 from pipeline.tasks import task_named
@@ -19,7 +19,7 @@ def closing(project: Project, params: Params) -> list[str]:
     """The lines after a run: a table, a count of the verdicts, and the next commands."""
     results = _results(project, params)
     table = aligned([HEADER, *(_row(result) for result in best_of_tasks(results))]) if results else []
-    tally = [pages.tally(results), ""] if results else []
+    tally = [wording.tally(results), ""] if results else []
     chapters = ", and reports/textbook.html" if project.textbook_index.is_file() else ""
     return [
         *table,

@@ -1,7 +1,8 @@
-"""index [textbook]: one page over all data sets of a file of settings."""
+"""index [textbook]: one page over all data sets of a file of settings, and the pages of studies and tunings."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline import artifacts
@@ -10,8 +11,9 @@ from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError, UserError
 from pipeline.integrity import checksums
-from pipeline.reporting import pages, tables
+from pipeline.reporting import listing, pages, tables
 from pipeline.reporting import textbook as printed
+from pipeline.reporting.pages import Link
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
 from pipeline.studies.answer import ranks
@@ -37,12 +39,14 @@ def run(project: Project, page: str | None = None) -> None:
 def _main(project: Project, params: Params) -> None:
     results = _results(project, params, params.datasets_of(MAIN), textbook=False)
     shown = [result for rows in results.values() for result in rows]
-    sections = {dataset: _section(project, dataset, textbook=False) for dataset in results}
-    link = project.textbook_index.name if params.datasets_of(TEXTBOOK) else None
-    outdated = _outdated(project, params, results, textbook=False)
-    further = {**_studies(project, params), **_tunings(project, params)}
-    artifacts.save_text(project.index, pages.index(shown, sections, further, link=link, outdated=outdated))
-    print(f"reports/index.html: {len(shown)} experiments on {len(results)} data sets")
+    further = _outcomes(project, params)
+    page = pages.index(
+        shown,
+        further=further,
+        link=project.textbook_index.name if params.datasets_of(TEXTBOOK) else None,
+        outdated=_outdated(project, params, results, textbook=False),
+    )
+    _save(project.index, page, results, further)
 
 
 def _textbook(project: Project, params: Params) -> None:
@@ -52,12 +56,22 @@ def _textbook(project: Project, params: Params) -> None:
     shown = [result for rows in results.values() for result in rows]
     both = [*shown, *(result for rows in held_out.values() for result in rows)]
     table = printed.table({result.metrics["experiment"]: result for result in both})
-    sections = {dataset: _section(project, dataset, textbook=True) for dataset in results}
     outdated = _outdated(project, params, results, textbook=True)
-    page = pages.index(shown, sections, textbook=table, link=project.index.name, outdated=outdated)
-    artifacts.save_text(project.textbook_index, page)
-    artifacts.save_text(project.textbook_table, tables.markdown(table))
-    print(f"reports/textbook.html: {len(shown)} experiments on {len(results)} data sets")
+    page = pages.index(shown, textbook=table, link=project.index.name, outdated=outdated)
+    _save(project.textbook_index, page, results)
+    artifacts.save_text(project.textbook_index.with_suffix(".md"), tables.markdown(table))
+
+
+def _save(path: Path, page: str, results: Results, further: Sequence[Link] = ()) -> None:
+    """Save an index page, and next to it the order of the pages that it links to.
+
+    They read it when they are opened, so that a new data set makes no other page again.
+    """
+    links = [*(Link(listing.address(dataset), dataset) for dataset in results), *further]
+    artifacts.save_text(path, page)
+    artifacts.save_text(path.with_suffix(".js"), pages.navigation(links))
+    experiments = sum(len(rows) for rows in results.values())
+    print(f"reports/{path.name}: {experiments} experiments on {len(results)} data sets")
 
 
 def _results(project: Project, params: Params, datasets: Sequence[str], *, textbook: bool) -> Results:
@@ -75,9 +89,9 @@ def _results(project: Project, params: Params, datasets: Sequence[str], *, textb
 
 
 def _outdated(project: Project, params: Params, datasets: Iterable[str], *, textbook: bool) -> dict[str, list[str]]:
-    """Return {data set: removed experiments that its section still shows}.
+    """Return {data set: removed experiments that its page still shows}.
 
-    DVC makes a section again when a result of one of its experiments is new, changed or deleted.
+    DVC makes a page again when a result of one of its experiments is new, changed or deleted.
     """
     outdated = {}
     for dataset in datasets:
@@ -85,34 +99,45 @@ def _outdated(project: Project, params: Params, datasets: Iterable[str], *, text
         outdated[dataset] = [name for name in there if name not in params.experiments_on(dataset)]
     names = [name for gone in outdated.values() for name in gone]
     if names:
-        print(f"The page still shows {', '.join(names)}, without a row; {pages.WITHOUT_THEM}", file=sys.stderr)
+        print(f"The report still shows {', '.join(names)}, without a row; {pages.WITHOUT_THEM}", file=sys.stderr)
     return outdated
 
 
-def _studies(project: Project, params: Params) -> dict[str, str]:
-    """The sections of the studies. Those that vary the same settings on several data sets are ranked together."""
+def _outcomes(project: Project, params: Params) -> list[Link]:
+    """Write the pages of studies and tunings, and return links to them."""
+    with artifacts.new_folder(project.outcome_pages) as fresh:
+        made = [*_studies(project, params), *_tunings(project, params)]
+        for link, html in made:
+            artifacts.save_text(fresh / Path(link.address).name, html)
+    return [link for link, _ in made]
+
+
+def _studies(project: Project, params: Params) -> Iterator[tuple[Link, str]]:
+    """The pages of the studies. Those that vary the same settings on several data sets are ranked together."""
     answers = {name: _outcome(project, "study", name, "answer.json") for name in params.studies}
     if not answers:
-        return {}
+        return
     from pipeline.reporting import study  # draws, so it imports matplotlib
 
-    sections = {}
     for name, answer in answers.items():
         alike = {one["dataset"]: one for one in answers.values() if _question(one) == _question(answer)}
         ranked = ranks(alike, answer["vary"]) if len(alike) > 1 else None
         metric = task_named(params.experiments[answer["experiment"]].task).primary_metric
-        sections[f"study-{name}"] = study.section(name, answer, metric, ranked)
-    return sections
+        link = Link(f"pages/study-{name}.html", f"study {name}", answer["verdict"])
+        yield link, study.page(name, answer, metric, ranked, address=link.address)
 
 
-def _tunings(project: Project, params: Params) -> dict[str, str]:
-    """The sections of the tunings."""
+def _tunings(project: Project, params: Params) -> Iterator[tuple[Link, str]]:
+    """The pages of the tunings."""
     found = {name: _outcome(project, "tuning", name, "tuning.json") for name in params.tunings}
     if not found:
-        return {}
+        return
     from pipeline.reporting import tuning  # draws, so it imports matplotlib
 
-    return {f"tuning-{name}": tuning.section(one, task_named(one["task"]).monitor) for name, one in found.items()}
+    for name, one in found.items():
+        metric = task_named(one["task"]).monitor
+        link = Link(f"pages/tuning-{name}.html", f"tuning {name}", tuning.verdict(one, metric))
+        yield link, tuning.page(one, metric, address=link.address)
 
 
 def _outcome(project: Project, kind: str, name: str, file: str) -> Any:
@@ -127,10 +152,6 @@ def _outcome(project: Project, kind: str, name: str, file: str) -> Any:
 def _question(answer: Mapping[str, Any]) -> tuple[Any, ...]:
     arms = sorted(str([arm["settings"][setting] for setting in answer["vary"]]) for arm in answer["arms"])
     return answer["vary"], answer["match"], arms
-
-
-def _section(project: Project, dataset: str, *, textbook: bool) -> str:
-    return (project.section(dataset, textbook=textbook) / "section.html").read_text(encoding="utf-8")
 
 
 def send(project: Project) -> None:

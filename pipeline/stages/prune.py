@@ -61,7 +61,10 @@ def _of_datasets(project: Project, params: Params) -> Iterator[Path]:
             names += [*(f"study-{name}" for name in params.studies), *(f"tuning-{name}" for name in params.tunings)]
         yield from (path for path in project.root.glob(f"reports/{folder}/[!.]*") if path.name not in names)
     if TEXTBOOK not in params.files.raw:
-        yield from (path for path in (project.textbook_index, project.textbook_table) if path.exists())
+        of_textbook = (project.textbook_index.with_suffix(suffix) for suffix in (".html", ".js", ".md"))
+        yield from (path for path in of_textbook if path.exists())
+    reports = (path.parent for path in project.root.glob("reports/*/table.md"))
+    yield from (folder for folder in reports if folder.name not in params.datasets)
 
 
 def _agreed(count: int) -> bool:

@@ -1,4 +1,4 @@
-"""report@<dataset>: compare the experiments on a data set, in pictures, tables and a section of the index page."""
+"""report@<dataset>: compare the experiments on a data set, in pictures, tables and a page."""
 
 from collections.abc import Sequence
 
@@ -26,13 +26,13 @@ def run(project: Project, name: str) -> None:
     data = report_data.load(project, task_named(row.task), name, experiments)
     pairs = comparison.pairs(data)
     elements = sections.elements(data, pairs)
+    textbook = params.files.file_of("datasets", name) == TEXTBOOK
     with artifacts.new_folder(project.report(name)) as fresh:
         for picture in (e for e in elements if isinstance(e, Picture)):
             artifacts.save_bytes(fresh / f"{picture.name}.png", picture.png)
         artifacts.save_text(fresh / "table.md", sections.markdown(data, elements))
-    textbook = params.files.file_of("datasets", name) == TEXTBOOK
+        artifacts.save_text(fresh / "index.html", pages.dataset(data, elements, textbook=textbook))
     with artifacts.new_folder(project.section(name, textbook=textbook), listed=True) as fresh:
-        artifacts.save_text(fresh / "section.html", pages.section(data, elements))
         artifacts.save_json(fresh / "metrics.json", {row.name: row.metrics for row in data.experiments})
     _leave_for_mlflow(project, data, pairs)
     print(f"{name}: reports/{name}, {len(experiments)} experiments")

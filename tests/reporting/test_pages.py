@@ -1,4 +1,4 @@
-"""The page and its sections, as the person who opens them sees them."""
+"""The pages of the report, as the person who opens them sees them; test_in_a_browser.py clicks on them."""
 
 import cProfile
 import re
@@ -14,14 +14,14 @@ from pipeline.artifacts import Project
 from pipeline.config import loading
 from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.errors import DataError
-from pipeline.reporting import formatting, textbook
+from pipeline.reporting import formatting, pages, textbook
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 from pipeline.tasks import task_named
 
 from .conftest import ATTACK, PARAMS, metrics_of
 
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "input", "br", "link"}
 
 
 class Page(HTMLParser):
@@ -71,12 +71,16 @@ def page(html: str) -> Page:
 
 
 @pytest.fixture(scope="module")
+def below(finished: Project, shown: dict[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the page of each data set of the index page."""
+    datasets = {metrics["dataset"] for metrics in shown.values()}
+    return {name: (finished.report(name) / "index.html").read_text(encoding="utf-8") for name in datasets}
+
+
+@pytest.fixture(scope="module")
 def shown(finished: Project, file: str) -> dict[str, Mapping[str, Any]]:
     """Return the metrics of the page's experiments."""
     return metrics_of(finished, file)
-
-
-LABELS = "( synthetic data)?(,? textbook's protocol)?"
 
 
 def change(project: Project, dataset: str, experiment: str, **changes: Any) -> None:
@@ -88,16 +92,16 @@ def change(project: Project, dataset: str, experiment: str, **changes: Any) -> N
 
 def row_of(page: Page, experiment: str) -> str:
     """The experiment's row of the table over all."""
-    pattern = re.compile(f"{experiment}{LABELS}$")
-    return " | ".join(next(row for row in page.rows if len(row) > 8 and pattern.match(row[0])))
+    return " | ".join(next(row for row in page.rows if len(row) > 8 and row[0] == experiment))
 
 
-def test_every_tag_is_closed(page: Page, shown: dict[str, Mapping[str, Any]]) -> None:
-    tags = [tag for tag, _ in page.tags]
-    assert (tags.count("html"), tags.count("head"), tags.count("body")) == (1, 1, 1)
-    assert tags.count("tr") > len(shown) and tags.count("img") >= len({m["dataset"] for m in shown.values()})
-    assert len(page.text) > 1_000
-    assert page.open == []
+def test_every_tag_is_closed(page: Page, shown: dict[str, Mapping[str, Any]], below: dict[str, str]) -> None:
+    assert [tag for tag, _ in page.tags].count("tr") > len(shown)
+    for one in (page, *map(Page, below.values())):
+        tags = [tag for tag, _ in one.tags]
+        assert (tags.count("html"), tags.count("head"), tags.count("body"), tags.count("h1")) == (1, 1, 1, 1)
+        assert len(one.text) > 1_000
+        assert one.open == []
 
 
 def test_all_experiments_are_in_the_first_table_with_the_numbers_of_their_files(
@@ -116,15 +120,32 @@ def test_all_experiments_are_in_the_first_table_with_the_numbers_of_their_files(
         assert formatting.skill(against["skill"]) in row
         assert "12,345" in row
     for name in metrics_of(finished).keys() - shown.keys():
-        assert not any(re.fullmatch(f"{name}{LABELS}", row[0]) for row in page.rows if len(row) > 8), name
+        assert not any(row[0] == name for row in page.rows if len(row) > 8), name
 
 
-def test_a_page_has_the_sections_of_its_data_sets_alone(
-    html: str, shown: dict[str, Mapping[str, Any]], finished: Project
+def test_every_experiment_leads_to_its_line_on_the_page_of_its_data_set(
+    page: Page, shown: dict[str, Mapping[str, Any]], finished: Project, file: str
 ) -> None:
-    own = {metrics["dataset"] for metrics in shown.values()}
-    for dataset in {metrics["dataset"] for metrics in metrics_of(finished).values()}:
-        assert html.count(f'id="dataset-{dataset}"') == (dataset in own), dataset
+    links = {str(a["href"]) for tag, a in page.tags if tag == "a" and "#experiment-" in str(a["href"])}
+    assert links == {f"{metrics['dataset']}/index.html#experiment-{name}" for name, metrics in shown.items()}
+    for link in links:
+        address, _, anchor = link.partition("#")
+        there = Page((finished.index.parent / address).read_text(encoding="utf-8"))
+        assert anchor in {attributes.get("id") for _, attributes in there.tags}
+        up = {attributes.get("href") for tag, attributes in there.tags if tag == "a"}
+        assert f"../{(finished.index if file == MAIN else finished.textbook_index).name}" in up
+
+
+def test_a_new_data_set_makes_no_other_page_again(project: Project) -> None:
+    """Each page finds its neighbours when it is opened, in a file that index writes."""
+    before = {path: path.read_bytes() for path in project.root.glob("reports/*/index.html")}
+    rows = project.index.with_suffix(".js").read_text()
+    assert '["digits/index.html", "digits"], ["djia/index.html", "djia"]' in rows
+    (project.root / MAIN).write_text("\n".join(line for line in PARAMS.splitlines() if "digits" not in line))
+    index.run(project)
+    rows = project.index.with_suffix(".js").read_text()
+    assert '["electricity/index.html", "electricity"], ["djia/index.html", "djia"]' in rows
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_the_two_pages_lead_to_each_other(finished: Project) -> None:
@@ -142,7 +163,7 @@ def test_the_textbooks_page_has_its_table_with_held_out_figures_and_the_main_pag
     for metrics in (metrics_of(finished)[name] for name in ("umich", "umich-chapter")):
         sd = metrics.get("test_sd", {}).get("accuracy")
         assert formatting.value(accuracy, metrics["test"]["accuracy"], sd) in cells
-    assert finished.textbook_table.read_text().count("| S2 ") == 1
+    assert finished.textbook_index.with_suffix(".md").read_text().count("| S2 ") == 1
 
 
 def test_without_the_textbook_there_is_no_link_to_its_page(project: Project) -> None:
@@ -161,17 +182,28 @@ def test_a_page_of_one_data_set_of_ones_own(project: Project) -> None:
     assert "textbook" not in project.index.read_text()
 
 
-def test_synthetic_data_is_named_on_top_and_in_every_row_that_shows_it(
-    page: Page, shown: dict[str, Mapping[str, Any]], finished: Project
+def test_one_banner_says_which_data_are_synthetic(
+    page: Page, html: str, file: str, below: dict[str, str], finished: Project
 ) -> None:
-    assert (
-        "Synthetic data: small files, drawn from known processes. The figures say nothing about the published data"
-        in page.text
+    assert html.count('class="banner"') == 1 and html.count('class="badge"') == 0
+    warning = (
+        "Synthetic data: small files, drawn from known processes. The figures say nothing about the published data."
     )
-    for name, metrics in shown.items():
-        assert ("synthetic data" in row_of(page, name)) == (metrics["edition"] == "synthetic"), name
+    assert warning in page.text
+    assert ("This does not hold for digits: published data." in page.text) == (file == MAIN)
+    for name, text in below.items():
+        assert text.count('class="banner"') == (name != "digits") and text.count('class="badge"') == 0, name
+        assert ("Synthetic data: a small file" in text) == (name != "digits"), name
     assert "synthetic data" in (finished.report("umich") / "table.md").read_text()
     assert "synthetic data" not in (finished.report("digits") / "table.md").read_text()
+
+
+def test_the_banner_names_the_fewer(project: Project) -> None:
+    for name, metrics in metrics_of(project, MAIN).items():
+        if metrics["dataset"] not in ("alice", "umich"):
+            change(project, metrics["dataset"], name, edition="published")
+    index.run(project)
+    assert "This holds for alice and umich alone." in Page(project.index.read_text()).text
 
 
 def test_no_banner_over_real_data(project: Project) -> None:
@@ -181,15 +213,20 @@ def test_no_banner_over_real_data(project: Project) -> None:
     assert "Synthetic data:" not in project.index.read_text()
 
 
-def test_it_opens_offline_and_runs_nothing(page: Page, finished: Project) -> None:
-    pages = {finished.index.name, finished.textbook_index.name}
-    seen = {name for _, attributes in page.tags for name, value in attributes.items() if value}
-    assert {"src", "href"} <= seen, "a page with pictures and links"
-    for tag, attributes in page.tags:
-        assert tag not in ("script", "link", "iframe", "object", "base")
-        assert not any(name.startswith("on") for name in attributes)
-        assert (attributes.get("src") or "data:").startswith("data:")
-        assert (attributes.get("href") or "#").startswith("#") or attributes.get("href") in pages
+def test_it_opens_offline_and_runs_its_own_script_alone(page: Page, html: str, below: dict[str, str]) -> None:
+    script = (pages.TEMPLATES / "index.js").read_text()
+    assert re.findall(r"<script>\n(.*?)</script>", html, re.S) == [script]
+    loaded = []
+    for one in (page, *map(Page, below.values())):
+        for tag, attributes in one.tags:
+            assert tag not in ("link", "iframe", "object", "base", "form")
+            assert not any(name.startswith("on") for name in attributes)
+            source = attributes.get("src") or "data:"
+            loaded += [source] * (tag == "script")
+            assert source.startswith("data:") or (tag == "script" and source in ("../index.js", "../textbook.js"))
+            where = attributes.get("href") or "#"
+            assert re.match(r"#|(\.\./)?[a-z0-9/-]+\.html", where) or attributes.get("rel") == "noreferrer", where
+    assert len(loaded) == 1 + len(below)
 
 
 def test_the_style_fetches_nothing(html: str) -> None:
@@ -201,7 +238,7 @@ def test_the_style_fetches_nothing(html: str) -> None:
 
 
 def test_the_optimum_of_a_known_process_is_in_the_tables_and_in_words(
-    page: Page, shown: dict[str, Mapping[str, Any]], file: str
+    page: Page, shown: dict[str, Mapping[str, Any]], file: str, below: dict[str, str]
 ) -> None:
     known = {name: metrics["against_optimum"] for name, metrics in shown.items() if "against_optimum" in metrics}
     assert bool(known) == (file == MAIN)
@@ -212,28 +249,31 @@ def test_the_optimum_of_a_known_process_is_in_the_tables_and_in_words(
         limit = formatting.value(metric, best["score"])
         cell = row_of(page, name).split(" | ")[header.index("optimum")]
         assert cell.startswith(limit) and f"{100 * best['share']:.0f} % of the way" in cell.replace("\u2212", "-")
-        assert any(row[0].startswith("optimum") and limit in row for row in page.rows)
-        assert f"Best possible: {limit}, " in page.text
-        assert f"the best possible score on these data, {limit}" in page.text
+        there = Page(below[shown[name]["dataset"]])
+        assert any(row[0].startswith("optimum") and limit in row for row in there.rows)
+        assert f"The best possible is {limit}: " in there.text
+        assert f"the best possible score on these data, {limit}" in there.text
     for name in shown.keys() - known.keys() if known else ():
         assert row_of(page, name).split(" | ")[header.index("optimum")] == "–"
 
 
-def test_every_picture_says_what_it_shows(page: Page, shown: dict[str, Mapping[str, Any]]) -> None:
-    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(pictures) >= 4 * len({metrics["dataset"] for metrics in shown.values()})
-    assert all(len(attributes.get("alt") or "") > 20 for attributes in pictures)
+def test_every_picture_says_what_it_shows(below: dict[str, str]) -> None:
+    for name, html in below.items():
+        pictures = [attributes for tag, attributes in Page(html).tags if tag == "img"]
+        assert len(pictures) >= 3, name
+        assert all(len(attributes.get("alt") or "") > 20 for attributes in pictures)
 
 
-def test_texts_from_the_data_cannot_become_markup(html: str) -> None:
-    assert "<script" not in html.lower()
-    assert "<b>naive" not in html
-    assert html.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;") >= 2
-    assert ATTACK in Page(html).text
+def test_texts_from_the_data_cannot_become_markup(html: str, below: dict[str, str]) -> None:
+    together = "".join([html, *below.values()])
+    assert "<script>alert" not in together.lower()
+    assert "<b>naive" not in together
+    assert together.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;") >= 2
+    assert any(ATTACK in Page(page).text for page in below.values())
 
 
 def test_numbers_are_set_to_the_right(html: str, shown: dict[str, Mapping[str, Any]]) -> None:
-    cells = re.findall(r'<td class="([^"]*)"[^>]*data-label="(test score|skill)"', html)
+    cells = re.findall(r'<td class="([^"]*)"[^>]*data-label="(score|skill)"', html)
     assert len(cells) == 2 * len(shown)
     assert all("n" in classes.split() for classes, _ in cells)
 
@@ -242,7 +282,10 @@ def test_an_exact_baseline_leaves_the_skill_open(project: Project) -> None:
     against = metrics_of(project)["umich"]["against_baseline"]
     change(project, "umich", "umich", against_baseline={**against, "skill": None})
     index.run(project)
-    assert "| – |" in row_of(Page(project.index.read_text()), "umich")
+    html = project.index.read_text()
+    assert "| – |" in row_of(Page(html), "umich")
+    (cell,) = re.findall(r'<td [^>]*data-label="skill"[^>]*><span><span>–', html)
+    assert "data-order" not in cell  # comes last, whichever way the column is sorted
 
 
 def test_a_removed_experiment_is_shown_nowhere(project: Project) -> None:
@@ -256,15 +299,15 @@ def test_a_removed_experiment_is_shown_nowhere(project: Project) -> None:
     assert "digits" in shown
 
 
-def test_a_section_with_a_removed_experiment_says_so(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_with_a_removed_experiment_is_named(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     index.run(project)
     assert "rows were removed" not in project.index.read_text() and "prune" not in capsys.readouterr().err
     params = "\n".join(line for line in PARAMS.splitlines() if "digits-lstm" not in line)
     (project.root / "params.yaml").write_text(params)
     index.run(project)
-    assert "This part still shows digits-lstm, whose rows were removed" in Page(project.index.read_text()).text
+    assert "The page of digits still shows digits-lstm, whose rows were removed" in Page(project.index.read_text()).text
     (line,) = (line for line in capsys.readouterr().err.splitlines() if "prune" in line)
-    assert line.startswith("The page still shows digits-lstm, without a row; `python -m pipeline prune`")
+    assert line.startswith("The report still shows digits-lstm, without a row; `python -m pipeline prune`")
 
 
 @pytest.mark.parametrize("kind", ["metrics", "curves"])
@@ -303,7 +346,15 @@ def test_a_report_replaces_its_folder_whole(project: Project) -> None:
     report.run(project, "digits")
     names = {path.name for path in project.report("digits").iterdir()}
     assert "old.png" not in names
-    assert {"table.md", "scores.png", "confusion.png", "mistakes.png", "at-random.png", "training-loss.png"} <= names
+    assert {
+        "index.html",
+        "table.md",
+        "scores.png",
+        "confusion.png",
+        "mistakes.png",
+        "at-random.png",
+        "training-loss.png",
+    } <= names
     assert all(
         path.name in {"digits", "umich"} or not path.name.startswith(".") for path in project.report("").iterdir()
     )
@@ -324,8 +375,9 @@ def test_a_report_that_fails_leaves_the_last_one(project: Project, monkeypatch: 
 
 def test_the_same_results_give_the_same_bytes(project: Project, finished: Project) -> None:
     report.run(project, "digits")
-    for name in ("section.html", "metrics.json"):
-        assert (project.section("digits") / name).read_bytes() == (finished.section("digits") / name).read_bytes()
+    for folder, name in (("report", "index.html"), ("section", "metrics.json")):
+        before, after = (getattr(one, folder)("digits") / name for one in (finished, project))
+        assert before.read_bytes() == after.read_bytes()
 
 
 def test_a_report_does_little(project: Project) -> None:

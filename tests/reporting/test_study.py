@@ -94,6 +94,8 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "meta":
+            return
         if tag == "img":
             self.images.append(dict(attrs))
             return
@@ -115,7 +117,7 @@ class Page(HTMLParser):
 
 @written
 def test_the_verdict_comes_first_and_every_text_is_escaped(three: dict[str, Any]) -> None:
-    html = study.section("cells <i>", three | {"experiment": "sonnets-gru", "match": "parameters"}, BITS)
+    html = study.page("cells <i>", three | {"experiment": "sonnets-gru", "match": "parameters"}, BITS)
     page = Page(html)
     assert page.open == [] and "<rnn>" not in html and "<i>" not in html
     assert page.text.index("A <b> verdict.") < page.text.index("Arms")
@@ -125,12 +127,12 @@ def test_the_verdict_comes_first_and_every_text_is_escaped(three: dict[str, Any]
 @written
 @pytest.mark.parametrize(("edition", "shown"), [("synthetic", True), ("published", False)])
 def test_synthetic_data_is_named(three: dict[str, Any], edition: str, shown: bool) -> None:
-    assert ("synthetic data" in Page(study.section("cells", three | {"edition": edition}, BITS)).text) == shown
+    assert ("Synthetic data" in Page(study.page("cells", three | {"edition": edition}, BITS)).text) == shown
 
 
 @written
 def test_the_table_of_arms_has_their_figures(three: dict[str, Any]) -> None:
-    rows = Page(study.section("cells", three, BITS)).rows
+    rows = Page(study.page("cells", three, BITS)).rows
     assert rows[1] == [
         "cell=gru", "1.500 ± 0.010", "1.475 to 1.525", "12,345", "61 s", "1,234 MB", "parameters, memory"
     ]  # fmt: skip
@@ -140,7 +142,7 @@ def test_the_table_of_arms_has_their_figures(three: dict[str, Any]) -> None:
 
 @written
 def test_the_table_of_pairs_says_which_is_better(three: dict[str, Any]) -> None:
-    rows = {tuple(row[:2]): row[2:] for row in Page(study.section("cells", three, BITS)).rows}
+    rows = {tuple(row[:2]): row[2:] for row in Page(study.page("cells", three, BITS)).rows}
     assert rows["cell=gru", "cell=lstm"] == ["−0.25", "−0.38 to −0.12", "better", "0.012", "0.025"]
     assert rows["cell=gru", "<rnn>"] == ["+0.50", "+0.25 to +0.75", "worse", "< 0.0001", "< 0.0001"]
     assert rows["cell=lstm", "<rnn>"] == ["−0.25", "−0.50 to +0.12", "no clear difference", "0.21", "0.21"]
@@ -167,7 +169,7 @@ def test_pairs_without_a_verdict_say_why(basis: str, word: str, caption: str) ->
     limits: dict[str, Any] = {} if basis else {"low": None, "high": None, "p": None, "p_holm": None}
     untested = pair("a", "b", basis=basis, different=None, **limits)
     alone = {"sd": None, "low": None, "high": None, "seeds": [1], "scores": [1.0]}
-    page = Page(study.section("s", study_of([arm("a", 1.0, **alone), arm("b", 2.0, **alone)], [untested]), BITS))
+    page = Page(study.page("s", study_of([arm("a", 1.0, **alone), arm("b", 2.0, **alone)], [untested]), BITS))
     (row,) = (row for row in page.rows if row[:2] == ["a", "b"])
     assert "no verdict" in row[4] and word in row[4]
     assert caption in page.text and "Holm’s correction is for" not in page.text
@@ -179,7 +181,7 @@ def test_pairs_without_a_verdict_say_why(basis: str, word: str, caption: str) ->
 def test_more_than_ten_pairs_are_folded(arms: int, folded: bool) -> None:
     names = [f"arm-{i}" for i in range(arms)]
     pairs = [pair(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    page = Page(study.section("s", study_of([arm(name, 1.0) for name in names], pairs), BITS))
+    page = Page(study.page("s", study_of([arm(name, 1.0) for name in names], pairs), BITS))
     assert [row[:2] for row in page.rows if row[0] == "arm-0"][-1] == ["arm-0", f"arm-{arms - 1}"]
     assert ("arm-0" in page.folded) == folded
     assert (f"{len(pairs)} pairs" in page.folded) == folded
@@ -196,7 +198,7 @@ def ranks_of(names: Sequence[str], **changes: Any) -> dict[str, Any]:
 def test_pictures_say_in_words_what_they_show(three: dict[str, Any]) -> None:
     three["arms"][1]["pareto"]["parameters"] = False
     ranks = ranks_of(["cell=gru", "cell=lstm", "<rnn>"])
-    page = Page(study.section("cells", three, BITS, ranks))
+    page = Page(study.page("cells", three, BITS, ranks))
     assert "A verdict on ranks." in page.text and "(sonnets, alice)" in page.text
     said = [str(image["alt"]) for image in page.images]
     assert said == [

@@ -90,10 +90,10 @@ def test_a_single_trial_can_be_drawn() -> None:
     assert len(tuning.pictures(one, COST)) == 2
 
 
-def test_the_section_is_complete_and_escaped() -> None:
-    html = tuning.section(found(folds=5), COST)
+def test_the_page_is_complete_and_escaped() -> None:
+    html = tuning.page(found(folds=5), COST)
     assert "tuning of &lt;b&gt;, judged by the validation part; fold 0 alone" in html and "<b>" not in html
-    assert "synthetic data" in html and html.count("<img") == 3 and "Best of 5 trials" in html
+    assert "Synthetic data" in html and html.count("<img") == 3 and "Best of 5 trials" in html
     assert "which no trial has read" in html
 
 

@@ -35,15 +35,17 @@ KEPT = [
     "params.yaml",
     "reports/curves/digits/rows.csv",
     "reports/decisions/gone.json",
+    "reports/digits/table.md",
     "reports/metrics/digits/rows.json",
     "reports/scores/rows.json",
-    "reports/sections/digits/index.html",
+    "reports/sections/digits/metrics.json",
 ]
 GONE = [
     "data/checkpoints/gone",
     "data/predictions/digits/gone",
     "data/previous/gone",
     "reports/curves/digits/gone.csv",
+    "reports/gone",
     "reports/metrics/digits/gone.json",
     "reports/metrics/elsewhere/rows.json",  # of an experiment that is now on another data set
     "reports/scores/gone.json",
@@ -68,7 +70,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def left_behind(project: Project) -> None:
     """Add results of rows that params.yaml does not have."""
     for name in GONE:
-        artifacts.save_text(project.root / name if Path(name).suffix else project.root / name / "x", "")
+        artifacts.save_text(project.root / name if Path(name).suffix else project.root / name / "table.md", "")
 
 
 class Terminal(io.StringIO):
@@ -128,7 +130,7 @@ def test_a_project_in_order_has_nothing_to_delete(project: Project, capsys: pyte
     assert capsys.readouterr().out.startswith("Nothing to delete") and files(project.root) == KEPT
 
 
-OF_TEXTBOOK = ["reports/textbook.html", "reports/textbook.md", "reports/textbook/ours/x"]
+OF_TEXTBOOK = ["reports/textbook.html", "reports/textbook.js", "reports/textbook.md", "reports/textbook/ours/x"]
 
 
 def test_the_textbooks_pages_stay_as_long_as_its_file(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +145,7 @@ def test_the_textbooks_pages_stay_as_long_as_its_file(project: Project, capsys: 
     capsys.readouterr()
     prune.run(project, confirmed=True)
     assert files(project.root) == KEPT
-    assert capsys.readouterr().out.splitlines()[:-1] == ["reports/textbook/ours", *OF_TEXTBOOK[:2]]
+    assert capsys.readouterr().out.splitlines()[:-1] == ["reports/textbook/ours", *OF_TEXTBOOK[:3]]
 
 
 def test_a_mistake_in_params_deletes_nothing(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="char_lm",
     title="character language model",
+    said="needs {} bits per character",
     record=TextCorpus,
     metrics=(BITS, LEARNING),
     primary_metric=BITS,

@@ -41,6 +41,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="forecasting",
     title="forecasting",
+    said="has a mean absolute scaled error (MASE) of {}",
     record=Series,
     metrics=(
         MASE,

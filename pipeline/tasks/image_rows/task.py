@@ -33,6 +33,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="image_rows",
     title="images row by row",
+    said="labels {} of the images correctly",
     record=Images,
     metrics=(
         ACCURACY,

@@ -33,6 +33,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="pos_tagging",
     title="part-of-speech tagging",
+    said="tags {} of the words correctly",
     record=TaggedSentences,
     metrics=(
         ACCURACY,

@@ -43,6 +43,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="returns",
     title="returns of a share",
+    said="has {} times the error of “no change”",
     record=Series,
     metrics=(
         THEIL_U,

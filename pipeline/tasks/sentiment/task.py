@@ -33,6 +33,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="sentiment",
     title="sentiment",
+    said="labels {} of the texts correctly",
     record=LabelledTexts,
     metrics=(
         ACCURACY,

@@ -30,6 +30,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="turning",
     title="direction of the next step",
+    said="turns {} of the values right",
     record=Series,
     metrics=(ACCURACY,),
     primary_metric=ACCURACY,

@@ -36,6 +36,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="char_windows",
     title="character model, the textbook's windows",
+    said="needs {} bits per character",
     record=TextCorpus,
     metrics=(
         BITS,

@@ -29,6 +29,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="cosine_windows",
     title="windows of a cosine, from scratch",
+    said="has a root mean squared error (RMSE) of {}",
     record=Series,
     metrics=(
         RMSE,

@@ -29,6 +29,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="padded_tags",
     title="tagging of padded sentences",
+    said="tags {} of the positions correctly, padding included",
     record=TaggedSentences,
     metrics=(
         ACCURACY,

@@ -31,6 +31,7 @@ def _figures(report_data: Any) -> list[Any]:
 TASK = Task(
     name="padded_texts",
     title="sentiment, the textbook's way",
+    said="labels {} of the texts correctly",
     record=LabelledTexts,
     metrics=(
         ACCURACY,
