@@ -76,6 +76,7 @@ COVERS = {
     "reproduce/test_warm.py": ("handover", "reproduce/preload"),
     "promotion/test_promote.py": ("promotion/evidence",),
     "serving/test_served.py": ("__main__", "training/continuations"),
+    "serving/test_server.py": ("serving/bounds",),
     "serving/test_vouched.py": ("serving/launch", "tracking/fingerprint"),
     "sources/test_daily_prices.py": ("sources/djia", "sources/msft", "sources/nasdaq"),
     "sources/test_generated.py": ("sources/cosine", "sources/digits"),
