@@ -138,12 +138,13 @@ class Demo:
         async def answer(server: Server, size: int, text: Any, options: dict[str, Any], arrived: float) -> Response:
             _does(server, "forecast")
             columns = self.models.described(name, server)["series"]["columns"]
+            start = {"start": options.pop("start")} if "start" in options else {}
             if not isinstance(text, str):
                 raise DataError("paste numbers as text")
 
             def forecast(served: Served, left: float) -> Answer:
                 given = pasted.series(text, columns)
-                return {**served.answer([given], options, left)[0], "given": given}
+                return {**served.answer([{**given, **start}], options, left)[0], "given": given}
 
             return bounds.as_json(await server.desk(size, [text], options).ask(forecast, arrived))
 
