@@ -1,8 +1,9 @@
 // Forecasts with their band, as a chart.
 import { el, post, warning } from "./common.js";
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 300, 64, 12, 12, 34];
+const [NARROWEST, WIDEST, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [280, 760, 300, 64, 12, 12, 34]; // pixels
 const PAST = 3; // times as many steps before the forecast as in it
+const MARGIN = 16; // of a card
 const FEWEST = 60;
 
 export const forecast = {
@@ -42,7 +43,7 @@ export const forecast = {
       past = answer.given;
     }
     const before = past.values ?? Object.values(past)[0] ?? [];
-    out.append(...warning(answer), key(answer, before), chart(name, before, answer), table(answer));
+    out.append(...warning(answer), key(answer, before), chart(name, before, answer, out.clientWidth), table(answer));
   },
 };
 
@@ -61,19 +62,20 @@ function svg(tag, attributes, text = "") {
   return made;
 }
 
-function chart(name, all, answer) {
+function chart(name, all, answer, room) {
+  const width = Math.max(NARROWEST, Math.min(WIDEST, room - 2 * MARGIN));
   const steps = answer.values.length;
   const past = all.slice(-Math.max(FEWEST, PAST * steps));
   const every = [...past, ...answer.values, ...(answer.lower ?? []), ...(answer.upper ?? [])];
   const ticks = nice(Math.min(...every), Math.max(...every));
   const [low, high] = [ticks[0], ticks.at(-1)];
-  const x = (step) => LEFT + ((step + past.length) / Math.max(1, past.length + steps)) * (WIDTH - LEFT - RIGHT);
+  const x = (step) => LEFT + ((step + past.length) / Math.max(1, past.length + steps)) * (width - LEFT - RIGHT);
   const y = (value) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   const line = (values, first) => values.map((v, i) => `${x(first + i).toFixed(1)},${y(v).toFixed(1)}`);
   const title = `Forecast of ${name}: ${steps} step${steps > 1 ? "s" : ""}, from ${short(answer.values[0])} to ${short(answer.values.at(-1))} ${answer.unit ?? ""}`;
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
+  const drawing = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": title });
   for (const tick of ticks) {
-    drawing.append(svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(tick), y2: y(tick) }),
+    drawing.append(svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
       svg("text", { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, short(tick)));
   }
   drawing.append(svg("line", { class: "grid", x1: x(0), x2: x(0), y1: TOP, y2: HEIGHT - BOTTOM }));
@@ -86,7 +88,7 @@ function chart(name, all, answer) {
   drawing.append(svg("polyline", { class: "ahead", points: line([...now, ...answer.values], 1 - now.length).join(" ") }));
   if (steps === 1) drawing.append(svg("circle", { class: "point", cx: x(1), cy: y(answer.values[0]), r: 4 }));
   drawing.append(svg("text", { x: x(0), y: HEIGHT - 14, "text-anchor": past.length ? "middle" : "start" }, "now"));
-  if (steps > 1) drawing.append(svg("text", { x: WIDTH - RIGHT, y: HEIGHT - 14, "text-anchor": "end" }, `+${steps} steps`));
+  if (steps > 1) drawing.append(svg("text", { x: width - RIGHT, y: HEIGHT - 14, "text-anchor": "end" }, `+${steps} steps`));
   if (answer.unit) drawing.append(svg("text", { x: LEFT - 8, y: HEIGHT - 14, "text-anchor": "end" }, answer.unit));
   return drawing;
 }

@@ -15,8 +15,10 @@ export const predict = {
   },
 };
 
+const PALE = 0.1; // a contribution below it is never shown in the full colour
+
 function words(answer) {
-  const largest = Math.max(1e-9, ...answer.parts.map((part) => Math.abs(part.contribution ?? 0)));
+  const largest = Math.max(PALE, ...answer.parts.map((part) => Math.abs(part.contribution ?? 0)));
   const line = el("p", { class: "words" });
   for (const { text, contribution } of answer.parts) {
     if (contribution === undefined) {
@@ -24,8 +26,8 @@ function words(answer) {
       continue;
     }
     const sign = contribution < 0 ? "−" : "+";
-    const word = el("ruby", { class: contribution < 0 ? "against" : "for" }, text,
-      el("rt", {}, `${sign}${Math.abs(contribution).toFixed(2)}`));
+    const word = el("span", { class: `word ${contribution < 0 ? "against" : "for"}` }, el("span", {}, text),
+      el("small", {}, `${sign}${Math.abs(contribution).toFixed(2)}`));
     word.style.setProperty("--size", Math.abs(contribution) / largest);
     line.append(word);
   }
@@ -41,16 +43,16 @@ export const tag = {
   async ask(name, text, out) {
     const { predictions: [answer] } = await post(name, "invocations", text);
     const line = el("p", { class: "words tagged" });
-    answer.words.forEach((word, i) => line.append(el("ruby", {}, word, el("rt", {}, answer.tags[i])), " "));
+    answer.words.forEach((word, i) => line.append(el("span", { class: "word" }, el("small", {}, answer.tags[i]), el("span", {}, word)), " "));
     out.append(...warning(answer), line);
   },
   // Marks the words whose tags differ.
   compare(one, other) {
-    const [tags, others] = [one, other].map((out) => [...out.querySelectorAll("ruby")]);
+    const [tags, others] = [one, other].map((out) => [...out.querySelectorAll(".word")]);
     if (tags.length !== others.length || !tags.length) return;
     let count = 0;
     tags.forEach((word, i) => {
-      if (word.querySelector("rt").textContent === others[i].querySelector("rt").textContent) return;
+      if (word.querySelector("small").textContent === others[i].querySelector("small").textContent) return;
       count += 1;
       for (const marked of [word, others[i]]) marked.classList.add("other");
     });
