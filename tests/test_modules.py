@@ -28,6 +28,7 @@ COVERS = {
         "config/schema/sources",
         "config/schema/values",
     ),
+    "demo/test_app.py": ("demo/models", "demo/run"),
     "download/test_fetch.py": ("download/http", "download/verify", "sources/card"),
     "download/test_probe.py": ("stages/download",),
     "inference/test_graph.py": (

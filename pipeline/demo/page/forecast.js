@@ -87,7 +87,7 @@ function chart(name, all, answer, room) {
   if (past.length) drawing.append(svg("polyline", { class: "past", points: line(past, 1 - past.length).join(" ") }));
   drawing.append(svg("polyline", { class: "ahead", points: line([...now, ...answer.values], 1 - now.length).join(" ") }));
   if (steps === 1) drawing.append(svg("circle", { class: "point", cx: x(1), cy: y(answer.values[0]), r: 4 }));
-  drawing.append(svg("text", { x: x(0), y: HEIGHT - 14, "text-anchor": past.length ? "middle" : "start" }, "now"));
+  drawing.append(svg("text", { x: x(0), y: HEIGHT - 14, "text-anchor": past.length ? "end" : "start" }, "now"));
   if (steps > 1) drawing.append(svg("text", { x: width - RIGHT, y: HEIGHT - 14, "text-anchor": "end" }, `+${steps} steps`));
   if (answer.unit) drawing.append(svg("text", { x: LEFT - 8, y: HEIGHT - 14, "text-anchor": "end" }, answer.unit));
   return drawing;
