@@ -151,5 +151,11 @@ def _inputs(served: Served) -> dict[str, Any]:
     if served.task.command == "forecast":
         latest = dict(example.of(encoder)) if example.of else {}
         columns = {name: values for name, values in latest.items() if isinstance(values, list)}
-        return {"series": {"columns": [*columns] or ["values"], "latest": columns, "start": encoder.get("start") and latest.get("start")}}
+        return {
+            "series": {
+                "columns": [*columns] or ["values"],
+                "latest": columns,
+                "start": encoder.get("start") and latest.get("start"),
+            }
+        }
     return {"example": example.inputs[0]}

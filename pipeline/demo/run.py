@@ -1,5 +1,6 @@
 """Start the demo, for `python -m pipeline demo` and `make demo`."""
 
+import contextlib
 import os
 import sys
 
@@ -30,6 +31,7 @@ def run(project: Project, host: str, port: int) -> None:
         print("Others on the network can open this page; it asks for no password.", file=sys.stderr)
     named = f"[{host}]" if ":" in host else host
     print(f"{len(rows)} models at http://{named}:{place.getsockname()[1]}/ ; Ctrl-C ends it", flush=True)
-    uvicorn.Server(config).run(sockets=[place])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended, and repeats the signal
+        uvicorn.Server(config).run(sockets=[place])
     sys.stdout.flush()
     os._exit(0)  # an answer that is being made would keep the process

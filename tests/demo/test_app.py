@@ -1,9 +1,11 @@
 """The demo over HTTP: its page, its answers, its bounds, and models that are replaced under it."""
 
+import http.client
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -290,8 +293,10 @@ def test_requests_of_another_form_are_refused(url: str, experiments: dict[str, s
         assert requests.post(at, data='{"inputs": ["x"]}', headers=kind, timeout=60).status_code == 415
         kind = {"Content-Type": "application/json"}
         assert "not JSON" in told(requests.post(at, data="{", headers=kind, timeout=60))[1]
-        long = {**kind, "Content-Length": str(bounds.MAX_BODY + 1)}
-        assert requests.post(at, data=b"x", headers=long, timeout=60).status_code == 413
+        line = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        line.request("POST", urlsplit(at).path, headers={**kind, "Content-Length": str(bounds.MAX_BODY + 1)})
+        assert line.getresponse().status == 413, "and not a byte of it is read"
+        line.close()
         if question != "invocations":
             found = requests.post(at, json={"inputs": ["a", "b"]}, timeout=60)
             assert told(found) == (400, "inputs: found 2; give one")
@@ -383,7 +388,9 @@ def test_the_command_starts_at_once_and_without_tensorflow(trained: Project, exp
             cwd=trained.root, env=environment, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert taken.returncode == 2 and "choose another with --host and --port" in taken.stderr
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
     finally:
-        process.terminate()
+        process.kill()
         with process:
-            assert process.wait(30) == 0
+            process.wait(30)

@@ -72,10 +72,10 @@ tabs.onkeydown = (event) => {
 function wire(section, tool, models) {
   const form = section.querySelector("form");
   const answers = section.querySelector(".answers");
-  const one = el("select", { name: "model" }, ...grouped(models, (model) => `Data set ${model.dataset}`));
-  const other = el("select", { name: "other" });
-  const both = el("label", {}, "Compare with ", other);
-  form.prepend(el("label", {}, "Model ", one), both);
+  const one = el("select", { name: "model", id: `${section.id}-model` }, ...grouped(models, (model) => `Data set ${model.dataset}`));
+  const other = el("select", { name: "other", id: `${section.id}-other` });
+  const both = el("div", {}, el("label", { for: other.id }, "Compare with"), other);
+  form.prepend(el("div", {}, el("label", { for: one.id }, "Model"), one), both);
   both.hidden = models.length < 2;
   const stop = section.querySelector(".stop");
   const described = new Map();
@@ -86,7 +86,7 @@ function wire(section, tool, models) {
     return described.get(name);
   };
   const failed = (error) => answers.replaceChildren(el("p", { class: "error", role: "alert" }, said(error)));
-  const set = async () => {
+  const prepare = async () => {
     const chosen = models.find((model) => model.name === one.value);
     const rest = models.filter((model) => model !== chosen);
     const kept = other.value;
@@ -95,11 +95,16 @@ function wire(section, tool, models) {
     other.replaceChildren(el("option", { value: "" }, "no other model"), ...grouped(rest, near));
     other.value = rest.some((model) => model.name === kept) ? kept : "";
     try {
-      tool.setUp(form, await describe(one.value));
+      const model = await describe(chosen.name);
+      if (one.value !== chosen.name) return; // another was chosen meanwhile
+      tool.setUp(form, model);
+      form.dataset.asks = chosen.name;
     } catch (error) {
       failed(error);
     }
   };
+  let prepared = Promise.resolve();
+  const set = () => { prepared = prepare(); };
   const ready = document.getElementById(section.getAttribute("aria-labelledby"));
   ready.addEventListener("chosen", set, { once: true });
   one.onchange = () => { answers.replaceChildren(); set(); };
@@ -110,6 +115,8 @@ function wire(section, tool, models) {
     asking.abort();
     asking = new AbortController();
     const { signal } = asking;
+    await prepared;
+    if (signal.aborted) return;
     const input = tool.read(form);
     const outs = [one.value, other.value].filter(Boolean).map((name) => card(models.find((model) => model.name === name)));
     answers.replaceChildren(...outs);

@@ -8,8 +8,8 @@ export const generate = {
   setUp(form, model) {
     if (!form.prompt.value) form.prompt.value = model.example;
     for (const slider of form.querySelectorAll("[type=range]")) {
-      const value = slider.closest("label").querySelector("output");
-      slider.oninput = () => { value.value = slider.value; };
+      const value = slider.closest("label").querySelector(".value");
+      slider.oninput = () => { value.textContent = slider.value; };
       slider.oninput();
     }
   },
