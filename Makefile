@@ -1,7 +1,7 @@
 # Every target first creates .venv and installs requirements.lock, unless that is done already.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup check repro full retrain test faults bench lint format ui server ray lock clean
+.PHONY: help setup check repro full retrain test faults bench lint format ui demo server ray lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -123,6 +123,9 @@ ui: setup ## Start the MLflow UI on this machine (PORT=5000)
 	@PYTHONPATH=deploy/ui MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
 	    MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false \
 	    $(BIN)/mlflow ui --app-name start_page --workers 1 --host 127.0.0.1 --port $(PORT) --backend-store-uri sqlite:///mlflow.db
+
+demo: setup ## Start a page that asks the trained models (HOST=127.0.0.1, PORT=8000)
+	@$(BIN)/python -m pipeline demo $${HOST:+--host "$$HOST"} $(if $(filter command line environment,$(origin PORT)),--port $(PORT))
 
 server: setup ## Start MLflow for a team, on PostgreSQL, with passwords; see docs/teams.md (BACKEND, ARTIFACTS, HOST, PORT)
 	@$(BIN)/python deploy/server.py

@@ -37,7 +37,7 @@ STAGES = {
 
 
 # Networks of one text have small products, for which two threads wait for each other longer than they compute.
-ANSWERING = ("predict", "tag", "classify", "generate", "forecast", "serve")
+ANSWERING = ("predict", "tag", "classify", "generate", "forecast", "demo", "serve")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -137,6 +137,12 @@ def _serve(project: Project, arguments: argparse.Namespace) -> None:
     serve(project, arguments.model, arguments.host, arguments.port)
 
 
+def _demo(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.demo.run import run
+
+    run(project, arguments.host, arguments.port)
+
+
 def _trace(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.tracking.trace import trace
 
@@ -191,6 +197,7 @@ COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] =
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
     "results": (_results, "write docs/results.md, with every figure of a finished run; the end of make full"),
     "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
+    "demo": (_demo, "use a model: a page that asks all trained models; make demo"),
     "serve": (_serve, "serve a model over HTTP, from this folder or from MLflow"),
     "trace": (_trace, "show which commit, parameters and data made a file, run or model, and how to reproduce it"),
     "promote": (_promote, "make trained models champions if the gate finds them better"),

@@ -28,6 +28,7 @@ COVERS = {
         "config/schema/sources",
         "config/schema/values",
     ),
+    "demo/test_app.py": ("demo/models", "demo/run"),
     "download/test_fetch.py": ("download/http", "download/verify", "sources/card"),
     "download/test_probe.py": ("stages/download",),
     "inference/test_graph.py": (
@@ -74,6 +75,7 @@ COVERS = {
     "reproduce/test_warm.py": ("handover", "reproduce/preload"),
     "promotion/test_promote.py": ("promotion/evidence",),
     "serving/test_served.py": ("__main__", "training/continuations"),
+    "serving/test_server.py": ("serving/bounds",),
     "serving/test_vouched.py": ("serving/launch", "tracking/fingerprint"),
     "sources/test_daily_prices.py": ("sources/djia", "sources/msft", "sources/nasdaq"),
     "sources/test_generated.py": ("sources/cosine", "sources/digits"),

@@ -4,7 +4,7 @@ Stages, training, reporting, promotion, serving and the command line receive a T
 Abilities that only some tasks have are None in the others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from pipeline.encoding.records import Encoded
 from pipeline.evaluation.metric import Baseline, Metric
 from pipeline.evaluation.network import LoadedNetwork, Network
 from pipeline.evaluation.raw_rows import Ids, RawRows
+from pipeline.raw_input import Answer
 
 Figures = dict[str, float]
 Comparison = Literal["McNemar", "bootstrap of sentences", "bootstrap of blocks", "Diebold–Mariano"]
@@ -69,6 +70,7 @@ class Task:
     `optimum(encoded, fold)`: the test predictions of the best possible predictor in the form that `score` takes, None
     where the process behind the data is unknown. `blind(encoded)`: the data set as the trials of a tuning may see it,
     with a single fold and without test examples; None for a task whose validation part is its test part.
+    `stream(loaded, input, options)`: the answer to one raw input in parts, each as soon as it is made.
     Only for tasks whose models can be promoted: `comparison`, the method of the gate; `row_ids(encoded, fold)`, uint64
     [test losses], equal for equal raw examples; `raw_rows(row, encoded, predictions, count)`, test rows as raw input.
     """
@@ -97,6 +99,7 @@ class Task:
     generated: Callable[[Encoded, Sequence[Mapping[str, Any]], tuple[str, ...]], list[Figures]] | None = None
     optimum: Callable[[Encoded, int], NDArray[Any] | None] | None = None
     blind: Callable[[Encoded], Encoded] | None = None
+    stream: Callable[[LoadedNetwork, Any, Mapping[str, Any]], Iterator[Answer]] | None = None
     comparison: Comparison | None = None
     row_ids: Callable[[Encoded, int], Ids] | None = None
     raw_rows: Callable[[Any, Encoded, NDArray[Any], int], RawRows] | None = None

@@ -36,9 +36,14 @@ def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     one.add_argument(
         "model", type=str, help="a trained experiment, or an MLflow model: its folder, or models:/<name>@champion"
     )
-    one.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
-    one.add_argument("--port", type=int, default=5001, help="port (default: 5001)")
+    _add_address(one, 5001)
+    _add_address(parsers["demo"], 8000)
     parsers["trace"].add_argument("what", type=str, help="a path, an MLflow run id, or models:/<name>@champion")
+
+
+def _add_address(one: argparse.ArgumentParser, port: int) -> None:
+    one.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine only)")
+    one.add_argument("--port", type=int, default=port, help=f"port (default: {port})")
 
 
 def _add_promotion(parsers: Mapping[str, argparse.ArgumentParser]) -> None:

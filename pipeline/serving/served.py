@@ -8,7 +8,7 @@ model file never brings code or pickles.
 import copy
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,13 +60,29 @@ class Served:
         The `warning` of an answer says why it may be misleading. seconds: limit of the time. Raises DataError for input
         that the task cannot read, an unknown option or too much input at once; Busy after the limit.
         """
+        options = self._checked(options)
+        bounded(len(inputs), MAX_INPUTS, "inputs")
+        with self._turn, deadline(float("inf") if seconds is None else seconds):
+            return self.task.answer(self.loaded, inputs, options) if len(inputs) else []
+
+    def stream(self, given: Any, options: Mapping[str, Any] | None, seconds: float) -> Generator[Answer, None, None]:
+        """Yield the answer to one raw input in parts, each as soon as it is made. Read it to its end, or close it.
+
+        Raises as `answer` does; DataError also if the task answers as a whole alone.
+        """
+        if self.task.stream is None:
+            raise DataError(f"{self.task.title}: an answer has no parts; ask for the whole")
+        options = self._checked(options)
+        with self._turn, deadline(seconds):
+            yield from self.task.stream(self.loaded, given, options)
+
+    def _checked(self, options: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the options; raises DataError for an unknown one."""
         options, known = dict(options or {}), self.task.serving_example.options or {}
         for name in options:
             if name not in known:
                 raise DataError(f"{name}: no such option; known: {', '.join(known) or 'none'}")
-        bounded(len(inputs), MAX_INPUTS, "inputs")
-        with self._turn, deadline(float("inf") if seconds is None else seconds):
-            return self.task.answer(self.loaded, inputs, options) if len(inputs) else []
+        return options
 
     def try_out(self) -> None:
         """Answer the task's example, which also traces the network. Raises DataError if the model cannot."""

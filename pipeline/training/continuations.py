@@ -1,7 +1,7 @@
 """Answers of character models to raw input: the continuation of a prompt, or the bits of a text."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,22 +29,53 @@ def continuations(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[st
     With the option score, measure how well the model predicts each text instead: text → {text, bits, bits_per_char,
     perplexity}, with the `bits` of each character of `text` but the first.
     """
-    from pipeline.training.generation import Sampling, generate, generate_from_windows
-
-    length = int(number(options, "length", 300, 1, MAX_LENGTH))
-    temperature = number(options, "temperature", 0.7, 0.0, 10.0)
-    sampling = Sampling(temperature, number(options, "top_p", 1.0, 1e-6, 1.0))
-    seed = int(number(options, "seed", 0, 0, 2**63 - 1))
+    wish = _wish(options)
     prompts = [_Prompt(text, loaded.encoder) for text in texts(inputs, "a prompt")]
     bounded(sum(len(prompt.text) for prompt in prompts), MAX_READ, "characters")
     if flag(options, "score"):
         return [prompt.warned(_scored(loaded, prompt.text)) for prompt in prompts]
-    bounded(len(prompts) * length, MAX_GENERATED, "characters to write")
-    if loaded.encoder.get("target") == "next":
-        written = [generate_from_windows(loaded.model, loaded.encoder, p.text, length, sampling, seed) for p in prompts]
-    else:
-        written = [generate(loaded.model, loaded.encoder, p.text, length, [sampling], seed)[0] for p in prompts]
-    return [prompt.warned({"text": text}) for prompt, text in zip(prompts, written, strict=True)]
+    bounded(len(prompts) * wish.length, MAX_GENERATED, "characters to write")
+    return [prompt.warned({"text": "".join(_written(loaded, prompt.text, wish))}) for prompt in prompts]
+
+
+def stream(loaded: LoadedNetwork, text: Any, options: Mapping[str, Any]) -> Iterator[Answer]:
+    """Continue one prompt as continuations() does, and yield {text} for each character as soon as it is drawn.
+
+    The last answer has no characters, and the warning if there is one. Raises DataError before the first answer.
+    """
+    wish, prompt = _wish(options), _Prompt(texts([text], "a prompt")[0], loaded.encoder)
+    yield from ({"text": character} for character in _written(loaded, prompt.text, wish))
+    yield prompt.warned({"text": ""})
+
+
+class _Wish(NamedTuple):
+    """The options of a continuation."""
+
+    length: int
+    temperature: float
+    top_p: float
+    seed: int
+
+
+def _wish(options: Mapping[str, Any]) -> _Wish:
+    return _Wish(
+        length=int(number(options, "length", 300, 1, MAX_LENGTH)),
+        temperature=number(options, "temperature", 0.7, 0.0, 10.0),
+        top_p=number(options, "top_p", 1.0, 1e-6, 1.0),
+        seed=int(number(options, "seed", 0, 0, 2**63 - 1)),
+    )
+
+
+def _written(loaded: LoadedNetwork, prompt: str, wish: _Wish) -> Iterator[str]:
+    """Yield the characters that continue the prompt."""
+    from pipeline.training.generation import Sampling, draw, draw_from_windows
+
+    model, encoder, sampling = loaded.model, loaded.encoder, Sampling(wish.temperature, wish.top_p)
+    symbols = encoder["symbols"]
+    if encoder.get("target") == "next":
+        ids = draw_from_windows(model, encoder, prompt, wish.length, sampling, wish.seed)
+        return (symbols[i] for i in ids)
+    return (symbols[i] for (i,) in draw(model, encoder, prompt, wish.length, [sampling], wish.seed))
 
 
 class _Prompt:

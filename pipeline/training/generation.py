@@ -36,18 +36,33 @@ def generate(
 
     inference_model: stateful, with a batch size of len(samplings).
     """
+    drawn = np.zeros((len(samplings), length), np.int32)
+    for t, ids in enumerate(draw(inference_model, encoder, prompt, length, samplings, seed)):
+        drawn[:, t] = ids
+    vocabulary = Vocabulary(tuple(encoder["symbols"]))
+    return ["".join(vocabulary.decode(row)) for row in drawn]
+
+
+def draw(
+    inference_model: Predicting,
+    encoder: Mapping[str, Any],
+    prompt: str,
+    length: int,
+    samplings: Sequence[Sampling],
+    seed: int,
+) -> Iterator[NDArray[np.int32]]:
+    """Yield the ids of the characters that generate() returns, int32 [samplings], each as soon as it is drawn."""
     vocabulary = Vocabulary(tuple(encoder["symbols"]))
     banned = [vocabulary.ids[symbol] for symbol in (PAD, UNKNOWN) if symbol in vocabulary]
     draws = Draws(samplings, len(vocabulary), length, np.random.default_rng(seed))
     read = _read(prompt, vocabulary, encoder)
     inference_model.reset_states()
     logits = inference_model.predict(np.tile(read, (len(samplings), 1)))[:, -1].astype(np.float64)
-    drawn = np.zeros((len(samplings), length), np.int32)
-    for t in range(length):
+    for _ in range(length):
         logits[:, banned] = -np.inf
-        drawn[:, t] = draws.next(logits)
-        logits = inference_model.predict(drawn[:, t : t + 1])[:, -1].astype(np.float64)
-    return ["".join(vocabulary.decode(row)) for row in drawn]
+        ids = draws.next(logits).astype(np.int32)
+        yield ids
+        logits = inference_model.predict(ids[:, None])[:, -1].astype(np.float64)
 
 
 def bits(inference_model: Predicting, ids: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -93,14 +108,21 @@ def generate_from_windows(
     model: stateless, windows → logits of the next character. Windows are shorter at first if the prompt is short.
     """
     vocabulary = Vocabulary(tuple(encoder["symbols"]))
+    return "".join(vocabulary.decode(draw_from_windows(model, encoder, prompt, length, sampling, seed)))
+
+
+def draw_from_windows(
+    model: Predicting, encoder: Mapping[str, Any], prompt: str, length: int, sampling: Sampling, seed: int
+) -> Iterator[int]:
+    """Yield the ids of the characters that generate_from_windows() returns, each as soon as it is drawn."""
+    vocabulary = Vocabulary(tuple(encoder["symbols"]))
     window = encoder["window"]
     draws = Draws([sampling], len(vocabulary), length, np.random.default_rng(seed))
     ids = _read(prompt, vocabulary, encoder).tolist()
-    start = len(ids)
     for _ in range(length):
         logits = model.predict(np.array([ids[-window:]], np.int32)).astype(np.float64)
-        ids.extend(draws.next(logits))
-    return "".join(vocabulary.decode(ids[start:]))
+        ids.extend(draws.next(logits).tolist())
+        yield ids[-1]
 
 
 def _read(prompt: str, vocabulary: Vocabulary, encoder: Mapping[str, Any]) -> NDArray[np.int32]:

@@ -24,9 +24,11 @@ from uvicorn.protocols.http import auto
 from pipeline import artifacts, raw_input
 from pipeline.artifacts import Project
 from pipeline.errors import Busy
+from pipeline.serving import bounds
 from pipeline.serving import server as module
+from pipeline.serving.bounds import MAX_BODY
 from pipeline.serving.served import Served
-from pipeline.serving.server import LARGE_WAIT, MAX_BODY, SMALL_WAIT, Server
+from pipeline.serving.server import LARGE_WAIT, SMALL_WAIT, Server
 from pipeline.tasks import TASKS
 
 JSON = {"Content-Type": "application/json"}
@@ -151,7 +153,7 @@ def test_a_body_over_the_limit_is_not_read(url: str, models: tuple[Slow, Slow]) 
 
 @pytest.mark.fault("slow-client")
 def test_a_body_that_does_not_arrive_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(bounds, "READ_SECONDS", 0.05)
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 60) as line:
         line.sendall(
@@ -220,7 +222,7 @@ def test_who_cannot_wait_gets_503_with_retry_after(
 
 @pytest.mark.fault("server-busy")
 def test_too_many_bytes_at_once_get_503(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_HELD", 100)
+    monkeypatch.setattr(bounds, "MAX_HELD", 100)
     assert post(url, {"inputs": ["x" * 100]}).status_code == 503
     assert post(url, {"inputs": ["short"]}).ok
 
@@ -308,7 +310,7 @@ def test_answers_over_a_connection_that_stays_open_leave_at_once(
         real(self, transport)
 
     monkeypatch.setattr(auto.AutoHTTPProtocol, "connection_made", connection_made)
-    place = module._bound("127.0.0.1", 0)
+    place = bounds.listening("127.0.0.1", 0)
     served = uvicorn.Server(uvicorn.Config(made.app, log_level="critical"))
     thread = threading.Thread(target=served.run, kwargs={"sockets": [place]})
     place.listen()

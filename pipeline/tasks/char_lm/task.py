@@ -20,7 +20,7 @@ from pipeline.tasks.char_lm.score import (
     score,
     score_adaptive,
 )
-from pipeline.training.continuations import GENERATION, SCORED, continuations
+from pipeline.training.continuations import GENERATION, SCORED, continuations, stream
 
 BITS = PRIMARY_METRIC.shown("bits per character", digits=3)
 LEARNING = ADAPTIVE.shown("the same, adaptive", digits=3)
@@ -56,6 +56,7 @@ TASK = Task(
     figures=_figures,
     command="generate",
     answer=continuations,
+    stream=stream,
     serving_example=ServingExample(
         ["once upon a time"], [{"text": "…"}, {"text": "…"} | SCORED | WARNING], GENERATION | {"score": False}
     ),

@@ -181,11 +181,12 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
 
 
 def latest_input(encoder: Mapping[str, Any]) -> dict[str, Any]:
-    """Return as many of the latest values as the model needs for an answer."""
+    """Return as many of the latest values as the model needs for an answer, and the time of the first of them."""
     latest, need = encoder["latest"], lookback(encoder) + 1
+    first = latest["first"] + max(0, len(latest["values"]) - need)
     covariates = {
         column["name"]: [row[i] for row in latest["covariates"][-need:]]
         for i, column in enumerate(encoder.get("covariates", ()))
     }
-    item = {"values": latest["values"][-need:], "start": encoder["start"] or "2026-01-01T00:00"}
+    item = {"values": latest["values"][-need:], "start": time_of_step(encoder, first) or "2026-01-01T00:00"}
     return {**item, "covariates": covariates} if covariates else item

@@ -16,7 +16,7 @@ from pipeline.tasks.textbook.char_windows.score import (
     losses,
     score,
 )
-from pipeline.training.continuations import GENERATION, continuations
+from pipeline.training.continuations import GENERATION, continuations, stream
 
 BITS = PRIMARY_METRIC.shown("bits per character", digits=3)
 
@@ -54,6 +54,7 @@ TASK = Task(
     figures=_figures,
     command="generate",
     answer=continuations,
+    stream=stream,
     serving_example=ServingExample(["once upon a time"], [{"text": "…"}, {"text": "…"} | WARNING], GENERATION),
     generated=generated,
 )

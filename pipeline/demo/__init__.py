@@ -1,0 +1,1 @@
+"""A web page that asks the stored models: docs/demo.md."""
