@@ -11,8 +11,10 @@ from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError, UserError
 from pipeline.integrity import checksums
-from pipeline.reporting import listing, pages, tables
+from pipeline.reporting import listing, overview, pages, tables
 from pipeline.reporting import textbook as printed
+from pipeline.reporting.elements import Element
+from pipeline.reporting.overview import Decision
 from pipeline.reporting.pages import Link
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
@@ -42,6 +44,7 @@ def _main(project: Project, params: Params) -> None:
     further = _outcomes(project, params)
     page = pages.index(
         shown,
+        overview=_overview(shown, overview.load_decisions(project)),
         further=further,
         link=project.textbook_index.name if params.datasets_of(TEXTBOOK) else None,
         outdated=_outdated(project, params, results, textbook=False),
@@ -57,9 +60,14 @@ def _textbook(project: Project, params: Params) -> None:
     both = [*shown, *(result for rows in held_out.values() for result in rows)]
     table = printed.table({result.metrics["experiment"]: result for result in both})
     outdated = _outdated(project, params, results, textbook=True)
-    page = pages.index(shown, textbook=table, link=project.index.name, outdated=outdated)
+    page = pages.index(shown, overview=_overview(shown), textbook=table, link=project.index.name, outdated=outdated)
     _save(project.textbook_index, page, results)
     artifacts.save_text(project.textbook_index.with_suffix(".md"), tables.markdown(table))
+
+
+def _overview(shown: Sequence[Result], decisions: Sequence[Decision] = ()) -> list[Element]:
+    elements = overview.cost(shown), overview.matrix(shown), overview.champions(decisions)
+    return [element for element in elements if element is not None]
 
 
 def _save(path: Path, page: str, results: Results, further: Sequence[Link] = ()) -> None:
