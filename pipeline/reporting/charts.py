@@ -145,7 +145,7 @@ def lines(
         marker = "o" if max(len(curve.x) for curve in curves) <= MARKED else ""
         for axes, group in zip(grid, groups, strict=True):
             _draw_lines(axes, group, marker, turns={line.name: i for i, line in enumerate(_ours(curves))})
-            axes.set(ylabel=y_label)
+        figure.supylabel(y_label, fontsize=STYLE["font.size"]) if len(groups) > 1 else grid[0].set(ylabel=y_label)
         grid[-1].set(xlabel=x_label)
         if whole:
             grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -45,7 +45,10 @@ def _chart(
     words: Callable[[float], str],
     scale: float = 1.0,
 ) -> Picture:
-    """Draw a column of the curves, times `scale`. words: of a figure of the column."""
+    """Draw a column of the curves, times `scale`; shares, which are between 0 and 100 %, never apart.
+
+    words: of a figure of the column.
+    """
     curves = [
         Line(
             experiment.name,
@@ -57,12 +60,13 @@ def _chart(
     ]
     ends = "; ".join(f"{e.name} from {words(e.curves[0][column])} to {words(e.curves[-1][column])}" for e in trained)
     caption = []
-    if len(charts.by_size(curves)) > 1:
+    apart = scale == 1.0
+    if apart and len(charts.by_size(curves)) > 1:
         caption.append("Figures of very different size are drawn apart, each with its own scale.")
     if once:
         after = ", ".join(f"{one.name} {words(one.curves[0][column])}" for one in once)
         caption.append(f"After their only epoch, and not drawn: {after}.")
-    picture = charts.lines(curves, "epoch", label, whole=True, apart=True)
+    picture = charts.lines(curves, "epoch", label, whole=True, apart=apart)
     title = label.removesuffix(" (%)")
     return Picture(name, title[:1].upper() + title[1:], f"{label} by epoch: {ends}", picture, " ".join(caption))
 

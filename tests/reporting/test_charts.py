@@ -125,6 +125,7 @@ def test_a_large_loss_does_not_flatten_a_small_one(pictures: list[Figure]) -> No
     assert above.get_ylim()[0] > below.get_ylim()[1] and below.get_ylim()[1] < 4
     assert {name: look[0] for name, look in looks(pictures[0]).items()} == {"small": COLOURS[0], "large": COLOURS[1]}
     assert list(looks(pictures[0])) == ["small", "large"], "the order of the experiments"
+    assert pictures[0].get_supylabel() == "loss" and {above.get_ylabel(), below.get_ylabel()} == {""}
 
 
 def test_a_band_has_its_width_and_its_name(pictures: list[Figure]) -> None:

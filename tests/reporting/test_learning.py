@@ -69,7 +69,10 @@ def test_nothing_but_single_epochs_is_a_table(digits: ReportData, pictures: list
 def test_losses_of_different_size_are_drawn_apart_and_scores_are_not(
     digits: ReportData, pictures: list[Figure]
 ) -> None:
-    loss, score = learning.elements(with_curves(digits, likelihood=[140.0, 96.0], entropy=[2.0, 1.0]))
+    both = with_curves(digits, likelihood=[140.0, 96.0], entropy=[2.0, 1.0])
+    never_right = [{**row, "val_top1_accuracy": 0.001} for row in both.experiments[1].curves]
+    both = replace(both, experiments=[both.experiments[0], replace(both.experiments[1], curves=never_right)])
+    loss, score = learning.elements(both)
     assert isinstance(loss, Picture) and isinstance(score, Picture)
     assert drawn(pictures[0]) == [[(COLOURS[0], [1, 2], [140.0, 96.0])], [(COLOURS[1], [1, 2], [2.0, 1.0])]]
     assert loss.caption == "Figures of very different size are drawn apart, each with its own scale."

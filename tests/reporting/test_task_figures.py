@@ -151,6 +151,12 @@ def test_classifiers_show_the_calibration_of_all_experiments_and_the_best_baseli
     assert f"{len(p)} test examples" in picture.caption
 
 
+def test_mistaken_images_are_described_with_their_probability(finished: Project) -> None:
+    picture = drawn(finished, "image_rows")["The most confident mistakes of digits"]
+    assert isinstance(picture, Picture)
+    assert re.match(r"Test images with truth → prediction: \w+ → \w+, \d+ %; \w+ → \w+, \d+ %; ", picture.alt)
+
+
 def test_examples_have_no_html() -> None:
     assert sentiment_figures._shortened("Good.<br /><br />Not bad.") == "Good. Not bad."
     assert padded_texts_figures._shortened("Good.<br /><br />Not bad.") == "Good. Not bad."

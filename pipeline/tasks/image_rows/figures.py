@@ -66,7 +66,8 @@ def _mistakes(row: Experiment, images: Any, answers: Answers, worst: NDArray[np.
     return Picture(
         "mistakes",
         f"The most confident mistakes of {row.name}",
-        "Test images with truth → prediction: " + "; ".join(caption.replace("\n", " ") for caption in captions),
+        "Test images with truth → prediction: "
+        + "; ".join(caption.replace("\n", " ", 1).replace("\n", ", ") for caption in captions),
         grids.sheet(images[worst], captions, [True] * len(worst)),
         f"Truth → prediction and its probability; {len(worst)} of {count(total)} mistakes.",
         photo=True,
