@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import bare_shapes, growth, scale, textbook_networks, textbook_procedure, training_steps, turns, validated
+from benchmarks import (
+    bare_shapes,
+    growth,
+    scale,
+    textbook_networks,
+    textbook_procedure,
+    training_steps,
+    turns,
+    validated,
+)
 from benchmarks.textbook_networks import Chapter
 from benchmarks.textbook_procedure import Point, Run
 from benchmarks.turns import Measured

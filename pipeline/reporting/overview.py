@@ -122,7 +122,7 @@ def champions(decisions: Sequence[Decision]) -> Table | None:
             rows.append(_decided(decision, is_champion=decision is crowned))
     caption = "Decisions of the gate, the newest first; bold: the one that made the present champion."
     caption += f" {formatting.count(left_out)} older ones are in reports/decisions." if left_out else ""
-    header = ("model", "version", "decided (UTC)", "against", "outcome", "reason")
+    header = ("model", "version", "experiment", "decided (UTC)", "against", "outcome", "reason")
     return Table("Champions", header, rows, caption, frozenset(strong), key="champions")
 
 
@@ -131,9 +131,10 @@ def _decided(decision: Decision, *, is_champion: bool) -> list[Cell]:
     champion = "no champion" if decision["champion"] is None else f"version {decision['champion']}"
     synthetic = "synthetic data" if decision["edition"] == "synthetic" else ""
     return [
-        Cell(decision["model"], note=decision["experiment"], badge=synthetic),
+        Cell(decision["model"], badge=synthetic),
         Cell(str(decision["version"]), number=True, note="champion" if is_champion else ""),
-        Cell(str(decision["at"])[:16].replace("T", " ")),
+        Cell(decision["experiment"]),
+        Cell(str(decision["at"])[:16].replace("T", " "), number=True),  # on one line
         Cell(champion),
         Cell(decision["outcome"], note=act, mark=OUTCOMES.get(decision["outcome"], "")),
         Cell(decision["reason"]),

@@ -148,12 +148,12 @@ def test_the_history_of_each_model_starts_with_its_newest_decision(tmp_path: Pat
     )
     assert table is not None
     assert cells(table) == [
-        ["alice", "1", "2026-05-03 10:30", "no champion", "better", "reason 1"],
-        ["umich", "2", "2026-05-05 10:30", "version 1", "inconclusive", "reason 2"],
-        ["umich", "1", "2026-05-04 10:30", "no champion", "better", "reason 1"],
+        ["alice", "1", "alice-lstm", "2026-05-03 10:30", "no champion", "better", "reason 1"],
+        ["umich", "2", "umich-lstm", "2026-05-05 10:30", "version 1", "inconclusive", "reason 2"],
+        ["umich", "1", "umich-lstm", "2026-05-04 10:30", "no champion", "better", "reason 1"],
     ]
-    assert table.strong == {0, 2}
-    assert [(row[1].note, row[4].note, row[4].mark) for row in table.rows] == [
+    assert table.strong == {0, 2} and table.wide
+    assert [(row[1].note, row[5].note, row[5].mark) for row in table.rows] == [
         ("champion", "promoted", "good"),
         ("", "not promoted", "even"),
         ("champion", "promoted", "good"),
