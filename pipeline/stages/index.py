@@ -11,7 +11,7 @@ from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError, UserError
 from pipeline.integrity import checksums
-from pipeline.reporting import listing, pages, tables
+from pipeline.reporting import listing, overview, pages, tables
 from pipeline.reporting import textbook as printed
 from pipeline.reporting.pages import Link
 from pipeline.reporting.report_data import Result
@@ -42,6 +42,7 @@ def _main(project: Project, params: Params) -> None:
     further = _outcomes(project, params)
     page = pages.index(
         shown,
+        overview=[element for element in (overview.cost(shown), overview.matrix(shown)) if element is not None],
         further=further,
         link=project.textbook_index.name if params.datasets_of(TEXTBOOK) else None,
         outdated=_outdated(project, params, results, textbook=False),
