@@ -61,7 +61,8 @@ class Table:
 
     @property
     def wide(self) -> bool:
-        return len(self.header) > 6
+        """Return whether it is drawn over both columns: a long one would leave the other column empty."""
+        return len(self.header) > 6 or len(self.rows) > 12
 
 
 @dataclass(frozen=True)

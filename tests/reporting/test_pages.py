@@ -15,6 +15,7 @@ from pipeline.config import loading
 from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.errors import DataError
 from pipeline.reporting import formatting, pages, textbook
+from pipeline.reporting.elements import Passage, Passages
 from pipeline.sources import SOURCES
 from pipeline.stages import index, report
 from pipeline.tasks import task_named
@@ -388,3 +389,17 @@ def test_a_report_does_little(project: Project) -> None:
         index.run(project)
     calls = sum(entry.callcount for entry in profile.getstats())
     assert 10_000 < calls < 1_500_000, f"{calls:,}"
+
+
+@pytest.mark.parametrize(("count", "folded"), [(4, 0), (5, 5)])
+def test_texts_of_many_experiments_are_folded(count: int, folded: int) -> None:
+    texts = [Passages(f"What {i} writes", [Passage("at 1", "once", " upon")]) for i in range(count)]
+    html = pages.page(address="a", title="a", subtitle="", synthetic=False, story=[], elements=texts)
+    assert html.count("<blockquote>") == count and html.count("<details>") == folded
+
+
+def test_the_overview_is_on_the_main_index_page_and_linked(finished: Project) -> None:
+    page = Page(finished.index.read_text())
+    assert page.text.index("Experiments") < page.text.index("What the networks cost")
+    assert ("section", {"id": "overview"}) in page.tags and ("a", {"href": "#overview"}) in page.tags
+    assert 'id="overview"' not in finished.textbook_index.read_text()
