@@ -27,7 +27,7 @@ def series(text: str, names: Sequence[str]) -> dict[str, list[float]]:
         return {names[0]: [number for _, row in rows for number in row]}
     for i, row in rows:
         if len(row) != len(names):
-            raise DataError(f"line {i} has {len(row)} numbers; it must have {len(names)}: {', '.join(names)}")
+            raise DataError(f"line {i}: found {len(row)} of {len(names)} numbers; a line needs {', '.join(names)}")
     return {name: [row[column] for _, row in rows] for column, name in enumerate(names)}
 
 

@@ -24,7 +24,7 @@ LATE_OF_MLFLOW = (
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.artifact.local_artifact_repo",
 )
-OF_NO_STAGE = ("__main__", "promotion", "reproduce", "serving")
+OF_NO_STAGE = ("__main__", "demo", "promotion", "reproduce", "serving")
 
 
 def preload() -> None:

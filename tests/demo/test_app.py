@@ -270,7 +270,7 @@ def test_pasted_numbers_are_forecast(url: str, trained: Project, experiments: di
     (expected,) = Served(trained.model(name) / "model").answer([found["given"]])
     assert found["values"] == expected["values"] and found["lower"][0] < found["upper"][0]
     for text, message in (
-        ("1 2 3", f"line 1 has 3 numbers; it must have {len(columns['columns'])}"),
+        ("1 2 3", f"line 1: found 3 of {len(columns['columns'])} numbers"),
         ("one", "line 1: 'one' is not a number"),
         ("", "no numbers"),
         (5, "paste numbers as text"),

@@ -27,7 +27,7 @@ def test_several_columns() -> None:
         ("1 nan", ["values"], "line 1: 'nan' is not a number"),
         ("1e999", ["values"], "line 1: '1e999' is not a number"),
         ("1_000", ["values"], "line 1: '1_000' is not a number"),
-        ("1 2\n\n3", ["values", "high"], "line 3 has 1 numbers; it must have 2: values, high"),
+        ("1 2\n\n3", ["values", "high"], "line 3: found 1 of 2 numbers; a line needs values, high"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(text: str, names: list[str], message: str) -> None:

@@ -92,7 +92,7 @@ def test_optional_abilities_are_none_or_callable(case: Case) -> None:
     optional = {field.name for field in fields(Task) if field.default is None}
     assert optional == {
         "intervals", "score_origins", "generated", "optimum", "comparison", "row_ids", "raw_rows",
-        "blind",
+        "blind", "stream",
     }  # fmt: skip
     for name in optional - {"intervals", "comparison"}:
         assert getattr(case.task, name) is None or callable(getattr(case.task, name)), name
