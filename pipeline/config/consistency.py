@@ -11,7 +11,7 @@ from pipeline.config.messages import Mistake, shown
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
 from pipeline.config.schema.params import Params
-from pipeline.config.schema.sources import DELIMITERS, OwnTable
+from pipeline.config.schema.sources import DELIMITERS, OwnSeries, OwnTable
 
 STREAMS = ("char_lm", "forecasting", "scaled_windows")  # the tasks whose batches follow each other
 FORECASTS = ("char_lm", "char_windows", "forecasting")
@@ -77,6 +77,9 @@ def _of_own(params: Params, root: Path) -> Iterator[Mistake]:
             yield Mistake((*key, "path"), f"no file {shown(own.path)}; the path is relative to the project's folder")
         if isinstance(own, OwnTable) and own.separator is None:
             yield Mistake((*key, "delimiter"), f"missing; {shown(own.path)} ends in none of {', '.join(DELIMITERS)}")
+        if isinstance(own, OwnSeries) and not own.even and (own.frequency or not own.time):
+            what = "is for rows at uneven times: leave `frequency` out, and name the column of the times"
+            yield Mistake((*key, "even"), what)
 
 
 def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:

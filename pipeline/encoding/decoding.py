@@ -5,6 +5,7 @@ bytes do not fit, the error shows how the first line with such a byte reads in t
 """
 
 import codecs
+import contextlib
 import shlex
 import unicodedata
 from pathlib import Path, PurePath
@@ -126,6 +127,19 @@ def _readings(raw: bytes, at: int) -> str:
         return "Name its encoding in the row of `own`, for example `encoding: cp1252`, or save the file as UTF-8"
     listed = ", or ".join(f"{shown} with `encoding: {name}`" for shown, name in readings.items())
     return f"The line reads {listed}; write what reads right in the row of `own`, or save the file as UTF-8"
+
+
+def likely_encodings(raw: bytes) -> list[str]:
+    """List encodings that bytes which are not UTF-8 may have, the likeliest first; none for UTF-8 with damaged bytes."""
+    wide = _wide(raw)
+    if wide:
+        return [wide]
+    fitting = []
+    for name in [] if _damage(raw, "") else _likely(raw):
+        with contextlib.suppress(UnicodeDecodeError):
+            raw.decode(name)
+            fitting.append(name)
+    return fitting
 
 
 def _likely(raw: bytes) -> list[str]:

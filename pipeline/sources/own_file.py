@@ -63,7 +63,7 @@ def read_table(
     text. Raises DataError if the dropped rows are more than `max_dropped` of all.
     """
     text, findings = read_text(path, row)
-    rows = list(_rows(text, row.separator or ",", quoting=quoting))
+    rows = list(rows_of(text, row.separator or ",", quoting=quoting))
     first = rows[0].cells if rows else "the file has no rows"
     if isinstance(first, str):
         line = rows[0].line if rows else 1
@@ -191,7 +191,7 @@ class _Rows:
         }
 
 
-def _rows(text: str, delimiter: str, *, quoting: bool) -> Iterator[_Parsed]:
+def rows_of(text: str, delimiter: str, *, quoting: bool) -> Iterator[_Parsed]:
     """Yield each row that is not empty."""
     style: Literal[0, 3] = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # one for the whole process
@@ -236,7 +236,7 @@ def _another_delimiter(text: str, column: str | int, row: OwnTable) -> str:
 
 def _about_malformed(text: str, row: OwnTable, width: int, total: int, *, quoting: bool) -> str:
     """Say how rows are written, and propose to read quotes as letters only if that leaves few enough malformed rows."""
-    plain = [each.cells for each in _rows(text, row.separator or ",", quoting=False)] if quoting else []
+    plain = [each.cells for each in rows_of(text, row.separator or ",", quoting=False)] if quoting else []
     wrong = sum(len(cells) != width for cells in plain)
     hint = ""
     if plain and hasattr(row, "quoting") and wrong <= row.max_dropped * total:

@@ -30,12 +30,14 @@ class _Grid:
 
     rows: int64 [steps], the row of the table at each step, -1 where there is none.
     start: of the first step, microseconds since 1970; None without a clock, as `step`.
+    days: datetime64[D] [steps] of rows that are in the order of their days, but not evenly spaced; else None.
     """
 
     rows: NDArray[np.int64]
     start: int | None
     step: Step | None
     findings: dict[str, int]
+    days: NDArray[np.datetime64] | None = None
 
     def time(self, step: int) -> str:
         """Return the ISO time of a step of a grid with a clock."""
@@ -134,16 +136,19 @@ def _with_clock(path: Path, table: Table, keys: list[str], numbers: Floats, row:
     again = _repeats(path, table, found.times[order], numbers[order], lines[order])
     kept = np.delete(order, again)
     times = found.times[kept]
-    step = find_step(path, times, row.frequency)
-    at = positions(path, times, lines[kept], step)
-    rows = np.full(_length(path, at, step), -1)
-    rows[at] = kept
     findings = {
         **unreadable,
         **found.findings,
         "rows_earlier_than_the_one_before": int(np.sum(np.diff(found.times[readable]) < 0)),
         "repeated_times_dropped": len(again),
     }
+    if not row.even:
+        days = times.astype("datetime64[us]").astype("datetime64[D]")
+        return _Grid(kept, None, None, findings, days if len(np.unique(days)) == len(days) else None)
+    step = find_step(path, times, row.frequency)
+    at = positions(path, times, lines[kept], step)
+    rows = np.full(_length(path, at, step), -1)
+    rows[at] = kept
     return _Grid(rows, int(times[0]), step, findings)
 
 
@@ -237,6 +242,7 @@ def _series(
         unit=row.unit or columns["value"].unit,
         findings={**counts, **table.findings, **grid.findings, **losses, **rewritten},
         covariates={table.names[key]: column for key, column in on_grid.items()},
+        dates=None if grid.days is None else grid.days[whole],
     )
     if grid.step is None:
         return series

@@ -107,8 +107,8 @@ def _documents(path: Path, parsed: _Parsed, row: OwnTagged) -> Sequence[int]:
 
 def _parse(path: Path, lines: Sequence[str], row: OwnTagged) -> _Parsed:
     marks = (row.documents,) if row.documents else MARKS
-    columns = [_fields(line) for line in lines if line.strip() and not line.startswith(("#", *marks))]
-    columns = columns or [_fields(line) for line in lines if line.startswith("#") and not line.startswith("# ")]
+    columns = [fields_of(line) for line in lines if line.strip() and not line.startswith(("#", *marks))]
+    columns = columns or [fields_of(line) for line in lines if line.startswith("#") and not line.startswith("# ")]
     if not columns:
         raise DataError(
             f"{path}: no words; expected a word and its tag on each line, and a blank line between sentences"
@@ -131,7 +131,7 @@ def _parse(path: Path, lines: Sequence[str], row: OwnTagged) -> _Parsed:
             parsed.empty += "-" not in line.split("\t")[0]
         else:
             words += 1
-            pair = _pair(_fields(line), width, row)
+            pair = _pair(fields_of(line), width, row)
             if isinstance(pair, str):
                 malformed = malformed or (number, pair)
             elif INVISIBLE.fullmatch(pair[0]):
@@ -183,7 +183,7 @@ def _pair(fields: Sequence[str], width: int, row: OwnTagged) -> tuple[str, str] 
     return (word, tag) if word and tag.strip() else f"no {'tag' if word else 'word'}"
 
 
-def _fields(line: str) -> list[str]:
+def fields_of(line: str) -> list[str]:
     """Split at tabs if there are any, since words may then contain spaces; otherwise at spaces.
 
     str.split() would also split at other white space, which may occur in words.
@@ -193,5 +193,5 @@ def _fields(line: str) -> list[str]:
 
 def _is_comment(line: str, width: int, *, inside: bool) -> bool:
     """Tell comments from words that begin with #: comments precede a sentence and differ from words in columns."""
-    as_wide = len(_fields(line)) == width
+    as_wide = len(fields_of(line)) == width
     return line.startswith("#") and not (as_wide and (inside or "\t" in line or not line.startswith("# ")))

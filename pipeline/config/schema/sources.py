@@ -135,7 +135,9 @@ class OwnSeries(OwnTable):
     `time`: the column of the times, or those of the dates and of the times of day; null where rows follow each other
     without a clock. `covariates`: further columns of numbers. `missing`: cells that mean no value. `decimal`,
     `day_first`: how numbers and dates are written; without them the file decides. `frequency`: the spacing of the rows;
-    without it the most common one. `unit`: of the values; without it the one that is written at each of them.
+    without it the most common one. `even`: false where rows follow each other at uneven times, such as trading days: they
+    are sorted by time and then taken one after another. `unit`: of the values; without it the one that is written at each
+    of them.
     """
 
     reader: Literal["own_series"]
@@ -146,6 +148,7 @@ class OwnSeries(OwnTable):
     decimal: Literal[".", ","] | None = None
     day_first: bool | None = None
     frequency: Annotated[str, PlainValidator(_frequency)] | None = None
+    even: bool = True
     unit: Text = ""
 
 
