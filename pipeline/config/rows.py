@@ -16,7 +16,7 @@ TABLES = ("sources", "own", "recipes", "datasets", "experiments", "studies", "tu
 
 def written(rows: Rows) -> str:
     """The rows as they are written into the file: a line for each setting, lists on one line."""
-    return "\n".join(f"{table}:\n{_indented(inner)}" for table, inner in rows.items() if inner)
+    return "".join(f"{table}:\n{_indented(inner)}" for table, inner in rows.items() if inner)
 
 
 def with_rows(text: str, rows: Rows, *, only: bool = False) -> str:

@@ -139,20 +139,29 @@ def likely_encodings(raw: bytes) -> list[str]:
         with contextlib.suppress(UnicodeDecodeError):
             raw.decode(name)
             fitting.append(name)
-    return fitting
+    return sorted(fitting, key=lambda name: name in WIDE) if _latin(_sample(raw)) else fitting
 
 
 def _likely(raw: bytes) -> list[str]:
     """List encodings that the bytes may have, the likeliest first."""
     from charset_normalizer import from_bytes
 
-    sample = b"\n".join(line for line in raw.split(b"\n") if not line.isascii())[:SAMPLE]
-    latin = sum(byte > 127 for byte in sample) < MOSTLY_LATIN * len(sample)
+    sample = _sample(raw)
+    latin = _latin(sample)
     found = [match.encoding for match in from_bytes(sample, cp_isolation=[*(LATIN if latin else OTHER), *WIDE])]
     if latin:
         found.sort(key=lambda name: name == "cp1250")
     wide = found[:1] if found and found[0] in WIDE else []
     return list(dict.fromkeys([*wide, *(["cp1252"] if latin else []), *(found or LATIN)]))[:READINGS]
+
+
+def _sample(raw: bytes) -> bytes:
+    """Return the first lines that have bytes beyond ASCII."""
+    return b"\n".join(line for line in raw.split(b"\n") if not line.isascii())[:SAMPLE]
+
+
+def _latin(sample: bytes) -> bool:
+    return sum(byte > 127 for byte in sample) < MOSTLY_LATIN * len(sample)
 
 
 def _printable(text: str) -> str:

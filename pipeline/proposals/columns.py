@@ -156,10 +156,10 @@ def _looked(rows: list[list[str]], width: int, delimiter: Delimiter) -> TableLoo
     below = [[cell.strip() for cell in row] for row in rows[1 : ROWS + 1] if [c.strip() for c in row] != first]
     named = [Cells(first[i], i + 1, [row[i] for row in below], delimiter) for i in range(width)]
     header, why = _has_header(first, named)
-    separated = f"columns separated by {NAMES[delimiter]}" if width > 1 else "one column"
+    separated = f"{width} columns separated by {NAMES[delimiter]}" if width > 1 else "one column"
     if not header:
         named = [Cells(str(c.number), c.number, [first[i], *c.cells], delimiter) for i, c in enumerate(named)]
-    return TableLook(delimiter, header, tuple(named), len(rows) - header, (f"{separated}: {width}", why))
+    return TableLook(delimiter, header, tuple(named), len(rows) - header, (separated, why))
 
 
 def _has_header(first: Sequence[str], columns: Sequence[Cells]) -> tuple[bool, str]:

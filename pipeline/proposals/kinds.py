@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from pipeline.config.schema.sources import DELIMITERS
 from pipeline.errors import UserError
 from pipeline.proposals import sentences, series
 from pipeline.proposals.columns import TableLook, table
@@ -48,7 +49,10 @@ def guesses(look: Look, found: TableLook | None) -> dict[str, str]:
         return {"tagged": tagged}
     if found is None:
         return {"text": "neither a table nor a word and a tag on each line"}
-    return dict(_of_table(found)) or {"text": "no column has numbers or labels", "labelled": "a table of columns"}
+    kinds = dict(_of_table(found))
+    if not kinds and look.file.suffix.lower() in DELIMITERS:
+        return {"text": "no column has numbers or labels", "labelled": "the file's name ends as that of a table"}
+    return kinds or {"text": "no column has numbers or labels"}
 
 
 def _of_table(found: TableLook) -> list[tuple[str, str]]:

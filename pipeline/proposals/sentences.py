@@ -69,7 +69,7 @@ def labelled_columns(table: TableLook | None) -> tuple[list[Cells], list[Cells]]
         key=lambda one: (not TEXT_NAMES.search(one.name), -one.letters),
     )
     labels = sorted(
-        (one for one in columns if one.may_be_labels and not one.is_clock),
+        (one for one in columns if one.may_be_labels and not one.is_clock and not one.is_times),
         key=lambda one: (not LABEL_NAMES.search(one.name), one.different),
     )
     return texts, labels

@@ -16,8 +16,9 @@ from pipeline.errors import DataError, UserError
 from pipeline.proposals import settings
 from pipeline.proposals.columns import Cells, TableLook
 from pipeline.proposals.look import Look
-from pipeline.proposals.proposal import Proposal, record
+from pipeline.proposals.proposal import Proposal, record, shortened
 from pipeline.sources.own_file import find_own, read_table
+from pipeline.sources.own_grid import Step
 from pipeline.sources.own_numbers import NINES, Column, read_numbers
 from pipeline.sources.own_times import NO_TIME, read_times
 
@@ -145,7 +146,7 @@ def _read(look: Look, own: dict[str, Any]) -> tuple[Series, dict[str, Any], tupl
         for change, why in _ways_out(own):
             changed = {key: value for key, value in {**own, **change}.items() if key not in change or value != ()}
             try:
-                return record(look, changed), changed, (*reasons, f"{why} ({first})")
+                return record(look, changed), changed, (*reasons, f"{why} ({shortened(str(first))})")
             except DataError:
                 continue
         raise
@@ -224,7 +225,7 @@ def _day_first(column: Column) -> bool | None:
 def _data(series: Series) -> tuple[dict[str, Any], str]:
     """Return the row of the data set, and why it is so: horizons and seasons that the series is long enough for."""
     ahead, seasons = settings.of_spacing(series.step_seconds, series.step_months)
-    spacing = f"{series.step_seconds:,} s" if series.step_seconds else f"{series.step_months} months"
+    spacing = Step(series.step_seconds, series.step_months)
     for horizons, periods, shares in _choices(ahead, seasons):
         if _fits(len(series.values), horizons, periods, shares):
             break
@@ -267,7 +268,7 @@ def _examples(series: Series) -> Iterator[str]:
     n = len(series.values)
     for i in [*range(min(SHOWN, n)), n - 1]:
         further = "".join(f"  {name} {column[i]:g}" for name, column in series.covariates.items())
-        yield f"{_time(series, i)}  {series.values[i]:g} {series.unit}{further}".replace("  ", "  ").rstrip()
+        yield f"{_time(series, i)}  {series.values[i]:g} {series.unit}{further}".rstrip()
 
 
 def _time(series: Series, i: int) -> str:

@@ -74,6 +74,7 @@ SERIES: Settings = {
     "restore_weights": "best",
     "patience": 10,
 }
+BATCHES = ((8, 24), (4, 24), (4, 12), (2, 12), (1, 12), (1, 4))  # streams, and steps of each
 PRICES: Settings = {
     "cell": "gru",
     "units": 8,
@@ -120,8 +121,7 @@ def tagged_network(words: int) -> Settings:
 
 def series_network(training: int) -> Settings:
     """Return the network for a training part of so many steps, of which a batch takes a part that it can fill."""
-    batch = next((size for size in (8, 4, 2) if size * 24 * 2 <= training), 1)
-    steps = next((steps for steps in (24, 12, 6) if batch * steps * 2 <= training), 4)
+    batch, steps = next((sizes for sizes in BATCHES if sizes[0] * sizes[1] < training), BATCHES[-1])
     return {**SERIES, "batch_size": batch, "time_steps": steps}
 
 

@@ -1,6 +1,7 @@
 """init: look at a user's own file, propose its rows of params.yaml, and write them after a yes."""
 
 import re
+import shlex
 import sys
 import tempfile
 import unicodedata
@@ -48,7 +49,7 @@ def run(project: Project, path: str, name: str | None, kind: str | None, *, conf
     print(_said(seen.keys["path"], proposal, encoded))
     print(f"\nThe rows for {MAIN}:\n\n{_indented(rows.written(proposed))}\n")
     if not confirmed and not sys.stdin.isatty():
-        print(f"Nothing is written: nobody can be asked here. `python -m pipeline init {path} --yes` writes them.")
+        print(f"Nothing is written: nobody can be asked here. `python -m pipeline init {shlex.quote(path)} --yes` writes them.")
     elif confirmed or _agreed():
         artifacts.save_text(project.root / MAIN, text)
         print(_next(name, proposal))
