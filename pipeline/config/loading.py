@@ -15,8 +15,9 @@ from pipeline.errors import ConfigError
 
 
 def load(root: Path, readers: Collection[str], main: Path | None = None) -> Params:
-    """The settings of the project at `root`; `readers`: the known names of `sources.*.reader`. main: a file that is read
-    in place of the project's params.yaml, to check what would be written there.
+    """The settings of the project at `root`; `readers`: the known names of `sources.*.reader`.
+
+    main: a file that is read in place of the project's params.yaml, to check what would be written there.
 
     A later one wins: defaults.yaml, the recipe of an experiment, its own row, and in the synthetic edition their
     blocks `synthetic`. Raises ConfigError with every mistake of both files, a line each.

@@ -130,7 +130,7 @@ def _readings(raw: bytes, at: int) -> str:
 
 
 def likely_encodings(raw: bytes) -> list[str]:
-    """List encodings that bytes which are not UTF-8 may have, the likeliest first; none for UTF-8 with damaged bytes."""
+    """List encodings that bytes beyond UTF-8 may have, the likeliest first; none for UTF-8 with damaged bytes."""
     wide = _wide(raw)
     if wide:
         return [wide]

@@ -5,7 +5,7 @@ The readers' own parsing decides: a column holds numbers if own_numbers reads it
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,9 @@ ROWS = 2_000  # that are looked at
 EVEN = 0.9  # share of the rows with as many cells as the first
 MOSTLY = 0.5  # share of the cells that must have a number
 MOST_LABELS, REPEATED = 150, 5  # different labels; texts of each on average
-TIME_NAMES = re.compile(r"date|time|stamp|datum|zeit|fecha|heure|hora|^(ts|day|tag|jour|month|monat|year|jahr|week)$", re.I)
+TIME_NAMES = re.compile(
+    r"date|time|stamp|datum|zeit|fecha|heure|hora|^(ts|day|tag|jour|month|monat|year|jahr|week)$", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,28 @@ class Cells:
 
     @cached_property
     def is_numbers(self) -> bool:
-        reads = [self._reads(lambda: read_numbers(self._column, decimal).values) for decimal in (None, ".", ",")]
+        reads = map(self._numbers, (None, ".", ","))
         found = next((values for values in reads if values is not None), None)
         return found is not None and bool(np.mean(~np.isnan(found)) > MOSTLY)
 
     @cached_property
     def is_times(self) -> bool:
         """Tell whether the cells are times; digits alone are, if the name says so."""
-        reads = [self._reads(lambda: read_times(self._column, first).local) for first in (None, True, False)]
+        reads = map(self._times, (None, True, False))
         found = next((times for times in reads if times is not None), None)
         if found is None or np.mean(found != NO_TIME) < EVEN:
             return False
         return bool(TIME_NAMES.search(self.name)) or all(map(is_time, self.filled))
 
-    def _reads(self, read: Callable[[], Any]) -> Any:
+    def _numbers(self, decimal: str | None) -> Any:
         try:
-            return read()
+            return read_numbers(self._column, decimal).values
+        except DataError:
+            return None
+
+    def _times(self, day_first: bool | None) -> Any:
+        try:
+            return read_times(self._column, day_first).local
         except DataError:
             return None
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from pipeline.config.schema.sources import DELIMITERS
 from pipeline.errors import UserError
@@ -79,7 +80,7 @@ def _tagged(look: Look) -> str:
     if not words:
         return ""
     (width, often), *_ = Counter(map(len, words)).most_common(1)
-    ends = sum(not line.strip() and bool(before.strip()) for before, line in zip(lines, lines[1:], strict=False))
+    ends = sum(not line.strip() and bool(before.strip()) for before, line in pairwise(lines))
     of_words = width >= 2 and often >= EVEN * len(words) and ends >= SENTENCES and len(words) <= LONGEST * ends
     several = len(words) >= 2 * ends and _few([fields[-1] for fields in words if len(fields) == width], words)
     named = look.file.suffix.lower() in SUFFIXES

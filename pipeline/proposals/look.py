@@ -2,11 +2,15 @@
 
 import difflib
 import os
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.own_files import selected
+from pipeline.config.schema.sources import OwnRow
 from pipeline.encoding.decoding import MARKS, decoded, likely_encodings
 from pipeline.errors import DataError, UserError
 
@@ -22,6 +26,9 @@ BINARY = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
 }
+NO_DATA = (".md", ".dvc", ".py", ".pdf", ".png", ".jpg")  # files that lie beside data
+OF_TEST = re.compile(r"(?:^|[^a-z])(?:test|eval|holdout)(?:$|[^a-z])", re.IGNORECASE)
+SHOWN = 5
 CONTROL = 0.05  # share of control characters that text does not have
 
 
@@ -42,7 +49,7 @@ class Look:
     @property
     def folder(self) -> Path:
         """The folder in which a reader finds the file, or the folder of files."""
-        return (self.root / self.keys["path"]).parent
+        return (self.root / str(self.keys["path"])).parent
 
     @property
     def name(self) -> str:
@@ -50,9 +57,9 @@ class Look:
 
 
 def look(root: Path, given: str) -> Look:
-    """Look at the file at the path `given`, relative to the current folder.
+    """Look at the file or the folder of files at the path `given`, relative to the current folder.
 
-    Raises UserError for a file that is missing, empty, outside the project or no text.
+    Raises UserError for one that is missing, empty, outside the project or no text.
     """
     path = Path(os.path.abspath(given))
     if not path.exists():
@@ -62,11 +69,37 @@ def look(root: Path, given: str) -> Look:
             f"{given}: outside the project, which DVC cannot reproduce elsewhere; copy it first: mkdir -p my && cp "
             f"{given} my/"
         )
+    keys: dict[str, Any] = {"path": path.relative_to(root).as_posix()}
+    file, of_folder = path, tuple[str, ...]()
     if path.is_dir():
-        raise UserError(f"{given}: a folder; name a file in it")
-    text, encoding, reasons = read(path)
-    keys = {"path": path.relative_to(root).as_posix(), **({"encoding": encoding} if encoding else {})}
-    return Look(root, keys, path, text, reasons)
+        file, files, of_folder = _of_folder(given, path)
+        keys |= files
+    text, encoding, reasons = read(file)
+    return Look(root, {**keys, **({"encoding": encoding} if encoding else {})}, file, text, (*of_folder, *reasons))
+
+
+def _of_folder(given: str, folder: Path) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
+    """Return a training file of a folder, the keys of a row that choose its files, and why they do."""
+    visible = [file.path for file in selected(folder, OwnRow(path=str(folder))) if file.path.suffix not in NO_DATA]
+    endings = Counter(path.suffix for path in visible)
+    if not endings:
+        raise UserError(f"{given}: the folder has no files that can be read; those in folders below it are not")
+    ((ending, count), *others) = endings.most_common()
+    if others and others[0][1] == count:
+        raise UserError(
+            f"{given}: the folder has files of several kinds ({', '.join(endings)}); keep those of one in it"
+        )
+    chosen = [path for path in visible if path.suffix == ending]
+    test = [path.name for path in chosen if OF_TEST.search(path.stem)]
+    rest = [path for path in chosen if path.name not in test]
+    if not rest:
+        test, rest = [], chosen
+    keys: dict[str, Any] = {"files": [f"*{ending}"]} if len(visible) < len(list(folder.iterdir())) or others else {}
+    why = [f"files: {', '.join(path.name for path in rest[:SHOWN])}{', …' if len(rest) > SHOWN else ''}"]
+    if test:
+        keys["test_files"] = test
+        why.append(f"test_files: {', '.join(test)}: by the name; it is the test part, and what it has leaves training")
+    return rest[0], keys, tuple(why)
 
 
 def read(path: Path) -> tuple[str, str | None, tuple[str, ...]]:

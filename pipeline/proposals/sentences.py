@@ -27,7 +27,9 @@ def of_text(look: Look, _: TableLook | None) -> Proposal:
     wrapped = sum(len(line) in WRAPPED for line in lines) > MOSTLY * len(lines) and len(lines) > SHOWN
     ends = "space" if wrapped else "keep"
     most = f"most of its {len(lines):,} lines have {WRAPPED.start} to {WRAPPED.stop} characters"
-    why = f"{most}, so it is only wrapped" if wrapped else "line ends may mean something: verse, code, a paragraph a line"
+    why = (
+        f"{most}, so it is only wrapped" if wrapped else "line ends may mean something: verse, code, a paragraph a line"
+    )
     data = {"lowercase": False, "line_ends": ends}
     size = len(corpus.text)
     reasons = (f"line_ends: {ends}: {why}", f"a network for {size:,} characters")
@@ -39,10 +41,12 @@ def of_labelled(look: Look, table: TableLook | None) -> Proposal:
     """Propose a classifier of labelled sentences; UserError if no column has texts, or none has labels."""
     texts, labels = labelled_columns(table)
     if table is None or not texts or not labels:
-        lacking = "no table of columns" if table is None else "no column has sentences" if not texts else "none has labels"
+        lacking = (
+            "no table of columns" if table is None else "no column has sentences" if not texts else "none has labels"
+        )
         raise UserError(f"{look.name}: cannot be read as labelled sentences: {lacking}")
     text, label = texts[0], labels[0]
-    own = {**look.keys, "reader": "own_labelled", **table.keys(look.file.name)}
+    own = {**look.keys, "reader": "own_labelled", **table.keys(look.name)}
     own |= {"text": table.key(text), "label": table.key(label)}
     own, found, quoting = _quoted(look, own)
     words = sum(len(one.split()) for one in found.texts) / len(found.texts)
@@ -56,7 +60,8 @@ def of_labelled(look: Look, table: TableLook | None) -> Proposal:
     )
     data = settings.labelled_data(len(found.texts), words, split=found.is_test is not None)
     examples = tuple(
-        f"{found.label_names[found.labels[i]]}: {shortened(found.texts[i])}" for i in range(min(SHOWN, len(found.texts)))
+        f"{found.label_names[found.labels[i]]}: {shortened(found.texts[i])}"
+        for i in range(min(SHOWN, len(found.texts)))
     )
     return Proposal("labelled", own, data, settings.labelled_network(words), reasons, examples)
 

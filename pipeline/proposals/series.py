@@ -95,7 +95,8 @@ def of_prices(look: Look, table: TableLook | None) -> Proposal:
         f"a network for {len(series.values):,} days; tomorrow's price is mostly today's, so it forecasts returns",
     )
     network = settings.prices_network(len(series.values))
-    return Proposal("prices", own, {}, network, reasons, tuple(_examples(series)))
+    data: dict[str, Any] = {} if series.test_start is None else {"origins": 1}
+    return Proposal("prices", own, data, network, reasons, tuple(_examples(series)))
 
 
 def of_series(look: Look, table: TableLook | None) -> Proposal:
@@ -118,7 +119,7 @@ def of_series(look: Look, table: TableLook | None) -> Proposal:
         spacing,
         f"a network for {len(series.values):,} steps",
     )
-    network = settings.series_network(_training(len(series.values), data))
+    network = settings.series_network(_training(series, data))
     return Proposal("series", own, data, network, reasons, tuple(_examples(series)))
 
 
@@ -130,7 +131,7 @@ def _others(found: Numbers, series: Series) -> str:
 
 
 def _own(look: Look, table: TableLook, value: Cells, further: Sequence[Cells], time: Sequence[Cells]) -> dict[str, Any]:
-    own: dict[str, Any] = {**look.keys, "reader": "own_series", **table.keys(look.file.name)}
+    own: dict[str, Any] = {**look.keys, "reader": "own_series", **table.keys(look.name)}
     names = [table.key(one) for one in time]
     own |= {"time": names[0] if len(names) == 1 else names or None, "value": table.key(value)}
     return {**own, "covariates": [table.key(one) for one in further]} if further else own
@@ -179,7 +180,9 @@ def _notation(look: Look, own: dict[str, Any]) -> tuple[dict[str, Any], tuple[st
         if decimal is not None and "decimal" not in keys:
             keys["decimal"] = "," if row.separator == ";" else "."
             read_numbers(column, keys["decimal"])
-            reasons.append(f"decimal: {keys['decimal']!r}: a guess, since no number decides it; look at the records below")
+            reasons.append(
+                f"decimal: {keys['decimal']!r}: a guess, since no number decides it; look at the records below"
+            )
         marks = [cell for cell in dict.fromkeys(column.cells) if NINES.fullmatch(cell)]
         if key == "value" and marks and _undecided(lambda m, c=column: _marked(c, m), (None, ())) is not None:
             keys["missing"] = marks
@@ -227,7 +230,9 @@ def _data(series: Series) -> tuple[dict[str, Any], str]:
     ahead, seasons = settings.of_spacing(series.step_seconds, series.step_months)
     spacing = Step(series.step_seconds, series.step_months)
     for horizons, periods, shares in _choices(ahead, seasons):
-        if _fits(len(series.values), horizons, periods, shares):
+        if series.test_start is not None:
+            shares.pop("test", None)
+        if _fits(len(series.values), horizons, periods, shares, series.test_start):
             break
     data: dict[str, Any] = {"horizons": list(horizons)}
     if periods:
@@ -248,20 +253,25 @@ def _choices(
     for last in range(len(ahead), 0, -1):
         for most in range(len(seasons), -1, -1):
             for shares in SHARES:
-                yield ahead[:last], seasons[:most], shares
+                yield ahead[:last], seasons[:most], dict(shares)
 
 
-def _fits(n: int, horizons: tuple[int, ...], periods: tuple[int, ...], shares: dict[str, float]) -> bool:
+def _fits(
+    n: int, horizons: tuple[int, ...], periods: tuple[int, ...], shares: dict[str, float], test_start: int | None
+) -> bool:
     validation, test = shares.get("validation", 0.1), shares.get("test", 0.2)
-    cuts = round(n * (1 - validation - test)), round(n * (1 - test))
+    end = round(n * (1 - test)) if test_start is None else test_start
+    cuts = end - round(n * validation), end
     past = lookback({"lags": LAGS, "seasonal_periods": periods, "seasonal_means": False})
     return min(cuts[0] - past, cuts[1] - cuts[0], n - cuts[1]) >= max(horizons) + TARGETS_OF_A_PART
 
 
-def _training(n: int, data: dict[str, Any]) -> int:
-    """Return how many steps of the training part have a past."""
-    past = max([LAGS, *data.get("seasonal_periods", [])])
-    return round(n * (1 - data.get("validation", 0.1) - data.get("test", 0.2))) - past - max(data["horizons"])
+def _training(series: Series, data: dict[str, Any]) -> int:
+    """Return how many steps of the training part have a past and a target."""
+    n = len(series.values)
+    past = max([LAGS, *data.get("seasonal_periods", [])]) + max(data["horizons"])
+    end = n * (1 - data.get("test", 0.2)) if series.test_start is None else series.test_start
+    return int(end - n * data.get("validation", 0.1) - past)
 
 
 def _examples(series: Series) -> Iterator[str]:

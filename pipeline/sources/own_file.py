@@ -4,12 +4,13 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Literal, get_args
 
+from pipeline.config.own_files import OwnFile, selected
 from pipeline.config.schema.sources import Delimiter, OwnRow, OwnTable
 from pipeline.encoding.decoding import decoded
 from pipeline.encoding.dropped import Dropped
@@ -20,16 +21,38 @@ REPEATED = 5  # times that a line's cell is repeated by others, if it is a label
 
 
 def find_own(folder: Path, row: OwnRow) -> Path:
-    """Return the path of the copy of the user's file that the import stage made; DataError if there is none."""
+    """Return the path of the copy of the user's file, or folder of files, that the import stage made.
+
+    Raises DataError if there is none.
+    """
     path = folder / PurePath(row.path).name
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"{path}: no such file; `dvc repro` copies it there")
     return path
 
 
+class Line(int):
+    """The number of a line of one of several files, which is written with the name of the file: 3 of b.csv."""
+
+    file = ""
+
+    @classmethod
+    def of(cls, number: int, file: str) -> int:
+        """Return the number alone if `file` is empty."""
+        if not file:
+            return number
+        line = cls(number)
+        line.file = file
+        return line
+
+    def __format__(self, style: str) -> str:
+        return f"{int(self):{style}} of {self.file}"
+
+
 def read_text(path: Path, row: OwnRow) -> tuple[str, dict[str, int]]:
-    """Read the text of the copy `path` of the user's file; also return counts of what changed: see decoded()."""
-    return decoded(path, row.encoding, row.path)
+    """Read the text of the copy `path` of a user's file; also return counts of what changed: see decoded()."""
+    original = PurePath(row.path)
+    return decoded(path, row.encoding, str(original if original.name == path.name else original / path.name))
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,7 @@ class Table:
     lines: the line of the file on which each row of the table begins.
     findings: what loses nothing, and was not checked against the limit.
     dropped: what was lost so far. The reader adds its own kinds, and checks it with `total`, the number of rows.
+    tested: whether each row is of the publisher's test part.
     columns: the names of all columns. head: the first two rows, with all their cells.
     """
 
@@ -49,6 +73,7 @@ class Table:
     findings: dict[str, int]
     dropped: Dropped
     total: int
+    tested: list[bool] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     head: list[list[str]] = field(default_factory=list)
 
@@ -56,12 +81,54 @@ class Table:
 def read_table(
     path: Path, row: OwnTable, wanted: Mapping[str, str | int], *, quoting: bool = True, recurring: str | None = None
 ) -> Table:
-    """Read some columns of a table. `wanted`: the name or number of a column by the key of `row` that gives it.
+    """Read some columns of a table, or of the tables in a folder.
+
+    wanted: the name or number of a column by the key of `row` that gives it.
 
     Drops and counts rows that have another number of cells than the first one, an unclosed quote, or a quoted cell that
     holds further rows. recurring: a key of `wanted` whose cells repeat each other, which tells rows from lines of a
     text. Raises DataError if the dropped rows are more than `max_dropped` of all.
     """
+    dropped = Dropped(path, row.max_dropped)
+    dropped.kind(MALFORMED, "")
+    files = selected(path, row)
+    tables = [_read(file, row, wanted, dropped, quoting, recurring, several=len(files) > 1) for file in files]
+    joined = _joined(tables)
+    dropped.check(joined.total)
+    return joined
+
+
+def _joined(tables: Sequence[Table]) -> Table:
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    return replace(
+        first,
+        cells={key: [cell for one in tables for cell in one.cells[key]] for key in first.cells},
+        lines=[line for one in tables for line in one.lines],
+        findings={"files": len(tables), **summed([one.findings for one in tables])},
+        total=sum(one.total for one in tables),
+        tested=[tested for one in tables for tested in one.tested],
+    )
+
+
+def summed(findings: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Add up the findings of several files, which have the same keys."""
+    return {key: sum(one[key] for one in findings) for key in findings[0]}
+
+
+def _read(
+    file: OwnFile,
+    row: OwnTable,
+    wanted: Mapping[str, str | int],
+    dropped: Dropped,
+    quoting: bool,
+    recurring: str | None,
+    *,
+    several: bool,
+) -> Table:
+    """Read a file, and count what is dropped; several: whether messages must name the file of a line."""
+    path = file.path
     text, findings = read_text(path, row)
     rows = list(rows_of(text, row.separator or ",", quoting=quoting))
     first = rows[0].cells if rows else "the file has no rows"
@@ -70,15 +137,14 @@ def read_table(
         raise DataError(f"{path}: line {line}: {first}; expected columns separated by {_separator_name(row)}")
     names = [name.strip() for name in first] if row.header else [str(i + 1) for i in range(len(first))]
     at = {key: _position(path, names, key, column, row, text) for key, column in wanted.items()}
-    dropped = Dropped(path, row.max_dropped)
-    dropped.kind(MALFORMED, "")
-    sorted_out = _Rows(names if row.header else None, len(names), dropped)
+    before = dropped.counts[MALFORMED]
+    sorted_out = _Rows(names if row.header else None, len(names), dropped, path.name if several else "")
     stray = _Swallowed(text, row.separator or ",", len(names), at.get(recurring or ""), rows)
     kept = [cells for each in rows[1 if row.header else 0 :] if (cells := sorted_out.cells(each, stray))]
-    total = len(kept) + dropped.counts[MALFORMED]
-    if dropped.counts[MALFORMED]:
+    malformed = dropped.counts[MALFORMED] - before
+    total = len(kept) + malformed
+    if malformed:
         dropped.kind(MALFORMED, _about_malformed(text, row, len(names), total, quoting=quoting))
-    dropped.check(total)
     wanted_cells = {key: [cells[i].strip() for cells in kept] for key, i in at.items()}
     return Table(
         {key: names[i] for key, i in at.items()},
@@ -87,6 +153,7 @@ def read_table(
         findings | sorted_out.findings(),
         sorted_out.dropped,
         total,
+        [file.is_test] * len(kept),
         names,
         kept[:2],
     )
@@ -142,12 +209,14 @@ class _Swallowed:
 class _Rows:
     """Tell the rows of a table from blank, repeated, cut and malformed ones, and count each kind.
 
-    header: the names of the columns, or None. width: how many cells a row has.
+    header: the names of the columns, or None. width: how many cells a row has. file: its name, for messages, if several
+    are read.
     """
 
     header: list[str] | None
     width: int
     dropped: Dropped
+    file: str = ""
     lines: list[int] = field(default_factory=list)
     blank: int = 0
     repeated_headers: int = 0
@@ -155,7 +224,7 @@ class _Rows:
 
     def cells(self, row: _Parsed, stray: Callable[[_Parsed], bool]) -> list[str]:
         """Return the cells of a row, or none if it is not one. stray: tells whether quotes have joined several rows."""
-        line, cells = row.line, row.cells
+        line, cells = Line.of(row.line, self.file), row.cells
         if isinstance(cells, str):
             self.dropped.add(MALFORMED, line, cells, row.span)
         elif stray(row):

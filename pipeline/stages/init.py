@@ -49,7 +49,8 @@ def run(project: Project, path: str, name: str | None, kind: str | None, *, conf
     print(_said(seen.keys["path"], proposal, encoded))
     print(f"\nThe rows for {MAIN}:\n\n{_indented(rows.written(proposed))}\n")
     if not confirmed and not sys.stdin.isatty():
-        print(f"Nothing is written: nobody can be asked here. `python -m pipeline init {shlex.quote(path)} --yes` writes them.")
+        command = f"python -m pipeline init {shlex.quote(path)} --yes"
+        print(f"Nothing is written: nobody can be asked here. `{command}` writes them.")
     elif confirmed or _agreed():
         artifacts.save_text(project.root / MAIN, text)
         print(_next(name, proposal))
