@@ -87,7 +87,7 @@ def _prune(project: Project, arguments: argparse.Namespace) -> None:
 def _init(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.stages import init
 
-    init.run(project, arguments.path, arguments.name, arguments.kind, confirmed=arguments.yes)
+    init.run(project, arguments.path, arguments.name, arguments.kind, only=arguments.only, confirmed=arguments.yes)
 
 
 def _sync(project: Project, arguments: argparse.Namespace) -> None:

@@ -1,13 +1,12 @@
 """Rows that are written into params.yaml: its other lines, comments and layout stay as they are."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from pipeline.config import plain_yaml
-from pipeline.config.files import Table
 from pipeline.errors import ConfigError
 
 Rows = Mapping[str, Mapping[str, Any]]
@@ -19,22 +18,25 @@ def written(rows: Rows) -> str:
     return "".join(f"{table}:\n{_indented(inner)}" for table, inner in rows.items() if inner)
 
 
-def with_rows(text: str, rows: Rows, *, only: bool = False) -> str:
-    """`text` of params.yaml with further rows at the ends of its tables; only: with no others in any table.
+def with_rows(text: str, rows: Rows, kept: Mapping[str, Collection[str]] | None = None) -> str:
+    """`text` of params.yaml with further rows at the ends of its tables.
 
-    Raises ConfigError if the file is not written so that lines can be added: a table for each line at its left edge.
+    kept: the rows of each table that stay, or None for all. Raises ConfigError if the file is not written so that lines
+    can be added: each table at the left edge, with its rows below it.
     """
     before = plain_yaml.recorded(text)
     lines = text.splitlines()
+    expected = dict(before)
     for table in TABLES:
-        further = rows.get(table, {})
+        further, present = rows.get(table, {}), before.get(table) or {}
+        stay = [name for name in present if kept is None or name in kept.get(table, ())]
         if table not in before:
             lines += [f"{table}:", *_indented(further).splitlines()] if further else []
-        elif further or only:
-            lines = list(_with_table(lines, table, further, only=only, empty=only or not before[table]))
+        elif further or len(stay) < len(present):
+            lines = list(_with_table(lines, table, further, stay, [*present]))
+        if table in before or further:
+            expected[table] = {**{name: present[name] for name in stay}, **further}
     after = "\n".join(lines) + "\n"
-    expected = {**before, **{table: _merged(before, rows, table, only=only) for table in TABLES if table in before}}
-    expected |= {table: dict(inner) for table, inner in rows.items() if inner and table not in before}
     if plain_yaml.recorded(after) != expected:
         raise ConfigError(
             "params.yaml is laid out so that no rows can be added by line; write each table as `name:` at the left "
@@ -43,23 +45,34 @@ def with_rows(text: str, rows: Rows, *, only: bool = False) -> str:
     return after
 
 
-def _merged(before: Table, rows: Rows, table: str, *, only: bool) -> Table:
-    return {**({} if only else before[table] or {}), **rows.get(table, {})}
-
-
-def _with_table(lines: list[str], table: str, further: Mapping[str, Any], *, only: bool, empty: bool) -> Iterator[str]:
-    """The lines with a table's further rows after its last one; empty: whether it has no others."""
+def _with_table(
+    lines: list[str], table: str, further: Mapping[str, Any], stay: Collection[str], present: Collection[str]
+) -> Iterator[str]:
+    """The lines with those rows of a table that stay, and further ones after them. present: the rows that it has."""
     start = next(i for i, line in enumerate(lines) if re.match(rf"{table}\s*:", line))
     end = next((i for i in range(start + 1, len(lines)) if re.match(r"\S", lines[i])), len(lines))
     while end > start + 1 and not lines[end - 1].strip():
         end -= 1
     yield from lines[:start]
-    if empty:
+    if stay and present:
+        yield lines[start]
+    else:
         comment = re.search(r"\s+#.*$", lines[start])
         yield f"{table}:{'' if further else ' {}'}{comment[0] if comment else ''}"
-    yield from [] if only else lines[start + (1 if empty else 0) : end]
+    if stay:
+        yield from _staying(lines[start + 1 : end], stay)
     yield from _indented(further).splitlines() if further else []
     yield from lines[end:]
+
+
+def _staying(lines: Sequence[str], stay: Collection[str]) -> Iterator[str]:
+    """The lines of the rows that stay: each begins at its name, indented by two spaces, and ends at the next one."""
+    name = None
+    for line in lines:
+        named = re.match(r"  ([^\s#:]+):", line)
+        name = named[1].strip("'\"") if named else name
+        if name is None or name in stay:
+            yield line
 
 
 def _indented(rows: Mapping[str, Any]) -> str:

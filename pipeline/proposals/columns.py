@@ -15,8 +15,8 @@ import numpy as np
 
 from pipeline.config.schema.sources import DELIMITERS, Delimiter
 from pipeline.errors import DataError
-from pipeline.sources.own_file import rows_of
 from pipeline.sources.own_numbers import Column, read_numbers
+from pipeline.sources.own_rows import rows_of
 from pipeline.sources.own_times import NO_TIME, is_clock, is_time, read_times
 
 ORDER: tuple[Delimiter, ...] = ("\t", ";", "|", ",")

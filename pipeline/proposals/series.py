@@ -278,7 +278,7 @@ def _examples(series: Series) -> Iterator[str]:
     n = len(series.values)
     for i in [*range(min(SHOWN, n)), n - 1]:
         further = "".join(f"  {name} {column[i]:g}" for name, column in series.covariates.items())
-        yield f"{_time(series, i)}  {series.values[i]:g} {series.unit}{further}".rstrip()
+        yield f"{_time(series, i)}  {f'{series.values[i]:g} {series.unit}'.strip()}{further}"
 
 
 def _time(series: Series, i: int) -> str:

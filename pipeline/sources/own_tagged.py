@@ -20,7 +20,8 @@ from pipeline.config.schema.sources import OwnTagged
 from pipeline.encoding.dropped import SHOWN, Dropped
 from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
-from pipeline.sources.own_file import Line, find_own, read_text, summed
+from pipeline.sources.own_file import find_own, read_text, summed
+from pipeline.sources.own_rows import Line
 
 MARKS = ("# newdoc", "-DOCSTART-")
 DOCUMENT = 20
@@ -35,8 +36,11 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass
 class _Parsed:
-    """The sentences of all files. marks: how many lines began a document; files: how many were read; documents: how many
-    of both came before each sentence. tested: whether each sentence is of the publisher's test part."""
+    """The sentences of all files.
+
+    marks: how many lines began a document; files: how many were read; documents: how many of both came before each
+    sentence. tested: whether each sentence is of the publisher's test part.
+    """
 
     dropped: Dropped
     sentences: list[Pairs] = field(default_factory=list)

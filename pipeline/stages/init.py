@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 import tempfile
 import unicodedata
@@ -11,7 +13,7 @@ from typing import Any
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.config import loading, plain_yaml, rows
-from pipeline.config.files import MAIN
+from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.encoding.records import Encoded
 from pipeline.errors import ConfigError, UserError
@@ -31,11 +33,12 @@ ASK = {
 }
 
 
-def run(project: Project, path: str, name: str | None, kind: str | None, *, confirmed: bool) -> None:
+def run(project: Project, path: str, name: str | None, kind: str | None, *, only: bool, confirmed: bool) -> None:
     """Print what the file seems to be and the rows for it, and write them into params.yaml after a yes.
 
-    kind: that of the file, or None to guess it. confirmed: write without asking. Raises UserError for a file that
-    cannot be used or whose kind is unclear, and for a name that another row has.
+    kind: that of the file, or None to guess it. only: remove the rows of all published data, and the folder textbook.
+    confirmed: write without asking. Raises UserError for a file that cannot be used or whose kind is unclear, for a
+    name that another row has, and if git could not restore what `only` removes.
     """
     params = parameters(project)
     seen = look(project.root, path)
@@ -44,16 +47,23 @@ def run(project: Project, path: str, name: str | None, kind: str | None, *, conf
     proposed = proposal.rows(name)
     if "none" not in params.files.rows(MAIN, "recipes"):
         proposed = {**proposed, "recipes": {"none": {}}}
-    text = rows.with_rows((project.root / MAIN).read_text(encoding="utf-8"), proposed)
-    encoded = _prepared(project, text, name, proposal, record(seen, proposal.own))
+    removed = _published(params) if only else []
+    if removed:
+        _refuse_without_git(project)
+    text = rows.with_rows((project.root / MAIN).read_text(encoding="utf-8"), proposed, _own(params) if only else None)
+    encoded = _prepared(project, text, name, proposal, record(seen, proposal.own), with_textbook=not removed)
     print(_said(seen.keys["path"], proposal, encoded))
     print(f"\nThe rows for {MAIN}:\n\n{_indented(rows.written(proposed))}\n")
+    if removed:
+        print(f"--only removes the rows of {', '.join(removed)}, and the folder textbook/.\n")
     if not confirmed and not sys.stdin.isatty():
         command = f"python -m pipeline init {shlex.quote(path)} --yes"
         print(f"Nothing is written: nobody can be asked here. `{command}` writes them.")
     elif confirmed or _agreed():
         artifacts.save_text(project.root / MAIN, text)
-        print(_next(name, proposal))
+        if removed:
+            shutil.rmtree(project.root / Path(TEXTBOOK).parent, ignore_errors=True)
+        print(_next(name, proposal, removed))
     else:
         print("Nothing is written.")
 
@@ -73,12 +83,41 @@ def named_after(file: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:40] or "mine"
 
 
-def _prepared(project: Project, text: str, name: str, proposal: Proposal, read: Any) -> Encoded:
+def _published(params: Params) -> list[str]:
+    """Return the data that is not the user's own: the names of its sources."""
+    return [name for name in params.sources if params.files.file_of("sources", name) == MAIN]
+
+
+def _own(params: Params) -> dict[str, set[str]]:
+    """Return the rows of each table of params.yaml that belong to the user's own data."""
+    datasets = {name for name, row in params.datasets.items() if row.source in params.own}
+    experiments = {name for name, row in params.experiments.items() if row.dataset in datasets}
+    recipes = {params.files.recipe_of(name) or "" for name in experiments} | {"none"}
+    studies = {name for name, row in params.studies.items() if row.experiment in experiments}
+    tunings = {name for name, row in params.tunings.items() if row.experiment in experiments}
+    kept = {"own": {*params.own}, "datasets": datasets, "experiments": experiments, "recipes": recipes}
+    return {**kept, "studies": studies, "tunings": tunings}
+
+
+def _refuse_without_git(project: Project) -> None:
+    """Raise UserError unless git can restore params.yaml and the folder textbook as they are."""
+    paths = [MAIN, str(Path(TEXTBOOK).parent)]
+    command = ["git", "status", "--porcelain", "--ignored", "--", *paths]
+    done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
+    if done.returncode or done.stdout.strip():
+        what = "git does not know the project" if done.returncode else "they differ from the last commit"
+        raise UserError(
+            f"--only removes rows of {MAIN} and the folder textbook/, but {what}; commit them first, so that "
+            f"`git restore {' '.join(paths)}` brings them back"
+        )
+
+
+def _prepared(project: Project, text: str, name: str, proposal: Proposal, read: Any, *, with_textbook: bool) -> Encoded:
     """Check the settings with the rows, and prepare the data as the stage `preprocess` will."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / MAIN
         file.write_text(text, encoding="utf-8")
-        params = loading.load(project.root, SOURCES, file)
+        params = loading.load(project.root, SOURCES, file, with_textbook=with_textbook)
     if name not in params.datasets:
         raise ConfigError(f"{MAIN}: the row datasets.{name} is not read")
     return task_named(TASKS[proposal.kind]).prepare(read, params.datasets[name], params.seed)
@@ -99,9 +138,10 @@ def _agreed() -> bool:
     return input(f"Write them into {MAIN}? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _next(name: str, proposal: Proposal) -> str:
+def _next(name: str, proposal: Proposal, removed: list[str]) -> str:
     ask = ASK[proposal.kind].format(name=name)
+    restored = f"`git restore {MAIN} textbook` brings the removed rows back. " if removed else ""
     return (
-        f"Written into {MAIN}. Next: .venv/bin/dvc repro report@{name}\n"
+        f"{restored}Written into {MAIN}. Next: .venv/bin/dvc repro report@{name}\n"
         f"Then read reports/{name}/, and ask the model: .venv/bin/python -m pipeline {ask}"
     )
