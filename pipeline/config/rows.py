@@ -49,7 +49,10 @@ def _with_table(
     lines: list[str], table: str, further: Mapping[str, Any], stay: Collection[str], present: Collection[str]
 ) -> Iterator[str]:
     """The lines with those rows of a table that stay, and further ones after them. present: the rows that it has."""
-    start = next(i for i, line in enumerate(lines) if re.match(rf"{table}\s*:", line))
+    start = next((i for i, line in enumerate(lines) if re.match(rf"{table}\s*:", line)), None)
+    if start is None:  # laid out otherwise, which the comparison of the whole will show
+        yield from lines
+        return
     end = next((i for i in range(start + 1, len(lines)) if re.match(r"\S", lines[i])), len(lines))
     while end > start + 1 and not lines[end - 1].strip():
         end -= 1

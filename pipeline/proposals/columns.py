@@ -161,7 +161,9 @@ def _evenness(text: str, delimiter: Delimiter) -> tuple[float, int, list[list[st
 
 def _looked(rows: list[list[str]], width: int, delimiter: Delimiter) -> TableLook:
     first = [cell.strip() for cell in rows[0]]
-    below = [[cell.strip() for cell in row] for row in rows[1 : ROWS + 1] if [c.strip() for c in row] != first]
+    named_once = not any(Cells("", 1, [cell], delimiter).is_numbers for cell in first)  # joined files repeat a header
+    below = [[cell.strip() for cell in row] for row in rows[1 : ROWS + 1]]
+    below = [row for row in below if row != first] if named_once else below
     named = [Cells(first[i], i + 1, [row[i] for row in below], delimiter) for i in range(width)]
     header, why = _has_header(first, named)
     separated = f"{width} columns separated by {NAMES[delimiter]}" if width > 1 else "one column"
@@ -174,7 +176,7 @@ def _has_header(first: Sequence[str], columns: Sequence[Cells]) -> tuple[bool, s
     """Tell whether line 1 has names: a cell that is no number or time above such, or that no row below repeats."""
     for cell, column in zip(first, columns, strict=True):
         alone = Cells(column.name, column.number, [cell], column.delimiter)
-        if column.is_clock or all(map(is_time, column.filled)):
+        if column.filled and (column.is_clock or all(map(is_time, column.filled))):
             what, header = "times", not (is_time(cell) or is_clock(cell))
         elif column.is_numbers:
             what, header = "numbers", not alone.is_numbers
