@@ -99,9 +99,8 @@ def _chosen(
     tested = {tokens.key(i) for i in np.flatnonzero(test).tolist()} - {b""}
     keys = {i: tokens.key(i) for i in first.tolist()}
     fresh = {i: key for i, key in keys.items() if key not in tested}
-    if (
-        tested and not row.drop_duplicates and record.dropped is not None
-    ):  # a user's repeats stay, but not in both parts
+    of_user = record.dropped is not None
+    if of_user and tested and not row.drop_duplicates:  # repeats stay, but never in both parts
         first = np.array(list(fresh), np.int64)
         labels, dropped = record.labels[first], {"train_texts_in_test_dropped": len(keys) - len(fresh)}
     if row.drop_duplicates:
