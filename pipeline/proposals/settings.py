@@ -95,13 +95,13 @@ LONG_PRICES: Settings = {"batch_size": 256, "epochs": 3}
 
 
 def text_network(characters: int) -> Settings:
-    """Return the network for a text of so many characters."""
+    """Return the network for a text of this many characters."""
     size = next(settings for most, settings in TEXTS if characters <= most)
     return {**SHARED_TEXT, **size}
 
 
 def labelled_data(texts: int, words: float, *, split: bool) -> Settings:
-    """Return how texts of so many words on average are prepared. split: the publisher made the test part."""
+    """Return how texts of this many words on average are prepared. split: the publisher made the test part."""
     folds: Settings = {} if split or texts > MANY_TEXTS else {"folds": 5}
     if words > SENTENCE:
         most: Settings = {} if folds else {"max_features": 120_000}
@@ -110,23 +110,23 @@ def labelled_data(texts: int, words: float, *, split: bool) -> Settings:
 
 
 def labelled_network(words: float) -> Settings:
-    """Return the network for texts of so many words on average."""
+    """Return the network for texts of this many words on average."""
     return dict(REVIEWS if words > SENTENCE else SENTENCES)
 
 
 def tagged_network(words: int) -> Settings:
-    """Return the network for so many tagged words."""
+    """Return the network for this many tagged words."""
     return {**TAGGED, **(FEW_TAGGED if words < FEW_WORDS else {})}
 
 
 def series_network(training: int) -> Settings:
-    """Return the network for a training part of so many steps, of which a batch takes a part that it can fill."""
+    """Return the network for a training part of this many steps, of which a batch takes a part that it can fill."""
     batch, steps = next((sizes for sizes in BATCHES if sizes[0] * sizes[1] < training), BATCHES[-1])
     return {**SERIES, "batch_size": batch, "time_steps": steps}
 
 
 def prices_network(days: int) -> Settings:
-    """Return the network for so many days of prices."""
+    """Return the network for this many days of prices."""
     return {**PRICES, **(LONG_PRICES if days > MANY_DAYS else {})}
 
 

@@ -168,8 +168,8 @@ def _about_malformed(text: str, row: OwnTable, width: int, total: int, *, quotin
     if plain and hasattr(row, "quoting") and wrong <= row.max_dropped * total:
         hint = ", or write `quoting: false` in the row of `own` if quotes are letters in this file"
     return (
-        f"each row needs {counted_columns(width)}; put a cell that contains {_separator_name(row)}, a quote or a line end "
-        f"in double quotes, and double each quote in it{hint}"
+        f"each row needs {counted_columns(width)}; put a cell that contains {_separator_name(row)}, a quote or a line "
+        f"end in double quotes, and double each quote in it{hint}"
     )
 
 

@@ -80,7 +80,24 @@ def universal() -> list[str]:
 
 def book(first: int = 0, last: int = 120) -> list[str]:
     rng = random.Random(3)
-    words = "the old man and sea ship whale saw took went under over light wind cold long".split()
+    words = [
+        "the",
+        "old",
+        "man",
+        "and",
+        "sea",
+        "ship",
+        "whale",
+        "saw",
+        "took",
+        "went",
+        "under",
+        "over",
+        "light",
+        "wind",
+        "cold",
+        "long",
+    ]
     return [" ".join(rng.choice(words) for _ in range(12)) + "." for _ in range(120)][first:last]
 
 

@@ -24,11 +24,13 @@ OWN: dict[str, dict[str, Any]] = {
     "Reviews 2026.csv": {"reader": "own_labelled", "delimiter": ";", "text": "Text", "label": "Sterne"},
     "spam": {"reader": "own_labelled", "delimiter": "\t", "header": False, "text": 2, "label": 1},
     "verbrauch.csv": {
-        "encoding": "cp1252", "reader": "own_series", "delimiter": ";", "time": ["Datum", "Uhrzeit"], "value": "Verbrauch",
+        "encoding": "cp1252", "reader": "own_series", "delimiter": ";", "time": ["Datum", "Uhrzeit"],
+        "value": "Verbrauch",
         "covariates": ["Temperatur (°C)"],
     },
     "HistoricalData.csv": {
-        "reader": "own_series", "time": "Date", "value": "Close/Last", "covariates": ["Volume", "High", "Low"], "even": False,
+        "reader": "own_series", "time": "Date", "value": "Close/Last", "covariates": ["Volume", "High", "Low"],
+        "even": False,
     },
     "months.csv": {"reader": "own_series", "time": "Month", "value": "#Passengers"},
     "words.txt": {"reader": "own_tagged"},
