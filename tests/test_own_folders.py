@@ -1,6 +1,9 @@
 """Folders of the user's own files, with a publisher's test file, from `init` to the test figures."""
 
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from ruamel.yaml import YAML
 from pipeline import artifacts
 from pipeline.artifacts import Project
 from pipeline.stages import baseline, check, download, evaluate, init, preprocess, train
+from tests.clone import clone
+from tests.commands import FEW_STAGES, environment
 from tests.proposals import files
 from tests.stages.test_init import PARAMS
 
@@ -63,3 +68,35 @@ def _make_tiny(project: Project, name: str, settings: dict[str, Any]) -> None:
     written["experiments"][name] |= settings
     with path.open("w", encoding="utf-8") as stream:
         YAML().dump(written, stream)
+
+
+@pytest.mark.slow
+def test_dvc_tracks_the_files_of_a_folder(tmp_path: Path) -> None:
+    root = clone(tmp_path / "project")
+    (root / ".venv").symlink_to(Path(sys.prefix))
+    folder = root / "my" / "reviews"
+    folder.mkdir(parents=True)
+    (folder / "train.csv").write_text("\n".join(files.reviews(0, 200)) + "\n")
+    (folder / "test.csv").write_text("\n".join(files.reviews(200, 240)) + "\n")
+    said = _run(root, "python", "-m", "pipeline", "init", "my/reviews", "--only", "--yes")
+    command = re.search(r"Next: \.venv/bin/(dvc repro report@reviews)\n", said)
+    assert command and not (root / "textbook").exists()
+    assert "Running stage 'import@reviews'" in _run(root, "dvc", "repro", "preprocess@reviews")
+    assert "up to date" in _run(root, "dvc", "repro", "preprocess@reviews")
+    (folder / "more.csv").write_text("\n".join([*files.reviews(0, 0), '01.01.2026;1;"another one, awful"']) + "\n")
+    said = _run(root, "dvc", "repro", "preprocess@reviews")
+    assert all(f"Running stage '{stage}@reviews'" in said for stage in ("import", "preprocess"))
+    summary = artifacts.load_encoded(Project(root).prepared("reviews")).summary
+    assert summary["texts"] == 241 and summary["findings"]["files"] == 3
+    (folder / "test.csv").unlink()
+    assert "own.reviews.test_files: no file of 'my/reviews' fits" in _run(
+        root, "dvc", "repro", "import@reviews", code=1
+    )
+
+
+def _run(root: Path, *command: str, code: int = 0) -> str:
+    done = subprocess.run(
+        command, cwd=root, env=environment(**FEW_STAGES), capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == code, f"{done.args}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout + done.stderr
