@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def run(project: Project, path: str, name: str | None, kind: str | None, *, only
     """
     params = parameters(project)
     seen = look(project.root, path)
-    name = _free_name(params, name, seen.name)
+    name = _free_name(params, name, seen.name, _own(params) if only else None)
     proposal = propose(seen, kind)
     proposed = proposal.rows(name)
     if "none" not in params.files.rows(MAIN, "recipes"):
@@ -68,11 +69,11 @@ def run(project: Project, path: str, name: str | None, kind: str | None, *, only
         print("Nothing is written.")
 
 
-def _free_name(params: Params, given: str | None, file: str) -> str:
-    """Return the name of the rows; UserError if a row has it."""
+def _free_name(params: Params, given: str | None, file: str, kept: Mapping[str, Collection[str]] | None) -> str:
+    """Return the name of the rows; UserError if a row has it. kept: the rows that stay, None for all."""
     name = given or named_after(file)
     for table in ("own", "sources", "datasets", "experiments"):
-        if name in getattr(params, table):
+        if name in (getattr(params, table) if kept is None else kept.get(table, ())):
             raise UserError(f"{table}.{name}: {MAIN} has a row of that name; choose another: --name {name}-2")
     return name
 

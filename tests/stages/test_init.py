@@ -131,15 +131,15 @@ def test_only_own_data(project: Project, capsys: pytest.CaptureFixture[str]) -> 
     assert (project.root / "params.yaml").read_bytes() == before and (project.root / "textbook").is_dir()
     _git(project, "add", ".")
     _git(project, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "all")
-    init.run(project, "my/spam", None, None, only=True, confirmed=True)
+    init.run(project, "my/spam", "alice", None, only=True, confirmed=True)  # the name of a row that goes
     said = capsys.readouterr().out
     assert "--only removes the rows of alice, and the folder textbook/" in said
     assert "`git restore params.yaml textbook` brings the removed rows back" in said
     left = loading.load(project.root, SOURCES)
-    assert not left.sources and left.experiments.keys() == left.datasets.keys() == {"book", "spam"}
+    assert not left.sources and left.experiments.keys() == left.datasets.keys() == {"book", "alice"}
     assert left.recipes.keys() == {"none"} and not (project.root / "textbook").exists()
     init.run(project, "my/months.csv", None, None, only=True, confirmed=True)
-    assert loading.load(project.root, SOURCES).own.keys() == {"book", "spam", "months"}
+    assert loading.load(project.root, SOURCES).own.keys() == {"book", "alice", "months"}
 
 
 def _git(project: Project, *command: str) -> None:
