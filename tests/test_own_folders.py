@@ -82,16 +82,14 @@ def test_dvc_tracks_the_files_of_a_folder(tmp_path: Path) -> None:
     command = re.search(r"Next: \.venv/bin/(dvc repro report@reviews)\n", said)
     assert command and not (root / "textbook").exists()
     assert "Running stage 'import@reviews'" in _run(root, "dvc", "repro", "preprocess@reviews")
-    assert "up to date" in _run(root, "dvc", "repro", "preprocess@reviews")
     (folder / "more.csv").write_text("\n".join([*files.reviews(0, 0), '01.01.2026;1;"another one, awful"']) + "\n")
     said = _run(root, "dvc", "repro", "preprocess@reviews")
     assert all(f"Running stage '{stage}@reviews'" in said for stage in ("import", "preprocess"))
     summary = artifacts.load_encoded(Project(root).prepared("reviews")).summary
     assert summary["texts"] == 241 and summary["findings"]["files"] == 3
     (folder / "test.csv").unlink()
-    assert "own.reviews.test_files: no file of 'my/reviews' fits" in _run(
-        root, "dvc", "repro", "import@reviews", code=1
-    )
+    said = _run(root, "python", "-m", "pipeline", "check", code=2)
+    assert "own.reviews.test_files: no file of 'my/reviews' fits" in said
 
 
 def _run(root: Path, *command: str, code: int = 0) -> str:

@@ -21,10 +21,11 @@ from pipeline.sources.own_times import NO_TIME, is_clock, is_time, read_times
 
 ORDER: tuple[Delimiter, ...] = ("\t", ";", "|", ",")
 NAMES = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
-SAMPLE = 300_000  # characters
+SAMPLE, PLACES = 300_000, 10  # characters of each place of a long file, and how many places: files may be sorted
 ROWS = 2_000  # that are looked at
 EVEN = 0.9  # share of the rows with as many cells as the first
 MOSTLY = 0.5  # share of the cells that must have a number
+SENTENCES = 0.1  # share of the sentences of a column that must differ
 MOST_LABELS, REPEATED = 150, 5  # different labels; texts of each on average
 TIME_NAMES = re.compile(
     r"date|time|stamp|datum|zeit|fecha|heure|hora|^(ts|day|tag|jour|month|monat|year|jahr|week)$", re.I
@@ -102,7 +103,8 @@ class Cells:
     @property
     def may_be_texts(self) -> bool:
         long = self.words >= 2 or self.letters >= 20  # scripts without spaces
-        return long and self.different > len(self.filled) / 2 and not self.is_times and not self.is_numbers
+        share = SENTENCES if self.words >= 4 else MOSTLY
+        return long and self.different > share * len(self.filled) and not self.is_times and not self.is_numbers
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class TableLook:
 
 def table(text: str) -> TableLook | None:
     """Look at a text as a table; None if it is none."""
-    part = text[:SAMPLE] if len(text) <= SAMPLE else text[:SAMPLE].rpartition("\n")[0]
+    part = _places(text)
     looks = [(_evenness(part, delimiter), delimiter) for delimiter in ORDER]
     (even, width, rows), delimiter = max(looks, key=lambda look: look[0][0])
     if even < EVEN or len(rows) < 2:
@@ -140,8 +142,17 @@ def table(text: str) -> TableLook | None:
     return _looked(rows, width, delimiter)
 
 
+def _places(text: str) -> str:
+    """Return whole lines from places all over a long text, the first ones first."""
+    if len(text) <= SAMPLE * PLACES:
+        return text
+    starts = [len(text) * i // PLACES for i in range(PLACES)]
+    parts = [text[start : start + SAMPLE].rpartition("\n")[0] for start in starts]
+    return "\n".join([parts[0], *(part.partition("\n")[2] for part in parts[1:])])
+
+
 def _of_one_column(rows: Sequence[Sequence[str]]) -> bool:
-    below = Cells("", 1, [row[0].strip() for row in rows[1 : ROWS + 1]], ",")
+    below = Cells("", 1, [row[0].strip() for row in _spread(rows[1:])], ",")
     return len(rows) > 2 and below.is_numbers
 
 
@@ -162,7 +173,7 @@ def _evenness(text: str, delimiter: Delimiter) -> tuple[float, int, list[list[st
 def _looked(rows: list[list[str]], width: int, delimiter: Delimiter) -> TableLook:
     first = [cell.strip() for cell in rows[0]]
     named_once = not any(Cells("", 1, [cell], delimiter).is_numbers for cell in first)  # joined files repeat a header
-    below = [[cell.strip() for cell in row] for row in rows[1 : ROWS + 1]]
+    below = [[cell.strip() for cell in row] for row in _spread(rows[1:])]
     below = [row for row in below if row != first] if named_once else below
     named = [Cells(first[i], i + 1, [row[i] for row in below], delimiter) for i in range(width)]
     header, why = _has_header(first, named)
@@ -170,6 +181,11 @@ def _looked(rows: list[list[str]], width: int, delimiter: Delimiter) -> TableLoo
     if not header:
         named = [Cells(str(c.number), c.number, [first[i], *c.cells], delimiter) for i, c in enumerate(named)]
     return TableLook(delimiter, header, tuple(named), len(rows) - header, (separated, why))
+
+
+def _spread(rows: list[list[str]]) -> list[list[str]]:
+    """Return ROWS rows from all over the table, or all."""
+    return rows[:: max(1, len(rows) // ROWS)]
 
 
 def _has_header(first: Sequence[str], columns: Sequence[Cells]) -> tuple[bool, str]:

@@ -61,7 +61,7 @@ def _counts(column: Cells) -> bool:
     cells = column.filled
     named = column.name.lower() in ("", "id", "index", "no", "nr", "row")
     whole = all(map(str.isdecimal, cells)) and len(cells) > 2
-    return whole and (named or column.number == 1) and all(int(b) == int(a) + 1 for a, b in pairwise(cells))
+    return whole and (named or column.number == 1) and all(int(b) > int(a) for a, b in pairwise(cells))
 
 
 def close(table: TableLook | None) -> Cells | None:
