@@ -151,7 +151,7 @@ def _places(text: str) -> str:
     return "\n".join([parts[0], *(part.partition("\n")[2] for part in parts[1:])])
 
 
-def _of_one_column(rows: Sequence[Sequence[str]]) -> bool:
+def _of_one_column(rows: list[list[str]]) -> bool:
     below = Cells("", 1, [row[0].strip() for row in _spread(rows[1:])], ",")
     return len(rows) > 2 and below.is_numbers
 

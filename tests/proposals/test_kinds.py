@@ -100,7 +100,7 @@ def test_an_unclear_kind_is_said_and_as_decides(header: str, row: str, kinds: li
 
 
 def test_a_file_that_is_sorted_by_its_labels_and_repeats_itself(tmp_path: Path) -> None:
-    lines = [f"{i // 2_000}\tthis is sentence number {i % 400} of them" for i in range(4_000)]
+    lines = [f"{i // 2_000}\tthis is sentence number {i % 701} of them" for i in range(4_000)]
     found = proposed(tmp_path, "sorted.tsv", lines)
     assert (found.kind, found.own["text"], found.own["label"]) == ("labelled", 2, 1)
     long = "\n".join([*(f"{i},{i % 7},a" for i in range(300_000)), *(f"{i},{i % 7},b" for i in range(300_000))])
