@@ -84,6 +84,12 @@ def _prune(project: Project, arguments: argparse.Namespace) -> None:
     prune.run(project, confirmed=arguments.yes)
 
 
+def _init(project: Project, arguments: argparse.Namespace) -> None:
+    from pipeline.stages import init
+
+    init.run(project, arguments.path, arguments.name, arguments.kind, only=arguments.only, confirmed=arguments.yes)
+
+
 def _sync(project: Project, arguments: argparse.Namespace) -> None:
     from pipeline.tracking.delivery import COMMAND_SECONDS, sync
     from pipeline.tracking.live import mark_killed
@@ -190,6 +196,7 @@ COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] =
         _running("pipeline.stages.verify"),
         "hash all data, models and DVC's cache again, and say how to repair what is damaged",
     ),
+    "init": (_init, "look at a file of your own, propose its rows of params.yaml, and write them after a yes"),
     "prune": (_prune, "list the results of removed rows, and delete them"),
     "probe": (_probe, "check whether the publishers still offer the pinned files"),
     "sync": (_sync, "send the runs that MLflow has not received yet"),

@@ -84,7 +84,7 @@ def params() -> str:
     merged = yaml.safe_load(PARAMS)
     for table, added in yaml.safe_load(rows).items():
         merged[table] = {**merged[table], **added}
-    small = {"units": 4, "embedding": 4, "batch_size": 4, "time_steps": 50, "epochs": 2}
+    small = {"units": 4, "embedding": 4, "batch_size": 4, "time_steps": 50, "epochs": 2, "refit": False}
     merged["experiments"]["mybook"] |= small
     return yaml.safe_dump(merged, sort_keys=False)
 

@@ -48,6 +48,13 @@ COVERS = {
     ),
     "layers/test_sequences.py": ("layers/operations",),
     "reference/test_cells.py": ("reference/clipping", "reference/network", "reference/through_time"),
+    "proposals/test_kinds.py": (
+        "proposals/columns",
+        "proposals/look",
+        "proposals/proposal",
+        "proposals/sentences",
+        "proposals/series",
+    ),
     "reporting/test_comparison.py": ("reporting/tables",),
     "reporting/test_pages.py": (
         "reporting/elements",
@@ -81,6 +88,7 @@ COVERS = {
     "sources/test_generated.py": ("sources/cosine", "sources/digits"),
     "sources/test_own_files.py": (
         "sources/own_file",
+        "sources/own_rows",
         "sources/own_labelled",
         "sources/own_tagged",
         "sources/own_text",

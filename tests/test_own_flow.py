@@ -23,15 +23,27 @@ from tests.commands import environment
 ROOT = Path(__file__).parents[1]
 PAGES = {"mybook": "own-text", "reviews": "own-labelled", "diary": "own-tagged", "meter": "own-series"}
 SMALL: dict[str, dict[str, Any]] = {
-    "mybook": {"units": 8, "embedding": 4, "batch_size": 4, "time_steps": 25},
+    "mybook": {"units": 8, "embedding": 4, "batch_size": 4, "time_steps": 25, "refit": False},
     "reviews": {
         "units": 8,
         "embedding": 8,
         "batch_size": 4,
         "learning_rate": 0.02,
+        "feature_dropout": 0.0,
         "epochs": 10,
+        "restore_weights": "last",
+        "patience": None,
+        "refit": False,
     },
-    "diary": {"units": 8, "embedding": 8, "learning_rate": 0.02, "epochs": 4},
+    "diary": {
+        "layers": 1,
+        "units": 8,
+        "embedding": 8,
+        "learning_rate": 0.02,
+        "ema_momentum": 0.9,
+        "epochs": 4,
+        "refit": False,
+    },
     "meter": {"units": 8, "batch_size": 4, "time_steps": 12, "epochs": 2},
 }
 WORDS = {
@@ -64,7 +76,7 @@ def params(small: bool) -> str:
             merged["experiments"][name] |= {"epochs": 1} | SMALL[name]
     if small:
         merged["own"]["reviews"]["max_dropped"] = 0.02
-        merged["datasets"]["reviews"] |= {"folds": 1, "test": 0.3, "char_ngrams": 0}
+        merged["datasets"]["reviews"] |= {"folds": 1, "test": 0.3, "char_ngrams": 0, "bigrams": False, "min_count": 1}
         merged["datasets"]["meter"] |= {"horizons": [1, 4], "seasonal_periods": [24]}
     return yaml.safe_dump(merged, sort_keys=False)
 

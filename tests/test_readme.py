@@ -87,14 +87,14 @@ def test_the_tables_name_the_experiments_that_are_shipped() -> None:
 
 
 def test_the_rows_for_own_text_are_valid(tmp_path: Path) -> None:
-    block = README[README.index("    own:\n") : README.index("## Where things are")]
+    block = README[README.index("    own:\n") : README.index("On 500,000 characters")]
     text = "\n".join(line[4:] for line in block.splitlines())
     (tmp_path / "my").mkdir()
     (tmp_path / "my" / "book.txt").write_text("x" * 2_000)
     (tmp_path / "params.yaml").write_text(
         f"seed: 1\nedition: synthetic\ncell: null\nsources: {{}}\nrecipes: {{none: {{}}}}\n{text}"
     )
-    assert loading.load(tmp_path, SOURCES).experiments["mybook"].units == 256
+    assert loading.load(tmp_path, SOURCES).experiments["mybook"].units == 512
 
 
 def test_every_file_that_is_linked_exists() -> None:

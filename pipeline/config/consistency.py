@@ -8,10 +8,11 @@ from typing import Any
 from pipeline.config import renamed, studies, tunings
 from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.messages import Mistake, shown
+from pipeline.config.own_files import selected
 from pipeline.config.schema.datasets import DatasetRows
 from pipeline.config.schema.networks import BY_HAND, ExperimentRows, by_hand
 from pipeline.config.schema.params import Params
-from pipeline.config.schema.sources import DELIMITERS, OwnTable
+from pipeline.config.schema.sources import DELIMITERS, OwnRow, OwnSeries, OwnTable
 
 STREAMS = ("char_lm", "forecasting", "scaled_windows")  # the tasks whose batches follow each other
 FORECASTS = ("char_lm", "char_windows", "forecasting")
@@ -73,10 +74,34 @@ def _of_own(params: Params, root: Path) -> Iterator[Mistake]:
         key = ("own", name)
         if name in params.sources:
             yield Mistake(key, f"the name is taken by sources.{name}; choose another")
-        if not os.path.isfile(root / own.path):  # Path.is_file() raises OSError for a name that is too long
-            yield Mistake((*key, "path"), f"no file {shown(own.path)}; the path is relative to the project's folder")
+        yield from _of_own_files(key, own, root)
         if isinstance(own, OwnTable) and own.separator is None:
             yield Mistake((*key, "delimiter"), f"missing; {shown(own.path)} ends in none of {', '.join(DELIMITERS)}")
+        if isinstance(own, OwnSeries) and not own.even and (own.frequency or not own.time):
+            what = "is for rows at uneven times: leave `frequency` out, and name the column of the times"
+            yield Mistake((*key, "even"), what)
+
+
+def _of_own_files(key: Key, own: OwnRow, root: Path) -> Iterator[Mistake]:
+    """Mistakes in the path and in the names of files in a folder."""
+    if not os.path.exists(root / own.path):  # Path.exists() raises OSError for a name that is too long
+        yield Mistake((*key, "path"), f"no file {shown(own.path)}; the path is relative to the project's folder")
+    elif not os.path.isdir(root / own.path):
+        for name in ("files", "test_files"):
+            if getattr(own, name):
+                yield Mistake(
+                    (*key, name), f"names files of a folder, but {shown(own.path)} is a file; name its folder"
+                )
+    else:
+        found = selected(root / own.path, own)
+        if all(file.is_test for file in found):
+            what = "no file is left to train on" if found else f"no file of {shown(own.path)} fits"
+            yield Mistake(
+                (*key, "files"), f"{what}; found {shown(own.files)}, expected names such as train.csv or *.csv"
+            )
+        elif own.test_files and not found[-1].is_test:
+            what = f"no file of {shown(own.path)} fits {shown(own.test_files)}"
+            yield Mistake((*key, "test_files"), f"{what}; expected names such as test.csv or test*")
 
 
 def _of_dataset(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:
@@ -109,6 +134,21 @@ def _of_own_kind(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mis
     if dataset.task not in known:
         what = f"found {dataset.task!r}, but own.{dataset.source} is read by {reader}, for {' or '.join(known)}"
         yield Mistake((*key, "task"), what)
+    if params.own[dataset.source].test_files:
+        yield from _of_test_files(key, dataset, params)
+
+
+def _of_test_files(key: Key, dataset: DatasetRows, params: Params) -> Iterator[Mistake]:
+    """Settings that the publisher's own test part leaves no room for."""
+    given = f"own.{dataset.source}.test_files are the test part"
+    if dataset.protocol != "held_out":
+        yield Mistake((*key, "task"), f"{given}, which the textbook's procedures do not have; leave them out")
+    if "test" in params.files.row(*key):
+        yield Mistake((*key, "test"), f"{given}; leave the share out")
+    if dataset.task == "sentiment" and dataset.folds > 1:
+        yield Mistake((*key, "folds"), f"found {dataset.folds}, but {given}; leave folds out")
+    if dataset.task == "returns" and dataset.origins > 1:
+        yield Mistake((*key, "origins"), f"found {dataset.origins}, but {given}, from one origin; write origins: 1")
 
 
 def _of_experiment(key: Key, row: ExperimentRows, params: Params) -> Iterator[Mistake]:

@@ -14,14 +14,18 @@ from pipeline.config.schema.values import Edition
 from pipeline.errors import ConfigError
 
 
-def load(root: Path, readers: Collection[str]) -> Params:
+def load(root: Path, readers: Collection[str], main: Path | None = None, *, with_textbook: bool = True) -> Params:
     """The settings of the project at `root`; `readers`: the known names of `sources.*.reader`.
+
+    main: a file that is read in place of the project's params.yaml, to check what would be written there.
+    with_textbook: whether the textbook's file is read, if there is one.
 
     A later one wins: defaults.yaml, the recipe of an experiment, its own row, and in the synthetic edition their
     blocks `synthetic`. Raises ConfigError with every mistake of both files, a line each.
     """
-    names = [MAIN, *([TEXTBOOK] if (root / TEXTBOOK).is_file() else [])]
-    read = {name: plain_yaml.read(root / name, name) for name in names}
+    names = [MAIN, *([TEXTBOOK] if with_textbook and (root / TEXTBOOK).is_file() else [])]
+    paths = {MAIN: main or root / MAIN, TEXTBOOK: root / TEXTBOOK}
+    read = {name: plain_yaml.read(paths[name], name) for name in names}
     files = Files({name: raw for name, (raw, _) in read.items()})
     unclear = {Mistake(keys, what, name) for name, (_, found) in read.items() for keys, what in found}
     mistakes = unclear | set(merging.mistakes(files, with_dvc=(root / "dvc.yaml").is_file()))

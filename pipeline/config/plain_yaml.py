@@ -138,7 +138,7 @@ def flow(value: Any) -> str:
     stream = io.StringIO()
     writer = _writer()
     writer.default_flow_style = True
-    writer.dump(_quoted(value), stream)
+    writer.dump(quoted(value), stream)
     return stream.getvalue().strip().removesuffix("...").strip()
 
 
@@ -149,11 +149,12 @@ def block(value: Any) -> str:
     return stream.getvalue()
 
 
-def _quoted(value: Any) -> Any:
+def quoted(value: Any) -> Any:
+    """A value in which texts that readers of YAML disagree about are in quotes."""
     if isinstance(value, dict):
-        return {name: _quoted(inner) for name, inner in value.items()}
+        return {name: quoted(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_quoted(inner) for inner in value]
+        return [quoted(inner) for inner in value]
     return SingleQuotedScalarString(value) if isinstance(value, str) and DISAGREED.fullmatch(value) else value
 
 
@@ -179,7 +180,7 @@ def with_settings(text: str, experiment: str, settings: Mapping[str, Any], *, sy
     if synthetic and "synthetic" not in row:
         row["synthetic"] = block = CommentedMap()
         block.fa.set_flow_style()
-    (row["synthetic"] if synthetic else row).update(_quoted(dict(settings)))
+    (row["synthetic"] if synthetic else row).update(quoted(dict(settings)))
     stream = io.StringIO()
     editor.dump(document, stream)
     return stream.getvalue()

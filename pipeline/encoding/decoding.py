@@ -5,6 +5,7 @@ bytes do not fit, the error shows how the first line with such a byte reads in t
 """
 
 import codecs
+import contextlib
 import shlex
 import unicodedata
 from pathlib import Path, PurePath
@@ -128,17 +129,39 @@ def _readings(raw: bytes, at: int) -> str:
     return f"The line reads {listed}; write what reads right in the row of `own`, or save the file as UTF-8"
 
 
+def likely_encodings(raw: bytes) -> list[str]:
+    """List encodings that bytes beyond UTF-8 may have, the likeliest first; none for UTF-8 with damaged bytes."""
+    wide = _wide(raw)
+    if wide:
+        return [wide]
+    fitting = []
+    for name in [] if _damage(raw, "") else _likely(raw):
+        with contextlib.suppress(UnicodeDecodeError):
+            raw.decode(name)
+            fitting.append(name)
+    return sorted(fitting, key=lambda name: name in WIDE) if _latin(_sample(raw)) else fitting
+
+
 def _likely(raw: bytes) -> list[str]:
     """List encodings that the bytes may have, the likeliest first."""
     from charset_normalizer import from_bytes
 
-    sample = b"\n".join(line for line in raw.split(b"\n") if not line.isascii())[:SAMPLE]
-    latin = sum(byte > 127 for byte in sample) < MOSTLY_LATIN * len(sample)
+    sample = _sample(raw)
+    latin = _latin(sample)
     found = [match.encoding for match in from_bytes(sample, cp_isolation=[*(LATIN if latin else OTHER), *WIDE])]
     if latin:
         found.sort(key=lambda name: name == "cp1250")
     wide = found[:1] if found and found[0] in WIDE else []
     return list(dict.fromkeys([*wide, *(["cp1252"] if latin else []), *(found or LATIN)]))[:READINGS]
+
+
+def _sample(raw: bytes) -> bytes:
+    """Return the first lines that have bytes beyond ASCII."""
+    return b"\n".join(line for line in raw.split(b"\n") if not line.isascii())[:SAMPLE]
+
+
+def _latin(sample: bytes) -> bool:
+    return sum(byte > 127 for byte in sample) < MOSTLY_LATIN * len(sample)
 
 
 def _printable(text: str) -> str:

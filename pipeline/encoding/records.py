@@ -28,6 +28,7 @@ class TextCorpus:
     agreements: int32 [agreements, 2], where the verbs of a known process agree with their subjects: the position of the
     subject's ending, and that of the character that decides the verb's.
     dropped: as in LabelledTexts, counted in characters.
+    test_start: where the publisher's test part begins, after a line end; None if there is none.
     """
 
     text: str
@@ -35,6 +36,7 @@ class TextCorpus:
     optimum: NDArray[np.float64] | None = None
     agreements: NDArray[np.int32] | None = None
     dropped: Dropped | None = None
+    test_start: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class TaggedSentences:
 
     documents: the name of each sentence's document.
     optimum: the likeliest tag of each word given its whole sentence.
+    is_test: bool [sentences], the publisher's test part, whole documents; None if there is none.
     """
 
     words: tuple[tuple[str, ...], ...]
@@ -71,6 +74,7 @@ class TaggedSentences:
     documents: tuple[str, ...]
     findings: Findings = field(default_factory=dict)
     optimum: tuple[tuple[str, ...], ...] | None = None
+    is_test: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class Series:
     dates: datetime64[D] [time] of a series that is not evenly spaced, such as trading days, or None.
     optimum: float64 [time, steps], the conditional median of the value some steps ahead, given the past.
     optimum_steps: how many steps ahead the columns of `optimum` are.
+    test_start: the first step of the publisher's test part; None if there is none.
     """
 
     values: NDArray[np.float64]
@@ -98,6 +103,7 @@ class Series:
     optimum: NDArray[np.float64] | None = None
     optimum_steps: tuple[int, ...] = (1,)
     step_months: int | None = None
+    test_start: int | None = None
 
 
 @dataclass(frozen=True)

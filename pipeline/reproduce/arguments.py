@@ -19,6 +19,13 @@ def add(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 def _add_tracking(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     fan_out.add_options(parsers["fan-out"])
+    one = parsers["init"]
+    one.add_argument("path", type=str, help="your file, or a folder of files of one kind, in the project's folder")
+    one.add_argument("--name", help="name of the rows (default: that of the file)")
+    kinds = ("text", "labelled", "tagged", "series", "prices")
+    one.add_argument("--as", dest="kind", choices=kinds, help="kind of the data (default: what the file seems to be)")
+    one.add_argument("--only", action="store_true", help="remove the rows of published data, and the textbook’s folder")
+    one.add_argument("--yes", action="store_true", help="write the rows without asking")
     parsers["prune"].add_argument("--yes", action="store_true", help="delete without asking")
     one = parsers["probe"]
     one.add_argument("source", nargs="*", help="sources to check (default: all)")

@@ -39,7 +39,9 @@ def read(folder: Path, row: OwnLabelled) -> LabelledTexts:
         present = ", ".join(f"{name!r}" for name, count in zip(names, counts, strict=True) if count) or "none"
         raise DataError(f"{path}: {len(texts):,} texts of one class ({present}), expected at least two classes")
     findings = {**table.findings, **losses} | _repeats(texts, labels.tolist()) | _balance(names, counts)
-    return LabelledTexts(tuple(texts), labels, names, findings, dropped=table.dropped)
+    tested = np.array([table.tested[i] for i in kept], np.bool_)
+    is_test = tested if tested.any() else None
+    return LabelledTexts(tuple(texts), labels, names, findings, is_test, dropped=table.dropped)
 
 
 def _check_header(path: Path, table: Table, row: OwnLabelled) -> None:

@@ -5,6 +5,7 @@ own_numbers and own_times say how numbers and times may be written, own_grid whi
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +31,16 @@ class _Grid:
 
     rows: int64 [steps], the row of the table at each step, -1 where there is none.
     start: of the first step, microseconds since 1970; None without a clock, as `step`.
+    days: datetime64[D] [steps] of rows that are in the order of their days, but not evenly spaced; else None.
+    test_start: the first step of the publisher's test part; None if there is none.
     """
 
     rows: NDArray[np.int64]
     start: int | None
     step: Step | None
     findings: dict[str, int]
+    days: NDArray[np.datetime64] | None = None
+    test_start: int | None = None
 
     def time(self, step: int) -> str:
         """Return the ISO time of a step of a grid with a clock."""
@@ -120,31 +125,62 @@ def _is_number(name: str) -> bool:
 
 
 def _in_file_order(table: Table) -> _Grid:
-    return _Grid(np.arange(len(table.lines)), None, None, table.dropped.check(table.total))
+    start = table.tested.index(True) if any(table.tested) else None
+    return _Grid(np.arange(len(table.lines)), None, None, table.dropped.check(table.total), test_start=start)
 
 
 def _with_clock(path: Path, table: Table, keys: list[str], numbers: Floats, row: OwnSeries) -> _Grid:
     """Sort the rows by time, drop repeats and find their grid; DataError if a time occurs with different numbers."""
     column = _column(path, table, row, *keys)
     found = clock(read_times(column, row.day_first))
-    lines = np.array(table.lines)
+    lines = np.array(table.lines, dtype=object)  # which may say their file
     readable = np.flatnonzero(found.times != NO_TIME)
     unreadable = _unreadable(table, column, found.times)
     order = readable[np.argsort(found.times[readable], kind="stable")]
     again = _repeats(path, table, found.times[order], numbers[order], lines[order])
     kept = np.delete(order, again)
     times = found.times[kept]
-    step = find_step(path, times, row.frequency)
-    at = positions(path, times, lines[kept], step)
-    rows = np.full(_length(path, at, step), -1)
-    rows[at] = kept
     findings = {
         **unreadable,
         **found.findings,
         "rows_earlier_than_the_one_before": int(np.sum(np.diff(found.times[readable]) < 0)),
         "repeated_times_dropped": len(again),
     }
-    return _Grid(rows, int(times[0]), step, findings)
+    first, repeated = _test_part(path, found.times[readable], np.array(table.tested)[readable], lines[readable])
+    if first is not None:
+        findings["training_rows_in_the_test_part_dropped"] = repeated
+    if not row.even:
+        days = times.astype("datetime64[us]").astype("datetime64[D]")
+        start = None if first is None else int(np.searchsorted(times, first))
+        return _Grid(kept, None, None, findings, days if len(np.unique(days)) == len(days) else None, start)
+    step = find_step(path, times, row.frequency)
+    at = positions(path, times, lines[kept], step)
+    rows = np.full(_length(path, at, step), -1)
+    rows[at] = kept
+    start = None if first is None else int(at[np.searchsorted(times, first)])
+    return _Grid(rows, int(times[0]), step, findings, test_start=start)
+
+
+def _test_part(
+    path: Path, times: NDArray[np.int64], tested: NDArray[np.bool_], lines: NDArray[Any]
+) -> tuple[int | None, int]:
+    """Return the first time of the test files, None without any, and how many rows of the others repeat one of theirs.
+
+    Raises DataError for another row at or after that time: training would read what the test part asks.
+    """
+    if not tested.any():
+        return None, 0
+    first = int(times[tested].min())
+    late = ~tested & (times >= first)
+    alone = np.flatnonzero(late & ~np.isin(times, times[tested]))
+    if len(alone):
+        i = int(alone[0])
+        raise DataError(
+            f"{path}: {len(alone):,} rows of the training files are not before the test part, which begins at "
+            f"{iso_time(first)}, first line {lines[i]:,}: {iso_time(times[i])}; move them into the test files, or "
+            "remove them"
+        )
+    return first, int(late.sum())
 
 
 def _unreadable(table: Table, column: Column, times: NDArray[np.int64]) -> dict[str, int]:
@@ -237,6 +273,8 @@ def _series(
         unit=row.unit or columns["value"].unit,
         findings={**counts, **table.findings, **grid.findings, **losses, **rewritten},
         covariates={table.names[key]: column for key, column in on_grid.items()},
+        dates=None if grid.days is None else grid.days[whole],
+        test_start=None if grid.test_start is None else max(grid.test_start - whole.start, 0),
     )
     if grid.step is None:
         return series

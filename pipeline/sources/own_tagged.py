@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import regex
 
+from pipeline.config.own_files import OwnFile, selected
 from pipeline.config.schema.sources import OwnTagged
 from pipeline.encoding.dropped import SHOWN, Dropped
 from pipeline.encoding.records import TaggedSentences
 from pipeline.errors import DataError
-from pipeline.sources.own_file import find_own, read_text
+from pipeline.sources.own_file import find_own, read_text, summed
+from pipeline.sources.own_rows import Line
 
 MARKS = ("# newdoc", "-DOCSTART-")
 DOCUMENT = 20
@@ -33,23 +36,45 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass
 class _Parsed:
-    """The sentences of a file. marks: how many lines began a document; documents: how many did before each sentence."""
+    """The sentences of all files.
+
+    marks: how many lines began a document; files: how many were read; documents: how many of both came before each
+    sentence. tested: whether each sentence is of the publisher's test part.
+    """
 
     dropped: Dropped
     sentences: list[Pairs] = field(default_factory=list)
     documents: list[int] = field(default_factory=list)
+    tested: list[bool] = field(default_factory=list)
     marks: int = 0
+    files: int = 0
     comments: int = 0
     multiword: int = 0
     empty: int = 0
 
-    def end(self, sentence: list[tuple[str, str]], malformed: tuple[int, str] | None, words: int) -> None:
+    def end(
+        self, sentence: list[tuple[str, str]], malformed: tuple[int, str] | None, words: int, *, tested: bool
+    ) -> None:
         """Take a sentence of `words` lines, or drop it if one of its lines, at (line, problem), is malformed."""
         if malformed is not None:
             self.dropped.add(MALFORMED, f"line {malformed[0]:,}", malformed[1], words)
         elif sentence:
             self.sentences.append(tuple(sentence))
-            self.documents.append(self.marks)
+            self.documents.append(self.marks + self.files)
+            self.tested.append(tested)
+
+    def without_tested(self) -> int:
+        """Leave sentences out of training that the test part has too; return how many."""
+        known = {tuple(word for word, _ in s) for s, tested in zip(self.sentences, self.tested, strict=True) if tested}
+        kept = [
+            i
+            for i, sentence in enumerate(self.sentences)
+            if self.tested[i] or tuple(word for word, _ in sentence) not in known
+        ]
+        dropped = len(self.sentences) - len(kept)
+        for name in ("sentences", "documents", "tested"):
+            setattr(self, name, [getattr(self, name)[i] for i in kept])
+        return dropped
 
 
 def read(folder: Path, row: OwnTagged) -> TaggedSentences:
@@ -59,8 +84,16 @@ def read(folder: Path, row: OwnTagged) -> TaggedSentences:
     or a tag. Raises DataError if these are more than `max_dropped` of all words, and for fewer than two tags.
     """
     path = find_own(folder, row)
-    text, findings = read_text(path, row)
-    parsed = _parse(path, text.split("\n"), row)
+    files = selected(path, row)
+    parsed, counted = _Parsed(Dropped(path, row.max_dropped, "words")), []
+    for file in files:
+        text, found = read_text(file.path, row)
+        counted.append(found)
+        _parse(file, text.split("\n"), row, parsed, file.path.name if len(files) > 1 else "")
+        parsed.files += 1
+    findings = {"files": len(files), **summed(counted)} if len(files) > 1 else counted[0]
+    if any(parsed.tested):
+        findings["sentences_in_the_test_part_too_left_out_of_training"] = parsed.without_tested()
     tags = Counter(tag for sentence in parsed.sentences for _, tag in sentence)
     losses = parsed.dropped.check(tags.total() + sum(parsed.dropped.counts.values()))
     if len(tags) < 2:
@@ -86,8 +119,12 @@ def read(folder: Path, row: OwnTagged) -> TaggedSentences:
     return TaggedSentences(
         tuple(tuple(word for word, _ in sentence) for sentence in parsed.sentences),
         tuple(tuple(tag for _, tag in sentence) for sentence in parsed.sentences),
-        tuple(f"document {number}" for number in documents),
+        tuple(
+            f"{'test ' if tested else ''}document {number}"
+            for number, tested in zip(documents, parsed.tested, strict=True)
+        ),
         {**findings, **losses},
+        is_test=np.array(parsed.tested, np.bool_) if any(parsed.tested) else None,
     )
 
 
@@ -105,10 +142,12 @@ def _documents(path: Path, parsed: _Parsed, row: OwnTagged) -> Sequence[int]:
     return [i // DOCUMENT for i in range(len(parsed.sentences))]
 
 
-def _parse(path: Path, lines: Sequence[str], row: OwnTagged) -> _Parsed:
+def _parse(file: OwnFile, lines: Sequence[str], row: OwnTagged, parsed: _Parsed, name: str) -> None:
+    """Add the sentences of a file. name: of the file, for messages, if several are read."""
+    path = file.path
     marks = (row.documents,) if row.documents else MARKS
-    columns = [_fields(line) for line in lines if line.strip() and not line.startswith(("#", *marks))]
-    columns = columns or [_fields(line) for line in lines if line.startswith("#") and not line.startswith("# ")]
+    columns = [fields_of(line) for line in lines if line.strip() and not line.startswith(("#", *marks))]
+    columns = columns or [fields_of(line) for line in lines if line.startswith("#") and not line.startswith("# ")]
     if not columns:
         raise DataError(
             f"{path}: no words; expected a word and its tag on each line, and a blank line between sentences"
@@ -116,12 +155,12 @@ def _parse(path: Path, lines: Sequence[str], row: OwnTagged) -> _Parsed:
     width = Counter(map(len, columns)).most_common(1)[0][0]
     numbered = 2 * sum(fields[0].isdecimal() for fields in columns) > len(columns)
     _check_columns(path, columns, width, row, numbered=numbered)
-    parsed = _Parsed(_account(path, row, width))
+    _announce(parsed.dropped, width)
     sentence, malformed, words = list[tuple[str, str]](), None, 0
     for number, line in enumerate([*lines, ""], start=1):
         mark = line.startswith(marks)
         if mark or not line.strip():
-            parsed.end(sentence, malformed, words)
+            parsed.end(sentence, malformed, words, tested=file.is_test)
             sentence, malformed, words = [], None, 0
             parsed.marks += mark
         elif _is_comment(line, width, inside=words > 0):
@@ -131,25 +170,24 @@ def _parse(path: Path, lines: Sequence[str], row: OwnTagged) -> _Parsed:
             parsed.empty += "-" not in line.split("\t")[0]
         else:
             words += 1
-            pair = _pair(_fields(line), width, row)
+            pair = _pair(fields_of(line), width, row)
             if isinstance(pair, str):
-                malformed = malformed or (number, pair)
+                malformed = malformed or (Line.of(number, name), pair)
             elif INVISIBLE.fullmatch(pair[0]):
-                parsed.dropped.add(BLANK, number, " ".join(f"U+{ord(c):04X}" for c in pair[0][:SHOWN]) + " is no word")
+                shown = " ".join(f"U+{ord(c):04X}" for c in pair[0][:SHOWN])
+                parsed.dropped.add(BLANK, Line.of(number, name), f"{shown} is no word")
                 words -= 1
             else:
                 sentence.append(pair)
-    return parsed
 
 
-def _account(path: Path, row: OwnTagged, width: int) -> Dropped:
-    dropped = Dropped(path, row.max_dropped, "words")
+def _announce(dropped: Dropped, width: int) -> None:
+    """Announce what may be dropped of a file with lines of `width` columns."""
     dropped.kind(BLANK, "remove these lines")
     dropped.kind(
         MALFORMED,
         f"each line needs {width} columns with a word and a tag; separate columns by tabs if words contain spaces",
     )
-    return dropped
 
 
 def _check_columns(path: Path, columns: Sequence[Sequence[str]], width: int, row: OwnTagged, *, numbered: bool) -> None:
@@ -183,7 +221,7 @@ def _pair(fields: Sequence[str], width: int, row: OwnTagged) -> tuple[str, str] 
     return (word, tag) if word and tag.strip() else f"no {'tag' if word else 'word'}"
 
 
-def _fields(line: str) -> list[str]:
+def fields_of(line: str) -> list[str]:
     """Split at tabs if there are any, since words may then contain spaces; otherwise at spaces.
 
     str.split() would also split at other white space, which may occur in words.
@@ -193,5 +231,5 @@ def _fields(line: str) -> list[str]:
 
 def _is_comment(line: str, width: int, *, inside: bool) -> bool:
     """Tell comments from words that begin with #: comments precede a sentence and differ from words in columns."""
-    as_wide = len(_fields(line)) == width
+    as_wide = len(fields_of(line)) == width
     return line.startswith("#") and not (as_wide and (inside or "\t" in line or not line.startswith("# ")))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline import artifacts, sources
 from pipeline.artifacts import Project
+from pipeline.config.own_files import selected
 from pipeline.config.schema.values import named
 from pipeline.download.fetch import fetch
 from pipeline.integrity import checksums
@@ -50,12 +51,15 @@ def run(project: Project, name: str) -> None:
 
 
 def run_import(project: Project, name: str) -> None:
-    """Copy the file of `own.<name>`, and save its row of params.yaml next to it."""
+    """Copy the file of `own.<name>`, or the files of its folder, and save its row of params.yaml next to it."""
     row = named(parameters(project).own, name, "own")
     with artifacts.new_folder(project.raw(name), listed=True) as fresh:
-        file = (project.root / row.path).name
-        shutil.copyfile(project.root / row.path, fresh / file)
-        artifacts.save_json(fresh / f"{file}.row.json", row.model_dump(mode="json"))
+        given = project.root / row.path
+        for file in selected(given, row):
+            copy = fresh / given.name / file.path.name if given.is_dir() else fresh / given.name
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file.path, copy)
+        artifacts.save_json(fresh / f"{given.name}.row.json", row.model_dump(mode="json"))
     artifacts.save_json(project.reader(name), reader_hashes(row.reader))
     print(f"{name}: {row.path} in data/raw/{name}")
 

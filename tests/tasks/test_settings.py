@@ -267,6 +267,7 @@ FILES, SERIES, TABLES = (
     "tests/sources/test_own_series.py",
     "tests/sources/test_own_files.py",
 )
+FOLDERS = "tests/sources/test_own_folders.py"
 PLAN, RAY_POOL = "tests/studies/test_plan.py", "tests/studies/test_ray_pool.py"
 OTHER = {
     ("top", "seed"): f"{REPEATS}::test_repeats_and_folds_each_get_their_own_seed_and_part",
@@ -294,6 +295,12 @@ OTHER = {
     ("sources", "reader"): "tests/config/test_loading.py::test_every_source_and_every_task_is_run_by_a_shipped_row",
     ("sources", "pins"): "tests/download/test_probe.py::test_accepted_is_pinned_in_one_line_and_then_downloaded",
     ("own", "path"): f"{TABLES}::test_a_file_that_was_not_imported_says_who_puts_it_there",
+    (
+        "own",
+        "files",
+    ): "tests/config/test_own_files.py::test_files_are_in_the_order_of_their_names_and_the_test_part_is_last",
+    ("own", "test_files"): f"{FOLDERS}::test_labelled_test_files_are_the_test_part",
+    ("own", "even"): f"{FOLDERS}::test_uneven_rows_are_sorted_and_keep_their_days",
     ("own", "encoding"): "tests/encoding/test_decoding.py::test_the_encoding_of_the_row_must_fit_too",
     ("own", "max_dropped"): f"{TABLES}::test_the_row_says_how_much_may_be_dropped",
     ("own", "gutenberg"): f"{FILES}::test_a_gutenberg_file_is_cut_to_its_books",

@@ -59,12 +59,25 @@ def _encoding(name: str) -> str:
     return "utf-8" if codecs.lookup(name).name == "utf-8" else name
 
 
+def _patterns(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\\]+$")]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_patterns), Field(strict=False)]
+
+
 class OwnRow(Row):
-    """The user's own data: `path` is relative to the project, `reader` says what kind of file it is. `max_dropped`: the
-    largest share of its rows, words or characters that may be dropped or replaced because they cannot be used.
-    `encoding`: of a text that is not in UTF-8 and does not begin with a byte order mark."""
+    """The user's own data: `path`, of a file or a folder, is relative to the project, `reader` says what kind it is.
+
+    `files`: which files of a folder are read, such as `*.csv`; without it all. `test_files`: which are the publisher's
+    test part. `max_dropped`: the largest share of the rows, words or characters that may be dropped or replaced because
+    they cannot be used. `encoding`: of a text that is not in UTF-8 and does not begin with a byte order mark.
+    """
 
     path: Annotated[str, Field(min_length=1, max_length=4_000)]
+    files: Patterns | None = None
+    test_files: Patterns = ()
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     max_dropped: Rate = 0.01
 
@@ -135,7 +148,9 @@ class OwnSeries(OwnTable):
     `time`: the column of the times, or those of the dates and of the times of day; null where rows follow each other
     without a clock. `covariates`: further columns of numbers. `missing`: cells that mean no value. `decimal`,
     `day_first`: how numbers and dates are written; without them the file decides. `frequency`: the spacing of the rows;
-    without it the most common one. `unit`: of the values; without it the one that is written at each of them.
+    without it the most common one. `even`: false where rows follow each other at uneven times, such as trading days:
+    they are sorted by time and then taken one after another. `unit`: of the values; without it the one that is written
+    at each of them.
     """
 
     reader: Literal["own_series"]
@@ -146,6 +161,7 @@ class OwnSeries(OwnTable):
     decimal: Literal[".", ","] | None = None
     day_first: bool | None = None
     frequency: Annotated[str, PlainValidator(_frequency)] | None = None
+    even: bool = True
     unit: Text = ""
 
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from pipeline.config.schema.datasets import CharLmData
 from pipeline.encoding import vocabulary
 from pipeline.encoding.records import SPLITS, Encoded, TextCorpus
-from pipeline.encoding.text_cleaning import carried, carried_positions, cleaned
+from pipeline.encoding.text_cleaning import carried, carried_positions, cleaned, prepare
 from pipeline.errors import DataError
 
 STREAMS = 8
 RUN = 5  # characters
+FEWEST = 100  # characters of a part
 FAR, FAR_APART = 1.5, 0.05  # how many times as many new runs, and how many more, are too many
 MOST_SYMBOLS = np.iinfo(np.int16).max
 WARM_UP = 500  # characters read before a split, so that its first characters have a context
@@ -33,6 +34,10 @@ def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
     plain, options, findings = cleaned(record, row)
     text = vocabulary.characters(plain)
     cuts = [round(len(text) * (1 - row.validation - row.test)), round(len(text) * (1 - row.test))]
+    if record.test_start is not None:
+        test = len(vocabulary.characters(prepare(record.text[record.test_start :], options)))
+        cuts = [len(text) - test - round(len(text) * row.validation), len(text) - test]
+        _check_test_part(row.source, cuts, len(text))
     parts = dict(zip(SPLITS, (text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]), strict=True))
     symbols = vocabulary.build(parts["train"])
     if len(symbols) > MOST_SYMBOLS:
@@ -56,6 +61,15 @@ def encode(record: TextCorpus, row: CharLmData, seed: int) -> Encoded:
     if record.dropped is not None and (warning := _warning(arrays, len(symbols))):
         summary["warnings"] = [warning]
     return Encoded(arrays, encoder, {name: len(part) for name, part in parts.items()}, summary)
+
+
+def _check_test_part(source: str, cuts: list[int], n: int) -> None:
+    """Raise DataError if the publisher's test part leaves too little of a text, or is too short itself."""
+    if min(cuts[0], cuts[1] - cuts[0], n - cuts[1]) < FEWEST:
+        raise DataError(
+            f"{source}: {cuts[0]:,} characters for training, {cuts[1] - cuts[0]:,} for validation and {n - cuts[1]:,} "
+            f"in the test files; each part needs {FEWEST}"
+        )
 
 
 def _warning(arrays: Mapping[str, NDArray[Any]], size: int) -> str:

@@ -37,6 +37,8 @@ def encode(record: Series, row: ForecastingData, seed: int) -> Encoded:
     del seed  # the split is by time
     n = len(record.values)
     cuts = [round(n * (1 - row.validation - row.test)), round(n * (1 - row.test))]
+    if record.test_start is not None:
+        cuts = [record.test_start - round(n * row.validation), record.test_start]
     encoder: dict[str, Any] = {
         "horizons": list(row.horizons),
         "seasonal_periods": list(row.seasonal_periods),

@@ -93,7 +93,7 @@ def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
     training part, and in the training and validation parts together.
     """
     del seed  # the split is by the order of the documents
-    split = _split(record.documents, row)
+    split = _split(record.documents, row) if record.is_test is None else _published(record, record.is_test, row)
     rows = [features(sentence) for sentence in record.words]
     names = sorted({f"{SLOTS[i]}={v}" for sentence in rows for word in sentence for i, v in enumerate(word) if v})
     ids = {name: i for i, name in enumerate(names, start=FIRST_ID)}
@@ -135,6 +135,20 @@ def _split(documents: Sequence[str], row: PosTaggingData) -> NDArray[np.int8]:
     first_test = len(names) - tests
     part = {n: 2 if i >= first_test else 1 if i >= first_test - validations else 0 for i, n in enumerate(names)}
     return np.array([part[d] for d in documents], np.int8)
+
+
+def _published(record: TaggedSentences, is_test: NDArray[np.bool_], row: PosTaggingData) -> NDArray[np.int8]:
+    """Return int8 [sentences]: 2 for the publisher's test part, 1 for the last of the other documents."""
+    names = list(dict.fromkeys(name for name, test in zip(record.documents, is_test, strict=True) if not test))
+    validations = max(1, round(len(names) * row.validation))
+    if len(names) <= validations:
+        raise DataError(
+            f"{row.source}: {len(names)} documents besides the test files, {validations} of them for validation; "
+            "nothing is left to train on"
+        )
+    validated = set(names[-validations:])
+    part = [2 if test else int(name in validated) for name, test in zip(record.documents, is_test, strict=True)]
+    return np.array(part, np.int8)
 
 
 def _counts(flat: NDArray[np.int32], size: int, min_words: int) -> NDArray[np.int32]:

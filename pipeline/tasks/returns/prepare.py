@@ -35,7 +35,7 @@ def encode(record: Series, row: ReturnsData, seed: int) -> Encoded:
     del seed  # the split is by time
     columns = _columns(record, row.source)
     values, n = columns["values"], len(record.values)
-    size = round(n * row.test) // row.origins
+    size = (round(n * row.test) if record.test_start is None else n - record.test_start) // row.origins
     encoder: dict[str, Any] = {
         "window": row.window,
         "first": row.window + MONTH,

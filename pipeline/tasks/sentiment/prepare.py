@@ -96,10 +96,14 @@ def _chosen(
         raise DataError(f"{row.source}: has a published test part; folds is {row.folds}, it must be 1")
     test = np.zeros(len(record.texts), np.bool_) if record.is_test is None else record.is_test
     first, labels, dropped = np.flatnonzero(~test), record.labels[~test], {"repeats_dropped": 0}
+    tested = {tokens.key(i) for i in np.flatnonzero(test).tolist()} - {b""}
+    keys = {i: tokens.key(i) for i in first.tolist()}
+    fresh = {i: key for i, key in keys.items() if key not in tested}
+    of_user = record.dropped is not None
+    if of_user and tested and not row.drop_duplicates:  # repeats stay, but never in both parts
+        first = np.array(list(fresh), np.int64)
+        labels, dropped = record.labels[first], {"train_texts_in_test_dropped": len(keys) - len(fresh)}
     if row.drop_duplicates:
-        tested = {tokens.key(i) for i in np.flatnonzero(test).tolist()} - {b""}
-        keys = {i: tokens.key(i) for i in first.tolist()}
-        fresh = {i: key for i, key in keys.items() if key not in tested}
         first, labels = _distinct(fresh, record.labels)
         dropped = {"repeats_dropped": len(fresh) - len(first)}
         if record.is_test is not None:
