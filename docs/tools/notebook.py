@@ -1,4 +1,4 @@
-"""Make the notebook docs/gru-step.ipynb from the page docs/gru-step.md, and the page's outputs and figure by running it.
+"""Make docs/gru-step.ipynb from the page docs/gru-step.md, and the page's outputs and figure by running it.
 
 The page is the source: a ```python block is a cell of code, a ```text block after it what the cell prints.
 

@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: pages of the repository's root join the site, and links between them and docs/ work in both places."""
+"""Hooks of mkdocs: pages of the repository's root join the site, and links to and from them work in both places."""
 
 import posixpath
 import re
