@@ -27,6 +27,7 @@ INSTEAD = {
     "git clone <this repository> recurrent-pipeline": None,
     "cd recurrent-pipeline": None,
     "make repro": "make -n repro",  # .ci/run
+    "make setup": None,
     "make ui": "make -n ui",  # tests/test_mlflow_ui.py
     ".venv/bin/dvc repro evaluate@digits evaluate@alice": ".venv/bin/dvc repro evaluate@digits train@alice",
 }
