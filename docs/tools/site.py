@@ -10,21 +10,23 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
-# Files outside docs/, and where the site has them. A link to any other file outside docs/ fails the build.
-JOINED = {
-    "README.md": "index.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "CHANGELOG.md": "changelog.md",
-    "deploy/rayjob.yaml": "deploy/rayjob.yaml",
-}
+# Pages outside docs/, and where the site has them.
+JOINED = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 HOMES = {home: name for name, home in JOINED.items()}
 LINK = re.compile(r"(\]\()([^)#\s]+)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    for name, home in JOINED.items():
+    for name, home in JOINED.items() | {(name, name) for name in _linked()}:
         files.append(File.generated(config, home, abs_src_path=str(ROOT / name)))
     return files
+
+
+def _linked() -> set[str]:
+    """Return the files outside docs/, such as scripts, to which pages in docs/ link."""
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    names = {target.removeprefix("../") for _, target in LINK.findall(pages) if target.startswith("../")}
+    return {name for name in names - JOINED.keys() if (ROOT / name).is_file()}
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
