@@ -1,7 +1,7 @@
 # Every target first creates .venv and installs requirements.lock, unless that is done already.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup check repro full retrain test faults bench lint format ui demo server ray lock clean
+.PHONY: help setup check repro full retrain test faults bench lint format docs ui demo server ray lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -116,6 +116,10 @@ lint: setup ## Check style, types, imports between layers, wording, and the work
 format: setup ## Sort imports and format the code
 	@$(BIN)/ruff check --fix --select I
 	@$(BIN)/ruff format
+
+docs: setup ## Build the docs site in site/ and check its links; it opens from disk
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo 'file://$(CURDIR)/site/index.html'
 
 ui: setup ## Start the MLflow UI on this machine (PORT=5000)
 	@$(BIN)/python -m pipeline.tracking.locations
