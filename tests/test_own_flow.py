@@ -29,7 +29,6 @@ SMALL: dict[str, dict[str, Any]] = {
         "embedding": 8,
         "batch_size": 4,
         "learning_rate": 0.02,
-        "feature_dropout": 0.0,
         "epochs": 10,
         "restore_weights": "last",
         "patience": None,

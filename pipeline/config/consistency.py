@@ -86,6 +86,9 @@ def _of_own_files(key: Key, own: OwnRow, root: Path) -> Iterator[Mistake]:
     """Mistakes in the path and in the names of files in a folder."""
     if not os.path.exists(root / own.path):  # Path.exists() raises OSError for a name that is too long
         yield Mistake((*key, "path"), f"no file {shown(own.path)}; the path is relative to the project's folder")
+    elif root.resolve().is_relative_to((root / own.path).resolve()):
+        what = f"{shown(own.path)} is the project's own folder; put the files into one below it, such as my/book"
+        yield Mistake((*key, "path"), what)
     elif not os.path.isdir(root / own.path):
         for name in ("files", "test_files"):
             if getattr(own, name):

@@ -22,10 +22,8 @@ SENTENCES: Settings = {
     "dropout": 0.5,
     "spatial_dropout": 0.5,
     "word_dropout": 1.0,
-    "feature_dropout": 0.5,
     "log_ratios": 0.5,
     "label_smoothing": 0.1,
-    "learning_rate": 0.001,
     "ema_momentum": 0.98,
     "epochs": 12,
     "restore_weights": "best",  # a few thousand noisy sentences are learned by heart after two epochs

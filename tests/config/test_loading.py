@@ -92,7 +92,11 @@ MISTAKES = {
         "own: {mine: {path: params.yaml, reader: own_series, time: a, value: b, covariate: [c]}}",
         r"own\.mine\.covariate: unknown key; did you mean covariates\?",
     ),
-    "key of another own reader": ("own: {}", "own: {mine: {path: params.yaml, word: 2}}", r"known: encoding, gu"),
+    "key of another own reader": (
+        "own: {}",
+        "own: {mine: {path: params.yaml, word: 2}}",
+        r"known: encoding, files, gu",
+    ),
     "missing key of own": (
         "own: {}",
         "own: {mine: {path: params.yaml, reader: own_labelled, label: 1}}",
@@ -138,7 +142,7 @@ MISTAKES = {
     ),
     "path of 5,000 letters": ("own: {}", f"own: {{mine: {{path: {'x/' * 2500}}}}}", r"path: found .*at most 4000"),
     "path with a null byte": ("own: {}", 'own: {mine: {path: "my/\\0"}}', r"own\.mine\.path: no file 'my/\\x00'"),
-    "path of a folder": ("own: {}", "own: {mine: {path: .}}", r"own\.mine\.path: no file '\.'"),
+    "path of the project": ("own: {}", "own: {mine: {path: .}}", r"own\.mine\.path: '\.' is the project's own folder"),
     "no path": ("own: {}", "own: {mine: {path: ''}}", r"own\.mine\.path: found ''"),
     "key of 3,000 letters": ("seed: 42", f"seed: 42\n? {'k' * 3000}\n: 1", r"\n  k{60}…: unknown key"),
     "key that readers read differently": ("seed: 42", "seed: 42\n<<: {a: 1}", r"\n  <<: YAML readers disagree"),

@@ -41,6 +41,7 @@ NOT_SOURCES = {
     "plain_text",
     "own_grid",
     "own_numbers",
+    "own_rows",
     "own_times",
 }
 
