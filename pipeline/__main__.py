@@ -1,4 +1,4 @@
-"""Run a stage of the pipeline, or work with trained models."""
+"""Train and compare recurrent networks, ask them, decide which one answers."""
 
 # Stages are many short processes, and most of them only hand their work over: what takes time to import comes late.
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors.boundary import guarded
 from pipeline.handover import hand_over
+from pipeline.reproduce import help as words
 from pipeline.reproduce.arguments import add as add_arguments
 from pipeline.reproduce.fan_out import command as fan_out
 from pipeline.serving import ask
@@ -49,10 +50,10 @@ def main(argv: list[str] | None = None) -> int:
 def _run(command: list[str]) -> None:
     if command and command[0] in ANSWERING:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it when it is imported
+    arguments = _parser().parse_args(command or ["--help"])
     from pipeline.artifacts import here
     from pipeline.tracking.address import credentials
 
-    arguments = _parser().parse_args(command)
     with credentials():  # also for the processes that the command starts
         if arguments.command in STAGES:
             from pipeline.stages import run_stage
@@ -172,12 +173,12 @@ def _rollback(project: Project, arguments: argparse.Namespace) -> None:
 
 
 def _champions(project: Project, arguments: argparse.Namespace) -> None:
-    from pipeline.promotion.promote import champions
-    from pipeline.promotion.retrain import CHAMPION_COLUMNS, champion_row
-    from pipeline.reproduce.closing import aligned
+    from pipeline.promotion import champions
+    from pipeline.reporting.formatting import aligned
 
-    rows = [list(CHAMPION_COLUMNS), *(champion_row(*row) for row in champions(project))]
-    print("\n".join(aligned(rows)))
+    rows = [champions.cells(*row) for row in champions.champions(project)]
+    none = "no champions yet; `python -m pipeline promote <experiment>` makes the first one"
+    print("\n".join(aligned([list(champions.COLUMNS), *rows])) if rows else none)
 
 
 def _retrain(project: Project, arguments: argparse.Namespace) -> None:
@@ -190,11 +191,11 @@ def _retrain(project: Project, arguments: argparse.Namespace) -> None:
 
 
 COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] = {
-    "repro": (_running("pipeline.reproduce.repro"), "run all stages that are new or changed; make repro"),
-    "fan-out": (fan_out.run, "run all stages that are new or changed as repro does, on many machines: docs/cluster.md"),
+    "repro": (_running("pipeline.reproduce.repro"), "run all stages that are new or changed, as make repro does"),
+    "fan-out": (fan_out.run, "run all stages that are new or changed on many machines: docs/cluster.md"),
     "verify": (
         _running("pipeline.stages.verify"),
-        "hash all data, models and DVC's cache again, and say how to repair what is damaged",
+        "hash all data, models and DVC's cache again, and say how to repair damage",
     ),
     "init": (_init, "look at a file of your own, propose its rows of params.yaml, and write them after a yes"),
     "prune": (_prune, "list the results of removed rows, and delete them"),
@@ -202,20 +203,20 @@ COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] =
     "sync": (_sync, "send the runs that MLflow has not received yet"),
     "watch": (_watch, "show the trainings that run now: epoch, losses, time left"),
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
-    "results": (_results, "write docs/results.md, with every figure of a finished run; the end of make full"),
+    "results": (_results, "write docs/results.md, with every figure of a finished run"),
     "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
     "demo": (_demo, "use a model: a page that asks all trained models; make demo"),
     "serve": (_serve, "serve a model over HTTP, from this folder or from MLflow"),
-    "trace": (_trace, "show which commit, parameters and data made a file, run or model, and how to reproduce it"),
+    "trace": (_trace, "show what made a file, run or model: commit, parameters, data, and the command to repeat it"),
     "promote": (_promote, "make trained models champions if the gate finds them better"),
     "rollback": (_rollback, "restore the previous champion of a model"),
-    "champions": (_champions, "list the champions"),
+    "champions": (_champions, "list the model that answers for each source and task, and its score"),
     "retrain": (_retrain, "pull, reproduce what changed, push, run the gate, and write reports/retrain.md"),
-    "predict": (ask.predict, "use a model: classify texts"),
-    "tag": (ask.tag, "use a model: tag each word with its part of speech"),
-    "classify": (ask.classify, "use a model: classify pictures"),
-    "generate": (ask.generate, "use a model: continue a prompt"),
-    "forecast": (ask.forecast, "use a model: forecast the next values, with intervals"),
+    "predict": (ask.predict, "classify texts, each with its probability"),
+    "tag": (ask.tag, "tag each word with its part of speech"),
+    "classify": (ask.classify, "classify pictures"),
+    "generate": (ask.generate, "continue a prompt"),
+    "forecast": (ask.forecast, "forecast the next values, with intervals"),
 }
 
 
@@ -228,24 +229,48 @@ class _Command(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command", parser_class=_Command)
-    for name, (_, _, what, text) in STAGES.items():
-        stage = commands.add_parser(
-            name, help=text if name == "check" else f"stage: {text}", description=_sentence(text)
-        )
-        if what:
-            row = _row_of_dvc(name)
-            stage.add_argument("name", nargs=row and "?", default=row, help=f"name of {what} in params.yaml")
-            if name == "tune":
-                stage.add_argument("--accept", action="store_true", help="write the best settings into params.yaml")
-        elif name == "index":
-            stage.add_argument("name", nargs="?", choices=["textbook"], help="the page of textbook/params.yaml")
-    parsers = {
-        name: commands.add_parser(name, help=text, description=_sentence(text)) for name, (_, text) in COMMANDS.items()
+    texts = {
+        **{name: text for name, (*_, text) in STAGES.items()},
+        **{name: text for name, (_, text) in COMMANDS.items()},
     }
+    parser = argparse.ArgumentParser(
+        prog=words.PROGRAM,
+        usage=f"{words.PROGRAM} <command> [arguments]",
+        description=f"{__doc__}\n`{words.PROGRAM} <command> --help` explains a command.",
+        epilog=words.overview(texts),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(
+        dest="command",
+        required=True,
+        metavar="command",
+        prog=words.PROGRAM,
+        parser_class=_Command,
+        help=argparse.SUPPRESS,
+    )
+    parsers = {
+        name: commands.add_parser(
+            name,
+            description=_sentence(text),
+            epilog=words.examples(name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for name, text in texts.items()
+    }
+    for name, (*_, what, _) in STAGES.items():
+        _add_name(name, what, parsers[name])
     add_arguments(parsers)
     return parser
+
+
+def _add_name(stage: str, what: str | None, parser: argparse.ArgumentParser) -> None:
+    if what:
+        row = _row_of_dvc(stage)
+        parser.add_argument("name", nargs=row and "?", default=row, help=f"name of {what} in params.yaml")
+        if stage == "tune":
+            parser.add_argument("--accept", action="store_true", help="write the best settings into params.yaml")
+    elif stage == "index":
+        parser.add_argument("name", nargs="?", choices=["textbook"], help="the page of textbook/params.yaml")
 
 
 def _row_of_dvc(stage: str) -> str | None:

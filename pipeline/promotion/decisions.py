@@ -57,6 +57,11 @@ def at_present() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def minute(at: str) -> str:
+    """Return a time of at_present() as people read it, such as 2026-01-31 13:45 UTC."""
+    return f"{at[:10]} {at[11:16]} UTC"
+
+
 def write(project: Project, decision: Decision) -> Path:
     """Write the record as JSON and Markdown; return the path of the JSON file."""
     name = f"{decision.at.replace('-', '').replace(':', '')}-v{decision.version}"
@@ -77,7 +82,7 @@ def markdown(decision: Decision) -> str:
         "MLflow run": decision.run_id,
         **{f"data {path}": digest for path, digest in decision.data.items()},
         "triggered by": ", ".join(decision.triggered.values()),
-        "at": decision.at,
+        "at": minute(decision.at),
     }
     act = "promoted" if decision.promoted else "not promoted"
     lines = [f"# {decision.model}, version {decision.version}: {decision.outcome}, {act}", "", "| | |", "|---|---|"]

@@ -22,9 +22,9 @@ from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.evaluation.task import Task
 from pipeline.integrity import checksums
 from pipeline.promotion import evidence
-from pipeline.promotion.decisions import Decision, at_present, trigger, write
+from pipeline.promotion.decisions import Decision, at_present, minute, trigger, write
 from pipeline.promotion.gate import Evidence, Verdict, compare, floor
-from pipeline.promotion.registry import CHAMPION, PREVIOUS, Registry, Version
+from pipeline.promotion.registry import CHAMPION, Registry, Version
 from pipeline.tasks import task_named
 from pipeline.tracking import delivery
 from pipeline.tracking import store as store_module
@@ -167,7 +167,7 @@ def promote(project: Project, experiment: Candidate, margin: float) -> Decision:
         record = write(project, decision)
         if lost is not None:
             raise lost
-        tags = {"outcome": decision.outcome, "reason": decision.reason[:4000], "decided_at": decision.at}
+        tags = {"outcome": decision.outcome, "reason": decision.reason[:4000], "decided_at": minute(decision.at)}
         registry.tag(version, {**tags, "record": record.relative_to(project.root).as_posix()})
     return decision
 
@@ -178,7 +178,7 @@ def rollback(project: Project, model: str) -> Decision:
         registry, by = Registry(client), trigger()
         registry.tidy(model)
         restored, left = registry.rollback(model, by["who"])
-        registry.tag(left, {"rolled_back_at": at_present(), "rolled_back_by": by["who"]})
+        registry.tag(left, {"rolled_back_at": minute(at_present()), "rolled_back_by": by["who"]})
     tags = restored.tags
     decision = Decision(
         model=model,
@@ -200,16 +200,6 @@ def rollback(project: Project, model: str) -> Decision:
     )
     write(project, decision)
     return decision
-
-
-def champions(project: Project) -> list[tuple[str, Version | None, Version | None]]:
-    """List (model, champion, previous) of every registered model. Raises StoreError."""
-    with store_module.connected(project) as client:
-        registry = Registry(client)
-        names = registry.models()
-        for name in names:
-            registry.tidy(name)
-        return [(name, registry.aliased(name, CHAMPION), registry.aliased(name, PREVIOUS)) for name in names]
 
 
 def _test(tags: Mapping[str, str]) -> str:

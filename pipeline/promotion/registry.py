@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.errors import Conflict, DataError
 from pipeline.tracking.fingerprint import TAG
-from pipeline.tracking.record import now
+from pipeline.tracking.record import now, readable
 from pipeline.tracking.store import code_of
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -99,7 +99,9 @@ class Registry:
                     f"{version.model}: the champion changed from {_named(expected)} to {_named(champion)} meanwhile;"
                     f" version {version.number} was not promoted, run it again to meet the new one"
                 )
-            self.tag(version, {"promoted_from": expected or "nothing", "promoted_at": now(), "promoted_by": by})
+            self.tag(
+                version, {"promoted_from": expected or "nothing", "promoted_at": readable(now()), "promoted_by": by}
+            )
             if time.monotonic() > turn.ends or not turn.held():
                 raise Conflict(f"{version.model}: the store took too long; the champion is unchanged, try again")
             self.client.set_registered_model_alias(version.model, CHAMPION, str(version.number))

@@ -6,7 +6,7 @@ A summary is written as Markdown.
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pipeline import artifacts
@@ -14,10 +14,10 @@ from pipeline.artifacts import Project
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.values import named
 from pipeline.errors import StageFailed, UserError
-from pipeline.promotion import promote
+from pipeline.promotion import champions, promote
+from pipeline.promotion.champions import Row
 from pipeline.promotion.decisions import Decision
 from pipeline.promotion.promote import Candidate
-from pipeline.promotion.registry import Version
 from pipeline.stages import parameters
 
 RAN = re.compile(r"Running stage '(.+)':")
@@ -35,7 +35,7 @@ class Retraining:
     restored: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
-    champions: list[tuple[str, Version | None, Version | None]] = field(default_factory=list)
+    champions: list[Row] = field(default_factory=list)
 
 
 def retrain(project: Project, params: Params, experiments: Sequence[str], settings: Sequence[str], base: str) -> None:
@@ -86,7 +86,7 @@ def _decide(project: Project, experiments: Sequence[str], done: Retraining) -> N
         except UserError as error:
             done.troubles.append(str(error))
     try:
-        done.champions = promote.champions(project)
+        done.champions = champions.champions(project)
     except UserError as error:
         done.troubles.append(str(error))
 
@@ -186,28 +186,8 @@ def _decisions(decisions: Sequence[Decision]) -> list[str]:
     return _table(("outcome", "candidate", "experiment", "test", "champion before", "reason"), rows)
 
 
-def _champions(champions: Sequence[tuple[str, Version | None, Version | None]]) -> list[str]:
-    return _table(CHAMPION_COLUMNS, [champion_row(*row) for row in champions]) if champions else []
-
-
-CHAMPION_COLUMNS = ("model", "champion", "experiment", "edition", "test", "best baseline", "commit", "previous")
-
-
-def champion_row(model: str, champion: Version | None, previous: Version | None) -> list[str]:
-    """Make one row of the table of champions."""
-    tags: Mapping[str, str] = champion.tags if champion else {}
-    test = next((f"{key.removeprefix('test ')} {value}" for key, value in tags.items() if key.startswith("test ")), "")
-    baseline = next((value for key, value in tags.items() if key.startswith("baseline ")), "")
-    return [
-        model,
-        f"version {champion.number}" if champion else "none",
-        tags.get("experiment", ""),
-        tags.get("edition", ""),
-        test,
-        baseline,
-        tags.get("commit", "")[:10],
-        f"version {previous.number}" if previous else "none",
-    ]
+def _champions(rows: Sequence[Row]) -> list[str]:
+    return _table(champions.COLUMNS, [champions.cells(*row) for row in rows]) if rows else []
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -1,6 +1,7 @@
 """Format numbers and names for people. The minus sign is U+2212, so that columns of signed numbers line up."""
 
 import math
+from collections.abc import Sequence
 
 from pipeline.evaluation.metric import Metric
 
@@ -93,6 +94,12 @@ def phrase(name: str) -> str:
 
 def signed(text: str) -> str:
     return text.replace("-", "−")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines with columns of equal width."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _with_sign(number: float, decimals: int) -> str:

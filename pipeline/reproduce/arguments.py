@@ -9,6 +9,8 @@ from pathlib import Path
 from pipeline.reproduce.fan_out import command as fan_out
 from pipeline.serving import ask
 
+EDITIONS = ("synthetic", "published")  # as in pipeline.config, whose import would take half of a second
+
 
 def add(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     """Add the arguments of each command to its parser."""
@@ -54,8 +56,6 @@ def _add_address(one: argparse.ArgumentParser, port: int) -> None:
 
 
 def _add_promotion(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
-    from pipeline.config.schema.values import EDITIONS
-
     parsers["promote"].add_argument("experiment", nargs="+", help="trained experiments")
     parsers["rollback"].add_argument("model", type=ask.name, help="a registered model, such as umich-sentiment")
     one = parsers["retrain"]

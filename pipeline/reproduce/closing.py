@@ -18,7 +18,7 @@ LONGEST = 30  # characters of a baseline's name
 def closing(project: Project, params: Params) -> list[str]:
     """The lines after a run: a table, a count of the verdicts, and the next commands."""
     results = _results(project, params)
-    table = aligned([HEADER, *(_row(result) for result in best_of_tasks(results))]) if results else []
+    table = formatting.aligned([HEADER, *(_row(result) for result in best_of_tasks(results))]) if results else []
     tally = [wording.tally(results), ""] if results else []
     chapters = ", and reports/textbook.html" if project.textbook_index.is_file() else ""
     return [
@@ -71,9 +71,3 @@ def _row(result: Result) -> tuple[str, ...]:
         "–" if optimum is None else formatting.value(metric, optimum["score"]),
         against_baseline(result).verdict or "no interval",
     )
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows as lines with columns of equal width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

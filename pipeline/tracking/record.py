@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +20,11 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 def now() -> int:
     """Return the time in milliseconds since 1970, as MLflow counts it."""
     return time.time_ns() // 1_000_000
+
+
+def readable(milliseconds: int) -> str:
+    """Return a time in milliseconds since 1970 as people read it, such as 2026-01-31 13:45 UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 class Metric(NamedTuple):
