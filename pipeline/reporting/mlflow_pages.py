@@ -1,6 +1,7 @@
 """Write the notes on MLflow's pages: Markdown, whose links use the addresses of Journal.note."""
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,16 +13,17 @@ from pipeline.reporting.comparison import Comparison, Pair, against_baseline
 from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.report_data import Experiment, ReportData, Result
 
-VIEW = "experiment:/runs?viewStateShareKey=result&workflowType=machine_learning"
+VIEW = "experiment:/runs?viewStateShareKey={}&workflowType=machine_learning"  # of the key of a saved view
 CHARTS = f"{VIEW}&compareRunsMode=CHART"
-VIEW_NAME = "Result: score, baseline, skill, cost"
+
+FIRST_WORDS = 72  # characters: the list of experiments shows about 40, and a page of 1,100 pixels 110 with the links
 
 
 def tags(result: Result) -> dict[str, str]:
     """Return the tags that show in a run's row of MLflow's table: the metric and the verdict."""
     metric = result.metric
     return {
-        "measure": f"{metric.label} {formatting.direction(metric)}",
+        "measure": f"{formatting.direction(metric)} {metric.label}".strip(),
         "verdict": against_baseline(result).verdict or "no interval",
     }
 
@@ -68,34 +70,43 @@ def comparison(data: ReportData, pairs: Sequence[Pair], key: str) -> str:
     rows = [_ranked(ours[name]) if is_ours else _baseline(data, name, len(header)) for name, is_ours in ranked]
     of_winner = [pair for pair in pairs if winner in (pair[0].name, pair[1].name)]
     versus = replace(tables.pairwise(data.metric, of_winner), caption="")
-    report, keys = (
-        f"run:{key}/artifacts/report",
-        ",".join(ours[name].metrics["run"]["run_key"] for name, own in ranked if own),
-    )
+    report, on = f"run:{key}/artifacts/report", f"on-{data.dataset}"
+    keys = ",".join(ours[name].metrics["run"]["run_key"] for name, own in ranked if own)
     links = (
         f"[figures]({report}/scores.png)",
         f"[all figures and tables]({report}/table.md)",
-        f"[side by side](compare:{keys})",
-        f"[as charts]({CHARTS})",
+        f"[side by side]({VIEW.format(on)})",
+        f"[as charts]({CHARTS.format(on)})",
+        f"[all parameters and metrics](compare:{keys})",
     )
     lines = [_warning(ours[winner].metrics), wording.story(data), " · ".join(links)]
     table = tables.markdown(Table("Ranking", header, rows))
     return "\n\n".join([*filter(None, lines), table, tables.markdown(versus)])
 
 
-def source(data: ReportData) -> str:
-    """Return the note of the MLflow experiment of a source; MLflow shows its first line, and the rest on a click."""
+def source(data: ReportData, protocols: Collection[str]) -> str:
+    """Return the note of the MLflow experiment of a source. protocols: those of the source's data sets.
+
+    MLflow's list of experiments shows its first words without Markdown, and the experiment's page its first line.
+    """
     card = data.facts.get("card")
-    links = f"**[All trainings, the best first]({VIEW})** · **[as charts]({CHARTS})**"
-    title = card["title"] if card else f"{data.facts['source']}, your own data"
-    about = [f"{card['about']} Licence: {card['licence']}. [Homepage]({card['homepage']})"] if card else []
+    title = card["title"] if card else data.facts["source"]
+    about = card["about"] if card else f"your own data, for {data.task.title}."
+    first = textwrap.shorten(f"{title}: {about}", FIRST_WORDS, placeholder=" …")
+    terms = [f"{about} Licence: {card['licence']}. [Homepage]({card['homepage']})"] if card else []
     columns = (
         "*score* is the test figure of the metric in *measure* (↑ higher is better, ↓ lower is better). "
         "*baseline_score* is the figure of the best naive method on the same test data. *skill* is the share of that "
         "method's error that the network removes. *verdict* says whether the difference is more than chance. A run "
         "called *comparison* groups the experiments on a data set; its description ranks them."
     )
-    return "\n\n".join([f"{links} · {title}", *about, columns])
+    return "\n\n".join([f"{first} {_views(protocols)}", *terms, columns])
+
+
+def _views(protocols: Collection[str]) -> str:
+    links = [f"**[Trainings, the best first]({VIEW.format('result')})**", f"[charts]({CHARTS.format('result')})"]
+    chapters = [f"[textbook]({VIEW.format('textbook')})"]
+    return " · ".join(links * ("held_out" in protocols) + chapters * ("textbook" in protocols))
 
 
 def _description(result: Result) -> str:

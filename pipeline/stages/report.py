@@ -1,6 +1,6 @@
 """report@<dataset>: compare the experiments on a data set, in pictures, tables and a page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
@@ -34,12 +34,15 @@ def run(project: Project, name: str) -> None:
         artifacts.save_text(fresh / "index.html", pages.dataset(data, elements, textbook=textbook))
     with artifacts.new_folder(project.section(name, textbook=textbook), listed=True) as fresh:
         artifacts.save_json(fresh / "metrics.json", {row.name: row.metrics for row in data.experiments})
-    _leave_for_mlflow(project, data, pairs)
+    protocols = {other.protocol for other in params.datasets.values() if other.source == row.source}
+    _leave_for_mlflow(project, data, pairs, protocols)
     print(f"{name}: reports/{name}, {len(experiments)} experiments")
     print(waiting(project))
 
 
-def _leave_for_mlflow(project: Project, data: ReportData, pairs: Sequence[comparison.Pair]) -> None:
+def _leave_for_mlflow(
+    project: Project, data: ReportData, pairs: Sequence[comparison.Pair], protocols: Collection[str]
+) -> None:
     """Spool a note for each run, and a run that groups and compares them."""
     folder, metrics = project.report(data.dataset), {e.name: e.metrics for e in data.experiments}
     for turn, experiment in enumerate(data.experiments):
@@ -47,7 +50,7 @@ def _leave_for_mlflow(project: Project, data: ReportData, pairs: Sequence[compar
         tags = {**mlflow_pages.tags(experiment.result), **mlflow_pages.colour(turn)}
         run = build.Run.of(experiment.metrics["run"])
         journal = build.report(run, folder, samples, tags, mlflow_pages.run(data, experiment))
-        journal.experiment(mlflow_pages.source(data), mlflow_pages.VIEW_NAME, build.view())
+        journal.experiment(mlflow_pages.source(data, protocols), build.views(data.dataset, protocols))
         spool(journal, project)
     if len(metrics) > 1:
         best_first = [metrics[name] for name, is_ours in tables.ranked(data) if is_ours]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipeline.evaluation.task import ServingExample
 from pipeline.inference.graph import supported
 from pipeline.tracking.environment import environment_tags
 from pipeline.tracking.provenance import UNKNOWN, remake, target
-from pipeline.tracking.record import Journal, Metric
+from pipeline.tracking.record import Journal, Metric, View
 
 SERVED_BY = Path(__file__).parents[1] / "serving" / "mlflow_model.py"
 PACKAGES = ("numpy", "pydantic", "ruamel.yaml", "pillow", "nltk", "regex", "mlflow")  # what an answer needs
@@ -28,11 +28,21 @@ COLUMNS = (
     ("tags", ("verdict",)),
     ("params", ("cell", "units")),
     ("metrics", ("parameters", "train_seconds")),
-    ("tags", ("dataset", "edition", "protocol")),
+    ("tags", ("dataset", "edition")),
 )
+VIEWS = {"held_out": "result", "textbook": "textbook"}  # the key of each protocol's saved view
 SECTIONS = ("Result", "Model metrics", "System metrics")  # of charts; the last two are MLflow's and hold all others
 NAME = "attributes.`Run Name`"
-WIDE, NARROW = {NAME: 290, "tags.`verdict`": 150, "metrics.`baseline_score`": 110, "metrics.`train_seconds`": 110}, 90
+WIDE, NARROW = (
+    {
+        NAME: 290,
+        "tags.`verdict`": 150,
+        "metrics.`baseline_score`": 110,
+        "metrics.`train_seconds`": 110,
+        "metrics.`optimum_share`": 110,
+    },
+    90,
+)
 
 
 @dataclass(frozen=True)
@@ -222,8 +232,25 @@ def comparison_key(dataset: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(" ".join([dataset, *keys]).encode()).hexdigest()[:32]
 
 
-def view() -> dict[str, Any]:
-    """Build the state of the saved view, in the format of MLflow's UI.
+TRAININGS = "tags.experiment != ''"  # no comparisons, which have no score of their own, and no trials
+
+
+def views(dataset: str, protocols: Collection[str]) -> list[View]:
+    """Build the saved views of a source: of the held-out protocol, of the textbook's, and of the data set.
+
+    protocols: those of the source's data sets.
+    """
+    found = [View(f"on-{dataset}", f"Data set {dataset}", _view(f"tags.dataset = '{dataset}'"))]
+    named = {"held_out": "Result: score, baseline, skill, cost", "textbook": "The textbook’s protocol"}
+    return found + [
+        View(key, named[protocol], _view(f"tags.protocol = '{protocol}'"))
+        for protocol, key in VIEWS.items()
+        if protocol in protocols
+    ]
+
+
+def _view(which: str) -> dict[str, Any]:
+    """Build the state of a saved view, in the format of MLflow's UI. which: a filter of runs.
 
     It is a table of the trainings, the best first, with their score, baseline and cost, and charts of the same.
     """
@@ -241,7 +268,7 @@ def view() -> dict[str, Any]:
     ]
     kept = {"deleted": False, "isGenerated": False}
     return {
-        "searchFilter": "tags.experiment != ''",  # no comparisons: they have no score of their own
+        "searchFilter": f"{TRAININGS} and {which}",
         "orderByKey": "metrics.`skill`",
         "orderByAsc": False,
         "selectedColumns": columns,

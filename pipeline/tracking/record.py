@@ -69,12 +69,19 @@ class ModelFolder:
     requirements: list[str]
 
 
+class View(NamedTuple):
+    """A saved view of an experiment's table and charts. key: in its address. state: as MLflow stores it, JSON-able."""
+
+    key: str
+    name: str
+    state: dict[str, Any]
+
+
 class Page(NamedTuple):
-    """The page of an MLflow experiment: a note, and a saved view of its table and charts, JSON-able."""
+    """The page of an MLflow experiment: a note, and its saved views."""
 
     note: str
-    view_name: str
-    view: dict[str, Any]
+    views: list[View]
 
 
 @dataclass
@@ -156,12 +163,9 @@ class Journal:
         """
         self.content.note = text
 
-    def experiment(self, note: str, view_name: str, view: Mapping[str, Any]) -> None:
-        """Set the note of the MLflow experiment, with the same placeholders, and its saved view.
-
-        `view` is the state that MLflow's UI stores in a tag when a user shares a view.
-        """
-        self.content.page = Page(note, view_name, dict(view))
+    def experiment(self, note: str, views: Iterable[View]) -> None:
+        """Set the note of the MLflow experiment, with the same placeholders, and its saved views."""
+        self.content.page = Page(note, list(views))
 
     def child(self, run_key: str) -> None:
         """Make another run a child of this one in MLflow's table; it leaves its former parent."""
@@ -221,11 +225,17 @@ def load(folder: Path) -> Content:
     stored["datasets"] = [DatasetInput(*row) for row in stored["datasets"]]
     stored["attachments"] = [Attachment(str(folder / path), into) for path, into in stored["attachments"]]
     if stored.get("page") is not None:
-        stored["page"] = Page(*stored["page"])
+        stored["page"] = _page(*stored["page"])
     if stored["model"] is not None:
         stored["model"].update({key: str(folder / stored["model"][key]) for key in ("folder", "served_by", "package")})
         stored["model"] = ModelFolder(**stored["model"])
     return Content(**stored)
+
+
+def _page(note: str, *rest: Any) -> Page:
+    """Return a page as it was stored; former versions of the pipeline stored the name and state of one view."""
+    views = [("result", *rest)] if len(rest) == 2 else rest[0]
+    return Page(note, [View(*view) for view in views])
 
 
 def _existing(path: Path) -> str:

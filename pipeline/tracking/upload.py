@@ -18,7 +18,7 @@ from pipeline.tracking.record import Content, ModelFolder
 NOTE = "mlflow.note.content"
 WRITTEN = "mlflow.note.written"
 MAX_NOTE = 8000  # characters; MLflow refuses or truncates longer tags
-VIEW = "mlflow.sharedViewState.result"
+VIEW = "mlflow.sharedViewState."
 PLACE = re.compile(r"\b(run|model|compare):((?:[0-9a-f]{32},?)+)|\b(experiment):(?=/)|\{(tag|param):([^}]+)\}")
 PART = 4000  # characters of a tag; longer ones are split, since every version of MLflow cuts them somewhere
 PART_OF = re.compile(r"(?P<name>.+)\.part(?P<number>\d+)")
@@ -100,23 +100,29 @@ def _send_notes(client: Any, experiment_id: str, run_id: str, content: Content) 
         experiment = client.get_experiment(experiment_id)
         tag = partial(client.set_experiment_tag, experiment_id)
         _write(tag, experiment.tags, _with_addresses(client, run, content.page.note))
-        kept = json.loads(experiment.tags.get(VIEW, "{}"))
-        if kept.get("updatedAt") == kept.get("createdAt"):  # no user has changed the view
-            made = experiment.creation_time
-            view = {"name": content.page.view_name, "createdAt": made, "updatedAt": made}
-            tag(VIEW, json.dumps({**view, "state": json.dumps(content.page.view)}))
+        for view in content.page.views:
+            kept = json.loads(experiment.tags.get(f"{VIEW}{view.key}", "{}"))
+            if kept.get("updatedAt") == kept.get("createdAt"):  # no user has changed the view
+                made = experiment.creation_time
+                named = {"name": view.name, "createdAt": made, "updatedAt": made}
+                tag(f"{VIEW}{view.key}", json.dumps({**named, "state": json.dumps(view.state)}))
 
 
 def _write(tag: Callable[[str, str], Any], tags: Mapping[str, str], note: str) -> None:
-    """Write the note, unless a user has edited it.
+    write_unless_edited(tags.get(NOTE, ""), tags, partial(tag, WRITTEN), partial(tag, NOTE), note[:MAX_NOTE])
 
-    The tag WRITTEN holds the checksums of our previous and our new note. So if the process is killed between the two
-    requests, either note is still recognised as ours.
+
+def write_unless_edited(
+    current: str, tags: Mapping[str, str], mark: Callable[[str], Any], write: Callable[[str], Any], note: str
+) -> None:
+    """Write the note in place of the current one, unless a user has edited that.
+
+    `mark` sets the tag WRITTEN, which holds the checksums of our previous and our new note. So if the process is killed
+    between the two requests, either note is still recognised as ours.
     """
-    note, current = note[:MAX_NOTE], tags.get(NOTE, "")
     if not current or _checksum(current) in tags.get(WRITTEN, "").split():
-        tag(WRITTEN, f"{_checksum(current)} {_checksum(note)}")
-        tag(NOTE, note)
+        mark(f"{_checksum(current)} {_checksum(note)}")
+        write(note)
 
 
 def _checksum(text: str) -> str:

@@ -1,19 +1,23 @@
 """What MLflow shows of a finished project: notes with links that lead somewhere, comparisons, the saved view."""
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
-from pipeline.reporting import formatting, mlflow_pages
+from pipeline.reporting import formatting, mlflow_pages, report_data
 from pipeline.reporting.charts import COLOURS
+from pipeline.sources import SOURCES, load_source
 from pipeline.stages import index, report
 from pipeline.tasks import task_named
-from pipeline.tracking import store
+from pipeline.tracking import build, store
 
 from .conftest import key_of, metrics_of
 
@@ -121,10 +125,46 @@ def test_a_report_made_again_adds_nothing_and_a_retrained_run_moves(project: Pro
     assert parent[key_of("digits")] == parent[key_of("another")] != parent[key_of("digits-lstm")]
 
 
-def test_the_experiment_says_what_its_source_is_and_links_to_its_view(made: tuple[Any, Mapping[str, Any]]) -> None:
+def test_the_experiment_says_what_its_source_is_and_links_to_its_views(made: tuple[Any, Mapping[str, Any]]) -> None:
     client, by_name = made
     found = client.get_experiment_by_name("electricity")
-    assert ", your own data" in found.tags[NOTE], "these records have no card"
-    assert f"(#/experiments/{found.experiment_id}/runs?viewStateShareKey=result&" in found.tags[NOTE]
-    assert json.loads(found.tags["mlflow.sharedViewState.result"])["name"] == mlflow_pages.VIEW_NAME
-    assert by_name["electricity"].data.tags["measure"] == "MASE ↓"
+    note = found.tags[NOTE]
+    assert note.startswith("electricity: your own data, for "), "these records have no card"
+    here = f"#/experiments/{found.experiment_id}/runs?"
+    keys = {dict(parse_qsl(link.removeprefix(here)))["viewStateShareKey"] for _, link in LINK.findall(note)}
+    assert keys == {"result"}
+    tags = {"experiment": "x", "dataset": "electricity", "protocol": "held_out"}  # as the train stage sets them
+    for name, key in itertools.product(("electricity", "electricity-lstm"), tags):
+        client.set_tag(by_name[name].info.run_id, key, tags[key])
+    for key in keys | {"on-electricity"}:
+        state = json.loads(json.loads(found.tags[f"mlflow.sharedViewState.{key}"])["state"])
+        found_there = client.search_runs([found.experiment_id], state["searchFilter"])
+        assert {run.info.run_name for run in found_there} == {"electricity", "electricity-lstm"}, "no comparison"
+    assert by_name["electricity"].data.tags["measure"] == "↓ MASE"
+
+
+def test_the_textbook_has_a_view_of_its_own(finished: Project, made: tuple[Any, Mapping[str, Any]]) -> None:
+    client, _ = made
+    found = client.get_experiment_by_name("electricity")
+    for protocols, shown in {
+        ("held_out",): {"result", "on-x"},
+        ("held_out", "textbook"): {"result", "textbook", "on-x"},
+        ("textbook",): {"textbook", "on-x"},
+    }.items():
+        views = {view.key: view for view in build.views("x", protocols)}
+        assert views.keys() == shown
+        data = report_data.load(finished, task_named("forecasting"), "electricity", ["electricity"])
+        linked = set(re.findall(r"viewStateShareKey=([a-z-]+)", mlflow_pages.source(data, protocols)))
+        assert linked == shown - {"on-x"}
+    view = {view.key: view for view in build.views("x", ["textbook"])}["textbook"]
+    assert client.search_runs([found.experiment_id], view.state["searchFilter"]) == []
+
+
+def test_the_list_of_experiments_shows_words_and_no_markdown(finished: Project) -> None:
+    data = report_data.load(finished, task_named("forecasting"), "electricity", ["electricity"])
+    for source in ("electricity", *SOURCES):
+        card = {} if source == "electricity" else {"card": asdict(load_source(source).CARD)}
+        facts = {**data.encoded.summary, "source": source, **card}
+        named = replace(data, encoded=replace(data.encoded, summary=facts))
+        first = mlflow_pages.source(named, ["held_out", "textbook"]).partition("**")[0]
+        assert 25 <= len(first) <= mlflow_pages.FIRST_WORDS + 1 and not re.search(r"[\[\]*#`]", first)

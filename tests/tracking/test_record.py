@@ -1,5 +1,6 @@
 """Journals: what they refuse, saving and loading, and their tags for the machine and the commit."""
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.artifacts import Project
-from pipeline.tracking.record import Journal, load
+from pipeline.tracking.record import Journal, View, load, readable
 
 from .conftest import journal, training
 
@@ -43,3 +44,20 @@ def test_journal_survives_saving(project: Project, tmp_path: Path) -> None:
     )
     assert found.model is not None and (Path(found.model.package) / "serving" / "served.py").is_file()
     assert not list((tmp_path / "saved").rglob("__pycache__"))
+
+
+def test_views_survive_saving_and_so_does_the_one_of_a_journal_that_a_former_version_stored(tmp_path: Path) -> None:
+    made, view = journal(), View("result", "Result", {"orderByKey": "x"})
+    made.experiment("about", [view, View("textbook", "Textbook", {})])
+    made.save(tmp_path)
+    found = load(tmp_path).page
+    assert found is not None and found.views == [view, View("textbook", "Textbook", {})]
+    stored = json.loads((tmp_path / "journal.json").read_text())
+    stored["page"] = ["about", "Result", {"orderByKey": "x"}]
+    (tmp_path / "journal.json").write_text(json.dumps(stored))
+    former = load(tmp_path).page
+    assert former is not None and (former.note, former.views) == ("about", [view])
+
+
+def test_times_are_readable() -> None:
+    assert readable(1_769_867_100_000) == "2026-01-31 13:45 UTC"

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.artifacts import Project
 from pipeline.tracking.delivery import Delivered, deliver, sync
-from pipeline.tracking.record import Journal
+from pipeline.tracking.record import Journal, View
 
 from .conftest import DIGEST, assert_whole, client_of, interrupted, runs_of, small, training
 
@@ -90,7 +90,7 @@ def test_a_note_that_a_person_has_written_stays(tables: Project) -> None:
     def say(text: str) -> str:
         made = small(key)
         made.note(text)
-        made.experiment(f"about {text}", "Result", {"orderByKey": text})
+        made.experiment(f"about {text}", [View("result", "Result", {"orderByKey": text})])
         run = client.get_run(deliver(made, tables).run_id)
         tags = client.get_experiment(run.info.experiment_id).tags
         assert tags["mlflow.note.content"] == f"about {run.data.tags['mlflow.note.content']}"
@@ -122,7 +122,7 @@ def test_killed_while_a_note_is_renewed(tables: Project, monkeypatch: pytest.Mon
 def test_the_saved_view_is_one_that_the_ui_lists_and_a_changed_one_stays(tables: Project) -> None:
     def send(columns: list[str]) -> dict[str, Any]:
         made = small(uuid.uuid4().hex)
-        made.experiment("about", "Result", {"selectedColumns": columns})
+        made.experiment("about", [View("result", "Result", {"selectedColumns": columns}), View("more", "More", {})])
         run = client_of(tables).get_run(deliver(made, tables).run_id)
         found = json.loads(
             client_of(tables).get_experiment(run.info.experiment_id).tags["mlflow.sharedViewState.result"]
