@@ -21,10 +21,11 @@ from pipeline.encoding.records import network_key
 from pipeline.errors import Conflict, DataError, StoreError
 from pipeline.evaluation.task import Task
 from pipeline.integrity import checksums
-from pipeline.promotion import evidence
+from pipeline.promotion import card, evidence
 from pipeline.promotion.decisions import Decision, at_present, minute, trigger, write
 from pipeline.promotion.gate import Evidence, Verdict, compare, floor
 from pipeline.promotion.registry import CHAMPION, Registry, Version
+from pipeline.reporting.report_data import Result
 from pipeline.tasks import task_named
 from pipeline.tracking import delivery
 from pipeline.tracking import store as store_module
@@ -37,7 +38,10 @@ PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Candidate:
-    """An experiment to be judged. metrics: its metrics file; run: its run.json; horizon: in steps."""
+    """An experiment to be judged. metrics: its metrics file; run: its run.json; horizon: in steps.
+
+    source: what is known of the published data: `title`, `licence`, `homepage`.
+    """
 
     experiment: str
     task: Task
@@ -45,6 +49,7 @@ class Candidate:
     run: dict[str, Any]
     evidence: Evidence
     horizon: int
+    source: Mapping[str, Any] | None = None
 
     @property
     def model(self) -> str:
@@ -84,7 +89,9 @@ def candidate(project: Project, params: Params, experiment: str) -> Candidate:
     stored = artifacts.load_arrays(predictions / "predictions.npz")
     losses = np.asarray(task.losses(encoded, stored[network_key(0, "test")], fold), np.float64)
     tested = Evidence(task.row_ids(encoded, fold), losses)
-    return Candidate(experiment, task, metrics, run, tested, max(encoded.encoder.get("horizons", (1,))))
+    return Candidate(
+        experiment, task, metrics, run, tested, max(encoded.encoder.get("horizons", (1,))), encoded.summary.get("card")
+    )
 
 
 def best_of_each(project: Project, params: Params) -> list[str]:
@@ -169,7 +176,20 @@ def promote(project: Project, experiment: Candidate, margin: float) -> Decision:
             raise lost
         tags = {"outcome": decision.outcome, "reason": decision.reason[:4000], "decided_at": minute(decision.at)}
         registry.tag(version, {**tags, "record": record.relative_to(project.root).as_posix()})
+        _describe(registry, experiment, version, decision)
     return decision
+
+
+def _describe(registry: Registry, experiment: Candidate, version: Version, decision: Decision) -> None:
+    """Write the card of the version, and that of the model: of its champion, or of this candidate if it has none."""
+    act = "promoted" if decision.promoted else "not promoted"
+    gate = f"{decision.outcome}, {act} on {minute(decision.at)}; {decision.reason}"
+    text = card.of_version(version.uri, Result(experiment.metrics, experiment.task), experiment.source, gate)
+    registry.describe(version, text)
+    champion = registry.aliased(version.model, CHAMPION)
+    if champion is None or champion.number == version.number:
+        number = None if champion is None else champion.number
+        registry.describe_model(version.model, card.of_model(version.model, number, text))
 
 
 def rollback(project: Project, model: str) -> Decision:
@@ -178,6 +198,7 @@ def rollback(project: Project, model: str) -> Decision:
         registry, by = Registry(client), trigger()
         registry.tidy(model)
         restored, left = registry.rollback(model, by["who"])
+        registry.describe_model(model, card.of_model(model, restored.number, registry.description(restored)))
         registry.tag(left, {"rolled_back_at": minute(at_present()), "rolled_back_by": by["who"]})
     tags = restored.tags
     decision = Decision(

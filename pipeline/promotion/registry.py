@@ -19,6 +19,7 @@ from pipeline.errors import Conflict, DataError
 from pipeline.tracking.fingerprint import TAG
 from pipeline.tracking.record import now, readable
 from pipeline.tracking.store import code_of
+from pipeline.tracking.upload import WRITTEN, write_unless_edited
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 LEASE_SECONDS = 60.0  # a process that takes longer than this counts as killed
@@ -89,6 +90,32 @@ class Registry:
         """Set tags of a version."""
         for key, value in tags.items():
             self.client.set_model_version_tag(version.model, str(version.number), key, str(value))
+
+    def describe(self, version: Version, text: str) -> None:
+        """Set the description of a version, unless somebody has edited it."""
+        found = self.client.get_model_version(version.model, str(version.number))
+        write_unless_edited(
+            found.description or "",
+            found.tags,
+            lambda mark: self.tag(version, {WRITTEN: mark}),
+            lambda note: self.client.update_model_version(version.model, str(version.number), note),
+            text,
+        )
+
+    def describe_model(self, model: str, text: str) -> None:
+        """Set the description of a registered model, unless somebody has edited it."""
+        found = self.client.get_registered_model(model)
+        write_unless_edited(
+            found.description or "",
+            found.tags,
+            lambda mark: self.client.set_registered_model_tag(model, WRITTEN, mark),
+            lambda note: self.client.update_registered_model(model, note),
+            text,
+        )
+
+    def description(self, version: Version) -> str:
+        """Return the description of a version."""
+        return str(self.client.get_model_version(version.model, str(version.number)).description or "")
 
     def promote(self, version: Version, expected: int | None, by: str) -> None:
         """Make the version the champion if `expected` (None: no version) still is. Raises Conflict if not."""

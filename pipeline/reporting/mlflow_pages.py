@@ -37,10 +37,6 @@ def run(data: ReportData, experiment: Experiment) -> str:
     """Return the note of an experiment's run; MLflow shows its first lines, and the rest on a click."""
     result, metrics = experiment.result, experiment.metrics
     metric, against, key = result.metric, result.against, metrics["run"]["run_key"]
-    headline = (
-        f"**Test {metric.label} {tables.score(result)}**; best baseline: {against['baseline']}, "
-        f"{formatting.value(metric, against['baseline_score'])}. {_chance(against_baseline(result))}"
-    )
     report = f"run:{key}/artifacts/report"
     links = [f"[figures]({report}/scores.png)", f"[all figures and tables]({report}/table.md)"]
     links += [f"[samples](run:{key}/artifacts/samples/samples.json)"] * bool(experiment.samples)
@@ -51,11 +47,20 @@ def run(data: ReportData, experiment: Experiment) -> str:
         ("measure", f"test {metric.label}, {_better(metric)}"),
         ("skill", _skill(against)),
         *([("optimum", _optimum(result))] if result.against_optimum else []),
-        ("cost", _cost(metrics)),
+        ("cost", cost(metrics)),
         ("reproduce", "`{tag:remake}`"),
     )
     body = "\n".join(["| | |", "|---|---|", *(f"| {name} | {_flat(text)} |" for name, text in rows)])
-    return "\n\n".join(filter(None, [headline, _warning(metrics), " · ".join(links), body]))
+    return "\n\n".join(filter(None, [headline(result), warning(metrics), " · ".join(links), body]))
+
+
+def headline(result: Result) -> str:
+    """Return the score, that of the best baseline, and whether the difference is more than chance."""
+    metric, against = result.metric, result.against
+    return (
+        f"**Test {metric.label} {tables.score(result)}**; best baseline: {against['baseline']}, "
+        f"{formatting.value(metric, against['baseline_score'])}. {_chance(against_baseline(result))}"
+    )
 
 
 def comparison(data: ReportData, pairs: Sequence[Pair], key: str) -> str:
@@ -79,7 +84,7 @@ def comparison(data: ReportData, pairs: Sequence[Pair], key: str) -> str:
         f"[as charts]({CHARTS.format(on)})",
         f"[all parameters and metrics](compare:{keys})",
     )
-    lines = [_warning(ours[winner].metrics), wording.story(data), " · ".join(links)]
+    lines = [warning(ours[winner].metrics), wording.story(data), " · ".join(links)]
     table = tables.markdown(Table("Ranking", header, rows))
     return "\n\n".join([*filter(None, lines), table, tables.markdown(versus)])
 
@@ -120,7 +125,8 @@ def _better(metric: Metric) -> str:
     return "higher is better" if metric.higher_is_better else "lower is better"
 
 
-def _warning(metrics: Mapping[str, Any]) -> str:
+def warning(metrics: Mapping[str, Any]) -> str:
+    """Return a sentence if the data are synthetic, and "" if not."""
     synthetic = metrics["edition"] == "synthetic"
     return "**Synthetic data: the figures say nothing about the published data.**" if synthetic else ""
 
@@ -145,7 +151,8 @@ def _chance(comparison: Comparison) -> str:
     return f"**{comparison.verdict.capitalize()}**: {tables.interval(comparison)} (95 % over {comparison.basis})."
 
 
-def _cost(metrics: Mapping[str, Any]) -> str:
+def cost(metrics: Mapping[str, Any]) -> str:
+    """Return the size of the network, and how long it was trained."""
     epochs, seconds = metrics["epochs"], formatting.duration(metrics["train_seconds"])
     return (
         f"{formatting.count(metrics['parameters'])} parameters, {seconds} of training, "

@@ -1,6 +1,7 @@
 """Decisions about candidates, in a real store: promotion, refusal, and the records of both."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,7 +64,11 @@ def candidate(project: Project) -> Make:
             "protocol": "held_out",
             "cell": "gru",
         }
-        metrics = {"experiment": experiment, **kinds, "edition": edition, "against_baseline": against}
+        metrics = {
+            "experiment": experiment, **kinds, "edition": edition, "against_baseline": against, "parameters": 1_234,
+            "test": {"accuracy": right / 400}, "networks": [{"fold": 0, "seed": 1}], "epochs": 3, "train_seconds": 5.0,
+            "examples": {"train": 800, "validation": 100, "test": 400},
+        }  # fmt: skip
         run_json = {
             "run_key": key,
             "source": "opinions",
@@ -76,7 +81,8 @@ def candidate(project: Project) -> Make:
         losses = np.ones(400)
         losses[:right] = 0
         evidence = Evidence(np.arange(400, dtype=np.uint64), losses)
-        return Candidate(experiment, TASKS["sentiment"], metrics, run_json, evidence, horizon=1)
+        card = {"title": "Opinions", "about": "Lines.", "licence": "CC BY 4.0", "homepage": "https://x.example"}
+        return Candidate(experiment, TASKS["sentiment"], metrics, run_json, evidence, 1, card)
 
     return make
 
@@ -250,7 +256,8 @@ def test_rollback_restores_and_is_recorded(
     assert main(["rollback", MODEL]) == 0
     assert "version 1 (opinions) against champion version 2: rolled back, promoted" in capsys.readouterr().out
     assert aliases(project) == {CHAMPION: 1, PREVIOUS: 2}
-    assert "rolled_back_at" in tags(project, 2)
+    for name in ("promoted_at", "decided_at", "rolled_back_at"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", tags(project, 2)[name])
     assert records(project)[-1]["outcome"] == "rolled back"
     assert records(project)[-1]["test"] == "accuracy 0.75, best baseline 0.5 (majority)"
     assert main(["champions"]) == 0
@@ -259,6 +266,35 @@ def test_rollback_restores_and_is_recorded(
     assert line.split()[:3] == [MODEL, "version", "1"] and "accuracy 0.75" in line and "0.5 (majority)" in line
     assert main(["rollback", "nobody"]) == 2
     assert f"error: nobody: has no champion; registered models: {MODEL}" in capsys.readouterr().err
+
+
+def described(project: Project, number: int | None = None) -> str:
+    """The description of a version, or of the model."""
+    with store.connected(project) as client:
+        model = client.get_registered_model(MODEL)
+        return str((client.get_model_version(MODEL, str(number)) if number else model).description)
+
+
+def test_versions_and_models_have_cards_that_follow_the_champion(project: Project, candidate: Make) -> None:
+    promote.promote(project, candidate(300), MARGIN)
+    card = described(project, 1)
+    assert "**Test accuracy 75.0 %**; best baseline: majority, 50.0 %" in card and "| licence | CC BY 4.0 |" in card
+    assert f"python -m pipeline serve models:/{MODEL}/1 --port 5001" in card and "better, promoted on 20" in card
+    promote.promote(project, candidate(310), MARGIN)
+    assert "inconclusive, not promoted" in described(project, 2)
+    assert described(project).startswith(f"**Version 1 answers** as `models:/{MODEL}@champion`")
+    promote.promote(project, candidate(390), MARGIN)
+    assert described(project).startswith("**Version 3 answers**") and "accuracy 97.5 %" in described(project)
+    promote.rollback(project, MODEL)
+    assert described(project).startswith("**Version 1 answers**") and card in described(project)
+
+
+def test_a_card_that_somebody_edited_stays(project: Project, candidate: Make) -> None:
+    promote.promote(project, candidate(300), MARGIN)
+    with store.connected(project) as client:
+        client.update_registered_model(MODEL, "ours, ask Ann first")
+    promote.promote(project, candidate(390), MARGIN)
+    assert described(project) == "ours, ask Ann first" and "97.5 %" in described(project, 2)
 
 
 def test_in_ci_the_record_names_the_job(project: Project, candidate: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ import yaml
 
 from pipeline.artifacts import Project
 from pipeline.promotion import retrain
+from pipeline.promotion.champions import COLUMNS, cells
 from pipeline.promotion.registry import Version
-from pipeline.promotion.retrain import CHAMPION_COLUMNS, LINES, Retraining, champion_row
+from pipeline.promotion.retrain import LINES, Retraining
 from tests.commands import FEW_STAGES, environment
 from tests.forked import run_module
 
@@ -172,13 +173,13 @@ def test_a_chapter_can_be_retrained_and_is_not_judged(trained: Project, monkeypa
 def test_the_row_of_a_champion() -> None:
     tags = {"commit": "0123456789abcdef", "edition": "published", "experiment": "rows"}
     figures = {"baseline top1_accuracy": "0.5 (majority)", "test top1_accuracy": "0.75"}
-    row = champion_row(MODEL, Version(MODEL, 3, "r3", tags | figures), Version(MODEL, 2, "r2", {}))
-    assert dict(zip(CHAMPION_COLUMNS, row, strict=True)) == {
+    row = cells(MODEL, Version(MODEL, 3, "r3", tags | figures), Version(MODEL, 2, "r2", {}))
+    assert dict(zip(COLUMNS, row, strict=True)) == {
         "model": MODEL, "champion": "version 3", "experiment": "rows", "edition": "published",
         "test": "top1_accuracy 0.75", "best baseline": "0.5 (majority)", "commit": "0123456789",
         "previous": "version 2",
     }  # fmt: skip
-    assert champion_row(MODEL, None, None) == [MODEL, "none", *[""] * 5, "none"]
+    assert cells(MODEL, None, None) == [MODEL, "none", *[""] * 5, "none"]
 
 
 def test_long_lists_are_cut_and_say_how_much_is_left_out() -> None:
