@@ -32,7 +32,7 @@ def text(source: dict[str, str] | None = None, **changes: Any) -> str:
 def test_the_score_comes_first_with_its_interval() -> None:
     first = text(against_baseline=AGAINST | BETTER).splitlines()[0]
     assert first.startswith("**Test accuracy 80.0 %**; best baseline: majority, 50.0 %. **Better**: ")
-    assert "[+20.0, +40.0] (95 %" in first
+    assert "[+20.0, +40.0] (95 %" in first.replace("\xa0", " ")
 
 
 @pytest.mark.parametrize(

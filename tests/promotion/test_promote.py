@@ -280,7 +280,7 @@ def test_versions_and_models_have_cards_that_follow_the_champion(project: Projec
     card = described(project, 1)
     assert "**Test accuracy 75.0 %**; best baseline: majority, 50.0 %" in card and "| licence | CC BY 4.0 |" in card
     assert f"python -m pipeline serve models:/{MODEL}/1 --port 5001" in card and "better, promoted on 20" in card
-    promote.promote(project, candidate(310), MARGIN)
+    promote.promote(project, candidate(303), MARGIN)
     assert "inconclusive, not promoted" in described(project, 2)
     assert described(project).startswith(f"**Version 1 answers** as `models:/{MODEL}@champion`")
     promote.promote(project, candidate(390), MARGIN)

@@ -171,15 +171,15 @@ def test_a_chapter_can_be_retrained_and_is_not_judged(trained: Project, monkeypa
 
 
 def test_the_row_of_a_champion() -> None:
-    tags = {"commit": "0123456789abcdef", "edition": "published", "experiment": "rows"}
+    tags = {"commit": "0123456789abcdef", "edition": "published", "experiment": "rows", "promoted_at": "yesterday"}
     figures = {"baseline top1_accuracy": "0.5 (majority)", "test top1_accuracy": "0.75"}
     row = cells(MODEL, Version(MODEL, 3, "r3", tags | figures), Version(MODEL, 2, "r2", {}))
     assert dict(zip(COLUMNS, row, strict=True)) == {
         "model": MODEL, "champion": "version 3", "experiment": "rows", "edition": "published",
-        "test": "top1_accuracy 0.75", "best baseline": "0.5 (majority)", "commit": "0123456789",
+        "test": "top1_accuracy 0.75", "best baseline": "0.5 (majority)", "promoted": "yesterday", "commit": "0123456789",
         "previous": "version 2",
     }  # fmt: skip
-    assert cells(MODEL, None, None) == [MODEL, "none", *[""] * 5, "none"]
+    assert cells(MODEL, None, None) == [MODEL, "none", *[""] * 6, "none"]
 
 
 def test_long_lists_are_cut_and_say_how_much_is_left_out() -> None:
