@@ -7,6 +7,7 @@ describes it.
 import csv
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -333,12 +334,34 @@ def test_the_own_text_goes_on_as_the_how_to_page_says(made: Flow) -> None:
         assert len(said) == len(prompt) + int(words[words.index("--length") + 1]) + 1
 
 
+def _read_as_the_page_says(made: Flow) -> None:
+    """Run the commands whose output docs/dvc.md shows, on the experiment `rows`, and look for what it says there."""
+    page = (ROOT / "docs" / "dvc.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^    \$ dvc (.+)\n((?:    .+\n)*)", page, re.MULTILINE)
+    assert [command.split()[0] for command, _ in shown] == ["metrics", "exp", "plots", "dag"]
+    for command, text in shown:
+        words = shlex.split(re.sub(r"\b(evaluate)@digits", r"\1@rows", command))
+        said = made.dvc(*words)
+        names = re.findall(r"\b(?:score|skill|parameters|seconds|units|HEAD|workspace|Change|Experiment)\b", text)
+        names += re.findall(r"\b(?:download|preprocess|baseline)@digits", text)
+        assert set(names) == {name for name in names if re.search(rf"\b{name}\b", said)}, said
+        assert not re.search(r"\b[0-9a-f]{32}\b|[0-9a-f]{7}\.dir", said), "a column of hashes"
+        if words[0] == "exp":
+            assert not re.search("seconds|Created|pipeline/|data/", said), said
+        if words[0] == "plots":
+            assert (made.root / "reports/plots/index.html").read_text(encoding="utf-8").count("rows-lstm") > 0
+            assert "mybook" not in (made.root / "reports/plots/index.html").read_text(encoding="utf-8")
+    for command in re.findall(r"`dvc (dag --[^`]+|params diff|metrics show|plots show sonnets)`", page):
+        assert made.dvc(*command.replace("sonnets", "digits").split()), command
+
+
 def test_an_experiment_that_ends_with_evaluate_shows_its_own_figures(made: Flow) -> None:
     said = made.dvc("exp", "run", "--name", "wider", "-S", "experiments.rows.units=6", "evaluate@rows")
     assert "`python -m pipeline sync`" in said, "index has not run, so the figures wait"
     shown = json.loads(made.dvc("exp", "show", "--json"))
     (baseline,) = (row for row in shown if row["rev"] != "workspace")
     (wider,) = (one for row in baseline["experiments"] for one in row["revs"])
+    _read_as_the_page_says(made)
     before, now = (one["data"]["metrics"]["reports/scores/rows.json"]["data"] for one in (baseline, wider))
     assert wider["name"] == "wider" and now == made.read("reports/scores/rows.json")
     assert before["parameters"] < now["parameters"]

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.evaluation.metric import Metric
-from pipeline.reporting import charts, formatting, pages
+from pipeline.reporting import charts, formatting, pages, tables
 from pipeline.reporting.elements import Cell, Picture, Table
 
 SHOWN = 10  # trials in the table
@@ -70,6 +70,12 @@ def page(found: Row, metric: Metric, *, address: str = "") -> str:
         story=[verdict(found, metric)],
         elements=[table(found, metric), *pictures(found, metric)],
     )
+
+
+def markdown(found: Row, metric: Metric) -> str:
+    """Return the verdict, the best trials and the command that uses them, as Markdown for MLflow."""
+    accept = f"To use them: `python -m pipeline tune --accept {found['tuning']}`"
+    return "\n\n".join([verdict(found, metric), accept, tables.markdown(table(found, metric))])
 
 
 def table(found: Row, metric: Metric) -> Table:

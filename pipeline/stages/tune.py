@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,16 +13,19 @@ from pipeline.artifacts import Project
 from pipeline.config.schema.params import Params
 from pipeline.config.schema.tunings import Dimension, TuningRow
 from pipeline.config.schema.values import named
-from pipeline.errors import TrainingError
+from pipeline.errors import TrainingError, UserError
 from pipeline.reporting import tuning as pictures
 from pipeline.stages import parameters
 from pipeline.studies import pool as pools
 from pipeline.studies import storage, tuned
+from pipeline.studies import store as stores
 from pipeline.studies.executor import pool_for, refuse_missing
 from pipeline.studies.search import Search, search
 from pipeline.studies.store import Store
 from pipeline.studies.trial import Addresses, Trial
 from pipeline.tasks import task_named
+from pipeline.tracking import study as journal_of
+from pipeline.tracking.delivery import spool, sync
 
 # A refit does not show in validation, and members of an ensemble differ by chance alone.
 ALONE = {"refit": False, "ensemble": 1}
@@ -52,6 +56,7 @@ def run(project: Project, name: str) -> None:
     _save(project, name, found)
     with artifacts.new_folder(project.outcome_section("tuning", name), listed=True) as fresh:
         artifacts.save_json(fresh / "tuning.json", found)
+    _send(project, plan, addresses, found)
     print(f"{name}: {pictures.verdict(found, task.monitor)}\nTo use them: python -m pipeline tune --accept {name}")
 
 
@@ -104,6 +109,31 @@ def _save(project: Project, name: str, found: Mapping[str, Any]) -> None:
         project.outcome_scores("tunings", name),
         {"measure": found["figure"], "best": best, "own": own, **found["counts"]},
     )
+
+
+def _send(project: Project, plan: Search, addresses: Addresses, found: Mapping[str, Any]) -> None:
+    """Send a run for the tuning, and one for each of its best trials. An unreachable store costs no result."""
+    facts = {**addresses.encoded.summary, "edition": found["edition"]}
+    sign = -1 if plan.higher_is_better else 1
+    complete = [trial for trial in found["trials"] if trial["state"] == "complete"]
+    best_first = sorted(complete, key=lambda trial: (sign * trial["value"], trial["number"]))
+    trials = {trial["key"]: (trial, plan.made(trial["settings"])) for trial in reversed(best_first)}
+    journals = [
+        journal_of.trial(
+            key, f"trial {trial['number'] + 1} · {found['tuning']}", made.settings, facts, stores.facts(result)
+        )
+        for key, (trial, made) in reversed(trials.items())
+        if (result := plan.stored(made)) is not None
+    ][: pictures.SHOWN]
+    if not journals:
+        return
+    note = pictures.markdown(found, task_named(found["task"]).monitor)
+    for journal in [*journals, journal_of.tuning(found["tuning"], found, journals, facts, note)]:
+        spool(journal, project)
+    try:
+        sync(project)
+    except UserError as error:
+        print(f"tracking: {error}\nrun `python -m pipeline sync` to send them later", file=sys.stderr)
 
 
 def _csv(found: Mapping[str, Any]) -> str:

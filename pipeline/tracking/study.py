@@ -1,4 +1,4 @@
-"""Build the journals of a study: a run for each trial, and one above them with what their results show."""
+"""Build the journals of a study or a tuning: a run for each trial, and one above them with what their results show."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -45,16 +45,42 @@ def study(
 
     answer: from studies.answer. trials: from `trial`, one at least. note: Markdown.
     """
+    title = f"study {name}: {len(answer['arms'])} arms, {len(trials)} trials"
+    journal, end = _above("study", name, title, trials, facts)
+    journal.tags({"study": name, "verdict": answer["verdict"]})
+    journal.metrics(in_short({plain(arm["name"]): arm["mean"] for arm in answer["arms"]}), timestamp=end)
+    journal.note(note)
+    return journal
+
+
+def tuning(
+    name: str, found: Mapping[str, Any], trials: Sequence[Journal], facts: Mapping[str, Any], note: str
+) -> Journal:
+    """Build the journal of the run above the best trials of a tuning, with the figures of the best and of its own.
+
+    found: as in tuning.json. trials: from `trial`, one at least. note: Markdown.
+    """
+    title = f"tuning {name}: the best {len(trials)} of {len(found['trials'])} trials"
+    journal, end = _above("tuning", name, title, trials, facts)
+    journal.tags({"tuning": name, "experiment_tuned": found["experiment"]})
+    figures = {"best": found["best"]["value"], "own_settings": found["own"]["value"]}
+    journal.metrics(in_short({f"{key}_{found['figure']}": value for key, value in figures.items()}), timestamp=end)
+    journal.note(note)
+    return journal
+
+
+def _above(
+    kind: str, name: str, title: str, trials: Sequence[Journal], facts: Mapping[str, Any]
+) -> tuple[Journal, int]:
+    """Begin the finished run above the trials; return it and its end, in milliseconds since 1970."""
     keys = [journal.content.run_key for journal in trials]
     start = min(journal.content.start for journal in trials)
     end = max(journal.content.end or journal.content.start for journal in trials)
-    title = f"study {name}: {len(answer['arms'])} arms, {len(trials)} trials"
-    journal = Run(run_key("study", name, *sorted(keys)), facts["source"], title, start).journal("study")
-    journal.tags({**{kind: facts[kind] for kind in KINDS}, "study": name, "verdict": answer["verdict"]})
-    journal.tags({"mlflow.user": "pipeline", "mlflow.source.name": f"study@{name}"})
-    journal.metrics(in_short({plain(arm["name"]): arm["mean"] for arm in answer["arms"]}), timestamp=end)
-    journal.note(note)
+    journal = Run(run_key(kind, name, *sorted(keys)), facts["source"], title, start).journal("study")
+    journal.tags({fact: facts[fact] for fact in KINDS})
+    stage = "tune" if kind == "tuning" else kind
+    journal.tags({"mlflow.user": "pipeline", "mlflow.source.name": f"{stage}@{name}"})
     for key in keys:
         journal.child(key)
     journal.finish(end=end)
-    return journal
+    return journal, end

@@ -176,8 +176,8 @@ def test_the_row_of_a_champion() -> None:
     row = cells(MODEL, Version(MODEL, 3, "r3", tags | figures), Version(MODEL, 2, "r2", {}))
     assert dict(zip(COLUMNS, row, strict=True)) == {
         "model": MODEL, "champion": "version 3", "experiment": "rows", "edition": "published",
-        "test": "top1_accuracy 0.75", "best baseline": "0.5 (majority)", "promoted": "yesterday", "commit": "0123456789",
-        "previous": "version 2",
+        "test": "top1_accuracy 0.75", "best baseline": "0.5 (majority)", "promoted": "yesterday",
+        "commit": "0123456789", "previous": "version 2",
     }  # fmt: skip
     assert cells(MODEL, None, None) == [MODEL, "none", *[""] * 6, "none"]
 

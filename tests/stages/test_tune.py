@@ -18,6 +18,7 @@ from pipeline.__main__ import main
 from pipeline.artifacts import Project
 from pipeline.stages import download, preprocess, tune
 from pipeline.studies.store import Store
+from pipeline.tracking import delivery, store
 from tests.commands import environment
 from tests.studies.known import KnownPool
 
@@ -82,6 +83,7 @@ def tuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tuned:
         yield made.pool
 
     monkeypatch.setattr(tune, "pool_for", pool_for)
+    monkeypatch.setattr(tune, "sync", lambda _: 0)  # a test of its own sends what waits
     return made
 
 
@@ -101,6 +103,26 @@ def test_a_tuning_writes_its_trials_pictures_and_figures(tuned: Tuned, capsys: p
         "measure": "mase", "best": found["best"]["value"], "own": 7.5, "complete": 12, "pruned": 0, "failed": 0,
     }  # fmt: skip
     assert (tuned.project.root / "data/trials/tunings/sizes.sqlite").is_file()
+
+
+def test_mlflow_has_a_run_for_the_tuning_above_its_best_trials(tuned: Tuned) -> None:
+    for _ in range(2):  # a tuning made again adds nothing
+        tune.run(tuned.project, "sizes")
+        assert delivery.sync(tuned.project) == 11
+    found, best = tuned.found(), min(tuned.found()["trials"], key=lambda trial: trial["value"])
+    with store.connected(tuned.project) as client:
+        runs = client.search_runs([client.get_experiment_by_name("walk").experiment_id])
+    (above,) = (run for run in runs if "tuning" in run.data.tags)
+    below = [run for run in runs if run is not above]
+    assert above.info.run_name == "tuning sizes: the best 10 of 12 trials" and above.info.status == "FINISHED"
+    assert {run.data.tags["mlflow.parentRunId"] for run in below} == {above.info.run_id} and len(below) == 10
+    assert above.data.metrics == {"best_mase": float(f"{best['value']:.4g}"), "own_settings_mase": 7.5}
+    note = above.data.tags["mlflow.note.content"]
+    assert note.startswith("Best of 12 trials") and "`python -m pipeline tune --accept sizes`" in note
+    values = sorted(trial["value"] for trial in found["trials"])
+    assert sorted(run.data.metrics["best_validation_mase"] for run in below) == pytest.approx(values[:10])
+    (first,) = (run for run in below if run.info.run_name == f"trial {best['number'] + 1} · sizes")
+    assert all(first.data.params[name] == str(value) for name, value in best["settings"].items())
 
 
 def test_every_trial_is_blind_and_one_network_without_refit(tuned: Tuned) -> None:

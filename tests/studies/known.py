@@ -37,7 +37,7 @@ def made(settings: Mapping[str, Any]) -> Trial:
 
 def result(trial: Trial, function: Function = bowl, figure: str = "cost") -> TrialResult:
     values = [function(trial.settings, epoch) for epoch in range(1, EPOCHS + 1)]
-    history = [{f"val_{figure}": value} for value in values]
+    history = [{"epoch": at, "seconds": 0.1, f"val_{figure}": value} for at, value in enumerate(values, start=1)]
     return TrialResult({figure: values[-1]}, {}, np.zeros(0), 5, EPOCHS, 1.5, 0.0, history, 0, trial.key)
 
 
