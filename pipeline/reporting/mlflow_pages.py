@@ -69,7 +69,7 @@ def comparison(data: ReportData, pairs: Sequence[Pair], key: str) -> str:
     ranked = tables.ranked(data)
     winner = next(name for name, is_ours in ranked if is_ours)
     header = (
-        "", "cell", f"test {data.metric.label} {formatting.direction(data.metric)}", "skill",
+        "", "cell", f"{formatting.direction(data.metric)} test {data.metric.label}".strip(), "skill",
         "against the best baseline", "parameters", "training",
     )  # fmt: skip
     rows = [_ranked(ours[name]) if is_ours else _baseline(data, name, len(header)) for name, is_ours in ranked]
@@ -97,7 +97,7 @@ def source(data: ReportData, protocols: Collection[str]) -> str:
     card = data.facts.get("card")
     title = card["title"] if card else data.facts["source"]
     about = card["about"] if card else f"your own data, for {data.task.title}."
-    first = textwrap.shorten(f"{title}: {about}", FIRST_WORDS, placeholder=" …")
+    first = textwrap.shorten(f"{title}: {about}", FIRST_WORDS, placeholder=" …", break_on_hyphens=False)
     terms = [f"{about} Licence: {card['licence']}. [Homepage]({card['homepage']})"] if card else []
     columns = (
         "*score* is the test figure of the metric in *measure* (↑ higher is better, ↓ lower is better). "

@@ -36,6 +36,7 @@ NAME = "attributes.`Run Name`"
 WIDE, NARROW = (
     {
         NAME: 290,
+        "tags.`measure`": 140,
         "tags.`verdict`": 150,
         "metrics.`baseline_score`": 110,
         "metrics.`train_seconds`": 110,
