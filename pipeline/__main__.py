@@ -205,7 +205,7 @@ COMMANDS: dict[str, tuple[Callable[[Project, argparse.Namespace], None], str]] =
     "systems": (_systems, "list the textbook's systems with their experiments and figures"),
     "results": (_results, "write docs/results.md, with every figure of a finished run"),
     "skew": (_skew, "compare a served model's answers to raw test rows with the stored predictions"),
-    "demo": (_demo, "use a model: a page that asks all trained models; make demo"),
+    "demo": (_demo, "open a page that asks all trained models, as make demo does"),
     "serve": (_serve, "serve a model over HTTP, from this folder or from MLflow"),
     "trace": (_trace, "show what made a file, run or model: commit, parameters, data, and the command to repeat it"),
     "promote": (_promote, "make trained models champions if the gate finds them better"),
