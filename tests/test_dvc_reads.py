@@ -24,10 +24,7 @@ TABLES = {"download": "sources", "train": "experiments", "evaluate": "experiment
 # What is no input: locks, journals for MLflow, what a killed training left, and the description of DVC's plots.
 NO_INPUT = r"data/(\.running|spool|progress|checkpoints)(/|$)|reports/dvc\.yaml$|.*\.tmp(/|$)"
 # What a stage depends on or reads although the other side of the comparison does not show it.
-NOT_OPENED = {
-    "data/readers/": "the hashes stand for the modules that read the source",
-    "reports/decisions": "the gate has not been asked in the trained project",
-}
+NOT_OPENED = {"data/readers/": "the hashes stand for the modules that read the source"}
 NOT_IN_DVC = {
     ("preprocess", "sources"): "the reader; data/readers has the hashes of its modules",
     ("baseline", "datasets"): "the task, which is part of the paths in deps",

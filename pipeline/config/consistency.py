@@ -26,6 +26,7 @@ OWN_TASKS: dict[str, tuple[str, ...]] = {
 Key = tuple[str, str]
 WINDOWS = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 FOLDERS = (
+    "champions",
     "curves",
     "decisions",
     "metrics",

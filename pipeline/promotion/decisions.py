@@ -1,5 +1,6 @@
 """Record what the gate decided about a candidate, as JSON and as Markdown."""
 
+import contextlib
 import getpass
 import json
 import os
@@ -10,6 +11,8 @@ from typing import Any
 
 from pipeline import artifacts
 from pipeline.artifacts import Project
+from pipeline.errors import DataError
+from pipeline.reporting import overview, pages
 from pipeline.tracking.environment import job
 
 
@@ -63,12 +66,36 @@ def minute(at: str) -> str:
 
 
 def write(project: Project, decision: Decision) -> Path:
-    """Write the record as JSON and Markdown; return the path of the JSON file."""
+    """Write the record as JSON and Markdown, and the page of all decisions; return the path of the JSON file."""
     name = f"{decision.at.replace('-', '').replace(':', '')}-v{decision.version}"
     path = project.root / "reports" / "decisions" / decision.model / f"{name}.json"
     artifacts.save_json(path, asdict(decision))
     artifacts.save_text(path.with_suffix(".md"), markdown(decision))
+    with contextlib.suppress(DataError):  # an older record that is damaged costs the page, not the decision
+        artifacts.save_text(overview.champions_page(project), _page(project))
     return path
+
+
+def _page(project: Project) -> str:
+    decisions = overview.load_decisions(project)
+    table = overview.champions(decisions)
+    champions = len({decision["model"] for decision in decisions if decision["promoted"]})
+    return pages.page(
+        address="champions/index.html",
+        title="Champions",
+        subtitle="what the gate decided",
+        synthetic=all(decision["edition"] == "synthetic" for decision in decisions),
+        story=[f"{_were(len(decisions), 'candidate')} judged; {_have(champions, 'model')} a champion."],
+        elements=[] if table is None else [table],
+    )
+
+
+def _were(count: int, what: str) -> str:
+    return f"{count} {what} was" if count == 1 else f"{count} {what}s were"
+
+
+def _have(count: int, what: str) -> str:
+    return f"{count} {what} has" if count == 1 else f"{count} {what}s have"
 
 
 def markdown(decision: Decision) -> str:

@@ -4,6 +4,7 @@ Matplotlib is imported only when something is drawn.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline import artifacts
@@ -93,6 +94,11 @@ def _row(dataset: str, shown: Sequence[Result], cells: Sequence[str]) -> list[Ce
 
 def _cost(result: Result) -> float:
     return result.metric.cost(result.metrics["test"])
+
+
+def champions_page(project: Project) -> Path:
+    """Where the gate leaves the page of its decisions."""
+    return project.root / "reports" / "champions" / "index.html"
 
 
 def load_decisions(project: Project) -> list[Decision]:

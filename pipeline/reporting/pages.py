@@ -55,6 +55,7 @@ def index(
     results: Sequence[Result],
     *,
     overview: Sequence[Element] = (),
+    champions: bool = False,
     further: Sequence[Link] = (),
     textbook: Table | None = None,
     link: str | None = None,
@@ -62,9 +63,9 @@ def index(
 ) -> str:
     """Render an index page.
 
-    overview: pictures and tables over all data sets. further: the pages of studies and tunings. textbook: from
-    textbook.table(), if the page has it. link: the file name of the other index page. outdated: experiments by data set
-    that its page shows although their rows were removed.
+    overview: pictures and tables over all data sets. champions: whether the gate has left its page. further: the pages
+    of studies and tunings. textbook: from textbook.table(), if the page has it. link: the file name of the other index
+    page. outdated: experiments by data set that its page shows although their rows were removed.
     """
     synthetic = {result.metrics["dataset"]: result.metrics["edition"] == "synthetic" for result in results}
     return render(
@@ -76,6 +77,7 @@ def index(
         table=listing.table(results),
         textbook=textbook and _plain(textbook, covered=all(synthetic.values())),
         overview=overview,
+        champions=champions,
         further=further,
         link=link,
         outdated={name: names for name, names in (outdated or {}).items() if names},

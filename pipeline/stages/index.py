@@ -14,7 +14,6 @@ from pipeline.integrity import checksums
 from pipeline.reporting import listing, overview, pages, tables
 from pipeline.reporting import textbook as printed
 from pipeline.reporting.elements import Element
-from pipeline.reporting.overview import Decision
 from pipeline.reporting.pages import Link
 from pipeline.reporting.report_data import Result
 from pipeline.stages import parameters
@@ -44,7 +43,8 @@ def _main(project: Project, params: Params) -> None:
     further = _outcomes(project, params)
     page = pages.index(
         shown,
-        overview=_overview(shown, overview.load_decisions(project)),
+        overview=_overview(shown),
+        champions=overview.champions_page(project).is_file(),  # of the gate, not of DVC
         further=further,
         link=project.textbook_index.name if params.datasets_of(TEXTBOOK) else None,
         outdated=_outdated(project, params, results, textbook=False),
@@ -65,9 +65,8 @@ def _textbook(project: Project, params: Params) -> None:
     artifacts.save_text(project.textbook_index.with_suffix(".md"), tables.markdown(table))
 
 
-def _overview(shown: Sequence[Result], decisions: Sequence[Decision] = ()) -> list[Element]:
-    elements = overview.cost(shown), overview.matrix(shown), overview.champions(decisions)
-    return [element for element in elements if element is not None]
+def _overview(shown: Sequence[Result]) -> list[Element]:
+    return [element for element in (overview.cost(shown), overview.matrix(shown)) if element is not None]
 
 
 def _save(path: Path, page: str, results: Results, further: Sequence[Link] = ()) -> None:

@@ -38,6 +38,28 @@ def test_the_record_is_kept_as_json_and_markdown(tmp_path: Path) -> None:
     assert path.with_suffix(".md").read_text(encoding="utf-8") == decisions.markdown(DECISION)
 
 
+def test_the_page_of_champions_has_all_decisions(tmp_path: Path) -> None:
+    page = tmp_path / "reports/champions/index.html"
+    decisions.write(Project(tmp_path), DECISION)
+    assert "1 candidate was judged; 1 model has a champion." in page.read_text(encoding="utf-8")
+    later = replace(
+        DECISION, version=4, promoted=False, outcome="no clear difference", at="2026-11-27T10:11:12.131415Z"
+    )
+    decisions.write(Project(tmp_path), later)
+    said = page.read_text(encoding="utf-8")
+    assert "2 candidates were judged; 1 model has a champion." in said
+    assert said.index("no clear difference") < said.index("McNemar on 400 shared test rows")
+    decisions.write(Project(tmp_path), replace(later, edition="synthetic", model="digits-image_rows"))
+    assert "Synthetic data" not in page.read_text(encoding="utf-8")
+
+
+def test_a_damaged_older_record_costs_the_page_and_not_the_decision(tmp_path: Path) -> None:
+    path = decisions.write(Project(tmp_path), DECISION)
+    path.write_text("{", encoding="utf-8")
+    later = decisions.write(Project(tmp_path), replace(DECISION, version=4, at="2026-11-27T10:11:12.131415Z"))
+    assert Decision(**json.loads(later.read_text(encoding="utf-8"))).version == 4
+
+
 def test_the_page_says_everything_in_a_table_and_the_figures_as_json() -> None:
     page = decisions.markdown(DECISION)
     title, _, *rows = page.splitlines()

@@ -22,6 +22,7 @@ ARGUMENTS = {
     "probe": ["probe", "{}"],
     "results": ["results", "--output", "{}"],
     "skew": ["skew", "{}"],
+    "init": ["init", "{}"],
     "serve": ["serve", "{}"],
     "trace": ["trace", "{}"],
     "promote": ["promote", "{}"],
@@ -49,7 +50,7 @@ ODD = {
 
 
 def test_the_table_has_every_command_with_a_text() -> None:
-    without = {"check", "repro", "prune", "sync", "systems", "champions", "fan-out"}
+    without = {"check", "repro", "prune", "sync", "systems", "champions", "demo", "fan-out"}
     assert {line[0] for line in ARGUMENTS.values()} | without >= STAGES.keys() | COMMANDS.keys() - {"verify", "watch"}
 
 
