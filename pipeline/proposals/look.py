@@ -69,6 +69,8 @@ def look(root: Path, given: str) -> Look:
             f"{given}: outside the project, which DVC cannot reproduce elsewhere; copy it first: mkdir -p my && cp "
             f"{given} my/"
         )
+    if path == root:
+        raise UserError(f"{given!r}: the project’s own folder; give a file, or a folder of files in it")
     keys: dict[str, Any] = {"path": path.relative_to(root).as_posix()}
     file, of_folder = path, tuple[str, ...]()
     if path.is_dir():
