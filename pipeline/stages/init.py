@@ -144,5 +144,5 @@ def _next(name: str, proposal: Proposal, removed: list[str]) -> str:
     restored = f"`git restore {MAIN} textbook` brings the removed rows back. " if removed else ""
     return (
         f"{restored}Written into {MAIN}. Next: .venv/bin/dvc repro report@{name}\n"
-        f"Then read reports/{name}/, and ask the model: .venv/bin/python -m pipeline {ask}"
+        f"Then read reports/{name}/index.html, and ask the model: .venv/bin/python -m pipeline {ask}"
     )
