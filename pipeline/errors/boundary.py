@@ -51,6 +51,12 @@ def guarded(run: Callable[[], int | None], command: Sequence[str]) -> int:
         _say("interrupted; nothing is half-written, and finished results are kept")
         return INTERRUPTED
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] != "pipeline":
+            _say(
+                f"error: the package {error.name} is not installed for {sys.executable}; `make setup` installs all of "
+                "requirements.lock into .venv, and the command is .venv/bin/python -m pipeline"
+            )
+            return UserError.code
         if isinstance(error, BrokenPipeError) and _nobody_reads():
             _discard_output()
             return CLOSED

@@ -110,6 +110,13 @@ def test_a_full_disk_below_another_error_is_named(end: End) -> None:
     assert re.search(r"mlflow\.db: no space left on device", end(outer)[1])
 
 
+def test_a_package_that_is_not_installed_is_no_bug_but_one_of_our_modules_is(end: End) -> None:
+    code, said, log = end(ModuleNotFoundError("No module named 'numpy.x'", name="numpy.x"))
+    assert (code, log) == (2, "") and "error: the package numpy.x is not installed" in said and "`make setup`" in said
+    code, said, log = end(ModuleNotFoundError("No module named 'pipeline.x'", name="pipeline.x"))
+    assert code == BUG and "it is a bug" in said and log
+
+
 def test_a_users_mistake_needs_no_log(end: End) -> None:
     assert end(UserError("params.yaml: 1 mistake")) == (2, "error: params.yaml: 1 mistake\n", "")
 
