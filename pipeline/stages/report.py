@@ -36,7 +36,8 @@ def run(project: Project, name: str) -> None:
         artifacts.save_json(fresh / "metrics.json", {row.name: row.metrics for row in data.experiments})
     protocols = {other.protocol for other in params.datasets.values() if other.source == row.source}
     _leave_for_mlflow(project, data, pairs, protocols)
-    print(f"{name}: reports/{name}, {len(experiments)} experiments")
+    noun = "experiment" if len(experiments) == 1 else "experiments"
+    print(f"{name}: reports/{name}/index.html, {len(experiments)} {noun}")
     print(waiting(project))
 
 
