@@ -181,6 +181,8 @@ def _of_training(key: Key, row: ExperimentRows) -> Iterator[Mistake]:
         yield Mistake((*key, "weight_dropout"), "Keras' own layers have none; leave it out, or set kernel: auto")
     if row.weight_dropout and row.task == "padded_tags":
         yield Mistake((*key, "weight_dropout"), "the textbook's procedure has none; it must be 0.0")
+    if row.refit_epochs is not None and not row.refit:
+        yield Mistake((*key, "refit_epochs"), "without a refit it does nothing; set refit: true, or leave it out")
     if row.task == "padded_tags" and row.refit:
         yield Mistake((*key, "refit"), "the validation part of padded_tags is its test part; it must be false")
 

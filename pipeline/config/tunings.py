@@ -16,8 +16,8 @@ from pipeline.config.schema.tunings import KINDS, Dimension, TuningRow
 
 Check = Callable[[tuple[str, str], ExperimentRows, Params], Iterator[Mistake]]
 Where = tuple[str, ...]
-# Settings that are no choice of a tuning. The last three do not show in a validation figure, or only cost more.
-FIXED = ("dataset", "task", "repeats", "workers", "refit", "ensemble", "gradients", "adaptive_rate")
+# Settings that are no choice of a tuning. The last ones do not show in a validation figure, or only cost more.
+FIXED = ("dataset", "task", "repeats", "workers", "refit", "refit_epochs", "ensemble", "gradients", "adaptive_rate")
 EXAMPLE = "such as {units: {int: [64, 512], log: true}}"
 FORMS = "{int: [64, 512]}, {float: [0.0, 0.6]} or {choice: [lstm, gru]}"
 WHOLE = 64  # values of a range of integers that are all tried against the checks of a row

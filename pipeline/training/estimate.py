@@ -184,11 +184,11 @@ def _limits(root: Path) -> Iterator[int]:
 class Announcement:
     """Says once what a training takes: a watcher of fit(), which knows the time after the first steps.
 
-    epochs: of each of `networks` networks; refit: whether each is trained twice.
+    epochs: of each of `networks` networks; refit: epochs of the refit of each, or 0.
     """
 
     def __init__(
-        self, label: str, made: Estimate, steps: int, epochs: int, networks: int, refit: bool,
+        self, label: str, made: Estimate, steps: int, epochs: int, networks: int, refit: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.label, self.made, self.steps, self.epochs = label, made, steps, epochs
@@ -214,8 +214,10 @@ class Announcement:
 
     def _say(self, seconds: float) -> None:
         self.said = True
-        whole = seconds * self.epochs * self.networks * (2 if self.refit else 1)
-        each = f"{self.epochs:,} epochs of {duration(seconds)}" + (" and as many for the refit" if self.refit else "")
+        whole = seconds * (self.epochs + self.refit) * self.networks
+        each = f"{self.epochs:,} epochs of {duration(seconds)}" + (
+            f" and {self.refit:,} of the refit" if self.refit else ""
+        )
         say(
             f"{self.label}: {count(self.made.parameters)} parameters, about {size(self.made.memory)}, "
             f"about {duration(whole)}: {each}" + (f", {self.networks} networks" if self.networks > 1 else "")

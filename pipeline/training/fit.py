@@ -31,6 +31,7 @@ def fit(
     seed: int,
     epochs: int,
     stop: int | None = None,
+    start: Weights | None = None,
     validate: Callable[[], Mapping[str, float]] | None,
     monitor: Metric,
     label: str,
@@ -40,12 +41,15 @@ def fit(
 ) -> Fitted:
     """Train in place, and leave the weights that restore_weights selects in the model.
 
-    epochs: the length of the learning-rate schedule; stop: the epoch after which to end, if earlier.
+    epochs: the length of the learning-rate schedule; stop: the epoch after which to end, if earlier; start: weights to
+    begin with, in place of those in the model.
     validate: returns validation figures, and is called after every epoch; the best epoch is that with the best
     `monitor`. Without it, the best epoch is the last. write: generates texts after an epoch.
     Raises TrainingError if a loss or a weight is not finite, or if the losses have exploded.
     """
     untrained = trainable(compiled.model)
+    if start is not None:
+        load(compiled.model, start)
     course = Course(compiled, Average(compiled.model, network.ema_momentum))
     last = stop or epochs
     with Lines(label, last, feed.steps, watchers) as progress:

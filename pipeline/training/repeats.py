@@ -84,7 +84,7 @@ def train(
     trainer.feed = feed
     trainer.trial = trial
     if trial is None:
-        trainer.announcement = Announcement(label, made, feed.steps, network.epochs, total, network.refit)
+        trainer.announcement = Announcement(label, made, feed.steps, network.epochs, total, network.refit_length)
     return [trainer.trained(s, fold, label, i) for i, (s, fold) in enumerate(runs)]
 
 
@@ -130,10 +130,10 @@ class Trainer:
             self.reader = self.module.predictor(self.served, self.whole, encoded)
 
     def trained(self, seed: int, fold: int, label: str, number: int = 0) -> TrainedNetwork:
-        """Fit on train with validation. With `refit`, fit again on both from the same seed, up to the best epoch.
+        """Fit on train with validation. With `refit`, fit again on both, from the same seed and up to the best epoch.
 
-        Each member of an ensemble has a seed of its own, and its own best epoch.
-        number: of the network, from 0. A network that was trained before an interruption is loaded.
+        With `refit_epochs`, the refit goes on from the validated weights. Each member of an ensemble has its own seed
+        and best epoch. number: of the network, from 0. A network trained before an interruption is loaded.
         """
         started, size = time.monotonic(), size_of(self.whole)
         done = self._load(f"network-{number}", _numbered(label, number, self.runs // size))
@@ -142,16 +142,20 @@ class Trainer:
         seeds = [(seed + self.whole.repeats * i, number * size + i) for i in range(size)]
         firsts = [self._validated(s, fold, _numbered(label, n, self.runs), n) for s, n in seeds]
         fits, fitted_on, earlier = [first.fitted for first in firsts], FIRST_FIT, sum(f.fitted.earlier for f in firsts)
-        validation = firsts[0].predictions
+        validation, passes = firsts[0].predictions, [first.fitted.best_epoch for first in firsts]
         if size > 1:
             self._join(fits)
             validation = self.reader.predict("validation", FIRST_FIT, fold)
         if self.network.refit:
-            fitted_on = REFIT
+            fitted_on, more = REFIT, self.network.refit_epochs
+            passes = [epochs + (more or 0) for epochs in passes]
             fits = [
-                self._fit(s, fold, fitted_on, first.fitted.best_epoch, f"{_numbered(label, n, self.runs)} (refit)", n)
+                self._fit(
+                    s, fold, REFIT, more or first.fitted.best_epoch, f"{_numbered(label, n, self.runs)} (refit)", n,
+                    start=first.fitted.weights if more else None,
+                )
                 for (s, n), first in zip(seeds, firsts, strict=True)
-            ]
+            ]  # fmt: skip
             earlier += sum(fitted.earlier for fitted in fits)
             self._join(fits)
         seconds = earlier + time.monotonic() - started
@@ -164,7 +168,7 @@ class Trainer:
             seed=seed,
             fold=fold,
             weights=fits[0].weights if size == 1 else trainable(self.served.model),
-            epochs=max(fitted.best_epoch for fitted in fits),
+            epochs=max(passes),
             seconds=seconds,
             parameters=sum(int(np.prod(w.shape)) for fitted in fits for w in fitted.weights),
             history=firsts[0].fitted.history if size == 1 else mean_history([f.fitted for f in firsts]),
@@ -197,8 +201,8 @@ class Trainer:
             seconds = fitted.earlier + time.monotonic() - started
             names = ("best_epoch", "history", "samples")
             facts = {name: getattr(fitted, name) for name in names}
-            weights = {} if self.whole is self.network else numbered("weights", fitted.weights)
-            self._save(f"validated-{number}", {"validation": predictions, **weights}, {**facts, "earlier": seconds})
+            arrays = {"validation": predictions, **numbered("weights", fitted.weights)}
+            self._save(f"validated-{number}", arrays, {**facts, "earlier": seconds})
         return Validated(fitted, predictions)
 
     def _load(self, name: str, label: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
@@ -221,8 +225,9 @@ class Trainer:
         return self.module.build(network, self.encoded.encoder, streams(network, self.crew.workers if self.crew else 1))
 
     def _fit(
-        self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str, number: int = 0
-    ) -> Fitted:
+        self, seed: int, fold: int, splits: tuple[str, ...], refit: int | None, label: str, number: int = 0,
+        start: Weights | None = None,
+    ) -> Fitted:  # fmt: skip
         # Keras draws the seeds of initialisers and dropout from Python's generator. Its set_random_seed would also seed
         # TensorFlow's, which is not used here, and make it optimise every graph again: two seconds per network.
         random.seed(seed)
@@ -249,25 +254,22 @@ class Trainer:
             feed,
             self.network,
             seed=seed,
-            epochs=self.network.epochs,
+            epochs=self.network.epochs if start is None else self.network.refit_length,
             stop=refit,
+            start=start,
             validate=validate if refit is None else None,
             monitor=self.task.monitor,
             label=label,
-            write=write if self._writes(refit) else None,
+            write=None if refit or self.trial or self.predictor.checkpoint is None else write,
             keeper=None if self.checkpoints is None else Keeper(self.checkpoints, f"{number} {phase}"),
             watchers=[watcher for watcher in (self.progress, self.announcement) if watcher is not None]
             + list(self.trial.watchers if self.trial and refit is None else ()),
         )
 
-    def _writes(self, refit: int | None) -> bool:
-        return refit is None and self.trial is None and self.predictor.checkpoint is not None
-
     def _epochs_after(self, number: int, phase: str) -> int:
         """The number of epochs after this phase of this network, at most."""
-        phases = 2 if self.network.refit else 1
-        here = phases - 1 if phase == "train" else 0
-        return self.network.epochs * (here + phases * (self.runs - number - 1))
+        refit = self.network.refit_length
+        return (refit if phase == "train" else 0) + (self.network.epochs + refit) * (self.runs - number - 1)
 
 
 def _numbered(label: str, number: int, total: int) -> str:

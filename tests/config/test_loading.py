@@ -153,6 +153,7 @@ MISTAKES = {
     "python object": ("seed: 42", "seed: !!python/object:os.system {}", r"not valid YAML"),
     "bidirectional language model": ("learning_rate", "bidirectional: true, learning_rate", r"predicts the future"),
     "two ways to clip": ("learning_rate", "clip_norm: 1.0, clip_value: 1.0, learning_rate", r"choose one"),
+    "epochs of no refit": ("learning_rate", "refit_epochs: 3, learning_rate", r"refit_epochs: without a refit"),
     "a vocabulary of no training part": (
         "task: char_lm}",
         "task: sentiment, folds: 2, max_features: 9}",

@@ -135,12 +135,12 @@ def test_an_interrupted_ensemble_goes_on_with_the_next_member(refit: bool, monke
     fitted: list[int] = []
     fit = Trainer._fit
 
-    def second_fails(self: Trainer, seed: int, *rest: Any) -> Any:
+    def second_fails(self: Trainer, seed: int, *rest: Any, **more: Any) -> Any:
         if seed == 5 and not fitted.count(5):
             fitted.append(5)
             raise KeyboardInterrupt
         fitted.append(seed)
-        return fit(self, seed, *rest)
+        return fit(self, seed, *rest, **more)
 
     monkeypatch.setattr(Trainer, "_fit", second_fails)
     monkeypatch.setattr("pipeline.training.repeats.Keeper", lambda *_: None)

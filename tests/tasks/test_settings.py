@@ -173,6 +173,7 @@ SEEN_BY = {
     "restore_weights": f"{FIT}::test_the_weights_of_the_best_epoch_are_kept",
     "patience": f"{FIT}::test_patience_ends_the_training",
     "refit": f"{REPEATS}::test_refit_trains_on_train_and_validation_for_as_many_epochs_as_were_best",
+    "refit_epochs": f"{REPEATS}::test_a_refit_can_go_on_from_the_validated_weights",
     "repeats": f"{REPEATS}::test_repeats_and_folds_each_get_their_own_seed_and_part",
     "precision": "tests/stages/test_train.py::test_half_precision_is_set_before_anything_is_computed",
     "stateful": "tests/layers/test_cells.py::test_a_carried_state_joins_chunks_and_is_zero_after_a_reset",

@@ -27,6 +27,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "streams": ("char_lm", {}, {"dropout": 0.3, "ema_momentum": 0.9, "gradients": True, "layers": 2}),
     "folds": ("returns", {}, {"repeats": 2, "dropout": 0.3, "input_dropout": 0.2}),
     "refit": ("pos_tagging", {}, {"refit": True, "restore_weights": "best", "patience": 2, "ema_momentum": 0.9}),
+    "goes on": ("char_lm", {}, {"refit": True, "refit_epochs": 2, "dropout": 0.3}),
     "numpy": ("forecasting", {}, {"engine": "numpy", "cell": "gru"}),
     "images": ("image_rows", {}, {"optimizer": "adamw", "weight_decay": 0.1, "augment": True, "dropout": 0.2}),
     "windows": ("char_windows", {}, {"optimizer": "rmsprop", "schedule": "constant", "cell": "peephole_lstm"}),

@@ -127,7 +127,7 @@ def test_without_control_groups_the_memory_of_the_computer_counts(tmp_path: Path
     assert memory_limit(tmp_path) == psutil.virtual_memory().total
 
 
-def announced(steps: int, seconds: float, epochs: int, networks: int, refit: bool, capsys: Any) -> str:
+def announced(steps: int, seconds: float, epochs: int, networks: int, refit: int, capsys: Any) -> str:
     """The line after steps of `seconds` each, of which the first takes ten times as long."""
     clock = [0.0]
     made = Estimate(1_200_000, 0.1 * GB, 0.1 * GB, 0.0)
@@ -141,13 +141,13 @@ def announced(steps: int, seconds: float, epochs: int, networks: int, refit: boo
 
 
 def test_the_time_is_that_of_steps_after_the_first_and_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
-    line = announced(300, 0.1, 12, 1, False, capsys)
+    line = announced(300, 0.1, 12, 1, 0, capsys)
     assert line == "x: 1.2 M parameters, about 0.8 GB, about 6 min: 12 epochs of 30 s\n"
-    line = announced(4, 0.01, 10, 3, True, capsys)
+    line = announced(4, 0.01, 10, 3, 6, capsys)
     assert line == (
-        "x: 1.2 M parameters, about 0.8 GB, about 2.4 s: 10 epochs of 0.0 s and as many for the refit, 3 networks\n"
+        "x: 1.2 M parameters, about 0.8 GB, about 1.9 s: 10 epochs of 0.0 s and 6 of the refit, 3 networks\n"
     )
-    assert "about 12 days: 100,000 epochs" in announced(1, 10.0, 100_000, 1, False, capsys)
+    assert "about 12 days: 100,000 epochs" in announced(1, 10.0, 100_000, 1, 0, capsys)
 
 
 def test_numbers_are_said_as_people_say_them() -> None:

@@ -92,6 +92,23 @@ def test_refit_trains_on_train_and_validation_for_as_many_epochs_as_were_best(
     assert content(refitted.weights, tmp_path) != content(plain.weights, tmp_path)
 
 
+def test_a_refit_can_go_on_from_the_validated_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    case = CASES["char_lm"]
+    encoded = case.encoded()
+    network = case.network_row(refit=True, refit_epochs=1, restore_weights="best", epochs=3)
+    bits = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr("pipeline.tasks.char_lm.network.SAMPLE_LENGTH", 20)
+    trainer = Trainer(replace(case.task, score=lambda *_: {"bits_per_char": next(bits)}), network, encoded)
+    refitted = trainer.trained(1, 0, "refitted")
+    assert refitted.epochs == 2 + 1 and len(refitted.history) == 3
+    # By hand: an epoch from the weights after two epochs of three, at the rates of a training of one epoch.
+    validated = trainer._fit(1, 0, ("train",), 2, "validated")
+    by_hand = trainer._fit(1, 0, ("train", "validation"), 1, "by hand", start=validated.weights)
+    assert content(refitted.weights, tmp_path) == content(by_hand.weights, tmp_path)
+    fresh = trainer._fit(1, 0, ("train", "validation"), 1, "from the first weights")
+    assert content(refitted.weights, tmp_path) != content(fresh.weights, tmp_path)
+
+
 PARAMS = """
 seed: 1
 edition: published

@@ -36,11 +36,17 @@ class Network(WithDefaults):
     restore_weights: Literal["best", "last"]
     patience: Count | None
     refit: bool
+    refit_epochs: Count | None
     repeats: Annotated[int, Field(ge=1, le=100)]
     backend: Literal["tensorflow", "jax", "torch"]
     precision: Literal["float32", "bfloat16"]
     kernel: Literal["auto", "keras"]
     workers: Annotated[int, Field(ge=1, le=64)]
+
+    @property
+    def refit_length(self) -> int:
+        """The epochs of the refit, at most; 0 without one."""
+        return (self.refit_epochs or self.epochs) if self.refit else 0
 
 
 class CharLmNetwork(Network):
