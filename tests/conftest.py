@@ -1,7 +1,9 @@
 """A small project in which one experiment for each task was trained: for the tests of what comes after training."""
 
+import fcntl
 import importlib
 import os
+import pickle
 import shutil
 import warnings
 from pathlib import Path
@@ -95,9 +97,27 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Downloaded, prepared, trained, evaluated and in MLflow; to be looked at, not changed."""
-    root = tmp_path_factory.mktemp("trained")
+def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
+    """Downloaded, prepared, trained, evaluated and in MLflow; to be looked at, not changed.
+
+    The first process of a test run that asks for it trains; the others wait, and use the same folder.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    root, done = shared / "trained", shared / "trained.pickle"
+    with (shared / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists():
+            READ.update(pickle.loads(done.read_bytes()))
+        else:
+            shutil.rmtree(root, ignore_errors=True)  # of a process that failed
+            root.mkdir()
+            _train(root)
+            done.write_bytes(pickle.dumps(READ))
+    return Project(root)
+
+
+def _train(root: Path) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(settings(), sort_keys=False))
     project, params = Project(root), loading.load(root, SOURCES)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
@@ -111,7 +131,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
             for row in getattr(params, {"download": "sources", **OF_EXPERIMENTS}.get(name, "datasets")):
                 with reads.of(name, root, READ, row):
                     stage.run(project, row)
-    return project
 
 
 @pytest.fixture(scope="session")
