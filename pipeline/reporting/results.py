@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pipeline.evaluation.metric import Metric
-from pipeline.reporting import formatting, wording
+from pipeline.reporting import formatting, study, tuning, wording
 from pipeline.reporting.comparison import against_baseline
 from pipeline.reporting.elements import Cell, Table
 from pipeline.reporting.report_data import Result
 from pipeline.reporting.tables import badge, markdown, mcnemar, networks, verdict
 
 Results = Mapping[str, Sequence[Result]]  # by data set
+Outcomes = Mapping[
+    str, tuple[Mapping[str, Any], Metric]
+]  # by name: what the stage wrote, and the metric it is judged by
 HEADER = (
     "experiment", "data set", "cell", "test score", "validation score", "best baseline", "skill",
     "difference to the best baseline", "parameters", "seconds of training", "epochs",
@@ -26,7 +30,10 @@ AT_HORIZON = re.compile(r"_h(\d+)$")
 SHOWN_AT_HORIZONS = "mae"  # the metrics files have the other figures at each horizon
 
 
-def page(head: Mapping[str, str], held_out: Results, textbook: Results, printed: Table | None) -> str:
+def page(
+    head: Mapping[str, str], held_out: Results, textbook: Results, printed: Table | None, studies: Outcomes,
+    tunings: Outcomes,
+) -> str:  # fmt: skip
     """Return the whole page.
 
     head: what the results were made with. held_out, textbook: the results on the data sets of params.yaml, and of
@@ -39,6 +46,8 @@ def page(head: Mapping[str, str], held_out: Results, textbook: Results, printed:
         _lines(head),
         f"{READING}\n",
         *_part("Experiments", held_out),
+        *_asked("Studies", {name: _study(one, _precise(metric)) for name, (one, metric) in studies.items()}),
+        *_asked("Tunings", {name: _tuning(one, _precise(metric)) for name, (one, metric) in tunings.items()}),
     ]
     if printed is not None:
         parts += [markdown(printed), *_part("The textbook’s protocols", textbook)]
@@ -58,6 +67,26 @@ def _part(title: str, results: Results) -> Iterator[str]:
     for dataset, shown in results.items():
         if shown:
             yield markdown(figures(dataset, shown), heading="###")
+
+
+def _asked(title: str, sections: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    if sections:
+        yield f"## {title}\n"
+    for name, parts in sections.items():
+        yield from (f"### {name}\n", *parts)
+
+
+def _study(answer: Mapping[str, Any], metric: Metric) -> list[str]:
+    seconds = [arm["seconds"] * len(arm["seeds"]) for arm in answer["arms"] if arm["seconds"] is not None]
+    trained = f"Of {answer['experiment']}; all trainings together took {formatting.duration(sum(seconds))}."
+    shown = [study.arms_table(answer, metric), *([study.pairs_table(answer, metric)] if answer["pairs"] else [])]
+    return [f"{answer['verdict']}\n", f"{trained}\n", *(markdown(table, heading="####") for table in shown)]
+
+
+def _tuning(found: Mapping[str, Any], metric: Metric) -> list[str]:
+    searched = f"Of {found['experiment']}; the search took {formatting.duration(found['seconds'])}."
+    shown = markdown(tuning.table(found, metric), heading="####")
+    return [f"{tuning.verdict(found, metric)}\n", f"{searched}\n", shown]
 
 
 def _row(result: Result) -> list[Cell]:

@@ -196,10 +196,16 @@ def cost(data: ReportData) -> Table:
 
 
 def markdown(table: Table, heading: str = "##") -> str:
-    """Return the table as Markdown, for a page, a terminal, a pull request or MLflow. heading: before its title."""
+    """Return the table as Markdown, for a page, a terminal, a pull request or MLflow. heading: before its title.
+
+    The names of rows in bold are bold.
+    """
     aligned = ["--:" if cell.number else "---" for cell in table.rows[0]] if table.rows else ["---"] * len(table.header)
     header = [_flat(Cell(name)) for name in table.header]
-    lines = [header, aligned, *([_flat(cell) for cell in row] for row in table.rows)]
+    rows = [[_flat(cell) for cell in row] for row in table.rows]
+    for i in table.strong:
+        rows[i][0] = f"**{rows[i][0]}**"
+    lines = [header, aligned, *rows]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     title = f"{heading} {table.title}" if table.title else ""
     return "\n\n".join(part for part in (title, body, table.caption) if part) + "\n"

@@ -21,6 +21,7 @@ from pipeline.tracking import one_commit, provenance
 from pipeline.tracking.one_commit import RUN
 
 PAGE = Path("docs") / "results.md"
+STUDY, TUNING = "answer.json", "tuning.json"
 UNKNOWN = "not recorded"
 NOTED = {  # lines of the head, and what train wrote into run.json
     "processors": "processors",
@@ -34,12 +35,14 @@ NOTED = {  # lines of the head, and what train wrote into run.json
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run. `metrics`, `records`: the metrics file and run.json of each experiment."""
+    """A finished run: the metrics file and run.json of each experiment, what studies and tunings found."""
 
     project: Project
     params: Params
     metrics: Mapping[str, Mapping[str, Any]]
     records: Mapping[str, Mapping[str, Any]]
+    studies: Mapping[str, Mapping[str, Any]]
+    tunings: Mapping[str, Mapping[str, Any]]
 
     @property
     def edition(self) -> str:
@@ -72,7 +75,9 @@ def _finished(project: Project) -> Finished:
     _refuse_removed(project, params)
     metrics = {name: load_metrics(project, row.dataset, name) for name, row in params.experiments.items()}
     records = {name: artifacts.load_json(project.model(name) / "run.json") for name in params.experiments}
-    finished = Finished(project, params, metrics, records)
+    studies = {name: _loaded(project.outcome("studies", name) / STUDY) for name in params.studies}
+    tunings = {name: _loaded(project.outcome("tunings", name) / TUNING) for name in params.tunings}
+    finished = Finished(project, params, metrics, records, studies, tunings)
     _refuse_outdated(finished)
     return finished
 
@@ -90,6 +95,10 @@ def _refuse_missing(project: Project, params: Params) -> None:
             f"{len(missing)} of {len(params.experiments)} experiments have no results: {', '.join(missing)}; "
             f"`{RUN[params.edition]}` makes them"
         )
+    places = {f"study@{name}": project.outcome("studies", name) / STUDY for name in params.studies}
+    places |= {f"tune@{name}": project.outcome("tunings", name) / TUNING for name in params.tunings}
+    if missing := [stage for stage, path in places.items() if not path.is_file()]:
+        raise DataError(f"no results of {', '.join(missing)}; `{RUN[params.edition]}` makes them")
 
 
 def _refuse_removed(project: Project, params: Params) -> None:
@@ -106,6 +115,8 @@ def _refuse_outdated(finished: Finished) -> None:
     settings = {name: provenance.settings(finished.params, name) for name in finished.records}
     outdated = [name for name, record in finished.records.items() if record.get("params") != settings[name]]
     outdated += [name for name in _differing(finished) if name not in outdated]
+    for stage, outcomes in (("study", finished.studies), ("tune", finished.tunings)):
+        outdated += [f"{stage}@{name}" for name, one in outcomes.items() if one["edition"] != finished.edition]
     if outdated:
         raise DataError(
             f"outdated results: {', '.join(outdated)}: settings, models, baselines or reports have changed since; "
@@ -127,19 +138,26 @@ def _differing(finished: Finished) -> Iterator[str]:
                     yield name
 
 
+def _loaded(path: Path) -> dict[str, Any]:
+    checksums.check(path.parent)
+    return dict(artifacts.load_json(path))
+
+
 def _checked(folder: Path) -> dict[str, Any]:
     """Load metrics.json of the folder; {} if there is none."""
     if not (folder / "metrics.json").is_file():
         return {}
-    checksums.check(folder)
-    return dict(artifacts.load_json(folder / "metrics.json"))
+    return _loaded(folder / "metrics.json")
 
 
 def _page(finished: Finished, head: Mapping[str, str]) -> str:
     held_out, chapters = (_results(finished, file) for file in (MAIN, TEXTBOOK))
     every = [result for shown in [*held_out.values(), *chapters.values()] for result in shown]
     table = textbook.table({result.metrics["experiment"]: result for result in every})
-    return results.page(head, held_out, chapters, table if chapters else None)
+    rows = finished.params.experiments
+    studies = {n: (one, task_named(rows[one["experiment"]].task).primary_metric) for n, one in finished.studies.items()}
+    tunings = {n: (one, task_named(one["task"]).monitor) for n, one in finished.tunings.items()}
+    return results.page(head, held_out, chapters, table if chapters else None, studies, tunings)
 
 
 def _results(finished: Finished, file: str) -> results.Results:

@@ -24,10 +24,19 @@ from pipeline.tasks import task_named
 from pipeline.tracking import provenance
 
 from .conftest import build, metrics_of
+from .test_study import arm, pair, study_of
+from .test_tuning import found
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "mlflow.source.git.commit"
 WROTE = "docs/results.md"
+STUDIES = "studies: {cells: {experiment: digits, vary: {cell: [gru, lstm]}, match: units, seeds: 3}}"
+TUNINGS = "tunings: {sizes: {experiment: digits, space: {units: {int: [8, 512]}}, trials: 5}}"
+ANSWER = study_of(
+    [arm("cell=gru", 0.9), arm("cell=lstm", 0.85)], [pair("cell=gru", "cell=lstm")], experiment="digits",
+    edition="published", verdict="The GRU wins.",
+)  # fmt: skip
+FOUND = found(tuning="sizes", experiment="digits", task="image_rows", edition="published", seconds=200.0)
 
 
 def git(project: Project, *command: str) -> str:
@@ -63,6 +72,12 @@ def reported(project: Project, dataset: str, *experiments: str) -> None:
         artifacts.save_json(folder / "metrics.json", figures)
 
 
+def outcome(project: Project, table: str, name: str, file: str, content: Mapping[str, Any]) -> None:
+    """Write what the stage of a study or a tuning leaves."""
+    with artifacts.new_folder(project.outcome(table, name), listed=True) as folder:
+        artifacts.save_json(folder / file, content)
+
+
 def record(project: Project, name: str) -> Path:
     return project.model(name) / "run.json"
 
@@ -76,8 +91,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (root / "pipeline" / "code.py").write_text("")
     for file in (MAIN, TEXTBOOK):
         text = (root / file).read_text().replace("edition: synthetic", "edition: published")
-        (root / file).write_text(text)
+        (root / file).write_text(text.replace("studies: {}", STUDIES).replace("tunings: {}", TUNINGS))
     git(project, "init", "-q")
+    outcome(project, "studies", "cells", "answer.json", ANSWER)
+    outcome(project, "tunings", "sizes", "tuning.json", FOUND)
     head, params = commit(project), loading.load(root, SOURCES)
     for name in params.datasets:
         add_weaker_baseline(project, params, name)
@@ -209,6 +226,16 @@ def test_the_head_says_what_the_run_was(page: str, published: Project, metrics: 
     assert head["the whole run"] == "not recorded"
 
 
+def test_studies_and_tunings_are_there_with_their_times(page: str) -> None:
+    studies, tunings = page.split("## Studies\n")[1].split("## Tunings\n")
+    assert "### cells\n\nThe GRU wins.\n\nOf digits; all trainings together took 6.1 min." in studies
+    assert "| **cell=gru** | 90.00 ± 1.00 %" in studies and "| cell=lstm | 85.00 ± 1.00 %" in studies
+    assert "| cell=gru | cell=lstm |" in studies and "0.02" in studies
+    assert "Of digits; the search took 3.3 min." in tunings
+    assert "No trial is better than the experiment’s own settings: validation accuracy 50.00 %" in tunings
+    assert "| own settings |" in tunings
+
+
 def test_the_chapters_are_next_to_what_they_printed(page: str) -> None:
     rows = tables(page)["The textbook’s figures, and results on held-out data"]
     assert any("about 99 % accuracy" in row[1] and "umich-chapter" in row[2] for row in rows)
@@ -314,8 +341,18 @@ def an_uncommitted_setting(run: Project) -> None:
     change(record(run, "digits"), params=made_of, git_dirty="true", git_changes="params.yaml")
 
 
+def no_study(run: Project) -> None:
+    shutil.rmtree(run.outcome("studies", "cells"))
+
+
+def a_synthetic_tuning(run: Project) -> None:
+    outcome(run, "tunings", "sizes", "tuning.json", {**FOUND, "edition": "synthetic"})
+
+
 def synthetic(run: Project) -> None:
     change(run.metrics("digits", "digits"), edition="synthetic")
+    outcome(run, "studies", "cells", "answer.json", {**ANSWER, "edition": "synthetic"})
+    outcome(run, "tunings", "sizes", "tuning.json", {**FOUND, "edition": "synthetic"})
     reported(run, "digits", "digits", "digits-lstm")
 
 
@@ -338,6 +375,8 @@ REFUSED = {
     code_since: "from which these differ here: pipeline/code.py; restore them, or commit them and run everything again",
     new_code: "from which these differ here: pipeline/more.py",
     an_uncommitted_setting: r"from which these differ here: experiments\.digits\.units of params\.yaml",
+    no_study: "no results of study@cells; `make full` makes them",
+    a_synthetic_tuning: "outdated results: tune@sizes: ",
     unknown_commit: "trained on ffffffffffff, a commit that is not in this repository",
     synthetic: "is for the published data, and these .* of the synthetic edition.* --output reports/results.md",
 }

@@ -284,5 +284,5 @@ def test_names_next_to_a_chart_are_apart_and_in_the_order_of_their_points(y: lis
 def test_the_markdown_has_the_verdict_and_the_tables(three: dict[str, Any]) -> None:
     text = study.markdown("cells", three, BITS, ranks_of(["a", "b"]))
     assert text.startswith("# cells\n\nA <b> verdict.\n\nA verdict on ranks.\n")
-    assert "| cell=gru | 1.500 ± 0.010 |" in text
+    assert "| **cell=gru** | 1.500 ± 0.010 |" in text
     assert re.search(r"\| cell=gru \| cell=lstm \| −0\.25 \|", text)
