@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dvc.cli import parse_args
 
 from pipeline import artifacts
@@ -411,24 +412,29 @@ def test_after_prune_and_a_report_a_removed_row_no_longer_stops_it(run: Project)
     assert "digits-lstm" not in Path(WROTE).read_text()
 
 
-def made_full(stubs: Path, dvc: str) -> tuple[int, str, str]:
-    """`make full` with programs that only note how they are called: exit code, what it prints, the calls."""
-    calls = stubs / "calls"
-    for name, code in (("dvc", dvc), ("python", "0")):
-        (stubs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {calls}\nexit {code}\n')
-        (stubs / name).chmod(0o755)
-    command = ["make", "-o", "setup", "-o", ".dvc/tmp/params-checked", "full", f"BIN={stubs}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+def made_full(folder: Path, repro: int) -> tuple[int, str, str]:
+    """`make full` with a `python` that only notes how it is called: exit code, what make prints, the calls.
+
+    repro: the exit code of `python -m pipeline repro`.
+    """
+    for name in ("Makefile", "params.yaml"):
+        shutil.copy(ROOT / name, folder)
+    python, calls = folder / "python", folder / "calls"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n[ "$3" != repro ] || exit {repro}\n')
+    python.chmod(0o755)
+    command = ["make", "-o", "setup", "-o", ".dvc/tmp/params-checked", "full", f"BIN={folder}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     return done.returncode, done.stdout, calls.read_text()
 
 
 def test_make_full_runs_the_published_edition_says_its_time_and_writes_the_page(tmp_path: Path) -> None:
-    code, said, calls = made_full(tmp_path, "0")
+    code, said, calls = made_full(tmp_path, repro=0)
     assert code == 0 and re.search(r"make full: 0 h 0 min \d+ s", said)
-    ran = r"dvc exp run --all-pipelines -S edition=published\npython -m pipeline results --seconds \d+\n"
-    assert re.fullmatch(ran, calls)
+    assert re.fullmatch(r"-m pipeline repro\n-m pipeline results --seconds \d+\n", calls)
+    before, now = (yaml.safe_load((folder / "params.yaml").read_text()) for folder in (ROOT, tmp_path))
+    assert now == before | {"edition": "published"}
 
 
 def test_make_full_writes_no_page_after_a_stage_that_failed(tmp_path: Path) -> None:
-    code, _, calls = made_full(tmp_path, "255")
+    code, _, calls = made_full(tmp_path, repro=255)
     assert code != 0 and "results" not in calls
