@@ -8,6 +8,7 @@ MAIN = "params.yaml"
 TEXTBOOK = "textbook/params.yaml"  # may be missing
 SYNTHETIC = "synthetic"  # the block of settings that replace others in the edition of that name
 TEXTBOOK_STAGES = "textbook/dvc.yaml"
+LOCKS = ("dvc.lock", "textbook/dvc.lock")
 Table = dict[str, Any]
 
 

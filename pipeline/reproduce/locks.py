@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.artifacts import Project
+from pipeline.config.files import LOCKS
 from pipeline.errors import UserError
 from pipeline.stages import verify
 from pipeline.tracking import provenance
@@ -78,7 +79,7 @@ def _is_dvc(command: list[str]) -> bool:
 
 def explained(project: Project, message: str) -> str:
     """Return DVC's message, with the way out if one of its lock files is damaged."""
-    for name in verify.LOCKS:
+    for name in LOCKS:
         path = project.root / name
         if path.is_file() and not verify.readable(path):
             command = f"git checkout {name}" if provenance.tracked(project, [path]) else f"rm {name}"

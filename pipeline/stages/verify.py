@@ -14,11 +14,11 @@ from typing import Any
 
 from pipeline.artifacts import Project
 from pipeline.config import plain_yaml
+from pipeline.config.files import LOCKS
 from pipeline.errors import DataError, UserError
 from pipeline.integrity import checksums, claims
 from pipeline.tracking import provenance
 
-LOCKS = ("dvc.lock", "textbook/dvc.lock")
 LISTED = (
     *(f"data/{kind}/*" for kind in ("raw", "prepared", "baselines", "models")),
     "data/predictions/*/*",

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.artifacts import Project
-from pipeline.config.files import MAIN, TEXTBOOK
+from pipeline.config.files import LOCKS, MAIN, TEXTBOOK
+from pipeline.config.plain_yaml import recorded
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError
 from pipeline.tracking import provenance
@@ -14,7 +15,8 @@ from pipeline.tracking.environment import MAX_CHANGES
 
 COMMIT = "mlflow.source.git.commit"
 # What results depend on. The rows of the files of settings are compared one by one: `dvc exp run -S` changes them.
-CODE = ("pipeline", "dvc.yaml", "textbook/dvc.yaml", "requirements.lock")
+PACKAGES = "requirements.lock"
+CODE = ("pipeline", "dvc.yaml", "textbook/dvc.yaml", PACKAGES)
 SETTINGS = (MAIN, TEXTBOOK)
 NO_RESULT = ("edition", "gate")  # may differ: `make full` sets the one, and the other changes no figure
 RUN = {"published": "make full", "synthetic": "make repro"}  # what runs an edition
@@ -24,13 +26,17 @@ Records = Mapping[str, Mapping[str, Any]]  # the contents of run.json by experim
 def commits_of(project: Project, params: Params, records: Records) -> list[str]:
     """Return the commit that all were trained on, which must have the files and settings that are here now.
 
-    After it come others with the same CODE, if any: somebody committed a text during the run. Only NO_RESULT may
+    After it come others, if any, between which no file differs that their trainings depend on. Only NO_RESULT may
     differ. Raises DataError with the experiments or files that differ.
     """
     commits = {name: str(record.get(COMMIT, provenance.UNKNOWN)) for name, record in records.items()}
     commit = _most(project, commits)
-    wrong = {other for other in commits.values() if other == provenance.UNKNOWN or _differ(project, other, commit)}
-    others = {name: other for name, other in commits.items() if other in wrong}
+    code = _code(project)
+    others = {
+        name: other
+        for name, other in commits.items()
+        if other == provenance.UNKNOWN or _differ(project, other, commit, code.get(f"train@{name}", CODE))
+    }
     if others:
         rest = f"; the other {len(commits) - len(others)} on {commit[:12]}" if len(others) < len(commits) else ""
         raise DataError(f"not the results of one commit: {_listed(others)}{rest}; {_again(params, others)}")
@@ -44,9 +50,18 @@ def commits_of(project: Project, params: Params, records: Records) -> list[str]:
     return [commit, *sorted({*commits.values()} - {commit})]
 
 
-def _differ(project: Project, one: str, other: str) -> bool:
-    """Whether what results depend on differs between two commits, or one of them is not here."""
-    return one != other and _git(project, "diff", "--name-only", one, other, "--", *CODE) != []
+def _code(project: Project) -> dict[str, Sequence[str]]:
+    """Return the code and packages that each stage in the lock files of DVC depends on, by the stage's name."""
+    locks = (project.root / file for file in LOCKS)
+    contents = [recorded(lock.read_bytes()) or {} for lock in locks if lock.is_file()]
+    stages = {name: entry for content in contents for name, entry in content.get("stages", {}).items()}
+    paths = {name: [dep["path"] for dep in entry.get("deps", [])] for name, entry in stages.items()}
+    return {name: [PACKAGES, *filter(_is_code, of_stage)] for name, of_stage in paths.items()}
+
+
+def _differ(project: Project, one: str, other: str, code: Sequence[str]) -> bool:
+    """Whether the code differs between two commits, or one of them is not here."""
+    return one != other and _git(project, "diff", "--name-only", one, other, "--", *code) != []
 
 
 def _most(project: Project, commits: Mapping[str, str]) -> str:

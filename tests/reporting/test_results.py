@@ -285,6 +285,22 @@ def test_a_commit_of_a_text_during_the_run_is_named_and_one_of_code_is_refused(
     assert "umich (" in capsys.readouterr().err
 
 
+def test_code_on_which_a_training_does_not_depend_may_differ_between_commits(
+    run: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = git(run, "rev-parse", "HEAD")
+    code_since(run)
+    last = git(run, "rev-parse", "HEAD")
+    for path in run.root.glob("data/models/*/run.json"):
+        change(path, **{COMMIT: first if path.parent.name == "digits" else last})
+    assert main(["results"]) == 2 and "digits (" in capsys.readouterr().err
+    for depends_on, code in (("pipeline/other.py", 0), ("pipeline/code.py", 2)):
+        stages = {"train@digits": {"deps": [{"path": "data/prepared/digits"}, {"path": depends_on}]}}
+        Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+        assert main(["results"]) == code
+    assert f"| commit | {last} (some trained on {first[:12]}, with the same code" in Path(WROTE).read_text()
+
+
 def edit_metrics(run: Project) -> None:
     change(run.metrics("digits", "digits"), parameters=1)
 
