@@ -18,7 +18,7 @@ from pipeline.encoding.records import SPLITS, Encoded, unpack
 from pipeline.encoding.word_features import pieces
 
 STRENGTHS = (1.0, 10.0, 30.0, 100.0)
-PLAIN, TUNED, LETTERS, BAYES = "tfidf+lr", "tfidf+lr, tuned", "tfidf with letters+lr, tuned", "nb-svm"
+PLAIN, TUNED, LETTERS, BAYES = "TF-IDF", "tuned TF-IDF", "TF-IDF with letters", "NB-SVM"
 SVM_STRENGTHS = (0.01, 0.1, 1.0)
 SHARE_OF_SVM = 0.25  # β of the paper; _ratios uses its smoothing α = 1
 # Above this number of characters in all texts, vectors with n-grams are float32, and leave out n-grams that more than a

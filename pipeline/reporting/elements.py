@@ -62,7 +62,7 @@ class Table:
     @property
     def wide(self) -> bool:
         """Return whether it is drawn over both columns: a long one would leave the other column empty."""
-        return len(self.header) > 6 or len(self.rows) > 12
+        return len(self.header) > 5 or len(self.rows) > 12
 
 
 @dataclass(frozen=True)

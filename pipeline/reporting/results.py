@@ -13,9 +13,8 @@ from pipeline.reporting.report_data import Result
 from pipeline.reporting.tables import badge, markdown, mcnemar, networks, verdict
 
 Results = Mapping[str, Sequence[Result]]  # by data set
-Outcomes = Mapping[
-    str, tuple[Mapping[str, Any], Metric]
-]  # by name: what the stage wrote, and the metric it is judged by
+# By name of the study or tuning: what the stage wrote, and the metric it is judged by.
+Outcomes = Mapping[str, tuple[Mapping[str, Any], Metric]]
 HEADER = (
     "experiment", "data set", "cell", "test score", "validation score", "best baseline", "skill",
     "difference to the best baseline", "parameters", "seconds of training", "epochs",

@@ -55,14 +55,14 @@ def draw(
     vocabulary = Vocabulary(tuple(encoder["symbols"]))
     banned = [vocabulary.ids[symbol] for symbol in (PAD, UNKNOWN) if symbol in vocabulary]
     draws = Draws(samplings, len(vocabulary), length, np.random.default_rng(seed))
-    read = _read(prompt, vocabulary, encoder)
+    read = np.tile(_read(prompt, vocabulary, encoder), (len(samplings), 1))
     inference_model.reset_states()
-    logits = inference_model.predict(np.tile(read, (len(samplings), 1)))[:, -1].astype(np.float64)
     for _ in range(length):
+        logits = inference_model.predict(read)[:, -1].astype(np.float64)
         logits[:, banned] = -np.inf
         ids = draws.next(logits).astype(np.int32)
         yield ids
-        logits = inference_model.predict(ids[:, None])[:, -1].astype(np.float64)
+        read = ids[:, None]
 
 
 def bits(inference_model: Predicting, ids: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -170,8 +170,8 @@ def test_t_interval_uses_the_exact_quantile(n: int, quantile: float) -> None:
 @pytest.mark.parametrize(("p", "words"), [(0.034, "p = 0.0340"), (0.00012, "p = 0.0001"), (1e-30, "p < 0.0001")])
 def test_mcnemar_is_told_as_a_sentence(p: float, words: str) -> None:
     found = {"only_ours_right": 1234, "only_baseline_right": 1000, "p": p}
-    metrics = {"experiment": "imdb", "against_baseline": {"baseline": "nb-svm", "mcnemar": found}}
-    told = f"Only imdb is right on 1,234 test examples, only nb-svm on 1,000; McNemar's {words}."
+    metrics = {"experiment": "imdb", "against_baseline": {"baseline": "NB-SVM", "mcnemar": found}}
+    told = f"Only imdb is right on 1,234 test examples, only NB-SVM on 1,000; McNemar's {words}."
     assert mcnemar(metrics) == told
     assert mcnemar({"against_baseline": {"baseline": "last value"}}) == ""
 

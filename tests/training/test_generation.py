@@ -98,10 +98,10 @@ def test_a_text_is_written_at_the_temperature_and_from_the_nucleus_of_its_row() 
         np.testing.assert_allclose(shares(text), np.array(raw) / np.sum(raw), atol=0.04)
 
 
-def test_a_model_reads_the_prompt_and_then_each_character_that_it_wrote() -> None:
+def test_a_model_reads_the_prompt_and_then_each_character_that_it_wrote_but_the_last() -> None:
     model = Fixed()
     (text,) = generate(model, ENCODER, "BAd", 4, [Sampling(1.0)], 1)  # type: ignore[arg-type]
-    assert [ids.tolist() for ids in model.read] == [[[3, 2, 5]], *([["abcd".index(c) + 2]] for c in text)]
+    assert [ids.tolist() for ids in model.read] == [[[3, 2, 5]], *([["abcd".index(c) + 2]] for c in text[:-1])]
 
 
 class Cycle:

@@ -24,7 +24,7 @@ def baselines(encoded: Encoded) -> dict[str, Baseline]:
     for name, tags in {
         "most frequent tag": _most_frequent(before, test),
         "averaged perceptron": _perceptron(before, test),
-        "crf": tag_crf.crf_tags(_features(train), _features(validation), _features(tested).sentences),
+        "CRF": tag_crf.crf_tags(_features(train), _features(validation), _features(tested).sentences),
     }.items():
         predictions = np.array([ids[tag] for tag in tags], np.int16)
         scored[name] = Baseline(score(encoded, "test", predictions), (predictions,))

@@ -51,7 +51,7 @@ CASE = Case(
             "learning_rate": 0.02,
         },
         figures=frozenset({"token_accuracy", "oov_accuracy", "sentence_accuracy"}),
-        baselines=frozenset({"most frequent tag", "averaged perceptron", "crf"}),
+        baselines=frozenset({"most frequent tag", "averaged perceptron", "CRF"}),
         fine="the old man the boat .",
         tested=lambda encoded: int(np.diff(encoded.arrays["offsets"])[encoded.arrays["split"][0] == 2].sum()),
         skewed=lambda encoder: encoder | {"ids": {k: v for k, v in encoder["ids"].items() if "suffix" not in k}},

@@ -47,7 +47,7 @@ CASE = Case(
             "refit": True,
         },
         figures=frozenset({"accuracy", "f1", "log_loss"}),
-        baselines=frozenset({"tfidf"}),
+        baselines=frozenset({"TF-IDF"}),
         fine="it is awesome",
         tested=lambda encoded: len(encoded.arrays["labels"]),  # every text is tested once, in its fold
         networks=((3, 0), (3, 1)),

@@ -351,7 +351,7 @@ def test_the_majority_baseline_by_hand() -> None:
     assert found["majority"].metrics["accuracy"] == pytest.approx(np.mean(labels[split == TEST] == 1))
     np.testing.assert_allclose(found["majority"].predictions[0][:, 1], np.mean(labels[split != TEST] == 1))
     # the one word that tells the classes apart is among the features
-    assert found["tfidf+lr, tuned"].metrics["accuracy"] == 1.0
+    assert found["tuned TF-IDF"].metrics["accuracy"] == 1.0
 
 
 def blobs(count: int = 80) -> Encoded:
@@ -369,11 +369,11 @@ def test_every_data_set_gets_all_linear_models() -> None:
     )
     for record_of, changes in ((record(40), {}), (record(40), {"char_ngrams": 3}), (three, {})):
         found = baselines(encode(record_of, row(**changes), 0))
-        assert list(found) == ["majority", "tfidf+lr", "tfidf+lr, tuned", "nb-svm", "tfidf with letters+lr, tuned"]
+        assert list(found) == ["majority", "TF-IDF", "tuned TF-IDF", "NB-SVM", "TF-IDF with letters"]
 
 
 def test_nb_svm_is_right_where_one_word_decides() -> None:
-    found = baselines(blobs())["nb-svm"]
+    found = baselines(blobs())["NB-SVM"]
     assert found.metrics["accuracy"] > 0.9
     for p in found.predictions:
         np.testing.assert_allclose(p.sum(axis=1), 1)
@@ -416,7 +416,7 @@ def test_nb_svm_of_three_classes_is_right_where_one_word_decides() -> None:
         for n, k in enumerate(labels)
     ]
     record_of = LabelledTexts(tuple(texts), labels, ("a", "b", "c"))
-    found = baselines(encode(record_of, row(), 0))["nb-svm"]
+    found = baselines(encode(record_of, row(), 0))["NB-SVM"]
     (p,) = found.predictions
     assert found.metrics["accuracy"] > 0.9 and p.shape[1] == 3
     np.testing.assert_allclose(p.sum(axis=1), 1)
@@ -429,8 +429,8 @@ def test_nb_svm_counts_a_word_once() -> None:
         changed = [repeat(text) for text in texts]
         return encode(LabelledTexts(tuple(changed), np.arange(80, dtype=np.int32) % 2, ("a", "b")), row(), 0)
 
-    once, often = (baselines(encoded(r))["nb-svm"] for r in (str, lambda t: f"{t} {t} {t} {t}"))
-    twice = baselines(encoded(lambda t: f"{t} {t}"))["nb-svm"]
+    once, often = (baselines(encoded(r))["NB-SVM"] for r in (str, lambda t: f"{t} {t} {t} {t}"))
+    twice = baselines(encoded(lambda t: f"{t} {t}"))["NB-SVM"]
     np.testing.assert_allclose(often.predictions[0], twice.predictions[0])
     assert once.metrics["accuracy"] == 1.0
 
@@ -504,7 +504,7 @@ def test_few_texts_are_refused_with_a_share_that_is_enough(no: int, yes: int, sh
         advice = re.search(r"all of one class; add texts, or write `(test|validation): ([0-9.]+)`", found)
         assert advice and shares.get(advice[1], 0.0) < float(advice[2]), found
         shares = {**shares, advice[1]: float(advice[2])}
-    assert set(baselines(found)) >= {"majority", "nb-svm"}
+    assert set(baselines(found)) >= {"majority", "NB-SVM"}
 
 
 def test_a_split_that_leaves_a_class_out_of_training_is_refused() -> None:

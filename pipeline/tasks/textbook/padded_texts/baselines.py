@@ -17,7 +17,7 @@ def baselines(encoded: Encoded) -> dict[str, Baseline]:
     predicted = {
         "majority": majority,
         "look-up table": _looked_up(encoded, majority),
-        "tfidf+lr": _linear(encoded),
+        "TF-IDF": _linear(encoded),
     }
     return {name: Baseline(score(encoded, "test", p), [p]) for name, p in predicted.items()}
 

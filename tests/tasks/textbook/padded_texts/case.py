@@ -40,7 +40,7 @@ CASE = Case(
         dataset={"tokens": "words", "length": 12, "validation": 0.1},
         experiment={"units": 8, "embedding": 8, "epochs": 2, "learning_rate": 0.02},
         figures=frozenset({"accuracy", "accuracy_unseen", "f1", "log_loss"}),
-        baselines=frozenset({"majority", "look-up table", "tfidf+lr"}),
+        baselines=frozenset({"majority", "look-up table", "TF-IDF"}),
         fine="it is awesome",
         tested=lambda encoded: int(np.sum(encoded.arrays["split"] == 2)),
         right_or_wrong=True,
