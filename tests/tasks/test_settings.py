@@ -178,7 +178,6 @@ SEEN_BY = {
     "precision": "tests/stages/test_train.py::test_half_precision_is_set_before_anything_is_computed",
     "stateful": "tests/layers/test_cells.py::test_a_carried_state_joins_chunks_and_is_zero_after_a_reset",
     "adaptive_rate": "tests/training/test_dynamic.py::test_a_network_that_goes_on_learning_gains_from_a_repeated_test",
-    "transition_weight": "tests/tasks/pos_tagging/test_task.py::test_transitions_decide_where_the_network_does_not",
     "gradients": "tests/training/test_gradients.py::test_the_gradient_is_the_slope_of_the_last_loss",
     "kernel": "tests/layers/test_sequences.py::test_the_setting_kernel_leaves_all_to_keras",
     "workers": "tests/training/test_parallel.py::test_workers_train_as_one_process_does",

@@ -95,7 +95,6 @@ class PosTaggingNetwork(Network):
     word_dropout: Annotated[float, Field(ge=0.0, le=100.0)]
     affix_dropout: Annotated[float, Field(ge=0.0, le=100.0)]
     label_smoothing: Rate
-    transition_weight: Annotated[float, Field(ge=0.0, le=10.0)]
 
 
 class ForecastingNetwork(Network):

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.evaluation.network import LoadedNetwork
 from pipeline.raw_input import MAX_TAGGED, MAX_WORDS, UNKNOWN_WORDS, Answer, bounded, sentences, warned
-from pipeline.tasks.pos_tagging.prepare import encode_words, is_unknown, joined, tag_ids, weighted_transitions
+from pipeline.tasks.pos_tagging.prepare import encode_words, is_unknown, joined, tag_ids
 
 
 def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]) -> list[Answer]:
@@ -19,8 +19,7 @@ def answer(loaded: LoadedNetwork, inputs: Sequence[Any], options: dict[str, Any]
     given = [words[:MAX_WORDS] for words in whole]
     bounded(sum(map(len, given)), MAX_TAGGED, "words")
     ids = [encode_words(words, loaded.encoder) for words in given]
-    predicted = tag_ids(loaded.model, ids, weighted_transitions(loaded.encoder, loaded.row.transition_weight))
-    names = loaded.encoder["tags"]
+    predicted, names = tag_ids(loaded.model, ids), loaded.encoder["tags"]
     return [
         warned(
             {"words": words, "tags": [names[t] for t in tags]},

@@ -12,16 +12,9 @@ from pipeline.evaluation.network import Network, Predictor
 from pipeline.layers import keras
 from pipeline.layers.attention import AttentionDecoder, Places, RepeatAlong
 from pipeline.layers.cells import dropped, layer_of, recurrent
-from pipeline.layers.ensemble import ensembled, mean_probability
+from pipeline.layers.ensemble import ensembled, mean
 from pipeline.layers.pooling import BagEmbedding
-from pipeline.tasks.pos_tagging.prepare import (
-    SHOWN_LONGEST,
-    SLOTS,
-    known_counts,
-    shown_sentences,
-    tag_ids,
-    weighted_transitions,
-)
+from pipeline.tasks.pos_tagging.prepare import SHOWN_LONGEST, SLOTS, known_counts, shown_sentences, tag_ids
 from pipeline.training import buckets
 from pipeline.training.compiled import Compiled
 from pipeline.training.fit import Batch
@@ -32,7 +25,7 @@ DECODER = "decoder"
 SLOT_IDS = np.arange(1, len(SLOTS) + 1, dtype=np.int32)  # each slot's "unknown"
 
 
-@ensembled(mean_probability)
+@ensembled(mean)
 def build(network: PosTaggingNetwork, encoder: Mapping[str, Any], batch: int | None = None) -> Any:
     """Build the model: ids int32 [batch, words, slots] → logits float32 [batch, words, tags]."""
     ids = keras.Input((None, len(SLOTS)), batch_size=batch, dtype="int32", name="ids")
@@ -127,8 +120,7 @@ class Tagger:
         """Return int16 [words of the split]: tag ids in reading order."""
         counts = known_counts(self.encoded, fitted_on)
         which = self.encoded.arrays["split"][0] == SPLITS.index(split)
-        transitions = weighted_transitions(self.encoded.encoder, self.network.transition_weight)
-        return np.concatenate(tag_ids(self.model, rows(self.encoded, which, counts), transitions))
+        return np.concatenate(tag_ids(self.model, rows(self.encoded, which, counts)))
 
     def further_arrays(self, fitted_on: tuple[str, ...], fold: int) -> dict[str, NDArray[np.float32]]:
         """Return `attention` float32 [sentences, steps, places] of shown_sentences(), 0 after the end of a sentence."""

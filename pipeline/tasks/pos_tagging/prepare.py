@@ -30,7 +30,6 @@ SLOTS = (
 )
 OPENING = ("``", "''", "-LRB-")
 SHOWN, SHOWN_SHORTEST, SHOWN_LONGEST = 3, 6, 20  # sentences whose attention is drawn, and limits of their length
-SMOOTHING = 0.1  # of the counts of pairs of tags
 FIRST_ID = 1 + len(SLOTS)  # 0 is padding, then each slot's own "unknown"
 
 
@@ -116,26 +115,11 @@ def encode(record: TaggedSentences, row: PosTaggingData, seed: int) -> Encoded:
         arrays["optimum"] = np.array(
             [tag_ids.get(t, -2) for s in record.optimum for t in s], np.int16
         )  # -2: never right
-    trained = [[tag_ids[t] for t in s] for s, p in zip(record.tags, split, strict=True) if p == 0]
-    encoder = {
-        "ids": ids, "size": len(ids) + FIRST_ID, "tags": tags, "transitions": _transitions(trained, len(tags)).tolist()
-    }  # fmt: skip
+    encoder = {"ids": ids, "size": len(ids) + FIRST_ID, "tags": tags}
     examples = {name: int(np.sum(split == i)) for i, name in enumerate(SPLITS)}
     words = {f"{name}_words": int(np.sum(part == i)) for i, name in enumerate(SPLITS)}
     summary = {"documents": len(set(record.documents)), "tags": len(tags), **words, "findings": dict(record.findings)}
     return Encoded(arrays, encoder, examples, summary)
-
-
-def _transitions(sentences: Sequence[Sequence[int]], size: int) -> NDArray[np.float64]:
-    """Return float64 [tags + 1, tags]: log(p(tag | tag before) / p(tag)), in the last row for the first tag.
-
-    SMOOTHING is added to each count.
-    """
-    counts = np.full((size + 1, size), SMOOTHING)
-    for sentence in sentences:
-        np.add.at(counts, ([size, *sentence[:-1]], sentence), 1.0)
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    return np.asarray(np.log(shares) - np.log(counts.sum(axis=0) / counts.sum()))
 
 
 def _split(documents: Sequence[str], row: PosTaggingData) -> NDArray[np.int8]:
@@ -203,40 +187,11 @@ def shown_sentences(encoded: Encoded) -> NDArray[np.int64]:
     return np.flatnonzero(test & (lengths >= SHOWN_SHORTEST) & (lengths <= SHOWN_LONGEST))[:SHOWN]
 
 
-def tag_ids(
-    model: Predicting, sentences: Sequence[NDArray[np.int32]], transitions: NDArray[np.float64] | None, batch: int = 64
-) -> list[NDArray[np.int16]]:
-    """Return int16 [words] for each sentence, int32 [words, slots], in the order of the sentences.
-
-    transitions: from weighted_transitions(). Without them each word gets its likeliest tag.
-    """
+def tag_ids(model: Predicting, sentences: Sequence[NDArray[np.int32]], batch: int = 64) -> list[NDArray[np.int16]]:
+    """Return int16 [words] for each sentence, int32 [words, slots], in the order of the sentences."""
     out: list[NDArray[np.int16]] = [np.zeros(0, np.int16)] * len(sentences)
     for group in buckets.batches(np.array([len(s) for s in sentences]), batch, None):
         logits = model.predict(buckets.pad([sentences[i] for i in group]))
         for i, row in zip(group, logits, strict=True):
-            logits_of_words = row[: len(sentences[i])]
-            best = logits_of_words.argmax(axis=-1) if transitions is None else viterbi(logits_of_words, transitions)
-            out[i] = best.astype(np.int16)
+            out[i] = row[: len(sentences[i])].argmax(axis=-1).astype(np.int16)
     return out
-
-
-def weighted_transitions(encoder: Mapping[str, Any], weight: float) -> NDArray[np.float64] | None:
-    """Return the encoder's transitions times the weight, float64 [tags + 1, tags]; None without a weight."""
-    return weight * np.array(encoder["transitions"]) if weight else None
-
-
-def viterbi(logits: NDArray[Any], transitions: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return int64 [words]: the sequence of tags with the highest sum of logits and transitions (Viterbi 1967).
-
-    A network's probability of a tag, divided by the tag's share and followed by transitions, is the hybrid of Bourlard
-    and Morgan (1994). logits: [words, tags]; transitions: [tags + 1, tags], in the last row for the first tag.
-    """
-    score, came_from = logits[0] + transitions[-1], []
-    for row in logits[1:]:
-        through = score[:, None] + transitions[:-1]
-        came_from.append(through.argmax(axis=0))
-        score = through.max(axis=0) + row
-    path = [score.argmax()]
-    for before in reversed(came_from):
-        path.append(before[path[-1]])
-    return np.array(path[::-1])

@@ -1,7 +1,5 @@
 """Part-of-speech tagging: figures by hand, and documents that stay whole."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -9,20 +7,7 @@ from pipeline.config.schema.datasets import PosTaggingData
 from pipeline.encoding.records import SPLITS, TaggedSentences
 from pipeline.errors import DataError
 from pipeline.tasks.pos_tagging.baselines import baselines
-from pipeline.tasks.pos_tagging.prepare import (
-    FIRST_ID,
-    SLOTS,
-    SMOOTHING,
-    encode,
-    encode_words,
-    features,
-    fitted,
-    in_split,
-    joined,
-    tag_ids,
-    viterbi,
-    weighted_transitions,
-)
+from pipeline.tasks.pos_tagging.prepare import FIRST_ID, SLOTS, encode, encode_words, features, fitted, in_split, joined
 from pipeline.tasks.pos_tagging.score import losses, score
 
 
@@ -60,45 +45,6 @@ def test_figures_by_hand() -> None:
     worse = score(encoded, "test", np.array([0, 0, 3, 1, 0], np.int16))
     assert (worse["token_accuracy"], worse["oov_accuracy"], worse["sentence_accuracy"]) == (2 / 5, 0, 0)
     np.testing.assert_array_equal(losses(encoded, np.array([0, 1, 3, 1, 2])), [0, 0, 0, 1, 0])
-
-
-def test_transitions_by_hand() -> None:
-    """Train has D N V, D N and P V. Validation and test do not count."""
-    found = np.array(encode(small(), row(), 0).encoder["transitions"])
-    assert found.shape == (5, 4)
-    s, words = SMOOTHING, 7
-    share = {"D": 2 + 5 * s, "N": 2 + 5 * s, "P": 1 + 5 * s, "V": 2 + 5 * s}
-    whole = words + 20 * s
-    np.testing.assert_allclose(found[0, 1], np.log((2 + s) / (2 + 4 * s)) - np.log(share["N"] / whole))
-    np.testing.assert_allclose(found[1, 0], np.log(s / (1 + 4 * s)) - np.log(share["D"] / whole))
-    np.testing.assert_allclose(found[4, 2], np.log((1 + s) / (3 + 4 * s)) - np.log(share["P"] / whole))
-
-
-def test_the_best_sequence_is_that_of_all_sequences() -> None:
-    rng = np.random.default_rng(3)
-    for words in (1, 2, 5):
-        logits, transitions = rng.normal(size=(words, 3)), rng.normal(size=(4, 3))
-
-        def total(tags: tuple[int, ...], logits: np.ndarray = logits, t: np.ndarray = transitions) -> float:
-            return sum(logits[i, tag] + t[tags[i - 1] if i else -1, tag] for i, tag in enumerate(tags))
-
-        best = max(itertools.product(range(3), repeat=words), key=total)
-        assert viterbi(logits, transitions).tolist() == list(best)
-
-
-class Undecided:
-    """A network that finds all tags but P equally likely."""
-
-    def predict(self, ids: np.ndarray) -> np.ndarray:
-        return np.tile(np.float32([0.0, 0.0, -9.0, 0.0]), (*ids.shape[:2], 1))
-
-
-def test_transitions_decide_where_the_network_does_not() -> None:
-    encoder = encode(small(), row(), 0).encoder
-    sentences = [encode_words(text.split(), encoder) for text in ("the dog runs", "a man")]
-    decided = [tag_ids(Undecided(), sentences, weighted_transitions(encoder, w)) for w in (0.0, 0.3)]  # type: ignore[arg-type]
-    names = [["".join(encoder["tags"][t] for t in tags) for tags in found] for found in decided]
-    assert names == [["DDD", "DD"], ["DNV", "DN"]]
 
 
 def test_unknown_words_of_the_validation_are_unknown_to_the_training_part() -> None:
