@@ -28,7 +28,7 @@ TASKS: dict[str, Mapping[str, Any]] = {
     "image_rows": {},
     "returns": {},
 }
-LOGITS = {"char_lm", "image_rows", "pos_tagging"}
+LOGITS = {"char_lm", "image_rows"}
 SIZE = 2
 
 
