@@ -14,8 +14,8 @@ from pipeline.tracking import provenance
 from pipeline.tracking.environment import MAX_CHANGES
 
 COMMIT = "mlflow.source.git.commit"
-# What results depend on. The rows of the files of settings are compared one by one: `dvc exp run -S` changes them.
 PACKAGES = "requirements.lock"
+# What results depend on. The rows of the files of settings are compared one by one: `make full` changes the edition.
 CODE = ("pipeline", "dvc.yaml", "textbook/dvc.yaml", PACKAGES)
 SETTINGS = (MAIN, TEXTBOOK)
 NO_RESULT = ("edition", "gate")  # may differ: `make full` sets the one, and the other changes no figure
@@ -26,8 +26,8 @@ Records = Mapping[str, Mapping[str, Any]]  # the contents of run.json by experim
 def commits_of(project: Project, params: Params, records: Records) -> list[str]:
     """Return the commit that all were trained on, which must have the files and settings that are here now.
 
-    After it come others, if any, between which no file differs that their trainings depend on. Only NO_RESULT may
-    differ. Raises DataError with the experiments or files that differ.
+    After it come others, if any, which have the same files that their trainings depend on. Of the settings, only
+    NO_RESULT may differ. Raises DataError with the experiments or files that differ.
     """
     commits = {name: str(record.get(COMMIT, provenance.UNKNOWN)) for name, record in records.items()}
     commit = _most(project, commits)
