@@ -1,7 +1,7 @@
 """results: write docs/results.md from the results of a finished run, and from nothing else."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,18 @@ from pipeline.artifacts import Project
 from pipeline.config.files import MAIN, TEXTBOOK
 from pipeline.config.schema.params import Params
 from pipeline.errors import DataError
-from pipeline.integrity import checksums
 from pipeline.reporting import formatting, results, textbook
 from pipeline.reporting.report_data import Result, load_metrics
 from pipeline.stages import parameters
 from pipeline.stages.prune import stale
 from pipeline.tasks import task_named
-from pipeline.tracking import one_commit, provenance
+from pipeline.tracking import one_commit
 from pipeline.tracking.one_commit import RUN
 
 PAGE = Path("docs") / "results.md"
 STUDY, TUNING = "answer.json", "tuning.json"
 UNKNOWN = "not recorded"
+COMMIT = "mlflow.source.git.commit"
 NOTED = {  # lines of the head, and what train wrote into run.json
     "processors": "processors",
     "memory": "memory",
@@ -44,61 +44,36 @@ class Finished:
     studies: Mapping[str, Mapping[str, Any]]
     tunings: Mapping[str, Mapping[str, Any]]
 
-    @property
-    def edition(self) -> str:
-        """Return "synthetic" if any result is; some data is published in both editions."""
-        return "synthetic" if any(m["edition"] == "synthetic" for m in self.metrics.values()) else "published"
-
 
 def run(project: Project, output: Path | None = None, seconds: int | None = None) -> None:
     """Write the page. output: where; None for docs/results.md, which is for the published edition alone.
 
-    seconds: how long the run took that has just ended. Raises DataError if results are missing, do not belong to the
-    rows of params.yaml, or are not all of one commit; then the page stays as it was.
+    seconds: how long the run took that has just ended. Raises DataError if results are missing or outdated, are of
+    removed rows, or depend on what is not committed; then the page stays as it was.
     """
-    finished = _finished(project)
-    target = project.root / PAGE if output is None else output
-    if finished.edition == "synthetic" and target.resolve() == (project.root / PAGE).resolve():
-        raise DataError(
-            f"{PAGE} is for the published data, and these results are of the synthetic edition; `make full` makes "
-            "those, and `python -m pipeline results --output reports/results.md` writes these"
-        )
-    commits = one_commit.commits_of(project, finished.params, finished.records)
-    artifacts.save_text(target, _page(finished, _head(finished, commits, seconds)))
-    print(f"{target}: {len(finished.metrics)} experiments, {finished.edition} edition, commit {commits[0][:12]}")
-
-
-def _finished(project: Project) -> Finished:
-    """Load the results of all rows. Raises DataError if some are missing, outdated or of removed rows."""
     params = parameters(project)
-    _refuse_missing(project, params)
-    _refuse_removed(project, params)
-    metrics = {name: load_metrics(project, row.dataset, name) for name, row in params.experiments.items()}
-    records = {name: artifacts.load_json(project.model(name) / "run.json") for name in params.experiments}
-    studies = {name: _loaded(project.outcome("studies", name) / STUDY) for name in params.studies}
-    tunings = {name: _loaded(project.outcome("tunings", name) / TUNING) for name in params.tunings}
-    finished = Finished(project, params, metrics, records, studies, tunings)
-    _refuse_outdated(finished)
-    return finished
-
-
-def _refuse_missing(project: Project, params: Params) -> None:
-    missing = [
-        name
-        for name, row in params.experiments.items()
-        if not project.metrics(row.dataset, name).is_file() or not (project.model(name) / "run.json").is_file()
-    ]
+    target = project.root / PAGE if output is None else output
     if not params.experiments:
         raise DataError(f"{MAIN} has no experiments; add one, and `{RUN[params.edition]}` makes its results")
-    if missing:
+    if params.edition == "synthetic" and target.resolve() == (project.root / PAGE).resolve():
         raise DataError(
-            f"{len(missing)} of {len(params.experiments)} experiments have no results: {', '.join(missing)}; "
-            f"`{RUN[params.edition]}` makes them"
+            f"{PAGE} is for the published data, and {MAIN} has the synthetic edition; `make full` makes those results, "
+            "and `python -m pipeline results --output reports/results.md` writes these"
         )
-    places = {f"study@{name}": project.outcome("studies", name) / STUDY for name in params.studies}
-    places |= {f"tune@{name}": project.outcome("tunings", name) / TUNING for name in params.tunings}
-    if missing := [stage for stage, path in places.items() if not path.is_file()]:
-        raise DataError(f"no results of {', '.join(missing)}; `{RUN[params.edition]}` makes them")
+    _refuse_removed(project, params)
+    commit = one_commit.commit_of_results(project, params.edition)
+    finished = _finished(project, params)
+    artifacts.save_text(target, _page(finished, _head(finished, commit, seconds)))
+    print(f"{target}: {len(finished.metrics)} experiments, {params.edition} edition, commit {commit[:12]}")
+
+
+def _finished(project: Project, params: Params) -> Finished:
+    """Load the results of all rows."""
+    metrics = {name: load_metrics(project, row.dataset, name) for name, row in params.experiments.items()}
+    records = {name: artifacts.load_json(project.model(name) / "run.json") for name in params.experiments}
+    studies = {name: artifacts.load_json(project.outcome("studies", name) / STUDY) for name in params.studies}
+    tunings = {name: artifacts.load_json(project.outcome("tunings", name) / TUNING) for name in params.tunings}
+    return Finished(project, params, metrics, records, studies, tunings)
 
 
 def _refuse_removed(project: Project, params: Params) -> None:
@@ -108,46 +83,6 @@ def _refuse_removed(project: Project, params: Params) -> None:
         raise DataError(
             f"results of rows that are gone: {', '.join(removed)}; `python -m pipeline prune --yes` deletes them"
         )
-
-
-def _refuse_outdated(finished: Finished) -> None:
-    """Refuse results of other settings, and figures that differ from those of the stages before or after."""
-    settings = {name: provenance.settings(finished.params, name) for name in finished.records}
-    outdated = [name for name, record in finished.records.items() if record.get("params") != settings[name]]
-    outdated += [name for name in _differing(finished) if name not in outdated]
-    for stage, outcomes in (("study", finished.studies), ("tune", finished.tunings)):
-        outdated += [f"{stage}@{name}" for name, one in outcomes.items() if one["edition"] != finished.edition]
-    if outdated:
-        raise DataError(
-            f"outdated results: {', '.join(outdated)}: settings, models, baselines or reports have changed since; "
-            f"`{RUN[finished.params.edition]}` makes them again"
-        )
-
-
-def _differing(finished: Finished) -> Iterator[str]:
-    """Yield the experiments whose figures are not those of the model, of the baselines and of the report."""
-    project, params = finished.project, finished.params
-    for file in (MAIN, TEXTBOOK):
-        for dataset in params.datasets_of(file):
-            reported = _checked(project.section(dataset, textbook=file == TEXTBOOK))
-            baselines = _checked(project.baselines(dataset))
-            for name in params.experiments_on(dataset):
-                metrics, trained = finished.metrics[name], finished.records[name]["run_key"]
-                ours = metrics.get("run", {}).get("run_key") == trained
-                if not ours or metrics["baselines"] != baselines or reported.get(name) != metrics:
-                    yield name
-
-
-def _loaded(path: Path) -> dict[str, Any]:
-    checksums.check(path.parent)
-    return dict(artifacts.load_json(path))
-
-
-def _checked(folder: Path) -> dict[str, Any]:
-    """Load metrics.json of the folder; {} if there is none."""
-    if not (folder / "metrics.json").is_file():
-        return {}
-    return _loaded(folder / "metrics.json")
 
 
 def _page(finished: Finished, head: Mapping[str, str]) -> str:
@@ -171,13 +106,13 @@ def _results(finished: Finished, file: str) -> results.Results:
     }
 
 
-def _head(finished: Finished, commits: Sequence[str], seconds: int | None) -> dict[str, str]:
+def _head(finished: Finished, commit: str, seconds: int | None) -> dict[str, str]:
     metrics, records = finished.metrics.values(), finished.records.values()
-    first, *others = commits
-    also = f" (some trained on {', '.join(other[:12] for other in others)}, with the same code and settings)"
+    others = sorted({str(record.get(COMMIT, UNKNOWN))[:12] for record in records} - {commit[:12]})
+    also = f" (some trained on {', '.join(others)}, with the same code and settings)"
     return {
-        "edition": finished.edition,
-        "commit": first + also * bool(others),
+        "edition": finished.params.edition,
+        "commit": commit + also * bool(others),
         "command": f"`{RUN[finished.params.edition]}`",
         "seed": _values(m["seed"] for m in metrics),
         **{line: _values(record.get(key, UNKNOWN) for record in records) for line, key in NOTED.items()},
