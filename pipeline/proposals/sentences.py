@@ -63,7 +63,7 @@ def of_labelled(look: Look, table: TableLook | None) -> Proposal:
         f"{found.label_names[found.labels[i]]}: {shortened(found.texts[i])}"
         for i in range(min(SHOWN, len(found.texts)))
     )
-    return Proposal("labelled", own, data, settings.labelled_network(words), reasons, examples)
+    return Proposal("labelled", own, data, settings.labelled_network(len(found.texts), words), reasons, examples)
 
 
 def labelled_columns(table: TableLook | None) -> tuple[list[Cells], list[Cells]]:

@@ -46,6 +46,8 @@ REVIEWS: Settings = {
     "refit": True,
 }
 MANY_TEXTS = 20_000  # above, one test part is large enough, and folds cost too much
+# Differs for fewer texts: rare features are hidden more often, because a network knows few texts by them.
+FEW_REVIEWS: Settings = {"dropout": 0.0, "word_dropout": 5.0, "ema_momentum": 0.98, "batch_size": 32, "epochs": 8}
 TAGGED: Settings = {
     "cell": "lstm",
     "layers": 2,
@@ -106,14 +108,16 @@ def labelled_data(texts: int, words: float, *, split: bool) -> Settings:
     """Return how texts of this many words on average are prepared. split: the publisher made the test part."""
     folds: Settings = {} if split or texts > MANY_TEXTS else {"folds": 5}
     if words > SENTENCE:
-        most: Settings = {} if folds else {"max_features": 120_000}
-        return {**folds, "bigrams": True, "binary": True, **most, "max_length": 1_200, "cut": "both_ends"}
+        limit = {"max_features": 120_000} if texts > MANY_TEXTS else {"min_count": 2}
+        return {**folds, "bigrams": True, "binary": True, **limit, "max_length": 1_200, "cut": "both_ends"}
     return {**folds, "bigrams": True, "char_ngrams": 5, "min_count": 2, "binary": True}
 
 
-def labelled_network(words: float) -> Settings:
+def labelled_network(texts: int, words: float) -> Settings:
     """Return the network for texts of this many words on average."""
-    return dict(REVIEWS if words > SENTENCE else SENTENCES)
+    if words <= SENTENCE:
+        return dict(SENTENCES)
+    return {**REVIEWS, **(FEW_REVIEWS if texts <= MANY_TEXTS else {})}
 
 
 def tagged_network(words: int) -> Settings:

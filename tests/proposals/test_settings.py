@@ -24,7 +24,7 @@ SIZES = (0, 1_000, 19_999, 20_001, 300_001, 5_000_000)
 def test_every_network_is_valid(size: int) -> None:
     for task, row, found in (
         ("char_lm", CharLmNetwork, settings.text_network(size)),
-        ("sentiment", SentimentNetwork, settings.labelled_network(size)),
+        ("sentiment", SentimentNetwork, settings.labelled_network(size, 200.0)),
         ("pos_tagging", PosTaggingNetwork, settings.tagged_network(size)),
         ("forecasting", ForecastingNetwork, settings.series_network(size)),
         ("returns", ReturnsNetwork, settings.prices_network(size)),
@@ -43,6 +43,14 @@ def test_larger_data_get_larger_networks_and_larger_batches() -> None:
     assert "folds" not in settings.labelled_data(3_000, 12.0, split=True)
     long = settings.labelled_data(50_000, 200.0, split=False)
     assert long["max_features"] and "folds" not in long and long["cut"] == "both_ends"
+    assert settings.labelled_network(50_000, 200.0)["batch_size"] == 128
+
+
+def test_few_long_texts_hide_rare_features_more_often() -> None:
+    data, network = settings.labelled_data(3_000, 200.0, split=False), settings.labelled_network(3_000, 200.0)
+    assert (data["folds"], data["min_count"], data["cut"]) == (5, 2, "both_ends") and "max_features" not in data
+    assert network["word_dropout"] == 5.0 and network["batch_size"] == 32
+    assert "word_dropout" not in settings.labelled_network(50_000, 200.0)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +94,7 @@ NOVEL = 500_000  # characters; README and own-text.md are about a novel
 PAGES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "README.md": (settings.text_network(NOVEL), {"lowercase": False, "line_ends": "keep"}),
     "docs/own-text.md": (settings.text_network(NOVEL), {"lowercase": False, "line_ends": "keep"}),
-    "docs/own-labelled.md": (settings.labelled_network(20.0), settings.labelled_data(3_000, 20.0, split=False)),
+    "docs/own-labelled.md": (settings.labelled_network(3_000, 20.0), settings.labelled_data(3_000, 20.0, split=False)),
     "docs/own-tagged.md": (settings.tagged_network(100_000), None),
     "docs/own-series.md": (settings.series_network(10_000), None),
 }
