@@ -96,12 +96,12 @@ def _changes(project: Project, commit: str, settings: Mapping[str, Any]) -> Iter
                 yield f"-S {_quoted(f'{before}{change}')}"
 
 
-def since_commit(project: Project, file: str, commit: str = "HEAD") -> dict[str, tuple[str | None, str | None]]:
-    """Return {setting: (its value at the commit, its value now)}, as YAML, for each that differs.
+def since_commit(project: Project, file: str) -> dict[str, tuple[str | None, str | None]]:
+    """Return {setting: (its value at the last commit, its value now)}, as YAML, for each that differs.
 
     None stands for what is not there. Empty outside a git repository, and for a file that is not committed.
     """
-    then = _params_at(project, commit, file)
+    then = _params_at(project, "HEAD", file)
     path = project.root / file
     now = _plain(plain_yaml.recorded(path.read_bytes())) if path.is_file() else {}
     if not isinstance(then, dict) or not isinstance(now, dict):
