@@ -40,5 +40,3 @@ def preload() -> None:
         for name in LATE_OF_MLFLOW:
             importlib.import_module(name)
         importlib.import_module("sqlalchemy.orm").configure_mappers()  # else each stage sets up MLflow's tables
-        packages = importlib.import_module("mlflow.utils.requirements_utils")
-        getattr(packages, "_init_modules_to_packages_map", bool)()  # else each stage reads what is installed

@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -228,7 +228,8 @@ def _write_model(model: ModelFolder, folder: Path, made: Any, run_id: str) -> No
     signature.inputs = Schema(
         [ColSpec(c.type if isinstance(c.type, DataType) else anything, c.name, c.required) for c in signature.inputs]
     )
-    with contextlib.redirect_stderr(io.StringIO()):  # hides advice on type hints, which warning filters do not catch
+    # The first hides advice on type hints, which warning filters do not catch.
+    with contextlib.redirect_stderr(io.StringIO()), _requirements_not_compared():
         pyfunc.save_model(
             folder,
             python_model=model.served_by,
@@ -241,3 +242,20 @@ def _write_model(model: ModelFolder, folder: Path, made: Any, run_id: str) -> No
     card.signature.outputs, card.signature.params = signature.outputs, signature.params  # type hints would drop both
     _save_example(card, (model.example, model.parameters) if model.parameters else model.example, str(folder))
     card.save(folder / "MLmodel")
+
+
+@contextlib.contextmanager
+def _requirements_not_compared() -> Iterator[None]:
+    """Keep MLflow from comparing the requirements with this environment, from which they were read.
+
+    It would list the files of all installed packages, which takes a second for each model.
+    """
+    from mlflow.utils import environment
+
+    name = "warn_dependency_requirement_mismatches"
+    compare = getattr(environment, name, None)  # other versions of MLflow may have no such function
+    setattr(environment, name, lambda _: None)
+    try:
+        yield
+    finally:
+        setattr(environment, name, compare)

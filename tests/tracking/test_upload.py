@@ -1,6 +1,7 @@
 """Content of a journal is in MLflow once: figures on data, notes with addresses, the saved view, comparisons."""
 
 import json
+import os
 import re
 import urllib.parse
 import uuid
@@ -57,6 +58,17 @@ def test_a_figure_on_data_belongs_to_the_model_and_to_what_the_run_has_seen(tabl
     assert [model.model_id for model in better] == [found.model_id]
     assert not client.search_logged_models([run.info.experiment_id], "metrics.score > 0.6")
     assert run.data.metrics["baseline_score"] == 0.4 and len(client.get_metric_history(run.info.run_id, "score")) == 1
+
+
+def test_the_files_of_installed_packages_are_not_listed(tables: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.utils import requirements_utils
+
+    def listed() -> dict[str, list[str]]:
+        os._exit(1)  # of the process that sends
+
+    monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+    monkeypatch.setattr(requirements_utils.importlib_metadata, "packages_distributions", listed)
+    assert deliver(training(tables), tables).model_id is not None
 
 
 def test_a_note_has_addresses_that_the_store_knows(tables: Project) -> None:
