@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.browser import Page, browse, needs_chromium
-from tests.commands import FEW_STAGES, environment
+from tests.commands import environment
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,7 +53,7 @@ class Flow:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.environment = environment(**FEW_STAGES)
+        self.environment = environment()
 
     def run(self, *command: str) -> str:
         done = subprocess.run(
@@ -388,3 +388,10 @@ def test_a_queued_experiment_lands_in_the_same_store(made: Flow, monkeypatch: py
     assert list((made.root / "mlartifacts" / "mybook" / run.info.run_id).rglob("table.md"))
     shown = json.loads(made.dvc("exp", "show", "--json", "--only-changed", "--all-commits"))
     assert "swapped" in json.dumps(shown)
+
+    # Its run is found although that folder is gone, and so is the command that makes it again.
+    made.dvc("exp", "apply", "swapped")
+    text = made.run("python", "-m", "pipeline", "trace", "data/models/mybook")
+    head = made.run("git", "rev-parse", "HEAD").strip()
+    assert f"trained by  train@mybook, DVC experiment swapped on {head}" in text
+    assert f"remake      git checkout {head} && dvc exp run -S experiments.mybook.cell=lstm evaluate@mybook" in text

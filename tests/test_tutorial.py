@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.clone import clone, git
-from tests.commands import FEW_STAGES, environment
+from tests.commands import environment
 from tests.shipped import needs_rows
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +69,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = environment(**FEW_STAGES, MPLBACKEND="agg")
+        self.environment = environment(MPLBACKEND="agg")
         self.printed: dict[str, str] = {}  # by section
         self.port = _free_port()
         self.server: subprocess.Popen[bytes] | None = None

@@ -158,7 +158,6 @@ def test_from_a_change_to_a_champion_and_back(tmp_path: Path) -> None:
     rolled_back(first, second)
     decided((first, second), better)
     trace(first, better)
-    queued(first)
 
 
 def test_a_chapter_can_be_retrained_and_is_not_judged(trained: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,18 +247,3 @@ def trace(clone: Clone, run: Any) -> None:
         clone.run("bash", "-c", part)
     assert clone.run_json() == run
     clone.run("git", "checkout", "--quiet", "--force", "main")
-
-
-def queued(clone: Clone) -> None:
-    """The run of a queued experiment is found, although its training folder is deleted."""
-    clone.run("dvc", "exp", "run", "--quiet", "--queue", "--name", "small-gru", "-S", "experiments.rows.units=4")
-    clone.run("dvc", "queue", "start")
-    for _ in range(60):
-        if "Success" in clone.run("dvc", "queue", "status"):
-            break
-        clone.run("sleep", "2")
-    clone.run("dvc", "exp", "apply", "small-gru")
-    text = clone.pipeline("trace", "data/models/rows")
-    head = clone.run("git", "rev-parse", "HEAD").strip()
-    assert f"trained by  train@rows, DVC experiment small-gru on {head}" in text
-    assert f"remake      git checkout {head} && dvc exp run -S experiments.rows.units=4 evaluate@rows" in text
