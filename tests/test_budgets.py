@@ -63,7 +63,10 @@ def _cost(project: Path, *command: str) -> tuple[float, float]:
     return float(seconds), float(memory)
 
 
-@pytest.mark.parametrize("dataset", ["imdb", "imdb-chapter", "imdb-chapter-500"])
+@pytest.mark.fault("memory-of-many-texts")
+@pytest.mark.parametrize(
+    "dataset", ["imdb", *(pytest.param(name, marks=pytest.mark.long) for name in ("imdb-chapter", "imdb-chapter-500"))]
+)
 def test_fifty_thousand_reviews_are_prepared_within_a_minute_and_a_gigabyte(project: Path, dataset: str) -> None:
     costs = [_cost(project, "download", "imdb"), _cost(project, "preprocess", dataset)]
     assert sum(seconds for seconds, _ in costs) <= 60
